@@ -1,0 +1,1 @@
+"""Thin answers to what a reader does."""

@@ -1,0 +1,30 @@
+"""Measure where attention goes, and what the value path has to do with it.
+
+>>> import dva_lens as lens
+>>> model = lens.load("runs/quick/checkpoints/dva-0")
+>>> data = lens.measure(model, "some text")
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "load": "dva_lens.loading",
+    "measure": "dva_lens.measuring",
+    "open_archive": "dva_lens.store.archive",
+    "views": "dva_lens.views",
+}
+__all__ = ["__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for, so that importing the package is instant."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'dva_lens' has no attribute {name!r}; it offers {__all__}.")
+    module = import_module(_LAZY[name])
+    return module if name == "views" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Attention itself: the specification, the fast paths that answer to it, and their summaries."""

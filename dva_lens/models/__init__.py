@@ -1,0 +1,1 @@
+"""One hooked decoder with many value paths, its presets, costs and checkpoints."""

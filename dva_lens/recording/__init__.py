@@ -1,0 +1,1 @@
+"""From a running model to records, without interpreting a number."""

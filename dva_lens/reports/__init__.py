@@ -1,0 +1,1 @@
+"""Pages made of views, tables and words."""

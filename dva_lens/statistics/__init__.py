@@ -1,0 +1,1 @@
+"""Definitions and inference on records: numpy and scipy only, no model in sight."""

@@ -1,0 +1,1 @@
+"""The statistics that need more than one pass, one family per module."""

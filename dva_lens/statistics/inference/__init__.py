@@ -1,0 +1,1 @@
+"""What can be said of numbers measured on some texts and some seeds."""

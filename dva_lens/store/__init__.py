@@ -1,0 +1,1 @@
+"""Where results live on disk: readable with xarray alone."""
