@@ -1,0 +1,58 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= runs/quick
+
+.PHONY: help study explore test lint types contracts unit notebooks docs picture clean
+
+help:
+	@echo "make study      train and measure small models, write $(OUT) and $(OUT)/report.html"
+	@echo "make explore    open the explorer on $(OUT)"
+	@echo "make test       lint, types, import contracts, tests, notebooks"
+	@echo "make docs       write the generated pages of docs/ again"
+	@echo "make picture    write the picture of the README again, from $(OUT)"
+	@echo "make clean      remove the environment and caches (never results)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("dva-lens needs Python 3.11 or newer, got " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,figures]'
+	@touch $@
+
+study: $(VENV)/.installed
+	$(BIN)/dva-lens study run quick --out $(OUT)
+	$(BIN)/dva-lens report $(OUT) --out $(OUT)/report.html
+	@echo
+	@echo "Report:   $(OUT)/report.html"
+	@echo "Explorer: $(BIN)/dva-lens explore $(OUT)"
+
+explore: $(VENV)/.installed
+	$(BIN)/dva-lens explore $(OUT)
+
+test: lint types contracts unit notebooks
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/basedpyright
+
+contracts: $(VENV)/.installed-dev
+	PATH="$(BIN):$$PATH" lint-imports
+
+unit: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+notebooks: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
