@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from dva_lens.sites import SITES, Site
 
+Fact = str | int | float | bool
 PerQuery = Float[np.ndarray, "sequence head query"]
 PerKey = Float[np.ndarray, "sequence head key"]
 PerKeyValue = Float[np.ndarray, "sequence kv_head key"]
@@ -122,7 +123,7 @@ class LayerRecord:
     mix: ValueMix | None = None
     dynamics: ValueDynamics | None = None
     stream: StreamSizes | None = None
-    why_not: Mapping[str, str] = field(default_factory=dict)
+    why_not: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def at(self, site: Site) -> object:
         """Return what was recorded at a site, or say what the record holds."""
@@ -151,4 +152,4 @@ class Record:
     lengths: Int[np.ndarray, "sequence"]
     layers: tuple[LayerRecord, ...]
     loss: Float[np.ndarray, "sequence position"] | None = None
-    provenance: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    provenance: Mapping[str, Fact] = field(default_factory=dict[str, Fact])

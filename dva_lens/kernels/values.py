@@ -17,6 +17,14 @@ Position = Int[Tensor, "_"]
 PairValues = Float[Tensor, "batch head query key width"]
 
 
+def phi(hidden: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return GELU in its tanh form, the nonlinearity of every value form that has one.
+
+    The tanh form costs a third of the erf form on a CPU, and pair forms evaluate it N² d times.
+    """
+    return gelu(hidden, approximate="tanh")
+
+
 def per_query_head(
     grouped: Float[Tensor, "batch kv_head *rest"], heads: int
 ) -> Float[Tensor, "batch head *rest"]:
@@ -140,7 +148,7 @@ class Summed(CollapsingValues):
 @final
 @dataclass(frozen=True)
 class Pairwise(PairValuesForm):
-    """v_ij = GELU(a_i + b_j), the exact (erf) GELU."""
+    """v_ij = GELU(a_i + b_j), in the tanh form of `phi`."""
 
     query_part: Float[Tensor, "batch head query width"]
     key_part: Float[Tensor, "batch kv_head key width"]
@@ -148,7 +156,7 @@ class Pairwise(PairValuesForm):
     def pairs(self, queries: Position, keys: Position, heads: int) -> PairValues:
         """Return GELU(a_i + b_j)."""
         key_part = per_query_head(self.key_part, heads)
-        return gelu(self.query_part[:, :, queries, None] + key_part[:, :, None, keys])
+        return phi(self.query_part[:, :, queries, None] + key_part[:, :, None, keys])
 
 
 @final
