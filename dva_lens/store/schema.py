@@ -1,0 +1,113 @@
+"""What an archive is made of: names of files and groups, what each must say of itself, checks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from dva_lens import axes
+
+SCHEMA_VERSION = 1
+FORMAT = "dva-lens-archive"
+
+ARCHIVE = "archive.zarr"
+CATALOGUE = "catalogue.json"
+CHECKPOINTS = "checkpoints"
+PARTIAL = ".partial"
+RUNS = "runs"
+TRAINING = "training"
+TRAIN_STEP = "train_step"
+REFERENCE = "_reference"
+BY_QUERY = "_by_query"
+
+RUN_ATTRS = (
+    "model",
+    "preset",
+    "seed",
+    "label",
+    "config",
+    "parameters",
+    "flops_per_token",
+    "kv_bytes_per_token",
+    "train_seconds",
+    "loss",
+)
+STATISTIC_ATTRS = ("long_name", "units", "meaning", "formula", "source", "version", "at")
+DIMENSIONS = {
+    "query": (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.SPAN),
+    "key": (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.SPAN),
+    "head": (axes.LAYER, axes.HEAD, axes.SEQUENCE),
+    "kv_head": (axes.LAYER, axes.KV_HEAD, axes.SEQUENCE),
+    "layer": (axes.LAYER, axes.SEQUENCE),
+    "model": (axes.SEQUENCE,),
+}
+
+
+class ArchiveError(ValueError):
+    """An archive, or one group of it, is not what the schema asks for."""
+
+
+def statistics_of(measurement: xr.Dataset) -> tuple[str, ...]:
+    """Return the names of the statistics that a measurement holds, in its own order."""
+    return tuple(
+        str(name)
+        for name, variable in measurement.data_vars.items()
+        if "at" in variable.attrs and not str(name).endswith((REFERENCE, BY_QUERY))
+    )
+
+
+def check_version(attrs: Mapping[str, Any], group: str) -> None:
+    """Refuse a group whose schema is missing, not a number, or newer than this package reads."""
+    found = attrs.get("schema")
+    if not isinstance(found, int):
+        raise ArchiveError(
+            f"{group} says nothing of its schema (attribute 'schema' is {found!r}); it was not "
+            f"written by dva-lens, or only half written."
+        )
+    if found > SCHEMA_VERSION:
+        raise ArchiveError(
+            f"{group} has schema {found}, and this version of dva-lens reads schemas up to "
+            f"{SCHEMA_VERSION}; upgrade dva-lens to read it."
+        )
+
+
+def check_run(attrs: Mapping[str, Any], group: str) -> None:
+    """Refuse a run that does not say what it is."""
+    check_version(attrs, group)
+    missing = [name for name in RUN_ATTRS if name not in attrs]
+    if missing:
+        raise ArchiveError(f"{group} lacks the attributes {', '.join(missing)} of a finished run.")
+
+
+def check_measurement(measurement: xr.Dataset, group: str) -> None:
+    """Refuse a measurement whose statistics do not say what they are, or are laid out wrongly."""
+    check_version(measurement.attrs, group)
+    names = statistics_of(measurement)
+    if not names:
+        raise ArchiveError(
+            f"{group} holds no statistic: none of its variables has the attribute 'at'."
+        )
+    for name in names:
+        _check_statistic(measurement[name], f"{group}/{name}")
+    if any(measurement[name].attrs["at"] == "query" for name in names):
+        _check_rows(measurement, group)
+
+
+def _check_statistic(variable: xr.DataArray, where: str) -> None:
+    missing = [name for name in STATISTIC_ATTRS if name not in variable.attrs]
+    if missing:
+        raise ArchiveError(f"{where} lacks the attributes {', '.join(missing)}.")
+    place = variable.attrs["at"]
+    if place not in DIMENSIONS:
+        raise ArchiveError(f"{where} is at {place!r}; a statistic is at {', '.join(DIMENSIONS)}.")
+    dims = tuple(str(dim) for dim in variable.dims if dim != axes.STEP)
+    due = DIMENSIONS[place]
+    if dims[: len(due)] != due:
+        raise ArchiveError(f"{where} at {place!r} must begin with dimensions {due}, got {dims}.")
+
+
+def _check_rows(measurement: xr.Dataset, group: str) -> None:
+    if "rows" not in measurement or measurement["rows"].dims != (axes.SEQUENCE, axes.SPAN):
+        raise ArchiveError(
+            f"{group} must hold `rows` over (sequence, span): how many queries each mean is over."
+        )

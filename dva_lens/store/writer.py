@@ -1,0 +1,141 @@
+"""Write runs so that a killed process leaves finished runs whole and unfinished ones invisible.
+
+A run is built in `DIR/.partial/KEY` and moved into the archive in one step. Replacing a run that
+is already there moves the old one aside first; `recover` puts it back if nothing took its place.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from dva_lens.store.schema import (
+    ARCHIVE,
+    CATALOGUE,
+    FORMAT,
+    PARTIAL,
+    RUNS,
+    SCHEMA_VERSION,
+    TRAINING,
+    ArchiveError,
+    check_measurement,
+    check_run,
+)
+
+_ASIDE = ".old"
+
+
+def create_archive(folder: Path) -> Path:
+    """Make the empty archive of a folder, or leave the one that is there; return its path."""
+    path = Path(folder) / ARCHIVE
+    if (path / RUNS / "zarr.json").exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    root = zarr.open_group(path, mode="a", zarr_format=3)
+    root.attrs.update({"schema": SCHEMA_VERSION, "format": FORMAT})
+    root.require_group(RUNS)
+    return path
+
+
+def write_run(
+    folder: Path,
+    key: str,
+    *,
+    attrs: Mapping[str, Any],
+    measurements: Mapping[str, xr.Dataset],
+    training: xr.Dataset | None = None,
+) -> Path:
+    """Write one run, its training log and its measurement on each probe; return its group.
+
+    A run of the same key that is already there is replaced as a whole.
+    """
+    attrs = {"schema": SCHEMA_VERSION, **attrs, "probes": list(measurements)}
+    check_run(attrs, f"/{RUNS}/{key}")
+    for probe, measurement in measurements.items():
+        check_probe_name(probe)
+        check_measurement(measurement, f"/{RUNS}/{key}/{probe}")
+    target = create_archive(folder) / RUNS / key
+    partial = Path(folder) / PARTIAL / key
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.parent.mkdir(exist_ok=True)
+    zarr.open_group(partial, mode="w", zarr_format=3, attributes=attrs)
+    if training is not None:
+        write_group(training, partial, TRAINING)
+    for probe, measurement in measurements.items():
+        write_group(measurement, partial, probe)
+    _move(partial, target)
+    return target
+
+
+def check_probe_name(name: str) -> None:
+    """Refuse a name of a probe that cannot be the name of a group beside the training log."""
+    if name == TRAINING or not name.replace("-", "").replace("_", "").isalnum():
+        raise ArchiveError(
+            f"A probe's name must be of letters, digits, '-' and '_' and not {TRAINING!r}, "
+            f"got {name!r}."
+        )
+
+
+def write_group(dataset: xr.Dataset, store: Path, group: str) -> None:
+    """Write a dataset as one group of a zarr store; note its variables and number of files."""
+    plain_text(dataset).to_zarr(store, group=group, mode="w", zarr_format=3, consolidated=False)
+    zarr.open_group(store, path=group, mode="r+").attrs.update(
+        {"variables": [str(name) for name in dataset], "files": count_files(store / group)}
+    )
+
+
+def count_files(group: Path) -> int:
+    """Count the files below a group: fewer than were written means that some were lost."""
+    return sum(len(names) for _, _, names in os.walk(group))
+
+
+def plain_text(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with text as strings of any length, the only text zarr 3 specifies."""
+    texts = {
+        name: variable.astype(object)
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "UT"
+    }
+    return dataset.assign({name: (v.dims, v.values, v.attrs) for name, v in texts.items()})
+
+
+def write_catalogue(folder: Path, catalogue: Mapping[str, Any]) -> Path:
+    """Write the list of finished runs beside the archive, whole or not at all."""
+    path = Path(folder) / CATALOGUE
+    draft = path.with_suffix(".json.partial")
+    draft.write_text(json.dumps(catalogue, indent=2, default=_plain) + "\n", encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def recover(folder: Path) -> None:
+    """Put back runs that were moved aside by a process that died, and drop unfinished ones."""
+    partial = Path(folder) / PARTIAL
+    for aside in sorted(partial.glob(f"*{_ASIDE}")):
+        target = Path(folder) / ARCHIVE / RUNS / aside.name.removesuffix(_ASIDE)
+        if target.exists():
+            shutil.rmtree(aside)
+        else:
+            aside.replace(target)
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move(partial: Path, target: Path) -> None:
+    aside = partial.with_name(partial.name + _ASIDE)
+    if target.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        target.replace(aside)
+    os.replace(partial, target)  # noqa: PTH105  one name for the step everything rests on
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"A catalogue holds plain values, got {type(value).__name__}.")

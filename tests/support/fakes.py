@@ -1,0 +1,329 @@
+"""Measurements and archives with plausible seeded numbers, for tests that need no model."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from dva_lens import axes
+from dva_lens.store.schema import SCHEMA_VERSION
+from dva_lens.store.writer import write_catalogue, write_run
+
+MODELS = ("transformer", "resformer-identity", "dva", "dva-separable")
+STEPS = (0, 10, 40, 160)
+THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
+SOURCES = ("own", "first")
+WORDS = ("the", " list", " of", " a", " function", "\n", " returns", ".", " value", " object")
+
+Draw = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+
+
+def _entropy(sharp, visible, rng):
+    return (1 - sharp) * np.log(visible)
+
+
+def _normalised(sharp, visible, rng):
+    return np.where(visible > 1, (1 - sharp) + 0 * visible, np.nan)
+
+
+def _effective(sharp, visible, rng):
+    return visible ** (1 - sharp)
+
+
+def _largest(sharp, visible, rng):
+    return np.maximum(1 / visible, sharp**0.7)
+
+
+def _first(sharp, visible, rng):
+    return np.maximum(1 / visible, 0.6 * sharp**2 + 0 * visible)
+
+
+def _sink_free(sharp, visible, rng):
+    return (1 - 0.6 * sharp) * np.log(np.maximum(visible - 1, 1))
+
+
+def _share(sharp, visible, rng):
+    return 0.3 * sharp**2 + 0.02 * rng.standard_normal((sharp + visible).shape)
+
+
+QUERY: dict[str, tuple[str, str, Draw, Callable[[np.ndarray], np.ndarray] | None]] = {
+    "entropy": ("Entropy of attention", "nat", _entropy, np.log),
+    "normalised_entropy": (
+        "Entropy over its largest possible",
+        "1",
+        _normalised,
+        lambda n: np.where(n > 1, 1.0, np.nan),
+    ),
+    "effective_keys": ("Effective number of keys", "keys", _effective, lambda n: n),
+    "largest_weight": ("Largest weight", "1", _largest, lambda n: 1 / n),
+    "first_key_mass": ("Weight on the first key", "1", _first, lambda n: 1 / n),
+    "sink_free_entropy": (
+        "Entropy without sinks",
+        "nat",
+        _sink_free,
+        lambda n: np.log(np.maximum(n - 1, 1)),
+    ),
+    "sink_output_share": ("Share of the output written by the sink", "1", _share, None),
+}
+OTHERS: dict[str, tuple[str, str, str, float]] = {
+    "sink_importance": ("Importance of the first key", "1", "head", 0.15),
+    "importance_entropy": ("Entropy of token importance", "nat", "layer", 3.4),
+    "head_importance_excess": ("Excess of token importance in a head", "nat", "head", 0.4),
+    "value_drain": ("Norm of the first value over the median", "1", "kv_head", 0.8),
+    "written_value_drain": ("Norm of the first written value", "1", "kv_head", 0.7),
+    "dynamism": ("Dynamism of values", "1", "head", 0.25),
+    "massive_activation": ("Largest entry over the median", "1", "layer", 12.0),
+    "loss": ("Next-token loss", "nat", "model", 4.0),
+}
+
+
+def fake_measurement(
+    model: str = "transformer",
+    seed: int = 0,
+    *,
+    layers: int = 4,
+    heads: int = 4,
+    kv_heads: int | None = None,
+    sequences: int = 6,
+    length: int = 64,
+    steps: Sequence[int] | None = None,
+    keep_queries: bool = False,
+) -> xr.Dataset:
+    """Return what `measure` would, with every primary statistic, and a step dimension if asked."""
+    rng = np.random.default_rng([zlib.crc32(model.encode()), seed])
+    frame = _frame(layers, heads, kv_heads or heads, sequences=sequences, length=length)
+    frame.attrs.update(_attrs(model, seed))
+    at_steps = [None] if steps is None else list(steps)
+    parts = [_statistics(frame, rng, model, progress=_progress(step)) for step in at_steps]
+    if steps is None:
+        data = frame.merge(parts[0])
+    else:
+        stacked = xr.concat(parts, dim=axes.STEP, combine_attrs="override")
+        data = frame.merge(stacked).assign_coords(step=list(steps))
+    data = data.merge(_references(frame))
+    if keep_queries:
+        data = data.merge(_by_query(frame, rng))
+    data.attrs = dict(frame.attrs)
+    return data
+
+
+def fake_archive(folder: Path, models: Sequence[str] = MODELS, seeds: int = 2) -> Path:
+    """Write an archive of fake runs with two probes each, and return its folder."""
+    rows = []
+    for order, model in enumerate(models):
+        for seed in range(seeds):
+            heads = 1 if model.startswith("dva") else 4
+            measurements = {
+                "held-out": fake_measurement(
+                    model, seed, heads=heads, steps=STEPS, keep_queries=True
+                ),
+                "shuffled": fake_measurement(model, seed + 100, heads=heads, steps=STEPS[-1:]),
+            }
+            attrs = _run_attrs(model, seed, order=order, heads=heads)
+            key = f"{zlib.crc32(attrs['label'].encode()):08x}"
+            write_run(
+                folder,
+                key,
+                attrs=attrs,
+                measurements=measurements,
+                training=fake_training(model, seed),
+            )
+            rows.append({"key": key, **attrs})
+    write_catalogue(folder, {"schema": SCHEMA_VERSION, "runs": rows})
+    return folder
+
+
+def fake_training(model: str = "transformer", seed: int = 0, steps: int = 160) -> xr.Dataset:
+    """Return a training log with a falling loss."""
+    rng = np.random.default_rng([zlib.crc32(model.encode()), seed, 1])
+    step = np.arange(steps)
+    loss = 3.5 + 4.0 * np.exp(-step / 40) + 0.05 * rng.standard_normal(steps)
+    held_out = np.where(step % 20 == 19, loss + 0.1, np.nan)
+    return xr.Dataset(
+        {
+            "loss": ("train_step", loss, {"long_name": "Training loss", "units": "nat"}),
+            "held_out_loss": (
+                "train_step",
+                held_out,
+                {"long_name": "Held-out loss", "units": "nat"},
+            ),
+            "seconds": ("train_step", 0.1 * (step + 1), {"units": "s"}),
+            "tokens": ("train_step", 1024 * (step + 1), {"units": "tokens"}),
+        },
+        coords={"train_step": step},
+    )
+
+
+def _progress(step: int | None) -> float:
+    return 1.0 if step is None else step / (step + 30)
+
+
+def _frame(layers: int, heads: int, kv_heads: int, *, sequences: int, length: int) -> xr.Dataset:
+    spans = axes.span_count(length)
+    lengths = np.full(sequences, length)
+    lengths[-1] = max(2, length - 5)
+    rows = np.zeros((sequences, spans), dtype=int)
+    for sequence, size in enumerate(lengths):
+        for visible in range(1, size + 1):
+            rows[sequence, axes.span_of(visible)] += 1
+    names = np.array([f"module{i // 2}" for i in range(sequences)], dtype=object)
+    return xr.Dataset(
+        {"rows": (("sequence", "span"), rows, {"long_name": "Queries in the span"})},
+        coords={
+            "layer": np.arange(layers),
+            "head": np.arange(heads),
+            "kv_head": np.arange(kv_heads),
+            "sequence": np.arange(sequences),
+            "span": np.arange(spans),
+            "threshold": np.array(THRESHOLDS),
+            "source": np.array(SOURCES, dtype=object),
+            "document": ("sequence", names),
+            "length": ("sequence", lengths),
+        },
+    )
+
+
+def _visible(frame: xr.Dataset) -> np.ndarray:
+    """Return the mean number of visible keys in each span of each sequence."""
+    spans = frame.sizes["span"]
+    means = np.full((frame.sizes["sequence"], spans), np.nan)
+    for sequence, length in enumerate(frame["length"].values):
+        for span in range(spans):
+            first, last = 1 << span, min((1 << (span + 1)) - 1, int(length))
+            if first <= last:
+                means[sequence, span] = (first + last) / 2
+    return means
+
+
+def _statistics(frame: xr.Dataset, rng: np.random.Generator, model: str, *, progress: float):
+    sizes = frame.sizes
+    depth = (np.arange(sizes["layer"]) + 1) / sizes["layer"]
+    base = 0.3 + 0.35 * depth[:, None] - (0.1 if model.startswith("dva") else 0.0)
+    sharp = base + 0.08 * rng.standard_normal((sizes["layer"], sizes["head"]))
+    sharp = np.clip(progress * sharp, 0.0, 0.95)[:, :, None, None]
+    sharp = np.clip(sharp + 0.01 * rng.standard_normal((1, 1, sizes["sequence"], 1)), 0.0, 0.95)
+    visible = _visible(frame)[None, None]
+    found = {}
+    for name, (title, units, draw, reference) in QUERY.items():
+        values = draw(sharp, visible, rng) + 0 * visible
+        dims = ("layer", "head", "sequence", "span")
+        attrs = _statistic_attrs(name, title, units, "query", reference is not None)
+        found[name] = (dims, values.astype(np.float32), attrs)
+    for name, (title, units, at, size) in OTHERS.items():
+        dims = {"layer": ("layer",), "model": ()}.get(at, ("layer", at))
+        shape = tuple(sizes[dim] for dim in (*dims, "sequence"))
+        noise = 1 + 0.1 * rng.standard_normal(shape)
+        scale = (
+            0.0 if name == "dynamism" and not model.startswith("dva") else size * (0.5 + progress)
+        )
+        if name == "loss":
+            scale = 7.6 - 3.6 * progress
+        values = (scale * noise).astype(np.float32)
+        attrs = _statistic_attrs(name, title, units, at, name in ("sink_importance",))
+        found[name] = ((*dims, "sequence"), values, attrs)
+    found.update(_with_extra(frame, rng, sharp, model))
+    return xr.Dataset(found)
+
+
+def _with_extra(frame, rng: np.random.Generator, sharp: np.ndarray, model: str):
+    sizes = frame.sizes
+    sink = 0.6 * sharp[..., 0] ** 2
+    rate = (sink[..., None] > np.array(THRESHOLDS)).astype(np.float32)
+    first = 0.4 if model.startswith("resformer") else 0.0
+    share = np.zeros((sizes["layer"], sizes["kv_head"], sizes["sequence"], len(SOURCES)))
+    share[..., 1] = first * (1 + 0.1 * rng.standard_normal(share.shape[:-1]))
+    share[0, ..., 1] = 0.0
+    share[..., 0] = 1 - share[..., 1]
+    return {
+        "sink_rate": (
+            ("layer", "head", "sequence", "threshold"),
+            rate,
+            _statistic_attrs("sink_rate", "Rate of sinks", "1", "head", False),
+        ),
+        "value_source_share": (
+            ("layer", "kv_head", "sequence", "source"),
+            share.astype(np.float32),
+            _statistic_attrs("value_source_share", "Share of each source", "1", "kv_head", False),
+        ),
+    }
+
+
+def _references(frame: xr.Dataset) -> xr.Dataset:
+    visible = _visible(frame)
+    found = {
+        f"{name}_reference": (("sequence", "span"), reference(visible).astype(np.float32))
+        for name, (_, _, _, reference) in QUERY.items()
+        if reference is not None
+    }
+    lengths = np.minimum(frame["length"].values, 64)
+    harmonic = np.array([np.mean(1 / np.arange(1, size + 1)) for size in lengths])
+    found["sink_importance_reference"] = (("sequence",), harmonic.astype(np.float32))
+    return xr.Dataset(found)
+
+
+def _by_query(frame: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    """Return per-query numbers and tokens of the display sequences, NaN and "" in the rest."""
+    sizes, longest = frame.sizes, int(frame["length"].max())
+    shown = min(8, sizes["sequence"])
+    query = np.arange(longest)
+    lengths = frame["length"].values
+    real = (query < lengths[:, None]) & (np.arange(sizes["sequence"]) < shown)[:, None]
+    sharp = rng.uniform(0.1, 0.8, (sizes["layer"], sizes["head"], sizes["sequence"], longest))
+    visible = (query + 1.0)[None, None, None]
+    found = {}
+    for name, (title, units, draw, _) in QUERY.items():
+        values = np.where(real, draw(sharp, visible, rng) + 0 * visible, np.nan)
+        attrs = {"long_name": title, "units": units}
+        dims = ("layer", "head", "sequence", "query")
+        found[f"{name}_by_query"] = (dims, values.astype(np.float32), attrs)
+    words = rng.choice(WORDS, size=real.shape)
+    found["token"] = (("sequence", "query"), np.where(real, words, "").astype(object))
+    return xr.Dataset(found, coords={"query": query})
+
+
+def _statistic_attrs(name: str, title: str, units: str, at: str, has_reference: bool):
+    attrs = {
+        "long_name": title,
+        "units": units,
+        "meaning": f"{title}, as a fake would have it.",
+        "formula": "-sum p log p" if "entropy" in name else f"{name} = ...",
+        "source": "made up for tests",
+        "version": 1,
+        "at": at,
+        "pitfalls": "These numbers are made up.",
+    }
+    if not has_reference:
+        attrs["why_no_reference"] = "uniform attention does not say what values do"
+    return attrs
+
+
+def _attrs(model: str, seed: int) -> dict[str, object]:
+    return {
+        "schema": SCHEMA_VERSION,
+        "model": model,
+        "preset": model,
+        "seed": seed,
+        "backend": "blocked",
+        "dtype": "float32",
+        "fidelity_output": 1e-6,
+        "bos": "none",
+        "provenance": '{"device": "cpu", "fake": true}',
+    }
+
+
+def _run_attrs(model: str, seed: int, *, order: int, heads: int) -> dict[str, object]:
+    return {
+        "model": model,
+        "preset": model,
+        "seed": seed,
+        "label": f"{model}-{seed}",
+        "order": order,
+        "config": f'{{"layers": 4, "width": 96, "heads": {heads}}}',
+        "parameters": 700_000 if heads > 1 else 500_000,
+        "flops_per_token": 1_400_000,
+        "kv_bytes_per_token": 3072,
+        "train_seconds": 14.5 + seed,
+        "loss": 4.0 + 0.05 * seed + 0.02 * order,
+    }
