@@ -1,0 +1,157 @@
+"""How widely one query spreads its attention: entropy, its exponential, and the largest weight."""
+
+import numpy as np
+from jaxtyping import Float
+
+from dva_lens.records import AttentionSummary, LayerRecord
+from dva_lens.sites import SUMMARY
+from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.visible import keys, sees_first
+
+PerQuery = Float[np.ndarray, "sequence head query"]
+SHORTEST_REST = 1e-4
+
+
+def entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+    """Return -sum p log p of the weights as they are."""
+    del batch
+    return _summary(layer).entropy.astype(np.float64)
+
+
+def shape_entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+    """Return the entropy of the weights divided by their sum: H / rho + log rho."""
+    del batch
+    summary = _summary(layer)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rho = np.where(summary.row_mass > 0, summary.row_mass, np.nan).astype(np.float64)
+        return np.maximum(summary.entropy / rho + np.log(rho), 0.0)
+
+
+def normalised_entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+    """Return the entropy of the divided weights over its largest value, log of visible keys."""
+    largest = np.log(keys(_summary(layer).visible, 2))
+    return shape_entropy(layer, batch) / largest[:, None]
+
+
+def effective_keys(layer: LayerRecord, batch: Batch) -> PerQuery:
+    """Return the exponential of the entropy of the divided weights."""
+    return np.exp(shape_entropy(layer, batch))
+
+
+def largest_weight(layer: LayerRecord, batch: Batch) -> PerQuery:
+    """Return the largest weight of each query."""
+    del batch
+    return _summary(layer).largest.astype(np.float64)
+
+
+def sink_free_entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+    """Return the entropy over the keys other than the first, their weights divided by their sum.
+
+    With p0 on the first key and m on the others it is (H + p0 log p0) / m + log m, so no pattern
+    is needed; digits are lost as m shrinks, hence the floor on m.
+    """
+    del batch
+    summary = _summary(layer)
+    first = summary.first_mass.astype(np.float64)
+    rest = summary.row_mass.astype(np.float64) - first
+    visible = keys(summary.visible, 2)
+    usable = (rest > SHORTEST_REST) & sees_first(summary) & np.isfinite(visible)[:, None]
+    rest = np.where(usable, rest, np.nan)
+    spread = summary.entropy + first * np.log(np.where(first > 0, first, 1.0))
+    found = spread / rest + np.log(rest)
+    return np.clip(found, 0.0, np.log(visible - 1)[:, None])
+
+
+def _summary(layer: LayerRecord) -> AttentionSummary:
+    return layer.at(SUMMARY)  # type: ignore[return-value]
+
+
+ENTROPY = Statistic(
+    name="entropy",
+    version=1,
+    long_name="Attention entropy",
+    units="nat",
+    meaning="How widely a query spreads its attention; 0 when one key receives everything.",
+    formula=r"H_i = -\sum_j p_{ij} \log p_{ij}",
+    source="Ghader & Monz 2017; Zhai et al. 2023 (arXiv 2303.06296), section 3",
+    at="query",
+    needs=(SUMMARY,),
+    compute=entropy,
+    reference=lambda visible: np.log(keys(visible)),
+    row_mass="weights are used as they are; a learned sink's share is left out of the sum",
+    pitfalls=(
+        "Averaging patterns over heads before taking the entropy raises it. Sigmoid weights may "
+        "total more or less than one, and then log of visible keys is no bound."
+    ),
+)
+
+NORMALISED_ENTROPY = Statistic(
+    name="normalised_entropy",
+    version=1,
+    long_name="Normalised attention entropy",
+    units="1",
+    meaning="Entropy over its largest possible value: 1 is uniform, 0 is one key.",
+    formula=r"\left(H_i / \rho_i + \log \rho_i\right) / \log n_i,\quad \rho_i = \sum_j p_{ij}",
+    source="Guo et al. 2024 (arXiv 2410.13835); rows with one visible key left out here",
+    at="query",
+    needs=(SUMMARY,),
+    compute=normalised_entropy,
+    reference=lambda visible: keys(visible, 2) * 0.0 + 1.0,
+    first_row="dropped",
+    row_mass="weights are divided by their sum",
+    pitfalls=(
+        "Published code counts the first row as 0, which lowers a mean over N queries by 1/N. "
+        "Divided weights hide how much a learned sink takes: read it beside the row mass."
+    ),
+)
+
+EFFECTIVE_KEYS = Statistic(
+    name="effective_keys",
+    version=1,
+    long_name="Effective number of keys",
+    units="keys",
+    meaning="The number of equally weighted keys that would have the same entropy.",
+    formula=r"\exp\left(H_i / \rho_i + \log \rho_i\right)",
+    source="Hill number of order 1 (Hill 1973) of the attention weights",
+    at="query",
+    needs=(SUMMARY,),
+    compute=effective_keys,
+    reference=keys,
+    row_mass="weights are divided by their sum",
+    pitfalls="The mean of exponentials is not the exponential of the mean entropy.",
+)
+
+LARGEST_WEIGHT = Statistic(
+    name="largest_weight",
+    version=1,
+    long_name="Largest weight",
+    units="1",
+    meaning="The largest share of a query's attention that one key receives.",
+    formula=r"\max_j p_{ij}",
+    source="Berger-Parker index of the attention weights",
+    at="query",
+    needs=(SUMMARY,),
+    compute=largest_weight,
+    reference=lambda visible: 1.0 / keys(visible),
+    pitfalls="A sink dominates it: it then says the same as the first-key mass.",
+)
+
+SINK_FREE_ENTROPY = Statistic(
+    name="sink_free_entropy",
+    version=1,
+    long_name="Entropy without the first key",
+    units="nat",
+    meaning="How widely a query spreads what it does not give to the first key.",
+    formula=r"\left(H_i + p_{i0}\log p_{i0}\right)/m_i + \log m_i,\quad m_i = \rho_i - p_{i0}",
+    source="Entropy of the weights with the sink dropped and the rest divided by its sum",
+    at="query",
+    needs=(SUMMARY,),
+    compute=sink_free_entropy,
+    reference=lambda visible: np.log(keys(visible, 2) - 1),
+    first_row="dropped",
+    row_mass="the weights of the other keys are divided by their sum",
+    pitfalls=(
+        "Only the first key is dropped; the sink atlas finds others. Not defined where the first "
+        "key is out of sight or leaves less than 1e-4 of the weight to the others."
+    ),
+)
