@@ -1,0 +1,64 @@
+"""Training batches: a function of the step, so that a killed run continues with the same text."""
+
+from dataclasses import dataclass
+from typing import Protocol, final
+
+import numpy as np
+from jaxtyping import Int, Integer
+
+from dva_lens.data.cache import TokenCache
+
+
+class Batches(Protocol):
+    """Gives the batch of a step; the same step always gives the same tokens."""
+
+    def __call__(self, step: int) -> Int[np.ndarray, "sequence position"]:
+        """Return token sequences one longer than the model sees: inputs and their successors."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class Windows:
+    """Random windows of a token stream; they may span documents, with the end token between.
+
+    The windows of a step depend on seed and step alone, so models trained with one seed see the
+    same text in the same order.
+    """
+
+    tokens: Integer[np.ndarray, "position"]
+    batch: int
+    length: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if len(self.tokens) <= self.length:
+            raise ValueError(
+                f"Training on windows of {self.length} tokens needs more than that, the text has "
+                f"{len(self.tokens)}; give more text or a shorter length."
+            )
+
+    def __call__(self, step: int) -> Int[np.ndarray, "sequence position"]:
+        """Return the windows of a step, one token longer than the model sees."""
+        last = len(self.tokens) - self.length
+        starts = np.random.default_rng((self.seed, step)).integers(last, size=self.batch)
+        places = starts[:, None] + np.arange(self.length + 1)
+        return self.tokens[places].astype(np.int64)
+
+
+def held_out_windows(
+    cache: TokenCache, *, length: int, count: int
+) -> Int[np.ndarray, "sequence position"]:
+    """Return at most `count` windows, evenly spread over a held-out stream and not overlapping.
+
+    They are one token longer than the model sees, like those of training.
+    """
+    fitting = (len(cache.tokens) - 1) // length
+    if fitting < 1:
+        raise ValueError(
+            f"The held-out text has {len(cache.tokens)} tokens, one sequence of {length} needs "
+            f"{length + 1}; give more text or a shorter length."
+        )
+    number = min(count, fitting)
+    starts = np.arange(number) * fitting // number * length
+    return cache.tokens[starts[:, None] + np.arange(length + 1)].astype(np.int64)

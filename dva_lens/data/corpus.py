@@ -1,0 +1,29 @@
+"""Where text comes from: the running Python's documentation, files, standard input, data sets."""
+
+from dva_lens.data.documentation import default_corpus
+from dva_lens.data.documents import Corpus, Document, corpus_of
+from dva_lens.data.hub import PREFIX, hub_corpus
+from dva_lens.data.text import stdin_corpus, text_corpus
+
+__all__ = [
+    "Corpus",
+    "Document",
+    "corpus_of",
+    "default_corpus",
+    "hub_corpus",
+    "open_corpus",
+    "stdin_corpus",
+    "text_corpus",
+]
+
+
+def open_corpus(where: str | None = None) -> Corpus:
+    """Return the text a person named on the command line.
+
+    None is the default text, `-` standard input, `hf:NAME` a data set, anything else a path.
+    """
+    if where is None:
+        return default_corpus()
+    if where == "-":
+        return stdin_corpus()
+    return hub_corpus(where) if where.startswith(PREFIX) else text_corpus(where)

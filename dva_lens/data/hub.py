@@ -1,0 +1,70 @@
+"""Text from Hugging Face datasets: on the hub, or saved to a local folder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, final
+
+from dva_lens.data.documents import Corpus, Document, corpus_of
+
+PREFIX = "hf:"
+
+
+@final
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a data set as documents; rows without text are passed over."""
+
+    dataset: Any
+    column: str
+
+    def __iter__(self) -> Iterator[Document]:
+        for number, row in enumerate(self.dataset):
+            text = row[self.column]
+            if text and text.strip():
+                yield Document(f"row {number}", text.strip())
+
+
+def hub_corpus(name: str) -> Corpus:
+    """Return a column of a data set named as `hf:NAME[@CONFIG][:split[:column]]`.
+
+    NAME is a local folder written by `save_to_disk`, which works offline, or a name on the hub.
+    The split is `train` and the column `text` unless given. A row is a document.
+    """
+    place, _, rest = name.removeprefix(PREFIX).partition(":")
+    split, _, column = rest.partition(":")
+    if not place:
+        raise ValueError(f"A data set is named hf:NAME[@CONFIG][:split[:column]], got {name!r}.")
+    split, column = split or "train", column or "text"
+    dataset = _loaded(place, split)
+    if column not in dataset.column_names:
+        held = ", ".join(dataset.column_names)
+        raise ValueError(
+            f"Data set {place!r} has no column {column!r}; it has: {held}. "
+            f"Name one as hf:{place}:{split}:COLUMN."
+        )
+    return corpus_of(name, Rows(dataset.select_columns([column]), column))
+
+
+def _loaded(place: str, split: str) -> Any:
+    try:
+        datasets = import_module("datasets")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "Reading hf: data sets needs the package `datasets`: pip install 'dva-lens[hub]'."
+        ) from error
+    if not Path(place).is_dir():
+        path, _, config = place.partition("@")
+        return datasets.load_dataset(path, config or None, split=split)
+    try:
+        found = datasets.load_from_disk(place)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"The folder {place!r} was not written by `save_to_disk`; give its text as a path."
+        ) from error
+    if not isinstance(found, datasets.DatasetDict):
+        return found
+    if split not in found:
+        raise ValueError(f"{place!r} has no split {split!r}; it has: {', '.join(found)}.")
+    return found[split]

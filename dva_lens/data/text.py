@@ -1,0 +1,84 @@
+"""Text from files, folders and standard input: plain, .gz or .xz, streamed, UTF-8."""
+
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast, final
+
+from dva_lens.data.documents import Corpus, Document, corpus_of, documents_of
+
+LONGEST_LINE = 1 << 20
+
+
+@final
+@dataclass(frozen=True)
+class TextFiles:
+    """The documents of some files, read anew by every iteration; names are relative to `root`."""
+
+    root: Path
+    files: tuple[Path, ...]
+
+    def __iter__(self) -> Iterator[Document]:
+        for file in self.files:
+            yield from documents_of(lines_of(file), file.relative_to(self.root).as_posix())
+
+
+def text_corpus(path: str | Path) -> Corpus:
+    """Return the text of a file or of all files below a folder (hidden ones aside).
+
+    A line `<|endoftext|>` separates documents; without any, a file is one document. A corpus of a
+    single document, and any document too large to hold in memory, is cut into sections that count
+    as documents. The text must be UTF-8 and hold no NUL bytes.
+    """
+    place = Path(path)
+    if place.is_file():
+        return corpus_of(str(path), TextFiles(place.parent, (place,)))
+    if not place.is_dir():
+        raise FileNotFoundError(
+            f"There is no text at {str(path)!r}; give a file or folder that exists."
+        )
+    files = tuple(
+        file
+        for file in sorted(place.rglob("*"))
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(place).parts)
+    )
+    if not files:
+        raise ValueError(f"{str(path)!r} is a folder without files; give one that holds text.")
+    return corpus_of(str(path), TextFiles(place, files))
+
+
+def stdin_corpus(stream: BinaryIO | None = None) -> Corpus:
+    """Return the text of standard input; it is held in memory because it cannot be read twice."""
+    lines = _lines(sys.stdin.buffer if stream is None else stream, "standard input")
+    return corpus_of("standard input", tuple(documents_of(lines, "stdin")))
+
+
+def lines_of(file: Path) -> Iterator[str]:
+    """Yield the lines of a plain, .gz or .xz text file, or say why it cannot be read as text."""
+    openers = {".gz": gzip.open, ".xz": lzma.open}
+    opener = openers.get(file.suffix.lower(), open)
+    with cast("BinaryIO", opener(file, "rb")) as stream:
+        yield from _lines(stream, repr(str(file)))
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig")
+    try:
+        while line := text.readline(LONGEST_LINE):
+            if "\0" in line:
+                raise ValueError(f"{name} is binary (it holds NUL bytes); give plain UTF-8 text.")
+            yield line
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{name} is not UTF-8 text ({error.reason}); convert it first."
+        ) from error
+    except (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+        raise ValueError(f"{name} is damaged or not what its ending says ({error}).") from error
+    finally:
+        text.detach()
