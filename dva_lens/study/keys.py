@@ -1,0 +1,55 @@
+"""Keys: what makes two runs the same run, and two measurements the same measurement."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+TRAINING_VERSION = 1
+_LENGTH = 16
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text of a plain value: keys sorted, no spaces, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+
+
+def digest(value: object) -> str:
+    """Return the name of a plain value: the beginning of the hash of its canonical JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:_LENGTH]
+
+
+def train_key(
+    config: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    *,
+    data: str,
+    tokenizer: str,
+    seed: int,
+) -> str:
+    """Name a training by everything that decides its weights.
+
+    `data` and `tokenizer` are hashes of their contents.
+    """
+    return digest(
+        {
+            "config": config,
+            "recipe": recipe,
+            "data": data,
+            "tokenizer": tokenizer,
+            "seed": seed,
+            "training": TRAINING_VERSION,
+        }
+    )
+
+
+def measure_key(trained: str, step: int, *, probe: str, length: int, backend: str) -> str:
+    """Name a measurement by the weights, the text (a hash of its tokens) and how it was taken.
+
+    Versions of statistics are no part of it: each variable carries its own.
+    """
+    return digest(
+        {"train": trained, "step": step, "probe": probe, "length": length, "backend": backend}
+    )

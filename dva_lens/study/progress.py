@@ -1,0 +1,31 @@
+"""What a running study says about itself while it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, final
+
+Phase = Literal["prepare", "kept", "train", "measure", "finished"]
+
+
+@final
+@dataclass(frozen=True)
+class Moment:
+    """Where a study stands: run `number` of `of`, in it step `step` of `steps`.
+
+    `loss` is the training loss of that step, or of the finished run its held-out loss.
+    """
+
+    phase: Phase
+    run: str = ""
+    number: int = 0
+    of: int = 0
+    step: int = 0
+    steps: int = 0
+    loss: float = float("nan")
+
+
+Progress = Callable[[Moment], None]
+
+
+def silent(_moment: Moment) -> None:
+    """Say nothing."""
