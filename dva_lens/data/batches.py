@@ -1,20 +1,17 @@
 """Training batches: a function of the step, so that a killed run continues with the same text."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import final
 
 import numpy as np
 from jaxtyping import Int, Integer
 
 from dva_lens.data.cache import TokenCache
 
-
-class Batches(Protocol):
-    """Gives the batch of a step; the same step always gives the same tokens."""
-
-    def __call__(self, step: int) -> Int[np.ndarray, "sequence position"]:
-        """Return token sequences one longer than the model sees: inputs and their successors."""
-        ...
+Batches = Callable[[int], Int[np.ndarray, "sequence position"]]
+"""Gives the token sequences of a step, one token longer than the model sees: inputs and their
+successors. The same step always gives the same tokens."""
 
 
 @final

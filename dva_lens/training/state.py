@@ -1,0 +1,115 @@
+"""The state of an unfinished training on disk, in safetensors: a killed run continues from it."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dva_lens.training.recipe import Recipe
+
+Curves = dict[str, Float[np.ndarray, "train_step"]]
+
+
+@final
+@dataclass(frozen=True)
+class StateFile:
+    """Where the state of a training is kept, and after how many steps it is written anew."""
+
+    path: Path
+    every: int = 200
+
+
+def save_state(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    recipe: Recipe,
+    step: int,
+    curves: Curves,
+) -> None:
+    """Write weights, optimiser, random state and curves after `step` steps, at once or not."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for kind, tensor in optimizer.state[parameter].items():
+            tensors[f"optimizer.{kind}.{name}"] = tensor
+    tensors |= {f"curve.{name}": torch.from_numpy(values) for name, values in curves.items()}
+    tensors |= {f"random.{device}": state for device, state in _random(model).items()}
+    about = {"step": str(step), "recipe": json.dumps(recipe.to_dict())}
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Clones, because tied weights share memory and the format wants each tensor on its own.
+        save_file({name: t.detach().cpu().clone() for name, t in tensors.items()}, draft, about)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load_state(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, *, recipe: Recipe
+) -> tuple[int, Curves]:
+    """Put a saved state into model, optimiser and random generators; return steps and curves."""
+    about, tensors = _read(path)
+    _check_recipe(path, Recipe.from_dict(json.loads(about["recipe"])), recipe)
+    try:
+        model.load_state_dict(_part(tensors, "model."))
+    except RuntimeError as error:
+        raise ValueError(f"{str(path)!r} belongs to another model: {error}") from error
+    kept = {kind: _part(tensors, f"optimizer.{kind}.") for kind in _kinds(tensors)}
+    for name, parameter in model.named_parameters():
+        state = {kind: held[name] for kind, held in kept.items() if name in held}
+        optimizer.state[parameter] = {k: t.to(parameter.device) for k, t in state.items()}
+    random = _part(tensors, "random.")
+    torch.set_rng_state(random["cpu"])
+    if "cuda" in random and torch.cuda.is_available():
+        torch.cuda.set_rng_state(random["cuda"])
+    curves = {name: tensor.numpy() for name, tensor in _part(tensors, "curve.").items()}
+    return int(about["step"]), curves
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"{str(path)!r} is not a whole training state ({error}); delete it to start over."
+        ) from error
+
+
+def _check_recipe(path: Path, saved: Recipe, wanted: Recipe) -> None:
+    before, now = saved.to_dict(), wanted.to_dict()
+    changed = [f"{key} {before[key]} -> {now[key]}" for key in now if before[key] != now[key]]
+    if changed:
+        raise ValueError(
+            f"{str(path)!r} was written under another recipe ({', '.join(changed)}); delete it to "
+            "start over."
+        )
+
+
+def _random(model: nn.Module) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if next(model.parameters()).device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _kinds(tensors: dict[str, Tensor]) -> list[str]:
+    return sorted({name.split(".")[1] for name in tensors if name.startswith("optimizer.")})
