@@ -1,0 +1,53 @@
+"""A statistic from the first layer to the last."""
+
+from collections.abc import Sequence
+
+from dva_lens import axes
+from dva_lens.views import lines, theme, words
+from dva_lens.views.arms import Runs, arms, label_of, title_of
+from dva_lens.views.depths import averaged_over, chosen, depth_axis, read_at
+from dva_lens.views.figure import Figure, compose
+from dva_lens.views.lines import Line
+from dva_lens.views.readings import reading, reference
+
+
+def depth_profile(
+    data: Runs, statistic: str = "entropy", spans: Sequence[int] | None = None
+) -> Figure:
+    """Draw a statistic against depth, one line per model with its interval, beside its reference.
+
+    `spans` keeps the queries that see so many keys (`axes.span_of`); all queries are read without
+    it. Models of different depth are drawn against relative depth. Statistics with a further
+    dimension are drawn at its published or first value.
+    """
+    found = arms(data, statistic)
+    where = chosen(found[0], statistic)
+    depths = depth_axis(found)
+    drawn = [
+        Line(
+            arm,
+            depths.of(arm),
+            reading(arm, statistic, (axes.LAYER,), spans=spans, where=where),
+            reference(arm, statistic, (axes.LAYER,), spans=spans),
+        )
+        for arm in found
+    ]
+    variable = found[0].first(statistic)
+    references = lines.draw_references(drawn)
+    traces = [*references, *(trace for line in drawn for trace in lines.draw(line))]
+    caption = (
+        f"Mean over {averaged_over(found[0], statistic, spans)}{read_at(where)}. "
+        + words.estimand(found, (line.reading for line in drawn))
+        + words.dotted(bool(references), str(variable.attrs.get("why_no_reference", "")))
+    )
+    return compose(
+        traces,
+        title=f"{title_of(variable)} by depth",
+        caption=caption,
+        rows=lines.rows(drawn, depths.name),
+        layout={
+            "xaxis": theme.axis(depths.title, **depths.ticks),
+            "yaxis": theme.axis(label_of(variable)),
+            "hovermode": "x unified",
+        },
+    )

@@ -1,0 +1,75 @@
+"""What figures by depth share: the axis of layers, and what was averaged over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from dva_lens import axes
+from dva_lens.views import words
+from dva_lens.views.arms import Arm
+
+PUBLISHED_THRESHOLD = 0.3
+_EVERY_LAYER = 16
+
+
+@final
+@dataclass(frozen=True)
+class Depths:
+    """An axis of depth: layers where all arms have equally many, else relative depth."""
+
+    name: str
+    title: str
+    relative: bool
+    ticks: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, arm: Arm) -> np.ndarray:
+        """Return where the layers of an arm stand."""
+        layers = layers_of(arm)
+        return (layers + 1) / len(layers) if self.relative else layers
+
+
+def depth_axis(found: Sequence[Arm]) -> Depths:
+    """Return the axis on which the layers of all arms can be compared."""
+    counts = {len(layers_of(arm)) for arm in found}
+    if len(counts) > 1:
+        return Depths("depth", "Relative depth (layer / layers)", True, {"tickformat": ".0%"})
+    few = max(counts) <= _EVERY_LAYER
+    return Depths("layer", "Layer", False, {"dtick": 1} if few else {})
+
+
+def layers_of(arm: Arm) -> np.ndarray:
+    """Return the numbers of an arm's layers."""
+    return np.asarray(arm.runs[0][axes.LAYER].values)
+
+
+def chosen(arm: Arm, name: str) -> dict[str, Any]:
+    """Return where a statistic with a further dimension is read: the published or first value."""
+    variable = arm.first(name)
+    where: dict[str, Any] = {}
+    if axes.THRESHOLD in variable.dims:
+        held = variable[axes.THRESHOLD].values
+        where[axes.THRESHOLD] = held[np.argmin(np.abs(held - PUBLISHED_THRESHOLD))].item()
+    if axes.SOURCE in variable.dims:
+        held = [str(source) for source in variable[axes.SOURCE].values]
+        where[axes.SOURCE] = "first" if "first" in held else held[0]
+    return where
+
+
+def averaged_over(arm: Arm, name: str, spans: Sequence[int] | None) -> str:
+    """Say what a mean by layer was taken over."""
+    dims = arm.first(name).dims
+    parts = [noun for dim, noun in _NOUNS.items() if dim in dims]
+    if axes.SPAN in dims:
+        parts.append(words.spans_read(spans))
+    return ", ".join([*parts, "texts"])
+
+
+def read_at(where: Mapping[str, Any]) -> str:
+    """Say at which value of a further dimension a statistic was read."""
+    shown = [f"{dim} {found}" for dim, found in where.items()]
+    return f", at {' and '.join(shown)}" if shown else ""
+
+
+_NOUNS = {axes.HEAD: "heads", axes.KV_HEAD: "key-value heads"}

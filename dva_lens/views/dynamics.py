@@ -1,0 +1,38 @@
+"""How much values differ between queries, from the first layer to the last."""
+
+from dva_lens import axes
+from dva_lens.views import lines, theme, words
+from dva_lens.views.arms import Runs, arms, label_of, title_of
+from dva_lens.views.depths import averaged_over, depth_axis
+from dva_lens.views.figure import Figure, compose
+from dva_lens.views.lines import Line
+from dva_lens.views.readings import reading
+
+DYNAMISM = "dynamism"
+
+
+def dynamism_profile(data: Runs) -> Figure:
+    """Draw dynamism against depth; the dotted line is zero, which static values read exactly."""
+    found = arms(data, DYNAMISM)
+    depths = depth_axis(found)
+    drawn = [Line(arm, depths.of(arm), reading(arm, DYNAMISM, (axes.LAYER,))) for arm in found]
+    widest = max(drawn, key=lambda line: len(line.x)).x
+    variable = found[0].first(DYNAMISM)
+    zero = lines.dotted(widest, 0 * widest, "static values")
+    caption = (
+        f"Mean over {averaged_over(found[0], DYNAMISM, None)}. "
+        + words.estimand(found, (line.reading for line in drawn))
+        + " Dotted: zero, what values that do not depend on the query read. A gate or a branch"
+        " of the query alone is dynamic too, so this is no proof of dependence on the pair."
+    )
+    return compose(
+        [zero, *(trace for line in drawn for trace in lines.draw(line))],
+        title=f"{title_of(variable)} by depth",
+        caption=caption,
+        rows=lines.rows(drawn, depths.name),
+        layout={
+            "xaxis": theme.axis(depths.title, **depths.ticks),
+            "yaxis": theme.axis(label_of(variable), rangemode="tozero"),
+            "hovermode": "x unified",
+        },
+    )

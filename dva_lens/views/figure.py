@@ -1,0 +1,85 @@
+"""A figure that knows its caption and its numbers, and never offers to upload them."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, final
+
+import plotly.graph_objects as go
+import plotly.io as pio
+
+from dva_lens.views import theme
+
+Row = dict[str, Any]
+_LINE = 105
+
+
+@final
+class Figure(go.Figure):
+    """A Plotly figure that is shown with `theme.CONFIG` wherever it is shown."""
+
+    def show(self, *args: Any, **options: Any) -> Any:
+        """Show the figure, as `plotly` does, without a button that uploads data."""
+        return super().show(*args, **{"config": theme.CONFIG, **options})
+
+    def to_html(self, *args: Any, **options: Any) -> str:
+        """Return the figure as HTML, as `plotly` does, without a button that uploads data."""
+        return super().to_html(*args, **{"config": theme.CONFIG, **options})
+
+    def write_html(self, *args: Any, **options: Any) -> Any:
+        """Write the figure as HTML, as `plotly` does, without a button that uploads data."""
+        return super().write_html(*args, **{"config": theme.CONFIG, **options})
+
+    def _ipython_display_(self) -> None:
+        pio.show(self, config=theme.CONFIG)
+
+
+def compose(
+    traces: Iterable[Mapping[str, Any]],
+    *,
+    title: str,
+    caption: str,
+    rows: Sequence[Row],
+    layout: Mapping[str, Any],
+) -> Figure:
+    """Make a figure of traces; its title, caption and numbers travel in `layout.meta`.
+
+    A page that sets title and caption itself takes them from there (`bare`).
+    """
+    lines = textwrap.wrap(caption, _LINE)
+    subtitle = "<br>".join(theme.escape(line) for line in lines)
+    shape = theme.layout(**layout)
+    shape["title"] = {
+        "text": f"<b>{theme.escape(title)}</b>",
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "container",
+        "yanchor": "top",
+        "pad": {"t": 14},
+        "font": {"size": 16},
+        "subtitle": {"text": subtitle, "font": {"size": 12, "color": theme.REFERENCE}},
+    }
+    shape["margin"] = {**shape["margin"], "t": shape["margin"]["t"] + 16 * len(lines)}
+    shape["meta"] = {"title": title, "caption": caption, "rows": list(rows)}
+    return Figure({"data": list(traces), "layout": shape})
+
+
+def bare(figure: go.Figure) -> tuple[dict[str, Any], str, str]:
+    """Split a figure into its plain drawing, its title and its caption, for pages that set type.
+
+    The drawing is a dictionary without title, room for it, or numbers that are not drawn.
+    """
+    drawing = figure.to_dict()
+    shape = drawing["layout"]
+    meta = shape.pop("meta", None) or {}
+    shape.pop("title", None)
+    shape["margin"] = {**shape.get("margin", {}), "t": 16 if _legendless(drawing) else 44}
+    return drawing, str(meta.get("title", "")), str(meta.get("caption", ""))
+
+
+def _legendless(drawing: Mapping[str, Any]) -> bool:
+    if drawing["layout"].get("annotations"):
+        return False
+    shown = [trace for trace in drawing["data"] if trace.get("showlegend", True)]
+    return len(shown) < 2 or drawing["layout"].get("showlegend") is False

@@ -1,0 +1,114 @@
+"""Where the values of every layer come from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dva_lens import axes
+from dva_lens.views import lines, theme, words
+from dva_lens.views.arms import Arm, Runs, arms, label_of, singles, title_of
+from dva_lens.views.depths import layers_of
+from dva_lens.views.figure import Figure, Row, compose
+from dva_lens.views.panels import Panels
+from dva_lens.views.readings import Reading, reading
+
+SHARE = "value_source_share"
+
+
+def value_source_flow(data: Runs) -> Figure:
+    """Draw, for every layer of every training, the share of the value that each source gives.
+
+    Shares are signed and total one; the dotted line is that total, all there is when a layer
+    reads its own values only.
+    """
+    found = singles(arms(data, SHARE))
+    read = [reading(arm, SHARE, (axes.LAYER, axes.SOURCE)) for arm in found]
+    panels = Panels(len(found), gap_y=0.26)
+    kept = _kept(found[0], read)
+    shape: dict[str, Any] = {"barmode": "relative", "bargap": 0.25, "hovermode": "closest"}
+    traces: list[lines.Trace] = []
+    for at, (arm, shares) in enumerate(zip(found, read, strict=True)):
+        place = panels.place(at)
+        traces += [_bars(arm, shares, source, legend=at == 0, **place) for source in kept]
+        x = layers_of(arm)
+        ends = np.array([x[0] - 0.5, x[-1] + 0.5])
+        traces.append(lines.dotted(ends, np.ones(2), "total", showlegend=at == 0, **place))
+        x_axis = theme.axis("Layer" if panels.is_lowest(at) else "", showgrid=False)
+        y_axis = theme.axis(label_of(found[0].first(SHARE)) if panels.is_left(at) else "")
+        shape.update(panels.axes(at, {**x_axis, "dtick": _tick(x)}, y_axis))
+    if len(found) > 1:
+        shape["annotations"] = [panels.title(at, arm.label) for at, arm in enumerate(found)]
+    return compose(
+        traces,
+        title=title_of(found[0].first(SHARE)),
+        caption=(
+            "Signed share of the value along itself, mean over key-value heads and texts; one "
+            "panel per training. "
+            + words.estimand(found, read, mark="Whiskers")
+            + " Dotted: the total, 1."
+        ),
+        rows=[row for arm, shares in zip(found, read, strict=True) for row in _rows(arm, shares)],
+        layout=shape,
+    )
+
+
+def _kept(arm: Arm, read: Sequence[Reading]) -> list[tuple[int, str]]:
+    """Return the sources that give anything in any layer of any training."""
+    names = [str(source) for source in arm.first(SHARE)[axes.SOURCE].values]
+    used = [
+        any(np.nanmax(np.abs(part.value[:, at]), initial=0) > 0 for part in read)
+        for at in range(len(names))
+    ]
+    return [(at, name) for at, name in enumerate(names) if used[at]] or [(0, names[0])]
+
+
+def _bars(
+    arm: Arm, read: Reading, source: tuple[int, str], *, legend: bool, **place: str
+) -> lines.Trace:
+    at, name = source
+    value, low, high = read.value[:, at], read.low[:, at], read.high[:, at]
+    colour = theme.colour_of_source(name)
+    return {
+        "type": "bar",
+        "x": layers_of(arm),
+        "y": value,
+        "name": theme.escape(name),
+        "legendgroup": name,
+        "showlegend": legend,
+        "marker": {"color": colour},
+        "error_y": {
+            "type": "data",
+            "array": np.nan_to_num(high - value),
+            "arrayminus": np.nan_to_num(value - low),
+            "thickness": 1,
+            "width": 3,
+            "color": theme.REFERENCE,
+            "visible": read.has_interval,
+        },
+        "text": [words.shown(*found) for found in zip(value, low, high, strict=True)],
+        "textposition": "none",
+        "hovertemplate": f"layer %{{x}}, {theme.escape(name)}: %{{text}}<extra></extra>",
+        **place,
+    }
+
+
+def _rows(arm: Arm, read: Reading) -> list[Row]:
+    return [
+        {
+            "model": arm.label,
+            "layer": int(layer),
+            "source": str(source),
+            "value": words.plain(read.value[at, of]),
+            "low": words.plain(read.low[at, of]),
+            "high": words.plain(read.high[at, of]),
+            "sequences": read.sequences,
+            "documents": read.documents,
+        }
+        for at, layer in enumerate(layers_of(arm))
+        for of, source in enumerate(arm.first(SHARE)[axes.SOURCE].values)
+    ]
+
+
+def _tick(layers: np.ndarray) -> int:
+    return max(1, len(layers) // 8)

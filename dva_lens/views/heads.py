@@ -1,0 +1,163 @@
+"""A statistic of every head: a map of layers by heads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from dva_lens import axes
+from dva_lens.views import theme, words
+from dva_lens.views.arms import Arm, Runs, arms, label_of, singles, title_of
+from dva_lens.views.depths import chosen, layers_of, read_at
+from dva_lens.views.figure import Figure, Row, compose
+from dva_lens.views.panels import Panels
+from dva_lens.views.readings import Reading, reading, reference
+
+_FEW = 16
+
+
+@final
+@dataclass(frozen=True)
+class Heads:
+    """One training: what its heads read, and what uniform attention reads."""
+
+    arm: Arm
+    reading: Reading
+    level: float | None
+    heads: np.ndarray
+
+    @property
+    def ranks(self) -> np.ndarray:
+        """The rank of every head by value, 1 for the largest, 0 where nothing was read."""
+        value = self.reading.value
+        order = (value[None, None] > value[..., None, None]).sum((-1, -2)) + 1
+        return np.where(np.isfinite(value), order, 0)
+
+
+def layer_head_map(data: Runs, statistic: str = "entropy") -> Figure:
+    """Draw a statistic of every head as a map, one per training, all on one scale of colours.
+
+    Heads of different trainings have nothing in common but their number, so trainings are never
+    averaged. The interval and the rank of a head show when it is pointed at.
+    """
+    found = singles(arms(data, statistic))
+    dim = head_dimension(found[0], statistic)
+    where = chosen(found[0], statistic)
+    drawn = [_heads(arm, statistic, dim, where) for arm in found]
+    variable = found[0].first(statistic)
+    panels = Panels(len(drawn), gap_y=0.24)
+    heading = "Head" if dim == axes.HEAD else "Key-value head"
+    shape: dict[str, Any] = {"coloraxis": _colours(drawn, label_of(variable))}
+    for at, part in enumerate(drawn):
+        shape.update(_axes(panels, at, part, heading))
+    if len(drawn) > 1:
+        shape["annotations"] = [panels.title(at, p.arm.label) for at, p in enumerate(drawn)]
+    caption = (
+        f"Mean over texts{read_at(where)}; one map per training, on one scale. "
+        + words.estimand(found, (part.reading for part in drawn), mark="Shown when pointed at")
+        + _uniform(drawn)
+    )
+    return compose(
+        [_map(part, **panels.place(at)) for at, part in enumerate(drawn)],
+        title=f"{title_of(variable)} of every head",
+        caption=caption,
+        rows=[row for part in drawn for row in _rows(part, dim)],
+        layout=shape,
+    )
+
+
+def head_dimension(arm: Arm, name: str) -> str:
+    """Return the dimension of the heads of a statistic, or say that it has none."""
+    variable = arm.first(name)
+    for dim in (axes.HEAD, axes.KV_HEAD):
+        if dim in variable.dims:
+            return dim
+    raise ValueError(
+        f"{name!r} is one number per {variable.attrs.get('at', 'text')}, so it says nothing of "
+        "single heads; draw it with `depth_profile`."
+    )
+
+
+def _heads(arm: Arm, name: str, dim: str, where: Mapping[str, Any]) -> Heads:
+    level = reference(arm, name, ())
+    return Heads(
+        arm,
+        reading(arm, name, (axes.LAYER, dim), where=where),
+        None if level is None else float(level),
+        np.asarray(arm.runs[0][dim].values),
+    )
+
+
+def _map(part: Heads, **place: str) -> dict[str, Any]:
+    layers, read, ranks = layers_of(part.arm), part.reading, part.ranks
+    texts = [
+        [
+            f"layer {layer}, head {head}<br>"
+            f"{words.shown(read.value[at], read.low[at], read.high[at])}<br>"
+            f"{f'rank {ranks[at]} of {np.count_nonzero(ranks)}' if ranks[at] else ''}"
+            for head_at, head in enumerate(part.heads)
+            for at in [(layer_at, head_at)]
+        ]
+        for layer_at, layer in enumerate(layers)
+    ]
+    return {
+        "type": "heatmap",
+        "x": part.heads,
+        "y": layers,
+        "z": read.value,
+        "coloraxis": "coloraxis",
+        "text": texts,
+        "hovertemplate": "%{text}",
+        "name": part.arm.name,
+        "xgap": 2,
+        "ygap": 2,
+        "hoverongaps": False,
+        **place,
+    }
+
+
+def _colours(drawn: Sequence[Heads], title: str) -> dict[str, Any]:
+    values = np.concatenate([part.reading.value.ravel() for part in drawn])
+    held = values[np.isfinite(values)]
+    low, high = (held.min(), held.max()) if held.size else (0.0, 1.0)
+    bar = {"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0}
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return {"colorscale": theme.SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": bar}
+
+
+def _axes(panels: Panels, at: int, part: Heads, heading: str) -> dict[str, Any]:
+    x = theme.axis(heading if panels.is_lowest(at) else "", showgrid=False, ticks="")
+    y = theme.axis("Layer" if panels.is_left(at) else "", showgrid=False, ticks="")
+    y["autorange"] = "reversed"
+    for axis, labels in ((x, part.heads), (y, layers_of(part.arm))):
+        if len(labels) <= _FEW:
+            axis["dtick"] = 1
+    return panels.axes(at, x, y)
+
+
+def _uniform(drawn: Sequence[Heads]) -> str:
+    levels = sorted({words.shown(part.level) for part in drawn if part.level is not None})
+    return f" Uniform attention reads {' or '.join(levels)}." if levels else ""
+
+
+def _rows(part: Heads, dim: str) -> list[Row]:
+    read = part.reading
+    return [
+        {
+            "model": part.arm.label,
+            "layer": int(layer),
+            dim: int(head),
+            "value": words.plain(read.value[at]),
+            "low": words.plain(read.low[at]),
+            "high": words.plain(read.high[at]),
+            "rank": int(part.ranks[at]) or None,
+            "reference": part.level,
+            "sequences": read.sequences,
+            "documents": read.documents,
+        }
+        for layer_at, layer in enumerate(layers_of(part.arm))
+        for head_at, head in enumerate(part.heads)
+        for at in [(layer_at, head_at)]
+    ]

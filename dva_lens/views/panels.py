@@ -1,0 +1,76 @@
+"""Small figures side by side in one: where each stands and what it is called."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, final
+
+from dva_lens.views import theme
+
+_GAP_X, _GAP_Y = 0.08, 0.16
+
+
+@final
+@dataclass(frozen=True)
+class Panels:
+    """A grid of panels, numbered by row from the top left."""
+
+    count: int
+    most_columns: int = 4
+    gap_x: float = _GAP_X
+    gap_y: float = _GAP_Y
+
+    @property
+    def columns(self) -> int:
+        """How many panels stand side by side."""
+        return min(self.count, self.most_columns)
+
+    @property
+    def rows(self) -> int:
+        """How many rows of panels there are."""
+        return math.ceil(self.count / self.columns)
+
+    def place(self, at: int) -> dict[str, str]:
+        """Return the axes that a trace of a panel is drawn on."""
+        return {"xaxis": f"x{_suffix(at)}", "yaxis": f"y{_suffix(at)}"}
+
+    def axes(self, at: int, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+        """Return the two axes of a panel for a layout, set where the panel stands."""
+        (left, right), (bottom, top) = self._domain(at)
+        x_axis = {**x, "domain": [left, right], "anchor": f"y{_suffix(at)}"}
+        y_axis = {**y, "domain": [bottom, top], "anchor": f"x{_suffix(at)}"}
+        return {f"xaxis{_suffix(at)}": x_axis, f"yaxis{_suffix(at)}": y_axis}
+
+    def title(self, at: int, text: str) -> dict[str, Any]:
+        """Return the annotation that names a panel; `text` is escaped."""
+        (left, _), (_, top) = self._domain(at)
+        return {
+            "x": left,
+            "y": top,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "text": f"<b>{theme.escape(text)}</b>",
+            "showarrow": False,
+            "font": {"size": 13},
+        }
+
+    def is_left(self, at: int) -> bool:
+        """Whether a panel is the first of its row."""
+        return at % self.columns == 0
+
+    def is_lowest(self, at: int) -> bool:
+        """Whether nothing stands below a panel."""
+        return at + self.columns >= self.count
+
+    def _domain(self, at: int) -> tuple[tuple[float, float], tuple[float, float]]:
+        row, column = divmod(at, self.columns)
+        width = (1 - self.gap_x * (self.columns - 1)) / self.columns
+        height = (1 - self.gap_y * (self.rows - 1)) / self.rows
+        left = column * (width + self.gap_x)
+        top = 1 - row * (height + self.gap_y)
+        return (left, min(1.0, left + width)), (max(0.0, top - height), top)
+
+
+def _suffix(at: int) -> str:
+    return "" if at == 0 else str(at + 1)

@@ -1,0 +1,36 @@
+"""The numbers of a figure as rows, for tables and for those who do not see figures."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+import xarray as xr
+
+from dva_lens.views.figure import Row
+
+
+def as_table(shown: go.Figure | xr.Dataset | xr.DataArray) -> list[Row]:
+    """Return what a figure shows, or what labelled data hold, as rows with named columns."""
+    if isinstance(shown, go.Figure):
+        return _rows_of_figure(shown)
+    if isinstance(shown, xr.DataArray):
+        shown = shown.to_dataset(name=shown.name or "value")
+    frame = shown.to_dataframe().reset_index()
+    return [{str(name): _plain(value) for name, value in row.items()} for row in _records(frame)]
+
+
+def _rows_of_figure(figure: go.Figure) -> list[Row]:
+    meta = figure.layout.meta
+    if not isinstance(meta, dict) or "rows" not in meta:
+        raise ValueError(
+            "This figure carries no numbers in `layout.meta`; pass a figure of `dva_lens.views`, "
+            "or the labelled data it was drawn from."
+        )
+    return [dict(row) for row in meta["rows"]]
+
+
+def _records(frame: Any) -> list[dict[str, Any]]:
+    return frame.to_dict("records")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

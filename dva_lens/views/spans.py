@@ -1,0 +1,54 @@
+"""A statistic against the number of keys a query can see."""
+
+import numpy as np
+
+from dva_lens import axes
+from dva_lens.views import lines, theme, words
+from dva_lens.views.arms import Runs, arms, label_of, title_of
+from dva_lens.views.figure import Figure, compose
+from dva_lens.views.lines import Line
+from dva_lens.views.readings import reading, reference
+
+
+def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = None) -> Figure:
+    """Draw a row statistic against visible keys, the only way to compare rows of any length.
+
+    All layers are averaged unless one is named.
+    """
+    found = arms(data, statistic)
+    variable = found[0].first(statistic)
+    if axes.SPAN not in variable.dims:
+        raise ValueError(
+            f"{statistic!r} is one number per {variable.attrs.get('at', 'text')}, not per query, "
+            "so it has no spans of visible keys; draw it with `depth_profile`."
+        )
+    where = {} if layer is None else {axes.LAYER: layer}
+    drawn = [
+        Line(
+            arm,
+            2.0 ** np.asarray(arm.runs[0][axes.SPAN].values),
+            reading(arm, statistic, (axes.SPAN,), where=where),
+            reference(arm, statistic, (axes.SPAN,)),
+        )
+        for arm in found
+    ]
+    longest = max(drawn, key=lambda line: len(line.x))
+    labels = [axes.span_label(round(np.log2(x))) for x in longest.x]
+    references = lines.draw_references(drawn)
+    at = "all layers" if layer is None else f"layer {layer}"
+    caption = (
+        f"Mean over heads of {at} and over the queries that see so many keys. "
+        + words.estimand(found, (line.reading for line in drawn))
+        + words.dotted(bool(references), str(variable.attrs.get("why_no_reference", "")))
+    )
+    return compose(
+        [*references, *(trace for line in drawn for trace in lines.draw(line))],
+        title=f"{title_of(variable)} by visible keys",
+        caption=caption,
+        rows=lines.rows(drawn, "visible_keys", labels),
+        layout={
+            "xaxis": theme.axis("Visible keys", type="log", tickvals=longest.x, ticktext=labels),
+            "yaxis": theme.axis(label_of(variable)),
+            "hovermode": "x unified",
+        },
+    )

@@ -1,0 +1,154 @@
+"""One text, token by token: what every query reads, with the sink in a lane of its own."""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import xarray as xr
+
+from dva_lens import axes
+from dva_lens.views import theme, words
+from dva_lens.views.arms import arms, label_of, title_of
+from dva_lens.views.figure import Figure, Row, compose
+
+PINNED = "first_key_mass"
+BY_QUERY = "_by_query"
+TOKEN = "token"
+_LABELLED = 64
+
+
+@final
+@dataclass(frozen=True)
+class Strip:
+    """What is drawn: rows are layers, or the heads of one layer; columns are queries."""
+
+    tokens: list[str]
+    row_name: str
+    rows: np.ndarray
+    values: np.ndarray
+    pinned: np.ndarray
+
+
+def token_lane(
+    data: xr.Dataset,
+    statistic: str = "entropy",
+    *,
+    sequence: int = 0,
+    layer: int | None = None,
+) -> Figure:
+    """Draw a row statistic of every query of one text, and above it what the first key takes.
+
+    Rows are layers, averaged over heads, or the heads of one layer. The data must have been
+    measured with `keep="query"`.
+    """
+    (arm,) = arms(data, f"{statistic}{BY_QUERY}", f"{PINNED}{BY_QUERY}", TOKEN)
+    strip = _strip(arm.runs[0], statistic, sequence, layer)
+    variable = arm.first(f"{statistic}{BY_QUERY}")
+    what = "mean over heads of every layer" if layer is None else f"heads of layer {layer}"
+    document = _document(arm.runs[0], sequence)
+    caption = (
+        f"{arm.label}, text {sequence}{document}, {words.number(len(strip.tokens), 'token')}: "
+        f"{what}, read exactly, so there is no interval. The lane on top is the weight that each "
+        "query gives to the first key; with uniform attention it is 1 / visible keys."
+    )
+    shape = _axes(strip, label_of(variable))
+    pinned = _heat(strip, strip.pinned[None], "pinned", "coloraxis2", xaxis="x", yaxis="y2")
+    main = _heat(strip, strip.values, title_of(variable), "coloraxis", xaxis="x", yaxis="y")
+    return compose(
+        [{**pinned, "y": ["first key"]}, {**main, "y": strip.rows}],
+        title=f"{title_of(variable)}, token by token",
+        caption=caption,
+        rows=_rows(strip, statistic),
+        layout=shape,
+    )
+
+
+def _strip(run: xr.Dataset, statistic: str, sequence: int, layer: int | None) -> Strip:
+    held = run[TOKEN].sizes[axes.SEQUENCE]
+    if not 0 <= sequence < held:
+        raise ValueError(f"sequence must be among 0 to {held - 1}, got {sequence}.")
+    length = int(run[axes.LENGTH].isel({axes.SEQUENCE: sequence}).item())
+    one = run.isel({axes.SEQUENCE: sequence, axes.QUERY: slice(0, length)})
+    values, pinned = one[f"{statistic}{BY_QUERY}"], one[f"{PINNED}{BY_QUERY}"]
+    if not np.isfinite(pinned).any():
+        raise ValueError(
+            f"Text {sequence} is not among the display texts, whose queries alone are kept."
+        )
+    if layer is None:
+        values, over = values.mean(axes.HEAD), axes.LAYER
+        pinned = pinned.mean((axes.LAYER, axes.HEAD))
+    else:
+        values, over = values.sel({axes.LAYER: layer}), axes.HEAD
+        pinned = pinned.sel({axes.LAYER: layer}).mean(axes.HEAD)
+    return Strip(
+        [str(token) for token in one[TOKEN].values],
+        over,
+        values[over].values,
+        values.transpose(over, axes.QUERY).values,
+        pinned.values,
+    )
+
+
+def _heat(strip: Strip, z: np.ndarray, name: str, colours: str, **place: str) -> dict[str, Any]:
+    shown = [f"{at}: {theme.escape(token)}" for at, token in enumerate(strip.tokens)]
+    return {
+        "type": "heatmap",
+        "x": np.arange(len(strip.tokens)),
+        "z": z,
+        "coloraxis": colours,
+        "text": [shown] * len(z),
+        "name": theme.escape(name),
+        "xgap": 1 if len(shown) <= _LABELLED else 0,
+        "ygap": 1,
+        "hovertemplate": "%{text}<br>%{y}: %{z:.3g}",
+        **place,
+    }
+
+
+def _axes(strip: Strip, label: str) -> dict[str, Any]:
+    few = len(strip.tokens) <= _LABELLED
+    ticks = (
+        {
+            "tickvals": np.arange(len(strip.tokens)),
+            "ticktext": [theme.escape(token) or " " for token in strip.tokens],
+            "tickangle": -90,
+            "tickfont": {"size": 10},
+        }
+        if few
+        else {}
+    )
+    rows = theme.axis(strip.row_name.capitalize(), showgrid=False, domain=[0, 0.84], ticks="")
+    if len(strip.rows) <= 16:
+        rows["dtick"] = 1
+    bar = {"thickness": 12, "outlinewidth": 0, "len": 0.84, "y": 0, "yanchor": "bottom"}
+    return {
+        "xaxis": theme.axis("" if few else "Token", showgrid=False, anchor="y", **ticks),
+        "yaxis": {**rows, "autorange": "reversed"},
+        "yaxis2": theme.axis("", showgrid=False, domain=[0.9, 1], ticks=""),
+        "coloraxis": {
+            "colorscale": theme.SEQUENTIAL,
+            "colorbar": {**bar, "title": {"text": label, "side": "right"}},
+        },
+        "coloraxis2": {"colorscale": theme.PINNED, "cmin": 0, "cmax": 1, "showscale": False},
+    }
+
+
+def _document(run: xr.Dataset, sequence: int) -> str:
+    if axes.DOCUMENT not in run.coords:
+        return ""
+    return f" ({run[axes.DOCUMENT].values[sequence]})"
+
+
+def _rows(strip: Strip, statistic: str) -> list[Row]:
+    return [
+        {
+            "query": at,
+            "token": token,
+            "weight on the first key": words.plain(strip.pinned[at]),
+            **{
+                f"{statistic}, {strip.row_name} {row}": words.plain(strip.values[of, at])
+                for of, row in enumerate(strip.rows)
+            },
+        }
+        for at, token in enumerate(strip.tokens)
+    ]

@@ -1,0 +1,82 @@
+"""What a caption says: the estimand, how many texts and runs, and what the marks stand for."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dva_lens import axes
+from dva_lens.views.arms import Arm
+from dva_lens.views.readings import Reading
+
+
+def number(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def estimand(
+    arms: Sequence[Arm],
+    readings: Iterable[Reading],
+    *,
+    mark: str = "Band",
+    single: str = "thin lines: each one",
+) -> str:
+    """Say what an interval is about and what it rests on; `single` is how single runs show."""
+    found = list(readings)
+    sequences = max(reading.sequences for reading in found)
+    documents = max(reading.documents for reading in found)
+    texts = f"{number(sequences, 'sequence')} from {number(documents, 'document')}"
+    steps = sorted({arm.step for arm in arms if arm.step})
+    at = f" at training step {', '.join(steps)}" if steps else ""
+    if not any(reading.has_interval for reading in found):
+        return f"Measured on {texts}{at}: too few texts for an interval."
+    what = f"{mark}: 95 % interval for these checkpoints{at} on new text; {texts}."
+    return what + _runs(arms, single)
+
+
+def _runs(arms: Sequence[Arm], single: str) -> str:
+    most = max(len(arm.runs) for arm in arms)
+    if most == 1 or not single:
+        return ""
+    return f" Mean of {number(most, 'training')} per model; {single}."
+
+
+def spans_read(spans: Sequence[int] | None) -> str:
+    """Say which queries were read."""
+    if spans is None:
+        return "all queries"
+    shown = ", ".join(axes.span_label(int(span)) for span in spans)
+    return f"queries that see {shown} keys"
+
+
+def dotted(drawn: bool, why_not: str = "") -> str:
+    """Say what the dotted line is, or why there is none."""
+    if drawn:
+        return " Dotted: uniform attention over the same keys."
+    return f" No reference line: {why_not.rstrip('.')}." if why_not else " No reference line."
+
+
+def shown(value: float, low: float | None = None, high: float | None = None) -> str:
+    """Return a number with its interval, as a hover text or a table shows it."""
+    if value != value:
+        return "not applicable"
+    if low is None or high is None or low != low:
+        return _short(value)
+    return f"{_short(value)} [{_short(low)}, {_short(high)}]"
+
+
+def _short(value: float) -> str:
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e6 or size < 1e-3:
+        return f"{value:.2e}"
+    if size >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if size >= 1 else f"{value:.3f}"
+
+
+def plain(value: Any) -> Any:
+    """Return a number for a table: a Python one, or None where there is none."""
+    found = value.item() if hasattr(value, "item") else value
+    return None if isinstance(found, float) and not math.isfinite(found) else found
