@@ -110,12 +110,24 @@ class Archive:
 
 def open_archive(folder: Path | str) -> Archive:
     """Open the archive that a study or a measurement left in a folder."""
-    place = _archive_folder(Path(folder))
-    root = _attrs_of(place / ARCHIVE, f"{ARCHIVE} of {place}")
-    check_version(root, f"{ARCHIVE} of {place}")
+    archive = scan(_archive_folder(Path(folder)))
+    if not archive.runs:
+        reasons = " ".join(archive.unreadable.values())
+        raise ArchiveError(
+            f"{archive.folder} holds no finished run yet; the command that started it continues "
+            f"it. {reasons}".rstrip()
+        )
+    return archive
+
+
+def scan(folder: Path) -> Archive:
+    """Return the runs of a folder as they are, also where there is none yet."""
     runs: list[Run] = []
     unreadable: dict[str, str] = {}
-    for path in sorted((place / ARCHIVE / RUNS).glob("*/")):
+    if (folder / ARCHIVE).exists():
+        where = f"{ARCHIVE} of {folder}"
+        check_version(_attrs_of(folder / ARCHIVE, where), where)
+    for path in sorted((folder / ARCHIVE / RUNS).glob("*/")):
         group = f"/{RUNS}/{path.name}"
         try:
             attrs = _attrs_of(path, group)
@@ -124,14 +136,8 @@ def open_archive(folder: Path | str) -> Archive:
             unreadable[group] = str(error)
             continue
         runs.append(_run(path.name, attrs))
-    if not runs:
-        reasons = " ".join(unreadable.values())
-        raise ArchiveError(
-            f"{place} holds no finished run yet; the command that started it continues it. "
-            f"{reasons}".rstrip()
-        )
     ordered = sorted(runs, key=lambda run: (run.attrs.get("order", 0), run.seed, run.label))
-    return Archive(place, tuple(ordered), MappingProxyType(unreadable))
+    return Archive(folder, tuple(ordered), MappingProxyType(unreadable))
 
 
 def _archive_folder(folder: Path) -> Path:

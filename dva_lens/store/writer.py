@@ -115,15 +115,17 @@ def write_catalogue(folder: Path, catalogue: Mapping[str, Any]) -> Path:
 
 
 def recover(folder: Path) -> None:
-    """Put back runs that were moved aside by a process that died, and drop unfinished ones."""
+    """Put back runs that were moved aside by a process that died, and drop half-written ones.
+
+    Folders in `.partial` with a suffix of their own are somebody else's and stay.
+    """
     partial = Path(folder) / PARTIAL
-    for aside in sorted(partial.glob(f"*{_ASIDE}")):
-        target = Path(folder) / ARCHIVE / RUNS / aside.name.removesuffix(_ASIDE)
-        if target.exists():
-            shutil.rmtree(aside)
-        else:
-            aside.replace(target)
-    shutil.rmtree(partial, ignore_errors=True)
+    for found in sorted(partial.glob("*")):
+        target = Path(folder) / ARCHIVE / RUNS / found.stem
+        if found.suffix == _ASIDE and not target.exists():
+            found.replace(target)
+        elif found.suffix in (_ASIDE, ""):
+            shutil.rmtree(found)
 
 
 def _move(partial: Path, target: Path) -> None:

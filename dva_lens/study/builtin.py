@@ -15,10 +15,17 @@ STUDIES: dict[str, dict[str, Any]] = {
         "presets": LADDER,
         "seeds": (0, 1),
         "size": {"layers": 4, "width": 96, "heads": 4, "vocabulary": 2048, "context": 128},
-        "recipe": {"steps": 160, "batch": 16},
+        "recipe": {
+            "steps": 160,
+            "batch": 16,
+            "learning_rate": 3e-3,
+            "final_learning_rate": 3e-4,
+            "warmup": 20,
+            "eval_every": 40,
+            "measurements": 5,
+        },
         "probes": ("held-out", "shuffled"),
         "sequences": 24,
-        "measured_steps": 6,
     },
 }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 TRAINING_VERSION = 1
@@ -45,11 +45,19 @@ def train_key(
     )
 
 
-def measure_key(trained: str, step: int, *, probe: str, length: int, backend: str) -> str:
+def measure_key(
+    trained: str, steps: Sequence[int], *, tokens: str, length: int, backend: str
+) -> str:
     """Name a measurement by the weights, the text (a hash of its tokens) and how it was taken.
 
     Versions of statistics are no part of it: each variable carries its own.
     """
     return digest(
-        {"train": trained, "step": step, "probe": probe, "length": length, "backend": backend}
+        {
+            "train": trained,
+            "steps": list(steps),
+            "tokens": tokens,
+            "length": length,
+            "backend": backend,
+        }
     )

@@ -8,13 +8,14 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.statistics.spans import reference_by_span
+from dva_lens.statistics.statistic import Statistic
+from dva_lens.statistics.table import STATISTICS
 from dva_lens.store.schema import SCHEMA_VERSION
 from dva_lens.store.writer import write_catalogue, write_run
 
 MODELS = ("transformer", "resformer-identity", "dva", "dva-separable")
 STEPS = (0, 10, 40, 160)
-THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
-SOURCES = ("own", "first")
 WORDS = ("the", " list", " of", " a", " function", "\n", " returns", ".", " value", " object")
 
 Draw = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
@@ -48,35 +49,27 @@ def _share(sharp, visible, rng):
     return 0.3 * sharp**2 + 0.02 * rng.standard_normal((sharp + visible).shape)
 
 
-QUERY: dict[str, tuple[str, str, Draw, Callable[[np.ndarray], np.ndarray] | None]] = {
-    "entropy": ("Entropy of attention", "nat", _entropy, np.log),
-    "normalised_entropy": (
-        "Entropy over its largest possible",
-        "1",
-        _normalised,
-        lambda n: np.where(n > 1, 1.0, np.nan),
-    ),
-    "effective_keys": ("Effective number of keys", "keys", _effective, lambda n: n),
-    "largest_weight": ("Largest weight", "1", _largest, lambda n: 1 / n),
-    "first_key_mass": ("Weight on the first key", "1", _first, lambda n: 1 / n),
-    "sink_free_entropy": (
-        "Entropy without sinks",
-        "nat",
-        _sink_free,
-        lambda n: np.log(np.maximum(n - 1, 1)),
-    ),
-    "sink_output_share": ("Share of the output written by the sink", "1", _share, None),
+QUERY: dict[str, Draw] = {
+    "entropy": _entropy,
+    "normalised_entropy": _normalised,
+    "effective_keys": _effective,
+    "largest_weight": _largest,
+    "first_key_mass": _first,
+    "sink_free_entropy": _sink_free,
+    "sink_output_share": _share,
 }
-OTHERS: dict[str, tuple[str, str, str, float]] = {
-    "sink_importance": ("Importance of the first key", "1", "head", 0.15),
-    "importance_entropy": ("Entropy of token importance", "nat", "layer", 3.4),
-    "head_importance_excess": ("Excess of token importance in a head", "nat", "head", 0.4),
-    "value_drain": ("Norm of the first value over the median", "1", "kv_head", 0.8),
-    "written_value_drain": ("Norm of the first written value", "1", "kv_head", 0.7),
-    "dynamism": ("Dynamism of values", "1", "head", 0.25),
-    "massive_activation": ("Largest entry over the median", "1", "layer", 12.0),
-    "loss": ("Next-token loss", "nat", "model", 4.0),
+SIZES: dict[str, float] = {
+    "sink_importance": 0.15,
+    "importance_entropy": 3.4,
+    "head_importance_excess": -0.4,
+    "value_drain": 0.8,
+    "written_value_drain": 0.7,
+    "dynamism": 0.25,
+    "massive_activation": 12.0,
 }
+EXTRA = {name: one.extra for name, one in STATISTICS.items() if one.extra}
+THRESHOLDS = EXTRA["sink_rate"]["threshold"]
+SOURCES = EXTRA["value_source_share"]["source"]
 
 
 def fake_measurement(
@@ -206,25 +199,24 @@ def _statistics(frame: xr.Dataset, rng: np.random.Generator, model: str, *, prog
     sharp = np.clip(sharp + 0.01 * rng.standard_normal((1, 1, sizes["sequence"], 1)), 0.0, 0.95)
     visible = _visible(frame)[None, None]
     found = {}
-    for name, (title, units, draw, reference) in QUERY.items():
+    for name, draw in QUERY.items():
         values = draw(sharp, visible, rng) + 0 * visible
-        dims = ("layer", "head", "sequence", "span")
-        attrs = _statistic_attrs(name, title, units, "query", reference is not None)
-        found[name] = (dims, values.astype(np.float32), attrs)
-    for name, (title, units, at, size) in OTHERS.items():
-        dims = {"layer": ("layer",), "model": ()}.get(at, ("layer", at))
+        found[name] = (("layer", "head", "sequence", "span"), values.astype(np.float32))
+    for name, size in SIZES.items():
+        at = STATISTICS[name].at
+        dims = ("layer",) if at == "layer" else ("layer", at)
         shape = tuple(sizes[dim] for dim in (*dims, "sequence"))
-        noise = 1 + 0.1 * rng.standard_normal(shape)
-        scale = (
-            0.0 if name == "dynamism" and not model.startswith("dva") else size * (0.5 + progress)
-        )
-        if name == "loss":
-            scale = 7.6 - 3.6 * progress
-        values = (scale * noise).astype(np.float32)
-        attrs = _statistic_attrs(name, title, units, at, name in ("sink_importance",))
-        found[name] = ((*dims, "sequence"), values, attrs)
+        still = name == "dynamism" and not model.startswith("dva")
+        scale = 0.0 if still else size * (0.5 + progress)
+        values = scale * (1 + 0.1 * rng.standard_normal(shape))
+        found[name] = ((*dims, "sequence"), values.astype(np.float32))
+    loss = 7.6 - 3.6 * progress + 0.2 * rng.standard_normal(sizes["sequence"])
+    found["loss"] = (("sequence",), loss.astype(np.float32))
     found.update(_with_extra(frame, rng, sharp, model))
-    return xr.Dataset(found)
+    ordered = [name for name in STATISTICS if name in found]
+    return xr.Dataset(
+        {name: (*found[name], _statistic_attrs(STATISTICS[name])) for name in ordered}
+    )
 
 
 def _with_extra(frame, rng: np.random.Generator, sharp: np.ndarray, model: str):
@@ -237,29 +229,29 @@ def _with_extra(frame, rng: np.random.Generator, sharp: np.ndarray, model: str):
     share[0, ..., 1] = 0.0
     share[..., 0] = 1 - share[..., 1]
     return {
-        "sink_rate": (
-            ("layer", "head", "sequence", "threshold"),
-            rate,
-            _statistic_attrs("sink_rate", "Rate of sinks", "1", "head", False),
-        ),
+        "sink_rate": (("layer", "head", "sequence", "threshold"), rate),
         "value_source_share": (
             ("layer", "kv_head", "sequence", "source"),
             share.astype(np.float32),
-            _statistic_attrs("value_source_share", "Share of each source", "1", "kv_head", False),
         ),
     }
 
 
 def _references(frame: xr.Dataset) -> xr.Dataset:
-    visible = _visible(frame)
-    found = {
-        f"{name}_reference": (("sequence", "span"), reference(visible).astype(np.float32))
-        for name, (_, _, _, reference) in QUERY.items()
-        if reference is not None
-    }
-    lengths = np.minimum(frame["length"].values, 64)
-    harmonic = np.array([np.mean(1 / np.arange(1, size + 1)) for size in lengths])
-    found["sink_importance_reference"] = (("sequence",), harmonic.astype(np.float32))
+    """Return what every statistic with a reference reads on uniform causal attention."""
+    lengths = frame["length"].values
+    query = np.arange(lengths.max())
+    visible = np.where(query < lengths[:, None], query + 1, 0)
+    found = {}
+    for name, one in STATISTICS.items():
+        if one.reference is None:
+            continue
+        if one.at == "query":
+            per_query = one.reference(np.maximum(visible, 1)).astype(float)
+            dims, values = ("sequence", "span"), reference_by_span(per_query, visible)
+        else:
+            dims, values = ("sequence", *one.extra), one.reference(lengths)
+        found[f"{name}_reference"] = (dims, values.astype(np.float32))
     return xr.Dataset(found)
 
 
@@ -273,9 +265,9 @@ def _by_query(frame: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
     sharp = rng.uniform(0.1, 0.8, (sizes["layer"], sizes["head"], sizes["sequence"], longest))
     visible = (query + 1.0)[None, None, None]
     found = {}
-    for name, (title, units, draw, _) in QUERY.items():
+    for name, draw in QUERY.items():
         values = np.where(real, draw(sharp, visible, rng) + 0 * visible, np.nan)
-        attrs = {"long_name": title, "units": units}
+        attrs = {"long_name": STATISTICS[name].long_name, "units": STATISTICS[name].units}
         dims = ("layer", "head", "sequence", "query")
         found[f"{name}_by_query"] = (dims, values.astype(np.float32), attrs)
     words = rng.choice(WORDS, size=real.shape)
@@ -283,19 +275,11 @@ def _by_query(frame: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
     return xr.Dataset(found, coords={"query": query})
 
 
-def _statistic_attrs(name: str, title: str, units: str, at: str, has_reference: bool):
-    attrs = {
-        "long_name": title,
-        "units": units,
-        "meaning": f"{title}, as a fake would have it.",
-        "formula": "-sum p log p" if "entropy" in name else f"{name} = ...",
-        "source": "made up for tests",
-        "version": 1,
-        "at": at,
-        "pitfalls": "These numbers are made up.",
-    }
-    if not has_reference:
-        attrs["why_no_reference"] = "uniform attention does not say what values do"
+def _statistic_attrs(one: Statistic) -> dict[str, object]:
+    names = ("long_name", "units", "meaning", "formula", "source", "version", "at", "pitfalls")
+    attrs = {name: getattr(one, name) for name in names}
+    if one.reference is None:
+        attrs["why_no_reference"] = one.why_no_reference
     return attrs
 
 
