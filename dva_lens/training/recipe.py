@@ -1,7 +1,7 @@
 """How a model is trained: a value that a study states once and applies to every model."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from math import cos, isfinite, pi
 from typing import Any, final
 
@@ -52,13 +52,16 @@ class Recipe:
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Recipe":
-        """Make a recipe of plain values; refuse keys it does not know, by name."""
+        """Make a recipe of plain values; refuse unknown and missing keys by name."""
         known = [field.name for field in fields(Recipe)]
-        unknown = sorted(set(values) - set(known))
+        needed = {field.name for field in fields(Recipe) if field.default is MISSING}
+        unknown, missing = sorted(set(values) - set(known)), sorted(needed - set(values))
         if unknown:
             raise ValueError(
                 f"A recipe has no {', '.join(map(repr, unknown))}; it has: {', '.join(known)}."
             )
+        if missing:
+            raise ValueError(f"A recipe needs {', '.join(map(repr, missing))}; add them.")
         return Recipe(**{**values, "betas": tuple(values.get("betas", Recipe.betas))})
 
     def rate(self, step: int) -> float:
