@@ -72,7 +72,7 @@ def singles(found: Sequence[Arm]) -> tuple[Arm, ...]:
     """Return one arm per training, named by its label and, where there are several, its seed."""
     return tuple(
         Arm(
-            arm.label if len(arm.runs) == 1 else f"{arm.label}, seed {arm.seeds[at]}",
+            arm.label if len(arm.runs) == 1 else f"{arm.label} · seed {arm.seeds[at]}",
             (run,),
             arm.colour,
             arm.symbol,
@@ -88,9 +88,9 @@ def title_of(variable: xr.DataArray) -> str:
 
 
 def label_of(variable: xr.DataArray) -> str:
-    """Return what an axis of a variable is called, units included."""
+    """Return what an axis of a variable is called, with its units where it has any."""
     units = str(variable.attrs.get("units", ""))
-    return theme.escape(title_of(variable) + (f" [{units}]" if units else ""))
+    return theme.escape(title_of(variable) + (f" [{units}]" if units not in ("", "1") else ""))
 
 
 def statistics_in(data: Runs) -> tuple[str, ...]:

@@ -19,10 +19,10 @@ def drain_plot(data: Runs) -> Figure:
     """
     found = arms(data, *DRAINS)
     depths = depth_axis(found)
-    panels = Panels(len(DRAINS), most_columns=2, gap_x=0.12)
+    panels = Panels(len(DRAINS), most_columns=2, gap_x=0.12, headings=False)
     traces: list[lines.Trace] = []
     rows: list[Row] = []
-    shape: dict[str, object] = {"annotations": [], "hovermode": "x unified"}
+    shape: dict[str, object] = {"hovermode": "x unified"}
     drawn: list[Line] = []
     for at, name in enumerate(DRAINS):
         drawn = [Line(arm, depths.of(arm), reading(arm, name, (axes.LAYER,))) for arm in found]

@@ -24,7 +24,7 @@ def value_source_flow(data: Runs) -> Figure:
     """
     found = singles(arms(data, SHARE))
     read = [reading(arm, SHARE, (axes.LAYER, axes.SOURCE)) for arm in found]
-    panels = Panels(len(found), gap_y=0.26)
+    panels = Panels(len(found), headings=len(found) > 1)
     kept = _kept(found[0], read)
     shape: dict[str, Any] = {"barmode": "relative", "bargap": 0.25, "hovermode": "closest"}
     traces: list[lines.Trace] = []
@@ -35,10 +35,11 @@ def value_source_flow(data: Runs) -> Figure:
         ends = np.array([x[0] - 0.5, x[-1] + 0.5])
         traces.append(lines.dotted(ends, np.ones(2), "total", showlegend=at == 0, **place))
         x_axis = theme.axis("Layer" if panels.is_lowest(at) else "", showgrid=False)
-        y_axis = theme.axis(label_of(found[0].first(SHARE)) if panels.is_left(at) else "")
-        shape.update(panels.axes(at, {**x_axis, "dtick": _tick(x)}, y_axis))
-    if len(found) > 1:
-        shape["annotations"] = [panels.title(at, arm.label) for at, arm in enumerate(found)]
+        shape.update(panels.axes(at, {**x_axis, "dtick": _tick(x)}, theme.axis("")))
+    shape["annotations"] = [
+        *panels.titles([arm.label for arm in found]),
+        panels.side_label(label_of(found[0].first(SHARE))),
+    ]
     return compose(
         traces,
         title=title_of(found[0].first(SHARE)),

@@ -46,13 +46,12 @@ def layer_head_map(data: Runs, statistic: str = "entropy") -> Figure:
     where = chosen(found[0], statistic)
     drawn = [_heads(arm, statistic, dim, where) for arm in found]
     variable = found[0].first(statistic)
-    panels = Panels(len(drawn), gap_y=0.24)
+    panels = Panels(len(drawn), headings=len(drawn) > 1)
     heading = "Head" if dim == axes.HEAD else "Key-value head"
     shape: dict[str, Any] = {"coloraxis": _colours(drawn, label_of(variable))}
     for at, part in enumerate(drawn):
         shape.update(_axes(panels, at, part, heading))
-    if len(drawn) > 1:
-        shape["annotations"] = [panels.title(at, p.arm.label) for at, p in enumerate(drawn)]
+    shape["annotations"] = panels.titles([part.arm.label for part in drawn])
     caption = (
         f"Mean over texts{read_at(where)}; one map per training, on one scale. "
         + words.estimand(found, (part.reading for part in drawn), mark="Shown when pointed at")

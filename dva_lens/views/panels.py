@@ -1,12 +1,14 @@
 """Small figures side by side in one: where each stands and what it is called."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 from dva_lens.views import theme
 
-_GAP_X, _GAP_Y = 0.08, 0.16
+_GAP_X, _GAP_Y = 0.05, 0.24
+_HEADING = 0.07
 
 
 @final
@@ -18,6 +20,7 @@ class Panels:
     most_columns: int = 4
     gap_x: float = _GAP_X
     gap_y: float = _GAP_Y
+    headings: bool = True
 
     @property
     def columns(self) -> int:
@@ -40,8 +43,26 @@ class Panels:
         y_axis = {**y, "domain": [bottom, top], "anchor": f"x{_suffix(at)}"}
         return {f"xaxis{_suffix(at)}": x_axis, f"yaxis{_suffix(at)}": y_axis}
 
-    def title(self, at: int, text: str) -> dict[str, Any]:
-        """Return the annotation that names a panel; `text` is escaped."""
+    def titles(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the annotations that name the panels."""
+        return [self._title(at, text) for at, text in enumerate(texts)] if self.headings else []
+
+    def side_label(self, label: str) -> dict[str, Any]:
+        """Return one label for the vertical axes of all panels; `label` is escaped already."""
+        return {
+            "x": 0,
+            "y": 0.5,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "right",
+            "yanchor": "middle",
+            "xshift": -38,
+            "textangle": -90,
+            "text": label,
+            "showarrow": False,
+        }
+
+    def _title(self, at: int, text: str) -> dict[str, Any]:
         (left, _), (_, top) = self._domain(at)
         return {
             "x": left,
@@ -52,7 +73,7 @@ class Panels:
             "yanchor": "bottom",
             "text": f"<b>{theme.escape(text)}</b>",
             "showarrow": False,
-            "font": {"size": 13},
+            "font": {"size": 11.5},
         }
 
     def is_left(self, at: int) -> bool:
@@ -66,10 +87,11 @@ class Panels:
     def _domain(self, at: int) -> tuple[tuple[float, float], tuple[float, float]]:
         row, column = divmod(at, self.columns)
         width = (1 - self.gap_x * (self.columns - 1)) / self.columns
-        height = (1 - self.gap_y * (self.rows - 1)) / self.rows
+        whole = 1 - _HEADING * self.headings
+        height = (whole - self.gap_y * (self.rows - 1)) / self.rows
         left = column * (width + self.gap_x)
-        top = 1 - row * (height + self.gap_y)
-        return (left, min(1.0, left + width)), (max(0.0, top - height), top)
+        top = whole - row * (height + self.gap_y)
+        return (left, min(1.0, left + width)), (max(0.0, top - height), max(0.0, top))
 
 
 def _suffix(at: int) -> str:

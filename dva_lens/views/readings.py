@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.statistics.inference.estimate import profile
 from dva_lens.views.arms import Arm
 
 ROWS = "rows"
 REFERENCE = "_reference"
-_DRAWS = 1000
 
 
 @final
@@ -21,7 +21,7 @@ class Reading:
     """A statistic of one arm along some dimensions, on these checkpoints and new text.
 
     `each` holds the single runs; `value` is their mean and `low` to `high` its 95 % interval,
-    NaN where too few texts were read to give one.
+    NaN where too few texts were read to give one; `note` says what else a reader has to know.
     """
 
     value: np.ndarray
@@ -30,6 +30,7 @@ class Reading:
     each: np.ndarray
     sequences: int
     documents: int
+    note: str = ""
 
     @property
     def has_interval(self) -> bool:
@@ -52,7 +53,7 @@ def reading(
     """
     parts = [_sums(run, name, along, spans=spans, where=where) for run in arm.runs]
     documents = _documents(arm)
-    return _bootstrap(
+    return _over_texts(
         np.stack([total for total, _ in parts]),
         np.stack([weight for _, weight in parts]),
         documents,
@@ -113,23 +114,16 @@ def _documents(arm: Arm) -> np.ndarray:
     return np.asarray([str(found) for found in names])
 
 
-def _bootstrap(total: np.ndarray, weight: np.ndarray, documents: np.ndarray) -> Reading:
-    """Resample documents; totals and weights are over (run, sequence, *along)."""
-    names, belongs = np.unique(documents, return_inverse=True)
-    units = belongs if len(names) > 1 else np.arange(len(documents))
-    count = int(units.max()) + 1
-    pick = (units == np.arange(count)[:, None]).astype(float)
-    tops, bottoms = (np.einsum("us,rs...->ru...", pick, part) for part in (total, weight))
+def _over_texts(total: np.ndarray, weight: np.ndarray, documents: np.ndarray) -> Reading:
+    """Average over runs, then over texts; totals and weights are over (run, sequence, *along)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        each = tops.sum(1) / bottoms.sum(1)
-    value = each.mean(0)
-    low = high = np.full_like(value, np.nan)
-    if count > 1:
-        rng = np.random.default_rng(0)
-        drawn = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(float)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = np.einsum("bu,ru...->br...", drawn, tops) / np.einsum(
-                "bu,ru...->br...", drawn, bottoms
-            )
-        low, high = np.nanquantile(ratio.mean(1), [0.025, 0.975], axis=0)
-    return Reading(value, low, high, each, len(documents), len(names))
+        each = total.sum(1) / weight.sum(1)
+    held = weight > 0
+    by_text = np.divide(total, weight, out=np.zeros_like(total), where=held)
+    runs = held.sum(0)
+    means = np.divide(by_text.sum(0), runs, out=np.full(runs.shape, np.nan), where=runs > 0)
+    found = profile(means, documents, weights=weight.max(0))
+    names = len(np.unique(documents))
+    return Reading(
+        found.mean, found.low, found.high, each, len(documents), names, found.note.rstrip(".")
+    )

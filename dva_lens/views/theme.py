@@ -85,7 +85,7 @@ def escape(text: object) -> str:
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """Return an axis in the style of all figures."""
     return {
-        "title": {"text": title, "standoff": 10},
+        "title": {"text": title, "standoff": 10, "font": {"size": 13}},
         "gridcolor": FAINT,
         "linecolor": FAINT,
         "zeroline": False,

@@ -30,7 +30,9 @@ def estimand(
     at = f" at training step {', '.join(steps)}" if steps else ""
     if not any(reading.has_interval for reading in found):
         return f"Measured on {texts}{at}: too few texts for an interval."
-    what = f"{mark}: 95 % interval for these checkpoints{at} on new text; {texts}."
+    said = sorted({read.note.split(": ", 1)[-1] for read in found if read.note})
+    notes = "".join(f" ({note})" for note in said)
+    what = f"{mark}: 95 % interval for these checkpoints{at} on new text; {texts}{notes}."
     return what + _runs(arms, single)
 
 
