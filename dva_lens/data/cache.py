@@ -1,12 +1,13 @@
 """Tokens on disk: one flat memory-mapped array per text and tokenizer, with its documents."""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Int, Integer
@@ -58,12 +59,7 @@ def cache_tokens(corpus: Corpus, tokenizer: Tokenizer, folder: str | Path) -> To
 def open_cache(folder: str | Path, key: str) -> TokenCache:
     """Open cached tokens by key; refuse what is damaged, naming the file."""
     binary, sidecar = _files(Path(folder), key)
-    try:
-        about = json.loads(sidecar.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{str(sidecar)!r} is damaged ({error}); delete it.") from error
-    if about.get("format") != FORMAT:
-        raise ValueError(f"{str(sidecar)!r} has another format than {FORMAT}; delete it.")
+    about = _sidecar(sidecar)
     if not binary.is_file() or _digest(binary) != about["sha256"]:
         raise ValueError(f"{str(binary)!r} is not what was written; delete it.")
     return TokenCache(
@@ -77,6 +73,19 @@ def open_cache(folder: str | Path, key: str) -> TokenCache:
 
 def _files(folder: Path, key: str) -> tuple[Path, Path]:
     return folder / f"{key}.bin", folder / f"{key}.json"
+
+
+def _sidecar(file: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{str(file)!r} is damaged ({error}); delete it.") from error
+    needed = {"format", "sha256", "dtype", "vocabulary", "offsets", "names"}
+    if not isinstance(about, dict) or not needed <= set(about) or about["format"] != FORMAT:
+        raise ValueError(
+            f"{str(file)!r} is not the description of cached tokens, format {FORMAT}; delete it."
+        )
+    return about
 
 
 def _digest(file: Path) -> str:
@@ -113,7 +122,7 @@ def _write(corpus: Corpus, tokenizer: Tokenizer, folder: Path, key: str) -> None
 
 
 def _encode(
-    corpus: Corpus, tokenizer: Tokenizer, stream: BinaryIO, dtype: np.dtype
+    corpus: Corpus, tokenizer: Tokenizer, stream: io.BufferedIOBase, dtype: np.dtype
 ) -> tuple[list[str], list[int]]:
     end = end_token(tokenizer)
     names: list[str] = []

@@ -70,7 +70,7 @@ def _docstrings(node: Documented, path: str = "") -> Iterator[str]:
     text = ast.get_docstring(node)
     if text and text.strip():
         yield f"{path}{_arguments(node)}\n{text}" if path else text
-    for child in node.body:
+    for child in node.body if isinstance(node, ast.Module | ast.ClassDef) else ():
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _docstrings(child, f"{path}.{child.name}" if path else child.name)
 

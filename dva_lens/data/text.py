@@ -8,11 +8,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast, final
+from typing import final
 
 from dva_lens.data.documents import Corpus, Document, corpus_of, documents_of
 
 LONGEST_LINE = 1 << 20
+OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
 @final
@@ -53,7 +54,7 @@ def text_corpus(path: str | Path) -> Corpus:
     return corpus_of(str(path), TextFiles(place, files))
 
 
-def stdin_corpus(stream: BinaryIO | None = None) -> Corpus:
+def stdin_corpus(stream: io.BufferedIOBase | None = None) -> Corpus:
     """Return the text of standard input; it is held in memory because it cannot be read twice."""
     lines = _lines(sys.stdin.buffer if stream is None else stream, "standard input")
     return corpus_of("standard input", tuple(documents_of(lines, "stdin")))
@@ -61,13 +62,12 @@ def stdin_corpus(stream: BinaryIO | None = None) -> Corpus:
 
 def lines_of(file: Path) -> Iterator[str]:
     """Yield the lines of a plain, .gz or .xz text file, or say why it cannot be read as text."""
-    openers = {".gz": gzip.open, ".xz": lzma.open}
-    opener = openers.get(file.suffix.lower(), open)
-    with cast("BinaryIO", opener(file, "rb")) as stream:
+    opener = OPENERS.get(file.suffix.lower(), open)
+    with opener(file, "rb") as stream:
         yield from _lines(stream, repr(str(file)))
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
+def _lines(stream: io.BufferedIOBase, name: str) -> Iterator[str]:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig")
     try:
         while line := text.readline(LONGEST_LINE):
