@@ -5,15 +5,15 @@ import io
 import lzma
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from dva_lens.data.documents import Corpus, Document, corpus_of, documents_of
 
 LONGEST_LINE = 1 << 20
-OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 @final
@@ -67,7 +67,7 @@ def lines_of(file: Path) -> Iterator[str]:
         yield from _lines(stream, repr(str(file)))
 
 
-def _lines(stream: io.BufferedIOBase, name: str) -> Iterator[str]:
+def _lines(stream: Any, name: str) -> Iterator[str]:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig")
     try:
         while line := text.readline(LONGEST_LINE):

@@ -60,10 +60,9 @@ def load_state(
     """Put a saved state into model, optimiser and random generators; return steps and curves."""
     about, tensors = _read(path)
     _check_recipe(path, Recipe.from_dict(json.loads(about["recipe"])), recipe)
-    try:
-        model.load_state_dict(_part(tensors, "model."))
-    except RuntimeError as error:
-        raise ValueError(f"{str(path)!r} belongs to another model: {error}") from error
+    weights = _part(tensors, "model.")
+    _check_weights(path, weights, model)
+    model.load_state_dict(weights)
     kept = {kind: _part(tensors, f"optimizer.{kind}.") for kind in _kinds(tensors)}
     for name, parameter in model.named_parameters():
         state = {kind: held[name] for kind, held in kept.items() if name in held}
@@ -79,11 +78,15 @@ def load_state(
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
             f"{str(path)!r} is not a whole training state ({error}); delete it to start over."
         ) from error
+    if not {"step", "recipe"} <= set(about):
+        raise ValueError(f"{str(path)!r} is not a training state; delete it to start over.")
+    return about, tensors
 
 
 def _check_recipe(path: Path, saved: Recipe, wanted: Recipe) -> None:
@@ -94,6 +97,17 @@ def _check_recipe(path: Path, saved: Recipe, wanted: Recipe) -> None:
             f"{str(path)!r} was written under another recipe ({', '.join(changed)}); delete it to "
             "start over."
         )
+
+
+def _check_weights(path: Path, saved: dict[str, Tensor], model: nn.Module) -> None:
+    before = {name: tuple(tensor.shape) for name, tensor in saved.items()}
+    now = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise ValueError(
+                f"{str(path)!r} belongs to another model: {name!r} is {before.get(name)} there "
+                f"and {now.get(name)} here; delete it to start over."
+            )
 
 
 def _random(model: nn.Module) -> dict[str, Tensor]:
