@@ -30,6 +30,11 @@ BOUNDS = {
 }
 
 
+REFERRED = [name for name in PRIMARY if STATISTICS[name].reference is not None]
+BY_ROW = [name for name in REFERRED if STATISTICS[name].at == "query"]
+DRAWN_ANEW = {"loss", "massive_activation", "value_source_share"}  # by the record builder
+
+
 @pytest.fixture(params=PRIMARY)
 def chosen(request):
     return STATISTICS[request.param]
@@ -59,9 +64,9 @@ def test_values_stay_within_bounds(chosen, concentration, sink):
     assert held.max() <= high + 1e-9
 
 
-def test_uniform_attention_reads_the_reference(chosen):
-    if chosen.reference is None:
-        pytest.skip(chosen.why_no_reference)
+@pytest.mark.parametrize("name", REFERRED)
+def test_uniform_attention_reads_the_reference(name):
+    chosen = STATISTICS[name]
     record = records.uniform_record((9, 7, 1))
     found = evaluate(chosen, record)
     if chosen.at == "query":
@@ -73,9 +78,9 @@ def test_uniform_attention_reads_the_reference(chosen):
 
 
 @pytest.mark.parametrize("options", [{"window": 3}, {"causal": False}])
-def test_row_references_hold_for_windows_and_both_directions(chosen, options):
-    if chosen.at != "query" or chosen.reference is None:
-        pytest.skip("Only row statistics have a reference at equal visible keys.")
+@pytest.mark.parametrize("name", BY_ROW)
+def test_row_references_hold_for_windows_and_both_directions(name, options):
+    chosen = STATISTICS[name]
     record = records.uniform_record((9, 7), **options)
     found = evaluate(chosen, record)
     want = chosen.reference(record.layers[0].summary.visible)[:, None]
@@ -84,12 +89,12 @@ def test_row_references_hold_for_windows_and_both_directions(chosen, options):
     np.testing.assert_allclose(found, np.where(np.isnan(found), np.nan, want), atol=1e-12)
 
 
-def test_padding_changes_nothing(chosen):
+@pytest.mark.parametrize("name", [name for name in PRIMARY if name not in DRAWN_ANEW])
+def test_padding_changes_nothing(name):
+    chosen = STATISTICS[name]
     record = records.random_record((9, 5))
     pieces = records.random_causal((9, 5))
     alone = records.record_of(replace(pieces, **_second_alone(pieces)))
-    if chosen.name in {"loss", "massive_activation", "value_source_share"}:
-        pytest.skip("Drawn anew by the record builder.")
     together, single = evaluate(chosen, record)[:, 1:], evaluate(chosen, alone)
     if chosen.at == "query":
         assert np.isnan(together[..., 5:]).all()

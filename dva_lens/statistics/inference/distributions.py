@@ -1,0 +1,59 @@
+"""Heads as distributions: quantiles and distances, never head by head across trainings.
+
+Head 3 of one training has nothing to do with head 3 of another, and pairing heads by the number
+under test would manufacture agreement. So the collection of heads is compared as a whole.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+
+
+def head_quantiles(
+    values: Float[np.ndarray, "*cells head"], at: tuple[float, ...] = QUANTILES
+) -> Float[np.ndarray, "*cells quantile"]:
+    """Return quantiles over heads, leaving out NaN; NaN where no head has a value."""
+    found = np.full((*values.shape[:-1], len(at)), np.nan)
+    some = np.isfinite(values).any(-1)
+    if some.any():
+        found[some] = np.nanquantile(values[some], at, axis=-1).T
+    return found
+
+
+def wasserstein(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return how far one collection of numbers has to move to become the other, in its units.
+
+    Both are flattened and NaN left out; their sizes may differ. NaN where one is empty.
+    """
+    ours, theirs = ours[np.isfinite(ours)], theirs[np.isfinite(theirs)]
+    if not ours.size or not theirs.size:
+        return float("nan")
+    return float(stats.wasserstein_distance(ours, theirs))
+
+
+def wasserstein_between_seeds(
+    ours: Float[np.ndarray, "seed *cells"], theirs: Float[np.ndarray, "other *cells"]
+) -> tuple[Float[np.ndarray, "pair"], Float[np.ndarray, "twin"]]:
+    """Return distances between arms for all pairs of seeds, and within arms as their yardstick."""
+    across = [wasserstein(one, other) for one in ours for other in theirs]
+    within = [
+        wasserstein(arm[first], arm[second])
+        for arm in (ours, theirs)
+        for first in range(len(arm))
+        for second in range(first)
+    ]
+    return np.array(across), np.array(within)
+
+
+def rank_agreement(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return Kendall's tau-b between two definitions over the same heads, NaN left out."""
+    if ours.shape != theirs.shape:
+        raise ValueError(
+            f"Both definitions must be on the same heads, got {ours.shape} and {theirs.shape}."
+        )
+    held = np.isfinite(ours) & np.isfinite(theirs)
+    if held.sum() < 2 or np.ptp(ours[held]) == 0 or np.ptp(theirs[held]) == 0:
+        return float("nan")
+    return float(np.asarray(stats.kendalltau(ours[held], theirs[held]))[0])

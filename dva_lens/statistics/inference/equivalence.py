@@ -1,0 +1,72 @@
+"""Claiming that two things are equal: two one-sided tests against a margin set beforehand."""
+
+import numpy as np
+from scipy import stats
+
+Number = float | int
+Numbers = np.ndarray | float | int
+
+
+def equivalence(apart: Numbers, error: Numbers, freedom: Numbers, margin: Number) -> np.ndarray:
+    """Return the p value of |difference| being at least `margin` (two one-sided t tests)."""
+    _check(margin)
+    apart, error = np.asarray(apart, dtype=np.float64), np.asarray(error, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = stats.t.sf((apart + margin) / error, freedom)
+        below = stats.t.sf((margin - apart) / error, freedom)
+    exact = np.where(np.abs(apart) < margin, 0.0, 1.0)
+    return np.where(error == 0, exact, np.maximum(above, below))
+
+
+def equivalence_power(
+    error: Number, freedom: Number, margin: Number, *, truth: Number = 0.0, alpha: Number = 0.05
+) -> float:
+    """Return the chance of claiming equality within `margin` when the difference is `truth`."""
+    _check(margin)
+    if error == 0:
+        return 1.0 if abs(truth) < margin else 0.0
+    # Owen's formula needs an integral over the spread; the chance of both tests is taken over it.
+    quantile = stats.t.ppf(1 - alpha, freedom)
+    widest = margin / (quantile * error)
+    spread = np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, freedom) / freedom)
+    reach = np.where(spread < widest, margin / error - quantile * spread, np.nan)
+    both = stats.norm.cdf(reach - truth / error) - stats.norm.cdf(-reach - truth / error)
+    return float(np.nansum(both) / len(spread))
+
+
+def power(error: Number, freedom: Number, difference: Number, *, alpha: Number = 0.05) -> float:
+    """Return the chance that a two-sided t test finds a true difference of this size."""
+    if error == 0:
+        return 1.0 if difference else float(alpha)
+    quantile = stats.t.ppf(1 - alpha / 2, freedom)
+    shift = difference / error
+    found = stats.nct.sf(quantile, freedom, shift) + stats.nct.cdf(-quantile, freedom, shift)
+    return float(found)
+
+
+def detectable(
+    error: Number, freedom: Number, *, chance: Number = 0.8, alpha: Number = 0.05
+) -> float:
+    """Return the smallest true difference that a two-sided t test finds with this chance."""
+    if not 0 < chance < 1:
+        raise ValueError(f"chance must lie between 0 and 1, got {chance}.")
+    low, high = 0.0, 1.0
+    while power(1.0, freedom, high, alpha=alpha) < chance:
+        high *= 2
+    for _ in range(50):
+        middle = (low + high) / 2
+        found = power(1.0, freedom, middle, alpha=alpha)
+        low, high = (middle, high) if found < chance else (low, middle)
+    return float(high * error)
+
+
+def contrast_error(spread: Number, seeds: int, arms: int) -> tuple[float, float]:
+    """Return standard error and degrees of freedom of an arm minus a baseline, seeds alike."""
+    if seeds < 2:
+        raise ValueError(f"seeds must be at least 2 to tell spread from difference, got {seeds}.")
+    return float(spread * np.sqrt(2 / seeds)), float(arms * (seeds - 1))
+
+
+def _check(margin: Number) -> None:
+    if not margin > 0:
+        raise ValueError(f"margin must be positive and set before looking, got {margin}.")

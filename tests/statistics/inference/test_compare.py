@@ -1,0 +1,134 @@
+"""Comparisons of arms over depth, and plans of claims held against them."""
+
+import numpy as np
+import pytest
+
+from dva_lens.statistics.inference.compare import adjust, compare, layer_profile
+from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
+from dva_lens.statistics.inference.plan import Claim, claims_from, judge
+
+TEXTS = [f"text {index}" for index in range(10)]
+
+
+def arms(shift=2.0, seeds=4):
+    generator = np.random.default_rng(0)
+    text = generator.standard_normal((1, 10, 1))
+
+    def arm(layers, by):
+        noise = 0.1 * generator.standard_normal((seeds, 10, layers))
+        return text + noise + 0.1 * generator.standard_normal((seeds, 1, 1)) + by
+
+    return {"base": arm(4, 0.0), "higher": arm(6, shift), "same": arm(4, 0.0)}
+
+
+def test_both_questions_are_answered_apart():
+    found = compare("entropy", arms(), TEXTS, baseline="base")
+    assert [(entry.arm, entry.contrast) for entry in found] == [
+        ("higher", "middle half"),
+        ("same", "middle half"),
+        ("higher", "slope"),
+        ("same", "slope"),
+    ]
+    first = found[0]
+    assert first.text.estimand != first.retrained.estimand
+    assert first.text.units_count == 10
+    assert first.retrained.units_count == 4
+    assert first.same is not None
+    assert abs(first.same.mean) < 0.5 < first.text.low
+
+
+def test_verdicts_follow_the_adjusted_p():
+    found = adjust(compare("entropy", arms(), TEXTS, baseline="base"))
+    assert found[0].verdict == "higher"
+    assert found[1].verdict == "undecided"
+    explored = adjust(found, benjamini_hochberg)
+    assert explored[0].retrained_adjusted <= found[0].retrained_adjusted
+
+
+def test_two_seeds_speak_of_checkpoints_only():
+    found = compare("entropy", arms(seeds=2), TEXTS, baseline="base")
+    assert found[0].verdict == (
+        "higher for these checkpoints (2 seeds: no claim about architectures)"
+    )
+
+
+def test_an_unknown_baseline_is_named():
+    with pytest.raises(KeyError, match="'nothing'; there are: base, higher, same"):
+        compare("entropy", arms(), TEXTS, baseline="nothing")
+
+
+def test_profiles_average_heads_and_weigh_spans():
+    values = np.zeros((3, 2, 4, 2))
+    values[..., 1] = 3.0
+    rows = np.tile([1, 2], (4, 1))
+    found = layer_profile(values, rows)
+    assert found.shape == (4, 3)
+    np.testing.assert_allclose(found, 2.0)
+    with pytest.raises(ValueError, match="4 dimensions"):
+        layer_profile(values)
+
+
+def test_claims_are_supported_refuted_or_undecided():
+    claims = claims_from(
+        {
+            "claims": [
+                {"statistic": "entropy", "arm": "higher", "direction": "higher"},
+                {"statistic": "entropy", "arm": "higher", "direction": "lower"},
+                {"statistic": "entropy", "arm": "same", "direction": "higher", "margin": 0.0},
+                {"statistic": "entropy", "arm": "same", "direction": "equal", "margin": 1.0},
+                {"statistic": "entropy", "arm": "higher", "direction": "equal", "margin": 0.5},
+                {"statistic": "entropy", "arm": "other", "direction": "higher"},
+                {
+                    "statistic": "entropy",
+                    "arm": "same",
+                    "direction": "equal",
+                    "margin": 1.0,
+                    "test": "text",
+                },
+            ]
+        }
+    )
+    comparisons = compare("entropy", arms(), TEXTS, baseline="base")
+    answers = [verdict.answer for verdict in judge(claims, comparisons)]
+    assert answers == [
+        "supported",
+        "refuted",
+        "undecided",
+        "supported",
+        "refuted",
+        "undecided",
+        "supported",
+    ]
+    assert "was not compared" in judge(claims, comparisons)[5].reason
+
+
+def test_two_seeds_decide_nothing_about_architectures():
+    comparisons = compare("entropy", arms(seeds=2), TEXTS, baseline="base")
+    verdict = judge([Claim("entropy", "higher", "higher")], comparisons)[0]
+    assert verdict.answer == "undecided"
+    assert "2 seeds" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        ({}, "list `claims`"),
+        ({"claims": [3]}, "must be a mapping"),
+        ({"claims": [{"statistic": "entropy", "arm": "a"}]}, "must name direction"),
+        (
+            {"claims": [{"statistic": "e", "arm": "a", "direction": "hihger"}]},
+            "did you mean 'higher'",
+        ),
+        (
+            {"claims": [{"statistic": "e", "arm": "a", "direction": "equal"}]},
+            "needs a margin above 0",
+        ),
+        (
+            {"claims": [{"statistic": "e", "arm": "a", "direction": "lower", "margn": 1}]},
+            "did you mean 'margin'",
+        ),
+    ],
+)
+def test_plans_are_read_strictly(plan, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        claims_from(plan)
