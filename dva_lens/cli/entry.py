@@ -1,0 +1,51 @@
+"""The commands and the switches that all of them share."""
+
+from typing import Annotated
+
+import typer
+
+from dva_lens import __version__
+from dva_lens.cli import compare, doctor, export, listing, measure, pages, study
+from dva_lens.cli.guard import DEBUG, Guarded
+
+app = typer.Typer(
+    cls=Guarded,
+    help="Measure where attention goes, and what the value path has to do with it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+studies = typer.Typer(help="Train small models alike and measure them.", no_args_is_help=True)
+studies.command("run")(study.run)
+app.add_typer(studies, name="study")
+for name, command, about in (
+    ("measure", measure.measure, "Measure one model on a text."),
+    ("compare", compare.compare, "Compare the models of an archive with one of them."),
+    ("report", pages.report, "Write an archive as one offline page."),
+    ("explore", pages.explore, "Open the explorer of an archive."),
+    ("export", export.export, "Write the numbers of an archive as tables."),
+    ("list", listing.show, "List mechanisms, statistics, presets, studies or views."),
+    ("doctor", doctor.doctor, "Say what is here and what is missing."),
+):
+    app.command(name, short_help=about)(command)
+
+
+@app.callback()
+def shared(
+    *,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show tracebacks, after any command.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Measure where attention goes, and what the value path has to do with it."""
+    del debug  # taken off the line by `Guarded`, named here for --help
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="dva-lens")

@@ -1,0 +1,88 @@
+"""What the command line does with errors: one sentence, an exit code, a traceback on request."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, final
+
+import typer
+from typer.core import TyperGroup
+
+# typer raises the errors of the click it carries; the base of its public one names them.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+DEBUG = "--debug"
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+@final
+class Guarded(TyperGroup):
+    """The root of the commands, which turns every error into one sentence and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]
+        """Run a command and leave with its exit code; `--debug` may stand anywhere."""
+        words = list(sys.argv[1:] if args is None else args)
+        debug = DEBUG in words
+        options["standalone_mode"] = False
+        try:
+            code = super().main([word for word in words if word != DEBUG], **options)
+        except UsageError as error:
+            _say(_usage(error))
+            sys.exit(WRONG_USAGE)
+        except (KeyboardInterrupt, typer.Abort):
+            _interrupted()
+        except BrokenPipeError:
+            # Whoever read the output has left; nothing is wrong and nobody is listening.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
+        except Exception as error:  # the edge of the program: whatever it is, one sentence
+            if debug:
+                raise
+            _say(sentence(error))
+            sys.exit(FAILED)
+        if code == INTERRUPTED:
+            _interrupted()
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def sentence(error: BaseException) -> str:
+    """Return an error as one line that a person can act on."""
+    # str() of a KeyError shows the quotes of its message; the message itself is the argument.
+    whole = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = " ".join(whole.split())
+    expected = (ValueError, KeyError, OSError, RuntimeError, TypeError, ImportError)
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        text = _of_system(error)
+    if isinstance(error, MemoryError):
+        text = f"Memory ran out ({text or 'no detail'}); choose a smaller size or shorter texts."
+    elif not text or not isinstance(error, (*expected, ArithmeticError)):
+        text = f"{type(error).__name__}: {text or 'no detail'} (--debug shows where)"
+    return text
+
+
+def _of_system(error: OSError) -> str:
+    where = f" at {error.filename}" if error.filename else ""
+    return (
+        f"{error.strerror}{where}; what was finished is kept, and the same command continues "
+        f"once there is room and permission."
+    )
+
+
+def _usage(error: Exception) -> str:
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if "\n" in message:  # a group called without a command answers with its help
+        return message
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "dva-lens"
+    return f"{message.rstrip('.')}; `{path} --help` shows what is allowed."
+
+
+def _interrupted() -> None:
+    _say("Interrupted; what was finished is kept, and the same command continues from there.")
+    sys.exit(INTERRUPTED)
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

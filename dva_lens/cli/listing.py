@@ -1,0 +1,81 @@
+"""`dva-lens list`: the tables that everything else is made of."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    mechanisms = "mechanisms"
+    statistics = "statistics"
+    presets = "presets"
+    studies = "studies"
+    views = "views"
+
+
+def show(what: Annotated[What, typer.Argument(help="Which table.")]) -> None:
+    """List what there is, by the names that commands and files take.
+
+    Example: dva-lens list statistics
+    """
+    for line in TABLES[what]():
+        typer.echo(line)
+
+
+def _mechanisms() -> Iterator[str]:
+    from dva_lens.models.config import AXES
+
+    for axis, table in AXES.items():
+        yield axis
+        for name, variant in table.items():
+            yield _entry(f"  {name}", _first_sentence(variant))
+
+
+def _statistics() -> Iterator[str]:
+    from dva_lens.statistics.table import STATISTICS
+
+    for name, one in STATISTICS.items():
+        yield _entry(name, f"[{one.units}] {one.meaning}")
+
+
+def _presets() -> Iterator[str]:
+    from dva_lens.models.presets import PRESETS
+
+    for name, one in PRESETS.items():
+        yield _entry(name, getattr(one, "citation", "") or _first_sentence(one))
+
+
+def _studies() -> Iterator[str]:
+    from dva_lens.study.builtin import STUDIES
+
+    for name, one in STUDIES.items():
+        seeds = ", ".join(str(seed) for seed in one["seeds"])
+        yield _entry(name, f"{', '.join(one['presets'])}; seeds {seeds}")
+
+
+def _views() -> Iterator[str]:
+    from dva_lens.views.table import VIEWS
+
+    for name, one in VIEWS.items():
+        yield _entry(name, one.question)
+
+
+def _entry(name: str, meaning: str) -> str:
+    return f"{name:<26} {meaning}".rstrip()
+
+
+def _first_sentence(thing: object) -> str:
+    return (getattr(thing, "__doc__", None) or "").strip().split("\n")[0]
+
+
+TABLES: dict[What, Callable[[], Iterator[str]]] = {
+    What.mechanisms: _mechanisms,
+    What.statistics: _statistics,
+    What.presets: _presets,
+    What.studies: _studies,
+    What.views: _views,
+}

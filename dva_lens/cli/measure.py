@@ -1,0 +1,5 @@
+"""`dva-lens measure`."""
+
+
+def measure() -> None:
+    """Measure one model on a text."""

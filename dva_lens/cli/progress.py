@@ -1,0 +1,87 @@
+"""Drawing progress: bars on a terminal, plain lines everywhere else."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import final
+
+import typer
+
+from dva_lens.study.progress import Moment, Progress
+
+LINES_PER_RUN = 4
+
+
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """Return what to call with each moment of a study."""
+    if not sys.stderr.isatty():
+        yield Lines().tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        overall = bars.add_task("runs", total=1, loss="")
+        current = bars.add_task("text", total=1, loss="")
+
+        def tell(moment: Moment) -> None:
+            loss = f"loss {moment.loss:.3f}" if moment.loss == moment.loss else ""
+            done = moment.phase in ("kept", "finished")
+            runs = moment.number - (0 if done else 1)
+            bars.update(overall, total=max(moment.of, 1), completed=max(runs, 0))
+            if moment.phase == "train":
+                bars.update(
+                    current,
+                    description=moment.run,
+                    total=moment.steps,
+                    completed=moment.step,
+                    loss=loss,
+                )
+            elif done:
+                bars.console.print(line(moment), markup=False, highlight=False)
+            else:
+                bars.update(current, description=f"{moment.phase} {moment.run}".rstrip())
+
+        yield tell
+
+
+@final
+class Lines:
+    """Prints a line when a run begins and ends and a few times between."""
+
+    def __init__(self) -> None:
+        self.since = perf_counter()
+        self.part = 0
+
+    def tell(self, moment: Moment) -> None:
+        """Print what is worth a line."""
+        if moment.phase == "train":
+            part = LINES_PER_RUN * moment.step // max(moment.steps, 1)
+            if moment.step and part == self.part:
+                return
+            self.part = part
+        spent = perf_counter() - self.since
+        typer.echo(f"{spent:6.0f} s  {line(moment)}", err=True)
+
+
+def line(moment: Moment) -> str:
+    """Return a moment as a person reads it."""
+    where = f"{moment.run} ({moment.number} of {moment.of})"
+    return {
+        "prepare": "reading the text and learning its tokens",
+        "kept": f"{where}: already there, held-out loss {moment.loss:.3f}",
+        "train": f"{where}: step {moment.step} of {moment.steps}"
+        + (f", loss {moment.loss:.3f}" if moment.loss == moment.loss else ""),
+        "measure": f"{where}: measuring",
+        "finished": f"{where}: finished, held-out loss {moment.loss:.3f}",
+    }[moment.phase]
