@@ -1,1 +1,1 @@
-"""Thin answers to what a reader does."""
+"""Callbacks: from an address to a page, and from a changed selection to what it changes."""

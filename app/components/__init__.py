@@ -1,1 +1,1 @@
-"""Pieces that pages are put together from."""
+"""Parts of pages: they lay out what they are given and read nothing."""

@@ -1,1 +1,11 @@
-"""The pages of the explorer, one question each."""
+"""The pages of the explorer, in the order of its navigation."""
+
+from .heads import HEADS
+from .overview import OVERVIEW
+from .page import Page
+from .tokens import TOKENS
+from .training import TRAINING
+
+PAGES: dict[str, Page] = {page.path: page for page in (OVERVIEW, HEADS, TRAINING, TOKENS)}
+
+__all__ = ["PAGES", "Page"]

@@ -1,0 +1,148 @@
+/* The address is the only state: menus, clicks and keys write it, and the server reads it. */
+(function () {
+  "use strict";
+
+  const clamp = (value, count) => Math.max(0, Math.min(value, count - 1));
+  const noUpdate = () => window.dash_clientside.no_update;
+  const wish = (data) =>
+    window.dash_clientside.set_props("wish", { data: { ...data, at: Date.now() } });
+
+  function merged(query, changes) {
+    const said = new URLSearchParams(query || "");
+    Object.entries(changes).forEach(([name, value]) => said.set(name, String(value)));
+    return said.toString();
+  }
+
+  function visit(path, query) {
+    window.history.pushState({}, "", query ? `${path}?${query}` : path);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    window.scrollTo(0, 0);
+  }
+
+  function moved(move, query, sizes) {
+    const said = new URLSearchParams(query || "");
+    const [layers, heads] = sizes[said.get("run")] || [1, 1];
+    return {
+      layer: clamp(Number(said.get("layer") || 0) + move.layer, layers),
+      head: clamp(Number(said.get("head") || 0) + move.head, heads),
+    };
+  }
+
+  function clicked(data) {
+    const point = data && data.points && data.points[0];
+    if (!point) return {};
+    if (point.customdata && point.customdata.layer !== undefined) return point.customdata;
+    return { layer: point.y, head: point.x };
+  }
+
+  /* What an event asks for, as changes of the query; menus are keyed by their field. */
+  function changesOf(event, query, sizes) {
+    const [id, property] = [
+      event.prop_id.slice(0, event.prop_id.lastIndexOf(".")),
+      event.prop_id.slice(event.prop_id.lastIndexOf(".") + 1),
+    ];
+    if (event.value === undefined || event.value === null) return {};
+    if (property === "value") return { [JSON.parse(id).control]: event.value };
+    if (property === "clickData") {
+      return /head-map|head-scatter|depth/.test(id) ? clicked(event.value) : {};
+    }
+    if (event.value.move) return moved(event.value.move, query, sizes);
+    return event.value.choose || {};
+  }
+
+  function choose(_values, _clicks, _wish, query, sizes) {
+    let changes = {};
+    for (const event of window.dash_clientside.callback_context.triggered) {
+      changes = { ...changes, ...changesOf(event, query, sizes) };
+    }
+    const { path, ...fields } = changes;
+    const next = merged(query, fields);
+    if (path && path !== window.location.pathname) {
+      visit(path, next);
+      return noUpdate();
+    }
+    if (next === query) return noUpdate();
+    window.history.replaceState(window.history.state, "", `${window.location.pathname}?${next}`);
+    Object.entries(fields).forEach(([field, value]) => {
+      if (document.querySelector(`[id*='"control":"${field}"']`)) {
+        window.dash_clientside.set_props({ control: field }, { value: String(value) });
+      }
+    });
+    return next;
+  }
+
+  function navigation(query, ids) {
+    const here = window.location.pathname.replace(/\/+$/, "") || "/";
+    const names = ids.map((id) => id.nav);
+    const link = document.querySelector(`nav a[id*='"nav":"${here}"']`);
+    document.title = link ? `${link.textContent} · dva-lens` : "dva-lens";
+    return [
+      names.map((path) => `${path}?${query}`),
+      names.map((path) => (path === here ? "page" : undefined)),
+    ];
+  }
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    lens: { choose, navigation },
+  });
+
+  const ARROWS = {
+    ArrowUp: { layer: -1, head: 0 },
+    ArrowDown: { layer: 1, head: 0 },
+    ArrowLeft: { layer: 0, head: -1 },
+    ArrowRight: { layer: 0, head: 1 },
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const move = ARROWS[event.key];
+    if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!event.target.matches || !event.target.matches("[data-headgrid]")) return;
+    event.preventDefault();
+    wish({ move });
+  });
+
+  function say(text) {
+    const spoken = document.getElementById("spoken");
+    if (spoken) spoken.textContent = text;
+  }
+
+  function copyLink(button) {
+    const done = (label) => {
+      button.textContent = label;
+      say(label);
+      window.setTimeout(() => (button.textContent = "Copy link"), 1500);
+    };
+    const written = navigator.clipboard && navigator.clipboard.writeText(window.location.href);
+    if (!written) return done("Copy it from the address bar");
+    written.then(
+      () => done("Link copied"),
+      () => done("Copy it from the address bar"),
+    );
+  }
+
+  function saveSvg(name) {
+    const box = document.querySelector(`[id*='"panel":"${name}"'] .js-plotly-plot`);
+    if (!box) return;
+    const { width, height } = box.getBoundingClientRect();
+    window.Plotly.downloadImage(box, { format: "svg", filename: name, width, height });
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest ? event.target.closest("a, button") : null;
+    if (!target) return;
+    if (target.matches("[data-copy-link]")) return copyLink(target);
+    if (target.matches("[data-svg]")) return saveSvg(target.dataset.svg);
+    const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);
+    if (!plain || target.tagName !== "A" || target.hasAttribute("download")) return;
+    if (target.dataset.choose) {
+      event.preventDefault();
+      wish({ choose: Object.fromEntries(new URLSearchParams(target.dataset.choose)) });
+    } else if ((target.getAttribute("href") || "").startsWith("/")) {
+      event.preventDefault();
+      const to = new URL(target.href);
+      visit(to.pathname, to.search.slice(1));
+    }
+  });
+
+  document.addEventListener("submit", (event) => event.preventDefault());
+})();

@@ -1,0 +1,93 @@
+"""Menus: each writes one field of the selection, under which it is known in addresses."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+
+from dva_lens import axes
+
+from ..menu import Measure, Menu
+from ..selection import EVERY_SPAN, ORDERS, Selection
+
+Options = list[dict[str, Any]]
+
+
+def control(field: str, menu: Menu, chosen: Selection, *, heads_only: bool = False) -> dmc.Select:
+    """Return the menu of a field, showing what is chosen."""
+    label, options = CONTROLS[field]
+    data = options(menu, heads_only)
+    value = getattr(chosen, field)
+    return dmc.Select(
+        id={"control": field},
+        label=label,
+        data=data,
+        value="all" if field == "span" and value == EVERY_SPAN else str(value),
+        allowDeselect=False,
+        searchable=len(data) > _MANY,
+        nothingFoundMessage="Nothing of that name",
+        maxDropdownHeight=380,
+        className=f"control control-{field}",
+        comboboxProps={"shadow": "md"},
+    )
+
+
+_MANY = 6
+
+
+def _runs(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001  one signature for all
+    return [
+        {"value": run.name, "label": run.name.replace(f"-{run.seed}", f" · seed {run.seed}")}
+        if run.name == f"{run.model}-{run.seed}"
+        else {"value": run.name, "label": run.name}
+        for run in menu.runs
+    ]
+
+
+def _probes(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+    return [{"value": probe, "label": probe} for probe in menu.probes]
+
+
+def _measures(menu: Menu, heads_only: bool) -> Options:
+    listed: Sequence[Measure] = menu.head_measures if heads_only else menu.layer_measures
+    return [{"value": measure.name, "label": measure.long_name} for measure in listed]
+
+
+def _spans(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+    single = [{"value": str(span), "label": _keys(span)} for span in reversed(menu.spans)]
+    return [{"value": "all", "label": "any number"}, *single]
+
+
+def _keys(span: int) -> str:
+    return f"{axes.span_label(span).replace('-', '–')} key{'s' if span else ''}"
+
+
+def _orders(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+    return [{"value": order, "label": f"{order} first"} for order in ORDERS]
+
+
+def _models(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+    names = dict.fromkeys(run.model for run in menu.runs)
+    return [{"value": name, "label": name} for name in names]
+
+
+def _layers(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+    most = max(run.layers for run in menu.runs)
+    return [{"value": str(layer), "label": str(layer)} for layer in range(most)]
+
+
+def _sequences(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+    return [{"value": str(at), "label": f"text {at}"} for at in range(8)]
+
+
+CONTROLS: dict[str, tuple[str, Callable[[Menu, bool], Options]]] = {
+    "run": ("Model", _runs),
+    "probe": ("Text", _probes),
+    "statistic": ("Statistic", _measures),
+    "other": ("Against", _measures),
+    "span": ("Queries that see", _spans),
+    "order": ("Order", _orders),
+    "baseline": ("Baseline", _models),
+    "layer": ("Layer", _layers),
+    "sequence": ("Sequence", _sequences),
+}

@@ -1,0 +1,132 @@
+"""The table a reader meets first: every statistic of every model, with intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from dash import html
+
+from dva_lens.views import theme, words
+
+from ..headline import Line, Number
+from ..selection import Selection
+
+
+def headline_table(
+    lines: Sequence[Line],
+    chosen: Selection,
+    *,
+    first_run: Mapping[str, str],
+    costs: Sequence[tuple[str, str, Mapping[str, str]]],
+) -> html.Div:
+    """Return models by statistics: costs first, then every measure with its interval.
+
+    `first_run` names the run that a model's heading leads to; `costs` are rows of ready text.
+    """
+    models = list(first_run)
+    colours = {model: theme.PALETTE[place] for model, place in theme.places(models).items()}
+    heads = [_heading(model, colours[model], chosen.but(run=first_run[model])) for model in models]
+    blank = [html.Th("Uniform", scope="col", title="What uniform attention reads"), _strip_head()]
+    rows = [
+        *[_cost(title, unit, found, models) for title, unit, found in costs],
+        *[_measure(line, models, colours, chosen) for line in lines],
+    ]
+    return html.Div(
+        html.Table(
+            [
+                html.Caption(
+                    "Mean over layers, heads, texts and seeds; in brackets the 95 % interval for "
+                    "these checkpoints on new text. Click a statistic to see it by depth, a model "
+                    "to see its heads."
+                ),
+                html.Thead(html.Tr([html.Th("Statistic", scope="col"), *heads, *blank])),
+                html.Tbody(rows),
+            ],
+            className="headline",
+        ),
+        className="scroll",
+        tabIndex="0",
+        role="region",
+        **{"aria-label": "Statistics of every model, as a table"},
+    )
+
+
+def _heading(model: str, colour: str, leads_to: Selection) -> html.Th:
+    dot = html.Span(className="dot", style={"background": colour})
+    link = html.A(model, href=f"/heads?{leads_to.to_query()}", title=f"See the heads of {model}")
+    return html.Th([dot, link], scope="col", className="number")
+
+
+def _strip_head() -> html.Th:
+    return html.Th("On one scale", scope="col", className="strip-head")
+
+
+def _cost(title: str, unit: str, found: Mapping[str, str], models: Sequence[str]) -> html.Tr:
+    name = html.Th([title, html.Span(unit, className="unit")], scope="row")
+    cells = [html.Td(found.get(model, "–"), className="number") for model in models]
+    return html.Tr([name, *cells, html.Td(), html.Td()], className="cost")
+
+
+def _measure(
+    line: Line, models: Sequence[str], colours: Mapping[str, str], chosen: Selection
+) -> html.Tr:
+    measure = line.measure
+    unit = html.Span("" if measure.units == "1" else measure.units, className="unit")
+    there = measure.at != "model"
+    title: Any = measure.long_name
+    if there:
+        query = chosen.but(statistic=measure.name).to_query()
+        title = html.A(title, href=f"/?{query}", **{"data-choose": f"statistic={measure.name}"})
+    return html.Tr(
+        [
+            html.Th([title, unit], scope="row", title=measure.meaning),
+            *[_number(line.numbers.get(model)) for model in models],
+            html.Td(_text(line.uniform), className="number uniform"),
+            html.Td(_strip(line, models, colours)),
+        ],
+        className="chosen" if there and measure.name == chosen.statistic else "",
+    )
+
+
+def _number(found: Number | None) -> html.Td:
+    if found is None or not np.isfinite(found.mean):
+        return html.Td("–", className="number", title="does not apply to this model")
+    parts: list[Any] = [html.Span(_text(found.mean), className="mean")]
+    if np.isfinite(found.low):
+        parts.append(html.Span(f"{_text(found.low)} – {_text(found.high)}", className="interval"))
+    return html.Td(parts, className="number")
+
+
+def _text(value: float) -> str:
+    return words.shown(value) if np.isfinite(value) else ""
+
+
+def _strip(line: Line, models: Sequence[str], colours: Mapping[str, str]) -> html.Div:
+    """Return the models' intervals on one scale, with a tick at uniform attention."""
+    found = {model: line.numbers[model] for model in models if model in line.numbers}
+    ends = [value for n in found.values() for value in (n.mean, n.low, n.high)] + [line.uniform]
+    held = [value for value in ends if np.isfinite(value)]
+    low, high = min(held), max(held)
+    width = high - low or 1.0
+    marks = []
+    if np.isfinite(line.uniform):
+        marks.append(html.I(className="tick", style={"left": _percent(line.uniform, low, width)}))
+    for at, (model, number) in enumerate(found.items()):
+        if not np.isfinite(number.mean):
+            continue
+        top = f"{(at + 0.5) / len(found) * 100:.0f}%"
+        if np.isfinite(number.low):
+            bar = {
+                "left": _percent(number.low, low, width),
+                "width": f"{(number.high - number.low) / width * 100:.2f}%",
+            }
+            marks.append(
+                html.I(className="bar", style={**bar, "top": top, "background": colours[model]})
+            )
+        place = {"left": _percent(number.mean, low, width), "top": top}
+        marks.append(html.I(className="point", style={**place, "background": colours[model]}))
+    return html.Div(marks, className="strip", **{"aria-hidden": "true"})
+
+
+def _percent(value: float, low: float, width: float) -> str:
+    return f"{(value - low) / width * 100:.2f}%"

@@ -1,0 +1,113 @@
+"""The chosen head in words and numbers, and the list of heads to choose from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import html
+
+from dva_lens.views import words
+
+from ..menu import Measure
+from ..ranking import Rank
+from ..selection import Selection
+
+LISTED = 12
+
+
+def head_title(chosen: Selection, measure: Measure, rank: Rank | None, uniform: float) -> html.Div:
+    """Return the name of the chosen head, its value, its rank and what uniform attention reads."""
+    name = html.H2(f"Layer {chosen.layer}, head {chosen.head}", className="card-title")
+    if rank is None:
+        return html.Div([name, html.P(f"{measure.long_name} does not apply here.")])
+    unit = "" if measure.units in ("", "1") else f" {measure.units}"
+    facts: list[Any] = [
+        html.Span([words.shown(rank.value), html.Small(unit)], className="big"),
+        html.Span(
+            [
+                html.Strong(f"{rank.place} of {rank.of}"),
+                f" — {rank.ordinal} of this model",
+                html.Br(),
+                f"uniform attention reads {words.shown(uniform)}"
+                if uniform == uniform
+                else "no uniform reference",
+            ],
+            className="rank",
+        ),
+    ]
+    return html.Div(
+        [name, html.P(measure.long_name, className="muted"), html.P(facts, className="facts")]
+    )
+
+
+def head_numbers(found: Sequence[tuple[Measure, Rank | None]], chosen: Selection) -> html.Table:
+    """Return every measure of the chosen head with its rank."""
+    rows = [
+        html.Tr(
+            [
+                html.Th(
+                    html.A(
+                        measure.long_name,
+                        href=f"/heads?{chosen.but(statistic=measure.name).to_query()}",
+                        **{"data-choose": f"statistic={measure.name}"},
+                    ),
+                    scope="row",
+                ),
+                html.Td(words.shown(rank.value) if rank else "–", className="number"),
+                html.Td(f"{rank.place} of {rank.of}" if rank else "", className="number muted"),
+            ],
+            className="chosen" if measure.name == chosen.statistic else "",
+        )
+        for measure, rank in found
+    ]
+    head = html.Tr([html.Th("Statistic"), html.Th("Value"), html.Th("Rank")])
+    return html.Table([html.Thead(head), html.Tbody(rows)], className="numbers compact")
+
+
+def finder(found: Sequence[Rank], chosen: Selection, measure: Measure) -> html.Div:
+    """Return the heads with the largest or smallest value, and the chosen one in its place."""
+    ordered = list(found) if chosen.order == "highest" else list(reversed(found))
+    here = (chosen.layer, chosen.head)
+    kept = [rank for at, rank in enumerate(ordered) if at < LISTED or _of(rank) == here]
+    largest = max((abs(rank.value) for rank in ordered), default=0.0) or 1.0
+    rows: list[html.Tr] = []
+    for at, rank in enumerate(kept):
+        if at == LISTED and ordered.index(rank) > LISTED:
+            rows.append(html.Tr(html.Td("…", colSpan=4), className="gap"))
+        rows.append(_found(rank, chosen, width=abs(rank.value) / largest))
+    head = html.Tr([html.Th("Rank"), html.Th("Head"), html.Th(measure.long_name, colSpan=2)])
+    more = len(ordered) - len(kept)
+    note = f"{more} more heads in the map." if more > 0 else ""
+    return html.Div(
+        [
+            html.Table([html.Thead(head), html.Tbody(rows)], className="numbers finder"),
+            html.P(note, className="caption"),
+        ]
+    )
+
+
+def _found(rank: Rank, chosen: Selection, *, width: float) -> html.Tr:
+    target = chosen.but(layer=rank.layer, head=rank.head)
+    here = _of(rank) == (chosen.layer, chosen.head)
+    link = html.A(
+        f"L{rank.layer} H{rank.head}",
+        href=f"/heads?{target.to_query()}",
+        **{
+            "data-choose": f"layer={rank.layer}&head={rank.head}",
+            "aria-label": f"Layer {rank.layer}, head {rank.head}",
+            **({"aria-current": "true"} if here else {}),
+        },
+    )
+    bar = html.I(style={"width": f"{width * 100:.1f}%"}, **{"aria-hidden": "true"})
+    return html.Tr(
+        [
+            html.Td(f"{rank.place} of {rank.of}", className="muted"),
+            html.Td(link),
+            html.Td(words.shown(rank.value), className="number"),
+            html.Td(bar, className="bar-cell"),
+        ],
+        className="chosen" if here else "",
+    )
+
+
+def _of(rank: Rank) -> tuple[int, int]:
+    return rank.layer, rank.head

@@ -1,0 +1,44 @@
+"""What a statistic means: one sentence in view, its definition one click away."""
+
+from dash import html
+
+from ..menu import Measure
+
+
+def meaning(measure: Measure) -> html.Div:
+    """Return the meaning of a measure with its formula, source and pitfalls folded away."""
+    facts = (
+        ("Formula", html.Code(measure.formula)),
+        ("Units", _units(measure.units)),
+        ("One number per", _PLACES[measure.at]),
+        ("Uniform attention", measure.why_no_reference or "drawn as the dotted line"),
+        ("Mind", measure.pitfalls),
+        ("Source", measure.source),
+    )
+    listed = [[html.Dt(name), html.Dd(value)] for name, value in facts if value]
+    return html.Div(
+        [
+            html.P([html.Strong(measure.long_name), " — ", measure.meaning]),
+            html.Details(
+                [
+                    html.Summary("Definition and source"),
+                    html.Dl([part for pair in listed for part in pair]),
+                ]
+            ),
+        ],
+        className="meaning",
+    )
+
+
+_PLACES = {
+    "query": "query, averaged within bins of visible keys",
+    "key": "key, averaged within bins of visible keys",
+    "head": "head and text",
+    "kv_head": "key-value head and text",
+    "layer": "layer and text",
+    "model": "text",
+}
+
+
+def _units(units: str) -> str:
+    return "none, a ratio" if units == "1" else units

@@ -1,0 +1,84 @@
+"""What surrounds every page: navigation, the colour scheme, and what is said aloud."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from ..menu import Menu
+
+_THEME = {
+    "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
+    "primaryColor": "indigo",
+    "defaultRadius": "sm",
+}
+
+
+def shell(pages: Iterable[tuple[str, str]], menu: Menu) -> dmc.MantineProvider:
+    """Return the frame in which pages appear; `pages` are paths and names."""
+    sizes = {run.name: [run.layers, run.heads] for run in menu.runs}
+    links = [html.A(name, href=path, id={"nav": path}) for path, name in pages]
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id="address", refresh=False),
+            dcc.Store(id="sizes", data=sizes),
+            dcc.Store(id="wish"),
+            html.A("Skip to the page", href="#page", className="skip"),
+            html.Header(
+                [
+                    html.A([_mark(), "dva-lens"], href="/", className="brand"),
+                    html.Nav(links, **{"aria-label": "Pages"}),
+                    html.Div(
+                        [
+                            html.Button(
+                                "Copy link",
+                                type="button",
+                                className="action",
+                                **{"data-copy-link": ""},
+                            ),
+                            dmc.ColorSchemeToggle(
+                                lightIcon="☀",
+                                darkIcon="☾",
+                                variant="subtle",
+                                color="gray",
+                                size="md",
+                                **{"aria-label": "Switch between light and dark"},
+                            ),
+                        ],
+                        className="tools",
+                    ),
+                ],
+                className="top",
+            ),
+            html.Aside(_refused(menu), className="refused", hidden=not menu.refused),
+            html.Main(id="page", tabIndex="-1"),
+            html.Div(id="spoken", className="unseen", role="status", **{"aria-live": "polite"}),
+        ],
+        theme=_THEME,
+        defaultColorScheme="auto",
+    )
+
+
+def not_found(path: str) -> html.Div:
+    """Return the page for an address that leads nowhere."""
+    return html.Div(
+        [
+            html.H1("There is no such page"),
+            html.P(
+                [f"“{path[:60]}” is not a page of the explorer. ", html.A("Overview", href="/")]
+            ),
+        ],
+        className="page",
+    )
+
+
+def _refused(menu: Menu) -> list[Any]:
+    count = len(menu.refused)
+    title = f"{count} run{'s' if count > 1 else ''} of this archive cannot be read"
+    return [html.Details([html.Summary(title), *map(html.P, menu.refused)])] if count else []
+
+
+def _mark() -> html.Span:
+    """Return the sign of the project: weights falling off with distance."""
+    return html.Span([html.I(), html.I(), html.I(), html.I()], className="sign")

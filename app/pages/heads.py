@@ -1,0 +1,69 @@
+"""Heads: which heads of one model stand out, and what one of them does."""
+
+from typing import Any
+
+from dash import html
+
+from ..components.controls import control
+from ..menu import Menu
+from ..queries import Library
+from ..selection import Selection
+from .page import Page, figure, slot
+
+
+def _lead(menu: Menu) -> str:  # noqa: ARG001  every page's signature
+    return (
+        "Every cell of the map is one attention head of one trained model. Choose one to see its "
+        "numbers, its rank, and whether they hold at every context length."
+    )
+
+
+def _body(library: Library, chosen: Selection) -> list[Any]:
+    return [
+        slot("meaning", library, chosen, "card quiet"),
+        html.Div(
+            [
+                figure("head-map", library, chosen, keys=True),
+                html.Section(
+                    [slot("head", library, chosen), slot("numbers", library, chosen)],
+                    className="card",
+                    **{"aria-label": "The chosen head"},
+                ),
+                figure("head-spans", library, chosen),
+                html.Section(
+                    [
+                        html.Div(
+                            [
+                                html.H2("Find a head", className="card-title"),
+                                control("order", library.menu, chosen),
+                            ],
+                            className="card-head",
+                        ),
+                        slot("finder", library, chosen),
+                    ],
+                    className="card",
+                    **{"aria-label": "Find a head"},
+                ),
+            ],
+            className="two",
+        ),
+        html.Div(
+            [
+                html.Div(
+                    control("other", library.menu, chosen, heads_only=True), className="controls"
+                ),
+                figure("head-scatter", library, chosen),
+            ],
+        ),
+    ]
+
+
+HEADS = Page(
+    path="/heads",
+    name="Heads",
+    question="Which heads stand out?",
+    lead=_lead,
+    controls=("run", "statistic", "span", "probe"),
+    body=_body,
+    heads_only=True,
+)

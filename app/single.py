@@ -1,0 +1,131 @@
+"""A single head: its statistic by visible keys, or text by text where it has no spans."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import xarray as xr
+
+from dva_lens import axes
+from dva_lens.views import lines, theme, words
+from dva_lens.views.arms import Arm, arms
+from dva_lens.views.figure import compose
+from dva_lens.views.lines import Line
+from dva_lens.views.readings import reading, reference
+
+from .figures import of_run
+from .menu import Measure
+from .queries import Library
+from .selection import Selection
+
+
+def head_profile(library: Library, chosen: Selection) -> go.Figure:
+    """Draw the chosen statistic of the chosen head, before the other heads of its layer."""
+    measure, held = of_run(library, chosen)
+    (arm,) = arms(held, measure.name)
+    draw = _by_span if measure.spans else _by_text
+    return draw(arm, held, measure, chosen)
+
+
+def _by_span(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) -> go.Figure:
+    spans = np.asarray(held[axes.SPAN].values)
+    x = 2.0**spans
+    labels = [axes.span_label(int(span)) for span in spans]
+    layer = {axes.LAYER: chosen.layer}
+    others = reading(arm, measure.name, (axes.HEAD, axes.SPAN), where=layer)
+    line = Line(
+        arm,
+        x,
+        reading(arm, measure.name, (axes.SPAN,), where={**layer, axes.HEAD: chosen.head}),
+        reference(arm, measure.name, (axes.SPAN,)),
+    )
+    dotted = lines.draw_references([line])
+    faint = [_faint(x, row) for head, row in enumerate(others.value) if head != chosen.head]
+    caption = words.estimand([arm], [line.reading]) + words.dotted(
+        bool(dotted), measure.why_no_reference
+    )
+    return compose(
+        [*faint, *dotted, *_named(lines.draw(line), chosen)],
+        title=f"{measure.long_name} by visible keys",
+        caption=_faint_words(len(faint)) + caption,
+        rows=lines.rows([line], "visible_keys", labels),
+        layout={
+            "xaxis": theme.axis("Visible keys", type="log", tickvals=x, ticktext=labels),
+            "yaxis": theme.axis(measure.label),
+            "hovermode": "x unified",
+            "showlegend": False,
+        },
+    )
+
+
+def _by_text(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) -> go.Figure:
+    where = {axes.LAYER: chosen.layer, axes.HEAD: chosen.head}
+    values = held[measure.name].sel(where).values.astype(float)
+    documents = [str(name) for name in held[axes.DOCUMENT].values]
+    mean = reading(arm, measure.name, (), where=where)
+    level = reference(arm, measure.name, ())
+    x = np.arange(len(values))
+    marks = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": x,
+        "y": values,
+        "marker": {"color": arm.colour, "symbol": arm.symbol, "size": 8},
+        "text": [theme.escape(name) for name in documents],
+        "hovertemplate": "text %{x} (%{text}): %{y:.3g}<extra></extra>",
+    }
+    ends = x[[0, -1]]
+    across = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": ends,
+        "y": [float(mean.value)] * 2,
+        "line": {"color": arm.colour, "width": 2},
+        "hovertemplate": "mean %{y:.3g}<extra></extra>",
+    }
+    dotted = [] if level is None else [lines.dotted(ends, [float(level)] * 2)]
+    numbers = words.shown(float(mean.value), float(mean.low), float(mean.high))
+    return compose(
+        [*dotted, across, marks],
+        title=f"{measure.long_name}, text by text",
+        caption=(
+            f"One mark per text; the line is their mean, {numbers}. "
+            + words.estimand([arm], [mean], mark="Brackets")
+            + words.dotted(level is not None, measure.why_no_reference)
+        ),
+        rows=[
+            {"sequence": at, "document": name, "value": words.plain(value)}
+            for at, (name, value) in enumerate(zip(documents, values, strict=True))
+        ],
+        layout={
+            "xaxis": theme.axis("Text", **({"dtick": 1} if len(x) <= _FEW else {})),
+            "yaxis": theme.axis(measure.label),
+            "hovermode": "closest",
+            "showlegend": False,
+        },
+    )
+
+
+_FEW = 16
+
+
+def _faint(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "line": {"color": theme.REFERENCE, "width": 1},
+        "opacity": 0.45,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _faint_words(count: int) -> str:
+    return "Faint: the other heads of the layer. " if count else ""
+
+
+def _named(traces: list[dict[str, Any]], chosen: Selection) -> list[dict[str, Any]]:
+    name = f"layer {chosen.layer}, head {chosen.head}"
+    return [{**trace, "name": name} for trace in traces]

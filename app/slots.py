@@ -1,0 +1,110 @@
+"""The parts of pages that are words and tables: what fills each, and what it depends on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from dash import html
+
+from dva_lens.store.schema import REFERENCE
+
+from .components.headline import headline_table
+from .components.heads import finder, head_numbers, head_title
+from .components.meaning import meaning
+from .headline import headline
+from .panels import REFUSALS, sentence
+from .queries import Library, mean_over_text
+from .ranking import rank_of, ranks
+from .selection import Selection
+
+
+@final
+@dataclass(frozen=True)
+class Slot:
+    """A part of a page; `uses` names the fields of a selection that change it."""
+
+    uses: tuple[str, ...]
+    fill: Callable[[Library, Selection], Any]
+
+
+def fill(name: str, library: Library, chosen: Selection) -> Any:
+    """Fill a slot, or say in one sentence why there is nothing to put there."""
+    try:
+        return SLOTS[name].fill(library, chosen)
+    except REFUSALS as refusal:
+        return html.P(sentence(refusal), className="missing", role="status")
+
+
+def _headline(library: Library, chosen: Selection) -> Any:
+    lines = library.remembered(headline, chosen.probe, chosen.span)
+    first = {run.model: run.name for run in reversed(library.menu.runs)}
+    ordered = {run.model: first[run.model] for run in library.menu.runs}
+    return headline_table(lines, chosen, first_run=ordered, costs=_costs(library))
+
+
+def _meaning(library: Library, chosen: Selection) -> Any:
+    return meaning(library.menu.measure(chosen.statistic))
+
+
+def _head(library: Library, chosen: Selection) -> Any:
+    measure = library.menu.measure(chosen.statistic)
+    held = library.by_query_head(chosen.run, chosen.probe)
+    name = measure.name + REFERENCE
+    uniform = float("nan")
+    if name in held:
+        level = mean_over_text(held, name, chosen.span)
+        uniform = float(level.mean()) if level.size else uniform
+    return head_title(chosen, measure, rank_of(library, chosen, measure), uniform)
+
+
+def _numbers(library: Library, chosen: Selection) -> Any:
+    found = [
+        (measure, rank_of(library, chosen, measure)) for measure in library.menu.head_measures
+    ]
+    return head_numbers(found, chosen)
+
+
+def _finder(library: Library, chosen: Selection) -> Any:
+    measure = library.menu.measure(chosen.statistic)
+    return finder(ranks(library, chosen, measure), chosen, measure)
+
+
+def _costs(library: Library) -> list[tuple[str, str, Mapping[str, str]]]:
+    """Return what each model costs, averaged over its trainings."""
+    rows = []
+    for key, title, unit, show in _COSTS:
+        found: dict[str, list[float]] = {}
+        for run in library.archive.runs:
+            value = run.attrs.get(key)
+            if isinstance(value, int | float) and np.isfinite(value):
+                found.setdefault(run.model, []).append(float(value))
+        if found:
+            means = {model: show(float(np.mean(values))) for model, values in found.items()}
+            rows.append((title, unit, means))
+    return rows
+
+
+def _short(value: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"
+
+
+_COSTS = (
+    ("parameters", "Parameters", "", _short),
+    ("flops_per_token", "Compute", "FLOP per token", _short),
+    ("kv_bytes_per_token", "Key-value cache", "bytes per token", _short),
+    ("train_seconds", "Training time", "s", lambda value: f"{value:.3g}"),
+)
+
+_RUN = ("run", "probe", "span", "statistic")
+
+SLOTS: dict[str, Slot] = {
+    "headline": Slot(("probe", "span", "statistic"), _headline),
+    "meaning": Slot(("statistic",), _meaning),
+    "head": Slot((*_RUN, "layer", "head"), _head),
+    "numbers": Slot((*_RUN, "layer", "head"), _numbers),
+    "finder": Slot((*_RUN, "layer", "head", "order"), _finder),
+}
