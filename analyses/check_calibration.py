@@ -82,10 +82,10 @@ def paired_rows(generator: np.random.Generator, batches: int) -> Iterator[Row]:
 
 def seed_rows(generator: np.random.Generator, cells: int) -> Iterator[Row]:
     """Cover the difference between architectures, over their seeds."""
-    spreads = {"alike": (1, 1, 1, 1), "new arm 2x": (1, 2, 1, 1), "new arm 4x": (1, 4, 1, 1)}
+    spreads = {"alike": 1.0, "new arm 2x": 2.0, "new arm 4x": 4.0}
     for seeds in (2, 3, 5, 8):
         for word, spread in spreads.items():
-            arms = _arms(generator, seeds, spread, cells)
+            arms = _arms(generator, seeds, (1.0, spread, 1.0, 1.0), cells)
             promise = COVER if seeds >= 3 else None
             setting = f"{seeds} seeds, seeds vary {word}"
             own = seed_contrasts(arms, "0")["1"]
@@ -93,7 +93,7 @@ def seed_rows(generator: np.random.Generator, cells: int) -> Iterator[Row]:
             shared = seed_contrasts(arms, "0", variance="pooled")["1"]
             yield _row("Variance pooled over 4 arms", setting, None, [_covers(shared, 0.5)])
     for seeds in (2, 5):
-        arms = _arms(generator, seeds, (1, 1), 2000)
+        arms = _arms(generator, seeds, (1.0, 1.0), 2000)
         held = _percentile_over_seeds(generator, arms["0"], arms["1"])
         yield _row("Seeds bootstrapped", f"{seeds} seeds, seeds vary alike", None, [held])
 
