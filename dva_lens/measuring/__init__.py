@@ -1,0 +1,183 @@
+"""Measuring a model on a text: one call from a model and a text to labelled data."""
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+
+from dva_lens import __version__, axes
+from dva_lens.data.probe import Probe
+from dva_lens.measuring.assemble import assembled, part_of, with_queries
+from dva_lens.measuring.inputs import is_text, of_ids, of_images, of_probe, of_texts, texts_of
+from dva_lens.measuring.run import Progress, Run
+from dva_lens.measuring.windows import (
+    Cut,
+    Windows,
+    check_range,
+)
+from dva_lens.recording.passes import source_of
+from dva_lens.records import Record
+from dva_lens.statistics.table import PRIMARY, statistic
+from dva_lens.store.schema import SCHEMA_VERSION
+
+IMAGE_DIMENSIONS = 4
+STORED = ("backend", "dtype", "device", "fidelity")
+
+
+def measure(  # noqa: PLR0913  (the face of the package: every choice has a name and a default)
+    model: Any,
+    text_or_tokens: Any,
+    *,
+    statistics: Sequence[str] | None = None,
+    keep: Literal["query"] | None = None,
+    backend: str = "auto",
+    length: int | None = None,
+    stride: int | None = None,
+    batch: int = 8,
+    documents: Sequence[str] | None = None,
+    tokenizer: Any = None,
+    special_tokens: bool = True,
+    fidelity: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+    name: str | None = None,
+) -> xr.Dataset:
+    """Run a model over a text as it is, and return statistics of its attention and values.
+
+    Parameters
+    ----------
+    model : model
+        What `dva_lens.load` returns, or a model of transformers.
+    text_or_tokens : text or token ids
+        A text, several texts, a corpus, a probe, or token ids: one row, or one per sequence.
+    statistics : names, optional
+        Which statistics; the primary set unless given.
+    keep : {"query"}, optional
+        Keep the numbers of every query, for the first sequences, beside the averages.
+    backend : str
+        The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
+    length, stride : int, optional
+        Texts longer than `length` tokens (unless given, what the model has room for) are cut
+        into windows that start `stride` tokens apart; without a stride they do not overlap.
+    batch : int
+        At most so many sequences run together; fewer where their logits would be large.
+    documents : names, optional
+        What to call the texts or sequences; intervals are taken over documents.
+    tokenizer : tokenizer, optional
+        In place of the model's own.
+    special_tokens : bool
+        Whether each window gets the special tokens that the tokenizer adds to a text.
+    fidelity : bool
+        Compare the first sequence with the model's own attention, at the cost of running it.
+    progress : callable, optional
+        Called after each batch with what is done and the seconds that are left.
+    name : str, optional
+        What to call the model in the data.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable per statistic over layer, head, sequence and span, with its meaning,
+        units and source in its attributes; what ran is in those of the dataset.
+    """
+    chosen = tuple(statistic(each) for each in _listed(statistics))
+    if keep not in (None, "query"):
+        raise ValueError(f"keep must be 'query' or nothing, got {keep!r}.")
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, got {batch}.")
+    source = source_of(model)
+    tokenizer = source.tokenizer(model) if tokenizer is None else tokenizer
+    cut = Cut(length, stride, source.positions(model))
+    windows = _windows(
+        text_or_tokens, tokenizer, cut, documents=documents, special_tokens=special_tokens
+    )
+    if not windows.images:
+        check_range(windows, source.vocabulary(model))
+    run = Run(model, windows, chosen, backend, keep, fidelity)
+    parts, facts = run.over(batch, progress)
+    attrs = _attrs(name or source.name(model), facts, windows) | source.about(model)
+    data = assembled(parts, chosen, documents=windows.documents, attrs=attrs)
+    if keep == "query":
+        data = with_queries(data, parts, chosen, run.words(tokenizer))
+    return data
+
+
+def measure_probe(
+    model: Any,
+    probe: Probe,
+    *,
+    tokenizer: Any = None,
+    statistics: Sequence[str] | None = None,
+    keep: Literal["query"] | None = None,
+    backend: str = "auto",
+) -> xr.Dataset:
+    """Measure a model on a probe."""
+    return measure(
+        model, probe, tokenizer=tokenizer, statistics=statistics, keep=keep, backend=backend
+    )
+
+
+def describe(
+    found: Record,
+    *,
+    statistics: Sequence[str] | None = None,
+    documents: Sequence[str] | None = None,
+    name: str = "record",
+) -> xr.Dataset:
+    """Compute statistics of a record that came from a cache, from patterns, or from elsewhere."""
+    chosen = tuple(statistic(each) for each in _listed(statistics))
+    names = documents or [f"sequence {index}" for index in range(len(found.lengths))]
+    part = part_of(found, chosen, spans=axes.span_count(int(found.lengths.max())))
+    attrs = _attrs(name, found.provenance, None)
+    return assembled([part], chosen, documents=names, attrs=attrs)
+
+
+def _listed(statistics: Sequence[str] | None) -> Sequence[str]:
+    if isinstance(statistics, str):
+        return (statistics,)
+    found = PRIMARY if statistics is None else statistics
+    if not found:
+        raise ValueError("statistics is empty; name at least one, or leave it out.")
+    return found
+
+
+def _windows(
+    data: Any, tokenizer: Any, cut: Cut, *, documents: Sequence[str] | None, special_tokens: bool
+) -> Windows:
+    if isinstance(documents, str):
+        documents = (documents,)
+    if isinstance(data, Probe):
+        return of_probe(data)
+    if is_text(data):
+        if tokenizer is None:
+            raise ValueError(
+                "The model came without a tokenizer, so a text cannot be turned into tokens; "
+                "pass tokenizer=..., or token ids instead of a text."
+            )
+        return of_texts(texts_of(data, documents), tokenizer, cut, special_tokens=special_tokens)
+    if getattr(data, "ndim", 0) == IMAGE_DIMENSIONS:
+        return of_images(data, documents)
+    if not hasattr(data, "__len__"):
+        raise TypeError(f"Pass a text or token ids to measure, got {type(data).__name__}.")
+    return of_ids(data, cut, documents=documents)
+
+
+def _attrs(name: str, facts: Mapping[str, Any], windows: Windows | None) -> dict[str, Any]:
+    treated = {"bos": "unknown"} if windows is None else windows.facts
+    versions = {
+        "dva_lens": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    provenance = {**facts, **versions, "threads": torch.get_num_threads()}
+    return {
+        "schema": SCHEMA_VERSION,
+        "model": name,
+        **{key: value for key, value in facts.items() if key.startswith(STORED)},
+        **treated,
+        "provenance": json.dumps(provenance, sort_keys=True),
+    }

@@ -1,0 +1,120 @@
+"""The passes of one measurement, and what is kept of each."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from dva_lens import axes
+from dva_lens.data.tokenizer import token_texts
+from dva_lens.kernels.guard import BUDGET, refuse_above
+from dva_lens.measuring.assemble import DISPLAYED, Part, part_of
+from dva_lens.measuring.windows import Batch, Windows
+from dva_lens.recording.passes import record, source_of
+from dva_lens.records import Record
+from dva_lens.statistics.statistic import Statistic
+
+LOGITS_AT_ONCE = BUDGET // 4
+LOGITS_BUDGET = 4 * BUDGET
+
+
+@final
+@dataclass(frozen=True)
+class Progress:
+    """Where a measurement stands, for whoever draws it."""
+
+    done: int
+    total: int
+    seconds_left: float
+
+
+@final
+@dataclass(frozen=True)
+class Run:
+    """The passes of one measurement, a window after the other, keeping only small arrays."""
+
+    model: Any
+    windows: Windows
+    statistics: tuple[Statistic, ...]
+    backend: str
+    keep: str | None
+    fidelity: bool
+
+    def over(
+        self, batch: int, progress: Callable[[Progress], None] | None
+    ) -> tuple[list[Part], dict[str, Any]]:
+        """Record every batch; the first sequence runs alone and says how faithful it was."""
+        started, done, spans = time.monotonic(), 0, 0
+        parts: list[Part] = []
+        facts: dict[str, Any] = {}
+        for each in self.windows.batches(self._together(batch)):
+            seen = self._record(each, first=not parts)
+            spans = spans or self._spans(seen)
+            kept = max(0, DISPLAYED - done) if self.keep == "query" else 0
+            if kept and not parts:
+                self._check_kept(seen)
+            parts.append(part_of(seen, self.statistics, spans=spans, kept=kept))
+            facts = _worst(facts, seen.provenance)
+            done += len(seen.lengths)
+            if progress is not None:
+                spent, total = time.monotonic() - started, len(self.windows)
+                progress(Progress(done, total, spent / done * (total - done)))
+        return parts, facts
+
+    def words(self, tokenizer: Any) -> list[list[str]]:
+        """Return the tokens of the displayed sequences as texts, or as numbers without one."""
+        shown = [] if self.windows.images else range(min(DISPLAYED, len(self.windows)))
+        ids = [self.windows.tokens(index) for index in shown]
+        if tokenizer is None:
+            return [[str(token) for token in row] for row in ids]
+        return [token_texts(tokenizer, row) for row in ids]
+
+    def _record(self, batch: Batch, *, first: bool) -> Record:
+        sites = {site.name: site for each in self.statistics for site in each.needs}
+        return record(
+            self.model,
+            batch.tokens,
+            batch.lengths,
+            sites=tuple(sites.values()),
+            backend=self.backend,
+            fidelity=self.fidelity and first,
+        )
+
+    def _spans(self, seen: Record) -> int:
+        lengths = seen.lengths if self.windows.images else self.windows.lengths
+        return axes.span_count(int(lengths.max()))
+
+    def _together(self, batch: int) -> int:
+        """Return how many sequences run at once, so that logits stay small."""
+        if self.windows.images:
+            return batch
+        longest = int(self.windows.lengths.max())
+        logits = 4 * longest * source_of(self.model).vocabulary(self.model)
+        refuse_above(
+            logits,
+            f"The logits of {longest} tokens",
+            alternative="pass a shorter length, and the text is measured in windows",
+            budget=LOGITS_BUDGET,
+        )
+        return max(1, min(batch, LOGITS_AT_ONCE // logits))
+
+    def _check_kept(self, seen: Record) -> None:
+        heads = max(
+            (each.summary.entropy.shape[1] for each in seen.layers if each.summary), default=0
+        )
+        each = 4 * len(seen.layers) * heads * len(self.windows) * int(self.windows.lengths.max())
+        kept = sum(statistic.at == "query" for statistic in self.statistics)
+        refuse_above(
+            each * kept,
+            f"Keeping {kept} statistics of every query",
+            alternative="choose fewer `statistics`, a shorter text, or leave `keep` out",
+        )
+
+
+def _worst(facts: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what the first batch said, and the largest residual of any."""
+    found = {**now, **facts}
+    if not math.isnan(now.get("fidelity_rows", math.nan)):
+        found["fidelity_rows"] = max(now["fidelity_rows"], facts.get("fidelity_rows", 0.0))
+    return found

@@ -1,0 +1,127 @@
+"""Windows: sequences that a model has room for, as views into longer texts."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Tokens = Int[np.ndarray, "position"]
+
+
+@final
+@dataclass(frozen=True)
+class Batch:
+    """Some sequences, padded on the right with token 0, and where they stand among all."""
+
+    tokens: Int[np.ndarray, "sequence position"] | Float[np.ndarray, "image channel row column"]
+    lengths: Int[np.ndarray, "sequence"] | None
+
+
+@final
+@dataclass(frozen=True)
+class Windows:
+    """The sequences of a measurement: views into token ids, so that long texts cost little.
+
+    `facts` says how special tokens, padding and windows were treated.
+    """
+
+    pieces: tuple[np.ndarray, ...]
+    documents: tuple[str, ...]
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
+    facts: dict[str, str | int] = field(default_factory=dict)
+    images: bool = False
+
+    @property
+    def lengths(self) -> Int[np.ndarray, "sequence"]:
+        """Return how many tokens each sequence has, special tokens included."""
+        extra = len(self.prefix) + len(self.suffix)
+        return np.array([len(piece) + extra for piece in self.pieces], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def tokens(self, index: int) -> Tokens:
+        """Return the tokens of one sequence."""
+        return np.concatenate([self.prefix, self.pieces[index], self.suffix]).astype(np.int64)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Go through the sequences: the first one alone, then as many at a time as asked for."""
+        bounds = [0, *range(1, len(self), size), len(self)]
+        for start, stop in itertools.pairwise(bounds):
+            if self.images:
+                yield Batch(np.stack(self.pieces[start:stop]), None)
+                continue
+            lengths = self.lengths[start:stop]
+            tokens = np.zeros((stop - start, int(lengths.max())), dtype=np.int64)
+            for row, index in enumerate(range(start, stop)):
+                tokens[row, : lengths[row]] = self.tokens(index)
+            yield Batch(tokens, lengths)
+
+
+@final
+@dataclass(frozen=True)
+class Cut:
+    """How long windows are, how far apart they start, and how many positions there are."""
+
+    length: int | None
+    stride: int | None
+    positions: int | None
+
+    def __post_init__(self) -> None:
+        if self.length is not None and self.length < 2:
+            raise ValueError(f"length must be at least 2 tokens, got {self.length}.")
+        if self.stride is not None and self.stride < 1:
+            raise ValueError(f"stride must be at least 1 token, got {self.stride}.")
+        if None not in (self.length, self.positions) and self.length > self.positions:  # type: ignore[operator]
+            raise ValueError(
+                f"length is {self.length} tokens, but the model has {self.positions} positions; "
+                f"pass length={self.positions} or less, and longer texts are cut into windows."
+            )
+
+    def window(self, special: int) -> int | None:
+        """Return how many tokens of text fit into a window, or None where all do."""
+        whole = self.length or self.positions
+        if whole is None:
+            return None
+        if whole - special < 2:
+            raise ValueError(
+                f"A window of {whole} tokens leaves no room beside {special} special tokens; "
+                f"choose a longer length."
+            )
+        return whole - special
+
+    def pieces(self, ids: Tokens, special: int) -> list[Tokens]:
+        """Cut ids into windows, one every `stride`; what is left over is a shorter window."""
+        window = self.window(special)
+        if window is None or len(ids) <= window:
+            return [ids]
+        step = window if self.stride is None else self.stride
+        if step > window:
+            raise ValueError(
+                f"stride must be at most the {window} tokens of text in a window, or tokens are "
+                f"left out, got {step}."
+            )
+        last = len(ids) - window
+        starts = range(0, last + step, step)
+        found = [ids[start : start + window] for start in starts]
+        return [piece for piece in found if len(piece) >= 2]
+
+    def facts(self, special: int) -> dict[str, str | int]:
+        """Return what to store about windows; 0 stands for no limit."""
+        window = self.window(special) or 0
+        return {"window": window + special if window else 0, "stride": self.stride or window}
+
+
+def check_range(windows: Windows, vocabulary: int) -> None:
+    """Refuse token ids that the model has no embedding for."""
+    for piece in (*windows.pieces, np.array([*windows.prefix, *windows.suffix], dtype=np.int64)):
+        outside = piece[(piece < 0) | (piece >= vocabulary)]
+        if len(outside):
+            raise ValueError(
+                f"Token id {int(outside[0])} is out of range: the model's vocabulary has "
+                f"{vocabulary} tokens, 0 to {vocabulary - 1}. Was another tokenizer used?"
+            )

@@ -1,0 +1,170 @@
+"""Recording Hugging Face models as they run: another attention function, and no pattern."""
+
+import inspect
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from dva_lens.recording.families import Anatomy, longest_input
+from dva_lens.recording.plugin import NAME, WATCHES, Passing, Watch
+from dva_lens.recording.recorder import Recorder
+from dva_lens.sites import STREAM, Site
+
+
+@contextmanager
+def attach(
+    model: PreTrainedModel, sites: Iterable[Site], backend: str = "auto"
+) -> Iterator[Recorder]:
+    """Watch a model: inside the context its attention is computed here, outside as before.
+
+    Right or left padding is read off the attention mask and packing off `position_ids`; the
+    record is of sequences that start at position zero, whichever way they were laid out.
+    """
+    recorder = Recorder(sites, backend, model.device)
+    watch = Watch(recorder, Anatomy.of(model), {}, Passing())
+    settings = _settings(model)
+    hooks = [model.register_forward_pre_hook(_begin(watch), with_kwargs=True, prepend=True)]
+    try:
+        if STREAM in recorder.sites:
+            hooks += [
+                layer.register_forward_hook(_stream(watch, index))
+                for index, layer in enumerate(watch.anatomy.layers)
+            ]
+        if recorder.watches_attention:
+            _plug_in(model, watch)
+        yield recorder
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module in model.modules():
+            WATCHES.pop(module, None)
+        for config, implementation in settings:
+            config._attn_implementation_internal = implementation
+
+
+def missed(model: PreTrainedModel, recorder: Recorder) -> None:
+    """Refuse a pass in which a layer computed its attention without the recorder."""
+    anatomy = Anatomy.of(model)
+    if not recorder.watches_attention:
+        return
+    silent = [name for index, name in enumerate(anatomy.names) if index not in recorder.attended()]
+    if silent:
+        listed = ", ".join(silent[:4]) + (", ..." if len(silent) > 4 else "")
+        raise TypeError(
+            f"{type(model).__name__} computed the attention of {listed} without calling the "
+            f"recorder ({len(silent)} of {len(anatomy.names)} layers); a model can be measured "
+            f"only if all of its layers attend through transformers' AttentionInterface."
+        )
+
+
+def _settings(model: PreTrainedModel) -> list[tuple[Any, str | None]]:
+    configs = [each.config for each in model.modules() if isinstance(each, PreTrainedModel)]
+    configs += [
+        getattr(config, name)
+        for config in configs
+        for name in config.sub_configs
+        if getattr(config, name) is not None
+    ]
+    return [(config, config._attn_implementation) for config in configs]
+
+
+def _plug_in(model: PreTrainedModel, watch: Watch) -> None:
+    supported = getattr(model, "_supports_attention_backend", False)
+    if supported:
+        for module in model.modules():
+            WATCHES[module] = watch
+        model.set_attn_implementation(NAME)
+    if not supported or model.config._attn_implementation != NAME:
+        raise TypeError(
+            f"{type(model).__name__} computes attention in code of its own and offers no "
+            f"AttentionInterface, so it cannot be measured as it runs (ALiBi families such as "
+            f"bloom, mpt and falcon do that); measure patterns of your own with "
+            f"`dva_lens.recording.transformerlens.from_patterns`."
+        )
+
+
+def _begin(watch: Watch) -> Any:
+    def begin(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        del module, args
+        watch.passing.positions = kwargs.get("position_ids")
+        watch.passing.layout = watch.recorder.layout = None
+        watch.recorder.take(0)
+
+    return begin
+
+
+def _stream(watch: Watch, layer: int) -> Any:
+    def stream(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        del module, args
+        hidden = output[0] if isinstance(output, tuple) else output
+        if watch.recorder.layout is None:
+            shape = (hidden.shape[0], hidden.shape[1])
+            watch.recorder.layout = watch.passing.of(None, shape, hidden.device)
+        watch.recorder.stream(layer, watch.recorder.layout.apart(hidden))
+
+    return stream
+
+
+def forward(
+    model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequence"]
+) -> Float[Tensor, "sequence position channel"]:
+    """Run a model over right-padded tokens, or images; return logits or last hidden states."""
+    if tokens.is_floating_point():
+        call: dict[str, Any] = {model.main_input_name: tokens.to(model.dtype)}
+    else:
+        place = torch.arange(tokens.shape[1], device=tokens.device)
+        call = {"input_ids": tokens, "attention_mask": (place < lengths[:, None]).long()}
+    if "use_cache" in inspect.signature(model.forward).parameters:
+        call["use_cache"] = False
+    output = model(**call, return_dict=True)
+    logits = output.get("logits")
+    if logits is not None and logits.ndim == 3:
+        return logits
+    return output[0] if "last_hidden_state" not in output else output["last_hidden_state"]
+
+
+def depth(model: PreTrainedModel) -> int:
+    """Return the number of layers."""
+    return model.config.get_text_config().num_hidden_layers
+
+
+def predicts(model: PreTrainedModel) -> bool:
+    """Say whether a model predicts the next token: it has a head, and no layer looks ahead."""
+    layers = nn.ModuleList(Anatomy.of(model).layers)
+    flags = [each.is_causal for each in layers.modules() if hasattr(each, "is_causal")]
+    return model.get_output_embeddings() is not None and bool(flags) and all(flags)
+
+
+def positions(model: PreTrainedModel) -> int | None:
+    """Return how many tokens a model has room for, or None where nothing says."""
+    return longest_input(model)
+
+
+def vocabulary(model: PreTrainedModel) -> int:
+    """Return how many tokens the model has embeddings for."""
+    return model.get_input_embeddings().num_embeddings
+
+
+def tokenizer(model: PreTrainedModel) -> Any:
+    """Return the tokenizer that came with the model, or None."""
+    return getattr(model, "tokenizer", None)
+
+
+def name(model: PreTrainedModel) -> str:
+    """Return what the model calls itself."""
+    return model.name_or_path or type(model).__name__
+
+
+def about(model: PreTrainedModel) -> dict[str, Any]:
+    """Return what else to store about the model."""
+    return {"architecture": type(model).__name__}
+
+
+def implementation(model: PreTrainedModel) -> str:
+    """Return the name of the model's own attention."""
+    return str(model.config._attn_implementation)

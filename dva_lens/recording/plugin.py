@@ -1,0 +1,140 @@
+"""The attention function that is plugged into transformers, and what it has to know.
+
+It goes in through transformers' own `AttentionInterface`, together with a mask function that
+leaves padding as (batch, position) and builds nothing of size N x N. What a layer asks for in its
+call is what is computed: scale, window, softcap, learned sink, causality.
+"""
+
+from dataclasses import dataclass
+from typing import Any, final
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import flash_attention_mask
+
+from dva_lens.kernels.values import Static
+from dva_lens.kernels.weights import Weights
+from dva_lens.recording.families import Anatomy
+from dva_lens.recording.layout import Layout
+from dva_lens.recording.recorder import Call, Recorder
+from dva_lens.recording.sizes import Gram, gram_of
+from dva_lens.sites import MIX, VALUES
+
+NAME = "dva_lens"
+UNREADABLE = {
+    "position_bias": "a bias per pair of positions",
+    "cu_seq_lens_q": "packing by cumulative lengths; pass position_ids that start again instead",
+    "block_table": "a paged cache",
+}
+Heads = Float[Tensor, "row head column width"]
+
+
+@final
+@dataclass(frozen=True)
+class Watch:
+    """What the plugged-in function needs to know of the model whose attention called it."""
+
+    recorder: Recorder
+    anatomy: Anatomy
+    grams: dict[nn.Module, Gram | None]
+    passing: "Passing"
+
+
+@final
+@dataclass
+class Passing:
+    """What the running forward pass was called with, and the layout read off it."""
+
+    positions: Int[Tensor, "row column"] | None = None
+    mask: Bool[Tensor, "row column"] | None = None
+    shape: tuple[int, int] | None = None
+    layout: Layout | None = None
+
+    def of(self, mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Layout:
+        """Return the layout of the pass; all layers share it."""
+        if self.layout is None or mask is not self.mask or shape != self.shape:
+            self.layout = Layout.of(mask, self.positions, shape, device=device)
+            self.mask, self.shape = mask, shape
+        return self.layout
+
+
+WATCHES: "WeakKeyDictionary[nn.Module, Watch]" = WeakKeyDictionary()
+
+
+def _attention(
+    module: nn.Module,
+    query: Heads,
+    key: Heads,
+    value: Heads,
+    attention_mask: Tensor | None,
+    **call: Any,
+) -> tuple[Float[Tensor, "row column head width"], None]:
+    """Compute one attention of a watched model; the signature is transformers'."""
+    watch = WATCHES.get(module)
+    layer = None if watch is None else watch.anatomy.owner.get(module)
+    if watch is None or layer is None:
+        raise RuntimeError(
+            f"The attention {NAME!r} computes only for layers of a model inside "
+            f"`recording.attach`; {type(module).__name__} is not one."
+        )
+    _refuse(module, query, key, attention_mask, call)
+    layout = watch.passing.of(attention_mask, (query.shape[0], query.shape[2]), query.device)
+    watch.recorder.layout = layout
+    recorder = watch.recorder
+    gram = _gram(watch, module, layer, query.shape[1]) if VALUES in recorder.sites else None
+    value = layout.apart(value)
+    out = recorder.attention(
+        layer,
+        Call(layout.apart(query), layout.apart(key), Static(value), _weights(module, query, call)),
+        gram=gram,
+        sources={"own": value} if MIX in recorder.sites else None,
+    )
+    return layout.together(out).to(query.dtype).transpose(1, 2).contiguous(), None
+
+
+def _weights(module: nn.Module, query: Heads, call: dict[str, Any]) -> Weights:
+    scale, causal, sink = (call.get(name) for name in ("scaling", "is_causal", "s_aux"))
+    return Weights(
+        scale=query.shape[-1] ** -0.5 if scale is None else float(scale),
+        causal=bool(getattr(module, "is_causal", True) if causal is None else causal),
+        window=call.get("sliding_window"),
+        softcap=call.get("softcap"),
+        sink=None if sink is None else sink.detach().float(),
+    )
+
+
+def _refuse(
+    module: nn.Module, query: Heads, key: Heads, mask: Tensor | None, call: dict[str, Any]
+) -> None:
+    name = type(module).__name__
+    for argument, meaning in UNREADABLE.items():
+        if call.get(argument) is not None:
+            raise NotImplementedError(f"{name} asks for {argument}, {meaning}; not supported.")
+    if query.shape[2] != key.shape[2]:
+        raise NotImplementedError(
+            f"{name} has {query.shape[2]} queries for {key.shape[2]} keys (cross-attention, or "
+            f"a cache); only attention of a text to itself, in one pass, can be recorded."
+        )
+    if mask is not None and mask.ndim != 2:
+        raise NotImplementedError(
+            f"{name} got a mask of shape {tuple(mask.shape)}; only (batch, position) masks of "
+            f"padding can be recorded, not masks per pair of positions."
+        )
+
+
+def _gram(watch: Watch, module: nn.Module, layer: int, heads: int) -> Gram | None:
+    if module not in watch.grams:
+        output = watch.anatomy.output_projection(module, heads)
+        watch.grams[module] = None if output is None else gram_of(output)
+    if watch.grams[module] is None:
+        watch.recorder.skip(
+            layer, VALUES, f"no output projection of plain weights in {type(module).__name__}"
+        )
+    return watch.grams[module]
+
+
+AttentionInterface.register(NAME, _attention)
+AttentionMaskInterface.register(NAME, flash_attention_mask)

@@ -1,0 +1,169 @@
+"""What an attachment keeps of one forward pass, whatever model it watches."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from dva_lens.kernels.backends import BACKENDS, choose
+from dva_lens.kernels.dynamics import dynamics, mean_values
+from dva_lens.kernels.summary import Summary
+from dva_lens.kernels.values import Static, Values, per_query_head
+from dva_lens.kernels.weights import Weights
+from dva_lens.recording.layout import Layout
+from dva_lens.recording.sizes import Gram, stream_sizes, value_mix, value_sizes
+from dva_lens.records import LayerRecord, ValueDynamics
+from dva_lens.sites import DYNAMICS, MIX, SITES, SUMMARY, VALUES, Site
+
+ATTENTION_SITES = (SUMMARY, VALUES, MIX, DYNAMICS)
+
+
+@final
+@dataclass(frozen=True)
+class Call:
+    """One attention as the model asks for it, taken apart into sequences from position zero."""
+
+    query: Float[Tensor, "sequence head query width"]
+    key: Float[Tensor, "sequence kv_head key width"]
+    values: Values
+    weights: Weights
+
+
+@final
+class Recorder:
+    """Collects the records of the layers of one forward pass after another.
+
+    `residual` is how far the weights of any query, with
+    its sink, are from summing to one.
+    """
+
+    def __init__(self, sites: Iterable[Site], backend: str, device: torch.device) -> None:
+        self.sites = frozenset(known(sites))
+        self.backend = choose(backend, device)
+        self.residual = float("nan")
+        self.layout: Layout | None = None
+        self._layers: dict[int, dict[str, object]] = {}
+        self._why_not: dict[int, dict[str, str]] = {}
+        self._attended: set[int] = set()
+
+    @property
+    def watches_attention(self) -> bool:
+        """Whether any site asks for the attention itself."""
+        return any(site in self.sites for site in ATTENTION_SITES)
+
+    @property
+    def lengths(self) -> Int[np.ndarray, "sequence"]:
+        """Return the lengths of the sequences of the running pass."""
+        if self.layout is None:
+            raise RuntimeError("No forward pass has begun, so there are no lengths to speak of.")
+        return self.layout.lengths.cpu().numpy()
+
+    def attention(
+        self,
+        layer: int,
+        call: Call,
+        *,
+        gram: Gram | None,
+        sources: Mapping[str, Float[Tensor, "sequence kv_head key width"]] | None = None,
+    ) -> Float[Tensor, "sequence head query width"]:
+        """Compute one attention, keep what its sites ask for, and return the output."""
+        kept = self._begin(layer)
+        segments = None if self.layout is None else self.layout.segments
+        weights = call.weights
+        if segments is not None and weights.segments is None:
+            weights = replace(weights, segments=segments)
+        out, summary = BACKENDS[self.backend](call.query, call.key, call.values, weights)
+        lengths = self.lengths
+        if SUMMARY in self.sites:
+            kept["summary"] = summary.numpy(lengths)
+            self._check_rows(summary, weights)
+        call = replace(call, weights=weights)
+        if VALUES in self.sites and gram is not None:
+            kept["values"] = value_sizes(
+                call.values,
+                out,
+                summary.first_mass,
+                gram,
+                mean=_mean(call),
+                lengths=lengths,
+            )
+        if DYNAMICS in self.sites:
+            kept["dynamics"] = _dynamics(call, summary)
+        if MIX in self.sites and sources is not None:
+            kept["mix"] = value_mix(sources, lengths)
+        return out
+
+    def stream(self, layer: int, hidden: Float[Tensor, "sequence position channel"]) -> None:
+        """Keep the sizes of the residual stream after a layer."""
+        kept = self._layers.setdefault(layer, {})
+        kept["stream"] = stream_sizes(hidden, self.lengths)
+
+    def skip(self, layer: int, site: Site, reason: str) -> None:
+        """Say why a layer has nothing at a site."""
+        self._why_not.setdefault(layer, {})[site.name] = reason
+
+    def take(self, layers: int) -> tuple[LayerRecord, ...]:
+        """Return what the last pass left behind, and forget it."""
+        taken = tuple(
+            LayerRecord(**self._layers.get(layer, {}), why_not=dict(self._why_not.get(layer, {})))  # type: ignore[arg-type]
+            for layer in range(layers)
+        )
+        self._layers.clear()
+        self._attended.clear()
+        self._why_not.clear()
+        return taken
+
+    def attended(self) -> frozenset[int]:
+        """Return the layers whose attention was computed here since the last `take`."""
+        return frozenset(self._attended)
+
+    def _begin(self, layer: int) -> dict[str, object]:
+        if layer in self._attended:
+            raise NotImplementedError(
+                f"Layer {layer} attends twice in one pass (cross-attention, or a module shared "
+                f"between layers); a record holds one attention per layer."
+            )
+        self._attended.add(layer)
+        return self._layers.setdefault(layer, {})
+
+    def _check_rows(self, summary: Summary, weights: Weights) -> None:
+        if weights.normaliser != "softmax":
+            return
+        total = summary.row_mass
+        if weights.sink is not None:
+            sink = weights.sink.to(total.dtype)[:, None]
+            total = total + torch.exp(sink - summary.log_sum_exp)
+        apart = (total - 1).abs().masked_fill(summary.visible[:, None] < 1, 0.0)
+        self.residual = max(
+            0.0 if math.isnan(self.residual) else self.residual, float(apart.max())
+        )
+
+
+def _mean(call: Call) -> Float[Tensor, "sequence head key width"] | None:
+    if isinstance(call.values, Static):
+        return None
+    return mean_values(call.query, call.key, call.values, call.weights)
+
+
+def _dynamics(call: Call, summary: Summary) -> ValueDynamics:
+    if isinstance(call.values, Static):
+        power = call.values.value.to(summary.received.dtype).square().sum(-1)
+        power = (summary.received * per_query_head(power, call.query.shape[1])).sum(-1)
+        sums = power.cpu().numpy()
+        return ValueDynamics(power=sums, mean_power=sums)
+    power, mean = dynamics(call.query, call.key, call.values, call.weights)
+    return ValueDynamics(power=power.cpu().numpy(), mean_power=mean.cpu().numpy())
+
+
+def known(sites: Iterable[Site]) -> tuple[Site, ...]:
+    """Return the sites, or say which one there is no such place for."""
+    sites = tuple(sites)
+    for site in sites:
+        if SITES.get(site.name) != site:
+            raise KeyError(f"Unknown site {site.name!r}; there are: {', '.join(SITES)}.")
+    return sites

@@ -1,0 +1,169 @@
+"""Sizes of values, of the residual stream, and the loss: numbers that need no pattern."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from dva_lens.kernels.values import CollapsingValues, Static, Values, per_query_head
+from dva_lens.records import StreamSizes, ValueMix, ValueSizes
+
+Gram = Float[Tensor, "head width width"]
+LOGITS_AT_ONCE = 1 << 23
+
+
+def gram_of(output: Float[Tensor, "head width model"]) -> Gram:
+    """Return W_O W_O^T per head, so that norms after W_O need no vector of the model's width."""
+    output = output.detach()
+    output = output if output.dtype == torch.float64 else output.float()
+    return output @ output.mT
+
+
+def blank(
+    array: Float[Tensor, "sequence *rest position"], lengths: Int[np.ndarray, "sequence"]
+) -> Float[np.ndarray, "sequence *rest position"]:
+    """Hand over as numpy, NaN at and beyond each length."""
+    found = array.detach().cpu().numpy()
+    beyond = np.arange(found.shape[-1]) >= lengths[:, None]
+    beyond = beyond.reshape(len(lengths), *(1,) * (found.ndim - 2), -1)
+    return np.where(beyond, np.array(np.nan, found.dtype), found)
+
+
+def value_sizes(
+    values: Values,
+    out: Float[Tensor, "sequence head query width"],
+    first_mass: Float[Tensor, "sequence head query"],
+    gram: Gram,
+    *,
+    mean: Float[Tensor, "sequence head key width"] | None,
+    lengths: Int[np.ndarray, "sequence"],
+) -> ValueSizes:
+    """Return sizes of values and the share of the first key in each output.
+
+    `mean` is the attention-weighted mean value of each key per query head, for values that
+    depend on the query. The size of a group of query heads is then their root mean square.
+    """
+    out = out.to(gram.dtype)
+    norm, written = _norms(values, gram, mean)
+    through = out @ gram
+    power = (through * out).sum(-1)
+    first = _first_values(values, out.shape)
+    share = first_mass * (first.to(gram.dtype) * through).sum(-1) / power
+    return ValueSizes(
+        norm=blank(norm, lengths),
+        written_norm=blank(written, lengths),
+        first_written=blank(torch.where(power > 0, share, torch.nan), lengths),
+    )
+
+
+def _norms(
+    values: Values, gram: Gram, mean: Float[Tensor, "sequence head key width"] | None
+) -> tuple[Float[Tensor, "sequence kv_head key"], Float[Tensor, "sequence kv_head key"]]:
+    if isinstance(values, Static):
+        value = values.value.to(gram.dtype)
+        grouped = gram.unflatten(0, (value.shape[1], -1)).mean(dim=1)
+        power = ((value @ grouped) * value).sum(-1)
+        return value.norm(dim=-1), power.clamp(min=0).sqrt()
+    if mean is None:
+        raise ValueError("Values that depend on the query need the mean value of each key.")
+    kv_heads = operand_heads(values)
+    mean = mean.to(gram.dtype)
+    sizes = torch.stack([mean.square().sum(-1), ((mean @ gram) * mean).sum(-1)])
+    grouped = sizes.unflatten(2, (kv_heads, -1)).mean(dim=3)
+    norm, written = grouped.clamp(min=0).sqrt()
+    return norm, written
+
+
+def operand_heads(values: Values) -> int:
+    """Return how many key-value heads the values come in."""
+    if isinstance(values, CollapsingValues):
+        return values.static.shape[1]
+    operand = getattr(values, "value", None)
+    return (values.key_part if operand is None else operand).shape[1]  # type: ignore[attr-defined]
+
+
+def _first_values(values: Values, shape: torch.Size) -> Tensor:
+    heads, queries = shape[1], shape[2]
+    if isinstance(values, Static):
+        return per_query_head(values.value[:, :, :1], heads)
+    device = operand_device(values)
+    first = torch.zeros(1, dtype=torch.long, device=device)
+    return values.pairs(torch.arange(queries, device=device), first, heads)[:, :, :, 0]
+
+
+def operand_device(values: Values) -> torch.device:
+    """Return where the values live."""
+    return next(each.device for each in vars(values).values() if isinstance(each, Tensor))
+
+
+def value_mix(
+    sources: Mapping[str, Float[Tensor, "sequence kv_head key width"]],
+    lengths: Int[np.ndarray, "sequence"],
+) -> ValueMix:
+    """Return the signed projection share of each source in the value, averaged over positions.
+
+    `sources` are the parts that add up to the value.
+    """
+    parts = torch.stack([part.detach().double() for part in sources.values()])
+    total = parts.sum(dim=0)
+    power = total.square().sum(-1)
+    shares = torch.where(power > 0, (parts * total).sum(-1) / power, torch.nan)
+    stacked = np.stack([blank(share, lengths) for share in shares], axis=1)
+    held = np.isfinite(stacked)
+    count = held.sum(-1)
+    share = np.where(held, stacked, 0.0).sum(-1) / np.maximum(count, 1)
+    return ValueMix(tuple(sources), np.where(count > 0, share, np.nan))
+
+
+def stream_sizes(
+    hidden: Float[Tensor, "sequence position channel"], lengths: Int[np.ndarray, "sequence"]
+) -> StreamSizes:
+    """Return the sizes of the residual stream of each sequence."""
+    hidden = hidden.detach()
+    hidden = hidden if hidden.dtype == torch.float64 else hidden.float()
+    sizes = [_extremes(each[:length]) for each, length in zip(hidden, lengths, strict=True)]
+    largest, median, place = (np.array(each) for each in zip(*sizes, strict=True))
+    return StreamSizes(
+        norm=blank(hidden.norm(dim=-1), lengths),
+        largest=largest,
+        median=median,
+        largest_position=place.astype(np.int64),
+    )
+
+
+def _extremes(hidden: Float[Tensor, "position channel"]) -> tuple[float, float, int]:
+    entries = hidden.abs().flatten()
+    place = int(entries.argmax())
+    return float(entries[place]), _median(entries), place // hidden.shape[1]
+
+
+def _median(entries: Float[Tensor, "entry"]) -> float:
+    """Return the mean of the two middle entries; numpy's selection beats torch's on a CPU."""
+    low, high = (len(entries) - 1) // 2, len(entries) // 2
+    if entries.is_cuda:
+        return float(entries.kthvalue(low + 1).values + entries.kthvalue(high + 1).values) / 2
+    ranked = np.partition(entries.numpy(), (low, high))
+    return (float(ranked[low]) + float(ranked[high])) / 2
+
+
+def next_token_loss(
+    logits: Float[Tensor, "sequence position vocabulary"],
+    tokens: Int[Tensor, "sequence position"],
+    lengths: Int[np.ndarray, "sequence"],
+) -> Float[np.ndarray, "sequence position"]:
+    """Return the loss of predicting each next token, a few rows of logits at a time."""
+    sequences, positions, vocabulary = logits.shape
+    found = np.full((sequences, positions), np.nan, dtype=np.float32)
+    rows = max(1, LOGITS_AT_ONCE // vocabulary)
+    for sequence, length in enumerate(lengths):
+        for start in range(0, int(length) - 1, rows):
+            stop = min(start + rows, int(length) - 1)
+            some = logits[sequence, start:stop].detach()
+            some = some if some.dtype == torch.float64 else some.float()
+            targets = tokens[sequence, start + 1 : stop + 1].to(some.device)
+            loss = cross_entropy(some, targets, reduction="none")
+            found[sequence, start:stop] = loss.cpu().numpy()
+    return found
