@@ -1,0 +1,124 @@
+"""What a report is written from: the runs of an archive, sorted by model, at their last step."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import xarray as xr
+
+from dva_lens import axes
+from dva_lens.statistics.inference.compare import layer_profile
+from dva_lens.store.archive import Archive, Run
+from dva_lens.store.schema import BY_QUERY, statistics_of
+
+BASELINE = "transformer"
+_TOKEN = "token"
+
+
+@final
+@dataclass(frozen=True)
+class Material:
+    """Runs and measurements by model, one of each per seed, on one probe."""
+
+    probe: str
+    runs: Mapping[str, tuple[Run, ...]]
+    data: Mapping[str, tuple[xr.Dataset, ...]]
+    training: Mapping[str, tuple[xr.Dataset, ...]]
+    unreadable: Mapping[str, str]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models, in the order of the study."""
+        return tuple(self.data)
+
+    @property
+    def baseline(self) -> str:
+        """The model that the others are compared with."""
+        return BASELINE if BASELINE in self.data else self.models[0]
+
+    @property
+    def first(self) -> xr.Dataset:
+        """A measurement that says what its variables mean."""
+        return self.data[self.models[0]][0]
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The statistics that all measurements hold."""
+        held = [statistics_of(one) for several in self.data.values() for one in several]
+        return tuple(name for name in held[0] if all(name in other for other in held))
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """The document of each sequence."""
+        return tuple(str(name) for name in self.first[axes.DOCUMENT].values)
+
+    @property
+    def seeds(self) -> int:
+        """The fewest seeds that any model was trained from."""
+        return min(len(several) for several in self.runs.values())
+
+    def profiles(self, name: str) -> dict[str, np.ndarray]:
+        """Return a statistic over (seed, sequence, layer) for every model; loss has one layer."""
+        return {
+            model: np.stack([_profile(one, name) for one in several])
+            for model, several in self.data.items()
+        }
+
+
+def gather(archive: Archive, probe: str | None = None) -> Material:
+    """Read what a report needs: every run measured on a probe, the main one if none is named."""
+    chosen = probe or next(iter(archive.probes(archive.runs[0])))
+    groups: dict[str, list[Run]] = {}
+    for run in archive.runs:
+        if chosen in archive.probes(run):
+            groups.setdefault(run.model, []).append(run)
+    runs = {model: tuple(several) for model, several in groups.items()}
+    return Material(
+        probe=chosen,
+        runs=runs,
+        data={
+            model: tuple(_last(archive.dataset(run, chosen), run) for run in several)
+            for model, several in runs.items()
+        },
+        training={
+            model: tuple(
+                archive.training(run).load().assign_attrs(seed=run.seed) for run in several
+            )
+            for model, several in runs.items()
+        },
+        unreadable=archive.unreadable,
+    )
+
+
+def facts_of(text: object) -> dict[str, Any]:
+    """Return what an attribute in JSON says, nothing where it is empty or no JSON."""
+    if not isinstance(text, str):
+        return {}
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _last(data: xr.Dataset, run: Run) -> xr.Dataset:
+    kept = [name for name in data if not str(name).endswith(BY_QUERY) and name != _TOKEN]
+    data = data[kept]
+    if axes.STEP in data.dims:
+        data = data.isel({axes.STEP: -1})
+    return data.load().assign_attrs(seed=run.seed)
+
+
+def _profile(data: xr.Dataset, name: str) -> np.ndarray:
+    values = data[name]
+    place = values.attrs["at"]
+    if place == "model":
+        return values.values[:, None]
+    if place == "query":
+        order = (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.SPAN)
+        rows = data["rows"].transpose(axes.SEQUENCE, axes.SPAN).values
+        return layer_profile(values.transpose(*order).values, rows)
+    heads = [dim for dim in (axes.HEAD, axes.KV_HEAD) if dim in values.dims]
+    return layer_profile(values.transpose(axes.LAYER, *heads, axes.SEQUENCE).values)

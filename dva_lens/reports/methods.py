@@ -1,0 +1,161 @@
+"""How the numbers of a report came about, read from the data themselves."""
+
+import json
+from collections.abc import Iterable
+from importlib.metadata import version
+
+import numpy as np
+
+from dva_lens import axes
+from dva_lens.reports.material import Material, facts_of
+from dva_lens.reports.page import Definition, Folded, Part, Section, Table, Text
+from dva_lens.views.words import number
+
+_FOUND = (
+    ("source", "Source"),
+    ("pitfalls", "Pitfalls"),
+    ("why_no_reference", "No reference"),
+    ("version", "Version"),
+)
+_MODEL_FACTS = ("text", "text_sha256", "tokenizer_sha256", "python", "torch", "dva_lens")
+_FIDELITY = "fidelity_"
+
+
+def methods(material: Material) -> Section:
+    """Return data, estimands, provenance and definitions."""
+    parts: list[Part] = [
+        Text(_texts(material)),
+        Text(
+            "Intervals are 95 % and rest on whole documents, drawn again: sequences of one "
+            "document resemble each other. They speak of these checkpoints on new text. What "
+            "retraining would give rests on seeds (t, Satterthwaite) and stands apart. Heads are "
+            "fixed, never drawn again, and heads of different trainings are never paired."
+        ),
+        Text(
+            "The dotted reference is what a statistic reads on uniform attention over the keys "
+            "that a query can see. It is a yardstick, not a null hypothesis."
+        ),
+        _provenance(material),
+        _runs(material),
+        Folded(
+            "Definition of every statistic",
+            tuple(definition(material, name) for name in material.statistics),
+        ),
+    ]
+    if material.unreadable:
+        parts.append(
+            Text(
+                "Left out, because they could not be read: "
+                + "; ".join(f"{name} ({why})" for name, why in material.unreadable.items())
+                + ".",
+                "note",
+            )
+        )
+    return Section("methods", "Methods", tuple(parts))
+
+
+def definition(material: Material, name: str) -> Definition:
+    """Return how a statistic is defined, as its variable says."""
+    attrs = material.first[name].attrs
+    details = [(title, str(attrs[key])) for key, title in _FOUND if attrs.get(key)]
+    return Definition(
+        name,
+        str(attrs["long_name"]),
+        str(attrs["meaning"]),
+        str(attrs["formula"]),
+        (("Units", str(attrs["units"])), *details),
+    )
+
+
+def facts(material: Material) -> tuple[tuple[str, str], ...]:
+    """Return the facts at a glance."""
+    found = facts_of(_any_run(material).attrs.get("provenance"))
+    seeds = sorted({len(several) for several in material.runs.values()})
+    shown = [
+        ("Models", ", ".join(material.models)),
+        ("Trainings", f"{' or '.join(map(str, seeds))} per model"),
+        ("Measured on", f"{_sequences(material)} ({material.probe})"),
+    ]
+    if "text" in found:
+        shown.append(("Text", str(found["text"])))
+    shown.append(("Parameters", _range([_size(material)])))
+    return tuple(shown)
+
+
+def _texts(material: Material) -> str:
+    first = material.first
+    bos = str(first.attrs.get("bos", ""))
+    tokens = f" Special tokens: {bos}." if bos else ""
+    return (
+        f"Every model was measured on the same {_sequences(material)} of the probe "
+        f"{material.probe!r}, {_range([_span(first[axes.LENGTH].values)])} tokens long, that no "
+        f"model was trained on by document.{tokens} Per query and per key numbers were kept, the "
+        "attention pattern never."
+    )
+
+
+def _sequences(material: Material) -> str:
+    count = len(material.documents)
+    documents = number(len(set(material.documents)), "document")
+    return f"{number(count, 'sequence')} from {documents}"
+
+
+def _provenance(material: Material) -> Table:
+    run, first = _any_run(material), material.first
+    found = facts_of(run.attrs.get("provenance")) | facts_of(first.attrs.get("provenance"))
+    rows = [{"what": key.replace("_", " "), "value": _plain(said)} for key, said in found.items()]
+    recipe = facts_of(run.attrs.get("recipe"))
+    rows += [{"what": f"recipe: {key}", "value": _plain(said)} for key, said in recipe.items()]
+    rows.append({"what": "report written by", "value": f"dva-lens {version('dva-lens')}"})
+    return Table.of("provenance", "What it rests on", rows, "Equal for all trainings.")
+
+
+def _runs(material: Material) -> Table:
+    rows = [
+        {
+            "model": model,
+            "seed": run.seed,
+            "key": run.key,
+            "backend": data.attrs.get("backend"),
+            "dtype": data.attrs.get("dtype"),
+            "device": data.attrs.get("device")
+            or facts_of(data.attrs.get("provenance")).get("device"),
+            **{
+                f"fidelity: {str(key).removeprefix(_FIDELITY)}": _plain(said)
+                for key, said in data.attrs.items()
+                if str(key).startswith(_FIDELITY)
+            },
+        }
+        for model, several in material.runs.items()
+        for run, data in zip(several, material.data[model], strict=True)
+    ]
+    caption = (
+        "Fidelity: how far the measuring pass came from the model's own, in its output and loss."
+    )
+    return Table.of("trainings", "How each training was measured", rows, caption)
+
+
+def _any_run(material: Material):  # noqa: ANN202
+    return material.runs[material.models[0]][0]
+
+
+def _size(material: Material) -> tuple[int, int]:
+    sizes = [run.attrs["parameters"] for several in material.runs.values() for run in several]
+    return int(min(sizes)), int(max(sizes))
+
+
+def _span(values: Iterable[int]) -> tuple[int, int]:
+    held = np.asarray(values)
+    return int(held.min()), int(held.max())
+
+
+def _range(spans: list[tuple[int, int]]) -> str:
+    return ", ".join(f"{low:,}" if low == high else f"{low:,} to {high:,}" for low, high in spans)
+
+
+def _plain(value: object) -> str | int | float | None:
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return json.dumps(value)

@@ -1,0 +1,146 @@
+"""The sections of a study's report: figures and tables, each with what to know before reading."""
+
+from collections.abc import Sequence
+
+from dva_lens.reports.findings import TOO_SMALL, difference_table, findings, too_small
+from dva_lens.reports.material import Material
+from dva_lens.reports.page import Figure, Folded, Part, Section, Table, Text
+from dva_lens.statistics.inference.compare import Comparison
+from dva_lens.views import (
+    depth_profile,
+    drain_plot,
+    dynamism_profile,
+    head_scatter,
+    layer_head_map,
+    sink_curve,
+    span_profile,
+    training_curves,
+    value_source_flow,
+)
+
+_OTHERS = (
+    "effective_keys",
+    "largest_weight",
+    "importance_entropy",
+    "head_importance_excess",
+    "sink_output_share",
+    "massive_activation",
+)
+
+
+def in_short(material: Material, comparisons: Sequence[Comparison]) -> Section:
+    """Return the findings in words and the comparison they rest on."""
+    parts: list[Part] = [findings(material, comparisons)]
+    if comparisons:
+        parts.append(difference_table(material, comparisons))
+    return Section("findings", "In short", tuple(parts))
+
+
+def concentration(material: Material) -> Section:
+    """Return where attention is concentrated: by depth, by visible keys, by head."""
+    data, held = material.data, material.statistics
+    parts: list[Part] = [
+        Text(
+            "Entropy says over how many keys a query spreads its attention. Divided by the "
+            "logarithm of the number of keys it can see it reads 1 for uniform attention at any "
+            "length and 0 for a single key. Only queries that see equally many keys can be compared."
+        )
+    ]
+    if "normalised_entropy" in held:
+        figure = depth_profile(data, "normalised_entropy")
+        parts.append(Figure("normalised-entropy-by-depth", figure))
+    if "entropy" in held:
+        parts.append(Figure("entropy-by-visible-keys", span_profile(data, "entropy")))
+    if "sink_free_entropy" in held:
+        parts.append(
+            Figure("sink-free-entropy-by-depth", depth_profile(data, "sink_free_entropy"))
+        )
+    if "normalised_entropy" in held:
+        figure = layer_head_map(data, "normalised_entropy")
+        parts.append(Figure("normalised-entropy-of-heads", figure, _tall(material), wide=True))
+    others = tuple(
+        Figure(f"{name.replace('_', '-')}-by-depth", depth_profile(data, name))
+        for name in _OTHERS
+        if name in held
+    )
+    if others:
+        parts.append(Folded("More statistics by depth", others))
+    return Section("concentration", "How concentrated attention is", tuple(parts))
+
+
+def sinks(material: Material) -> Section:
+    """Return what the first key takes, against what uniform attention would give it."""
+    data, held = material.data, material.statistics
+    parts: list[Part] = [
+        Text(
+            "A sink is a key, mostly the first, that takes much of the attention whatever the "
+            "query asks for. Uniform attention gives the first key a share too, and most of it "
+            "in short texts, so every figure carries that reference."
+        )
+    ]
+    if too_small(material):
+        parts.append(Text(TOO_SMALL, "note"))
+    if "sink_importance" in held:
+        parts.append(Figure("sink-importance-by-depth", depth_profile(data, "sink_importance")))
+    if "first_key_mass" in held:
+        parts.append(
+            Figure("first-key-mass-by-visible-keys", span_profile(data, "first_key_mass"))
+        )
+    if "sink_rate" in held:
+        parts.append(Figure("sink-rate-by-threshold", sink_curve(data)))
+    if {"normalised_entropy", "first_key_mass"} <= set(held):
+        parts.append(Figure("heads", head_scatter(data), 460))
+    return Section("sinks", "Sinks", tuple(parts))
+
+
+def values(material: Material) -> Section:
+    """Return what values do: how dynamic, how drained, and from which layer."""
+    data, held = material.data, material.statistics
+    parts: list[Part] = [
+        Text(
+            "What a head writes is its pattern times its values. Static values are the same for "
+            "every query; dynamic ones are not. The first key's value is drained where it is "
+            "small beside the others, which is how a sink can take attention without writing."
+        )
+    ]
+    if "dynamism" in held:
+        parts.append(Figure("dynamism-by-depth", dynamism_profile(data)))
+    if {"value_drain", "written_value_drain"} <= set(held):
+        parts.append(Figure("drains-by-depth", drain_plot(data), wide=True))
+    if "value_source_share" in held:
+        figure = value_source_flow(data)
+        parts.append(Figure("sources-of-values", figure, _tall(material), wide=True))
+    return Section("values", "What values do", tuple(parts))
+
+
+def training(material: Material) -> Section:
+    """Return what training cost and how the loss fell."""
+    curves = Figure("loss-during-training", training_curves(material.training))
+    return Section("training", "Training and cost", (costs(material), curves))
+
+
+def costs(material: Material) -> Table:
+    """Return loss, size and cost of every training."""
+    rows = [
+        {
+            "model": model,
+            "seed": run.seed,
+            "loss [nat]": run.attrs["loss"],
+            "parameters": int(run.attrs["parameters"]),
+            "FLOPs per token": int(run.attrs["flops_per_token"]),
+            "training time [s]": round(float(run.attrs["train_seconds"]), 1),
+            "KV cache per token [bytes]": int(run.attrs["kv_bytes_per_token"]),
+        }
+        for model, several in material.runs.items()
+        for run in several
+    ]
+    caption = (
+        "Loss on held-out text at the end of training. FLOPs: of one forward pass. Training time "
+        "is of one run on the machine named under Methods, and moves with its load."
+    )
+    return Table.of("costs", "Every training", rows, caption)
+
+
+def _tall(material: Material) -> int:
+    trainings = sum(len(several) for several in material.runs.values())
+    return 200 + 170 * -(-trainings // 4)
