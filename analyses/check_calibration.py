@@ -102,15 +102,15 @@ def error_rows(generator: np.random.Generator, families: int) -> Iterator[Row]:
     """Count false claims among many comparisons, and false claims of equality."""
     p = _family(generator, families, 12, true=0)
     false = _any(holm, p) > 0
-    yield _row("Any false claim (Holm)", "12 contrasts, 3 seeds, none true", (0, 0.05), [false])
+    yield _row("Any false claim (Holm)", "12 contrasts, 3 seeds, none true", (0.0, 0.05), [false])
     p = _family(generator, families, 12, true=6)
     false = _any(holm, p, first=6) > 0
-    yield _row("Any false claim (Holm)", "12 contrasts, 5 seeds, 6 true", (0, 0.05), [false])
+    yield _row("Any false claim (Holm)", "12 contrasts, 5 seeds, 6 true", (0.0, 0.05), [false])
     p = _family(generator, families, 144, true=30)
     shares = np.array([_false_share(benjamini_hochberg(row), 30) for row in p])
     setting = "144 heads, 5 seeds, 30 true"
-    yield _row("Share of false finds (Benjamini-Hochberg)", setting, (0, 0.05), [shares])
-    for truth, promise in ((1.0, (0, 0.05)), (0.0, None)):
+    yield _row("Share of false finds (Benjamini-Hochberg)", setting, (0.0, 0.05), [shares])
+    for truth, promise in ((1.0, (0.0, 0.05)), (0.0, None)):
         arms = _arms(generator, 5, (0.5, 0.5), 20 * families, shift=truth)
         found = seed_contrasts(arms, "0")["1"]
         said = equivalence(found.mean, found.error, found.freedom, 1.0) <= 0.05
