@@ -56,7 +56,12 @@ def _loaded(place: str, split: str) -> Any:
         ) from error
     if not Path(place).is_dir():
         path, _, config = place.partition("@")
-        return datasets.load_dataset(path, config or None, split=split)
+        try:
+            return datasets.load_dataset(path, config or None, split=split)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"Data set {place!r} is no local folder and the hub did not give it ({error})."
+            ) from error
     try:
         found = datasets.load_from_disk(place)
     except FileNotFoundError as error:

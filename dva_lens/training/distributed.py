@@ -1,4 +1,4 @@
-"""Training on several devices: `accelerate launch` starts the processes, this joins them.
+"""Training on several devices: processes that `accelerate launch` or `torchrun` started.
 
 Every process holds the whole model and takes its share of each batch; gradients are averaged, so
 the result is that of one process with the whole batch, up to rounding.

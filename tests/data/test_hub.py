@@ -41,6 +41,19 @@ def test_what_is_not_there_is_named(folder):
         hub_corpus("hf:")
 
 
+def test_the_hub_is_asked_by_name_configuration_and_split(monkeypatch):
+    asked = []
+
+    def load(*arguments, **options):
+        asked.append((arguments, options))
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(ValueError, match=r"'some/text@en' is no local folder.*\(no network\)"):
+        hub_corpus("hf:some/text@en:validation")
+    assert asked == [(("some/text", "en"), {"split": "validation"})]
+
+
 def test_a_missing_package_is_said(monkeypatch, folder):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'dva-lens\[hub\]'"):
