@@ -1,0 +1,126 @@
+"""The forward of every model, with gradients: as fast as torch allows, and never N² memory."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.blocked_attention import blocked_attention
+from dva_lens.kernels.mixers import Mixer, StaticMixer
+from dva_lens.kernels.pair_mixers import FormedMixer
+from dva_lens.kernels.values import (
+    CollapsingValues,
+    Experts,
+    PairGated,
+    Pairwise,
+    Values,
+    per_query_head,
+)
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+Output = Float[Tensor, "batch head query value_width"]
+Attend = Callable[[Tensor, Tensor, Values, Weights], Tensor]
+
+PAIR_MIXERS: dict[type[Values], Mixer] = {
+    Pairwise: FormedMixer(Pairwise, by_query=1),
+    PairGated: FormedMixer(PairGated, by_query=1),
+    Experts: FormedMixer(Experts, by_query=1),
+}
+
+
+def attend(query: Query, key: Key, values: Values, weights: Weights) -> Output:
+    """Return sum_j p_ij v_ij of every query; differentiable in every tensor it is given.
+
+    Softmax over causal or all keys, with or without a sink, is torch's fused attention; every
+    other rule, and every value that depends on the pair, runs in blocks that are recomputed for
+    the gradients.
+    """
+    if not isinstance(values, CollapsingValues):
+        operands = [getattr(values, each.name) for each in fields(values)]
+        return _blocked(query, key, operands, weights, mixer=PAIR_MIXERS[type(values)])[0]
+    if not fits_torch(weights, query.shape[2]):
+        mixed, row_mass = _blocked(query, key, [values.static], weights, mixer=StaticMixer())
+        return values.finish(mixed, None if sums_to_one(weights) else row_mass)
+    if weights.sink is None:
+        return values.finish(torch_attention(query, key, values.static, weights), None)
+    return values.finish(*_with_sink(query, key, values.static, weights))
+
+
+def fits_torch(weights: Weights, length: int) -> bool:
+    """Say whether torch's fused attention knows the rule without a mask of N² entries."""
+    return (
+        weights.normaliser == "softmax"
+        and weights.softcap is None
+        and not isinstance(weights.bias, Tensor)
+        and weights.segments is None
+        and (weights.window is None or weights.window >= length)
+    )
+
+
+def sums_to_one(weights: Weights) -> bool:
+    """Say whether every row is sure to sum to one: no sink, and no padding that sees nothing."""
+    return weights.normaliser == "softmax" and weights.sink is None and weights.segments is None
+
+
+def torch_attention(
+    query: Query, key: Key, value: Float[Tensor, "batch kv_head key value_width"], weights: Weights
+) -> Output:
+    """Call torch's fused attention, which wants queries and values of one width."""
+    width = max(query.shape[-1], value.shape[-1])
+    query, key, value_wide = (
+        F.pad(each, (0, width - each.shape[-1])) if each.shape[-1] < width else each
+        for each in (query, key, value)
+    )
+    mixed = F.scaled_dot_product_attention(
+        query,
+        key,
+        value_wide,
+        is_causal=weights.causal,
+        scale=weights.scale,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return mixed[..., : value.shape[-1]]
+
+
+def _with_sink(
+    query: Query, key: Key, value: Float[Tensor, "batch kv_head key value_width"], weights: Weights
+) -> tuple[Output, Float[Tensor, "batch head query"]]:
+    """Put the sink in front as a virtual key with no value, and a query that nobody asked for.
+
+    One more channel holds the sink on the side of the queries and marks the virtual key; one
+    more channel of the values is 1 for every real key, so that the row mass comes along.
+    """
+    sink = (cast("Tensor", weights.sink) - _number(weights.bias)) / weights.scale
+    batch, heads, length, _ = query.shape
+    beside = sink.to(query.dtype)[None, :, None, None].expand(batch, heads, length, 1)
+    query = F.pad(torch.cat([query, beside], dim=-1), (0, 0, 1, 0))
+    key = F.pad(key, (0, 1, 1, 0))
+    key[:, :, 0, -1] = 1.0
+    value = F.pad(F.pad(value, (0, 1), value=1.0), (0, 0, 1, 0))
+    mixed = torch_attention(query, key, value, weights)[:, :, 1:]
+    return mixed[..., :-1], mixed[..., -1]
+
+
+def _number(bias: float | Tensor) -> float:
+    return cast("float", bias)
+
+
+def _blocked(
+    query: Query, key: Key, operands: list[Tensor], weights: Weights, *, mixer: Mixer
+) -> tuple[Output, Float[Tensor, "batch head query"]]:
+    """Run in blocks, in at least float32 whatever autocast says."""
+    heads, dtype = query.shape[1], query.dtype
+    wide = torch.promote_types(dtype, torch.float32)
+    with torch.autocast(query.device.type, enabled=False):
+        every = [
+            (each if each.shape[1] == heads else per_query_head(each, heads)).to(wide)
+            for each in (query, key, *operands)
+        ]
+        mixed, row_mass = blocked_attention(*every[:2], every[2:], weights, mixer=mixer)
+    return mixed.to(dtype), row_mass.to(dtype)

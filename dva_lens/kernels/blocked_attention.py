@@ -1,0 +1,182 @@
+"""Attention with gradients in memory linear in length: blocks, recomputed on the way back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from dva_lens.kernels.blocks import Block, blocks, cuts, hidden, of_block
+from dva_lens.kernels.mixers import Mixer
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch head key width"]
+Rows = Float[Tensor, "batch head query"]
+BlockScores = Float[Tensor, "batch head query key"]
+
+SCORES_AT_ONCE = 1 << 18
+
+
+def tiles(weights: Weights, query: Query, *, rows: int, pairs: int) -> Iterator[Block]:
+    """Cut an attention into blocks of at most `rows` queries and about `pairs` scores."""
+    batch, heads, length, _ = query.shape
+    rows = max(8, min(rows, length, pairs // length))
+    together = max(1, pairs // (rows * length))
+    heads_together = min(heads, together)
+    batch_together = max(1, together // heads)
+    for some in cuts(batch, batch_together):
+        for few in cuts(heads, heads_together):
+            yield from blocks(weights, some, few, length, rows=rows)
+
+
+def block_scores(
+    query: Query, key: Key, block: Block, weights: Weights
+) -> tuple[BlockScores, BlockScores | None]:
+    """Return the scores of a block, and tanh of the capped ones for the way back."""
+    scores = query[block.by_query] @ key[block.by_key].mT
+    scores *= weights.scale
+    capped = None
+    if weights.softcap is not None:
+        capped = scores.div_(weights.softcap).tanh_()
+        scores = capped * weights.softcap
+    if isinstance(weights.bias, Tensor):
+        scores += of_block(weights.bias, block)
+    elif weights.bias != 0.0:
+        scores += weights.bias
+    unseen = hidden(weights, block, query.device)
+    if unseen is not None:
+        scores.masked_fill_(unseen, -torch.inf)
+    return scores, capped
+
+
+def normaliser(
+    scores: BlockScores, sink: Float[Tensor, "head"] | None, block: Block
+) -> Float[Tensor, "batch head query"]:
+    """Return log-sum-exp of each row, its sink included."""
+    found = torch.logsumexp(scores, dim=-1)
+    if sink is None:
+        return found
+    return torch.logaddexp(found, sink[block.heads][:, None])
+
+
+def normalised(scores: BlockScores, log_sum_exp: Rows) -> BlockScores:
+    """Turn scores into softmax weights in place; rows that see nothing become zero."""
+    safe = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
+    return scores.sub_(safe[..., None]).exp_()
+
+
+@final
+@dataclass(frozen=True)
+class _Saved:
+    """What the way back needs, and the gradients it fills."""
+
+    weights: Weights
+    query: Query
+    key: Key
+    log_sum_exp: Rows
+    inner: Rows
+    d_query: Query
+    d_key: Key
+    d_bias: Float[Tensor, "#batch #head #query #key"] | None
+
+    def pattern(self, block: Block) -> tuple[BlockScores, BlockScores | None]:
+        scores, capped = block_scores(self.query, self.key, block, self.weights)
+        if self.weights.normaliser == "sigmoid":
+            return scores.sigmoid_(), capped
+        return normalised(scores, self.log_sum_exp[block.by_query]), capped
+
+    def push(
+        self, block: Block, pattern: BlockScores, capped: BlockScores | None, grad: BlockScores
+    ) -> None:
+        """Carry the gradient of a block's weights to scores, queries and keys."""
+        if self.weights.normaliser == "sigmoid":
+            grad = grad.mul_(pattern).mul_(1 - pattern)
+        else:
+            grad = grad.sub_(self.inner[block.by_query][..., None]).mul_(pattern)
+        if self.d_bias is not None:
+            target = of_block(self.d_bias, block)
+            target += grad.sum_to_size(target.shape)
+        if capped is not None:
+            grad *= 1 - capped.square()
+        grad *= self.weights.scale
+        self.d_query[block.by_query] += grad @ self.key[block.by_key]
+        self.d_key[block.by_key] += grad.mT @ self.query[block.by_query]
+
+
+class BlockedAttention(torch.autograd.Function):
+    """Scores, weights and values of one block at a time, forwards and backwards.
+
+    Every tensor comes per query head, in the dtype to compute in.
+    """
+
+    @staticmethod
+    def forward(  # noqa: PLR0913  (what autograd differentiates has to be an argument)
+        ctx: Any,
+        weights: Weights,
+        mixer: Mixer,
+        query: Query,
+        key: Key,
+        sink: Float[Tensor, "head"] | None,
+        bias: Float[Tensor, "#batch #head #query #key"] | None,
+        *operands: Tensor,
+    ) -> tuple[Float[Tensor, "batch head query value_width"], Rows]:
+        """Return the output and the row masses."""
+        out = query.new_zeros(*query.shape[:-1], operands[-1].shape[-1])
+        row_mass, log_sum_exp = (query.new_zeros(query.shape[:-1]) for _ in range(2))
+        for block in tiles(weights, query, rows=mixer.rows, pairs=mixer.pairs(operands)):
+            scores, _ = block_scores(query, key, block, weights)
+            if weights.normaliser == "softmax":
+                log_sum_exp[block.by_query] = normaliser(scores, sink, block)
+                pattern = normalised(scores, log_sum_exp[block.by_query])
+            else:
+                pattern = scores.sigmoid_()
+            row_mass[block.by_query] = pattern.sum(dim=-1)
+            mixer.mix(pattern, operands, block, out[block.by_query])
+        ctx.weights, ctx.mixer = weights, mixer
+        ctx.save_for_backward(query, key, sink, bias, out, row_mass, log_sum_exp, *operands)
+        return out, row_mass
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, grad: Float[Tensor, "batch head query value_width"], grad_mass: Rows
+    ) -> tuple[Tensor | None, ...]:
+        """Recompute each block and push the gradients through it."""
+        query, key, sink, bias, out, row_mass, log_sum_exp, *operands = ctx.saved_tensors
+        d_operands = [torch.zeros_like(each) for each in operands]
+        saved = _Saved(
+            weights=ctx.weights,
+            query=query,
+            key=key,
+            log_sum_exp=log_sum_exp,
+            inner=(grad * out).sum(dim=-1) + grad_mass * row_mass,
+            d_query=torch.zeros_like(query),
+            d_key=torch.zeros_like(key),
+            d_bias=torch.zeros_like(bias) if ctx.needs_input_grad[5] else None,
+        )
+        for block in tiles(
+            ctx.weights, query, rows=ctx.mixer.rows, pairs=ctx.mixer.pairs(operands)
+        ):
+            pattern, capped = saved.pattern(block)
+            d_pattern = ctx.mixer.pull(
+                pattern, operands, block, grad=grad[block.by_query], grads=d_operands
+            )
+            d_pattern += grad_mass[block.by_query][..., None]
+            saved.push(block, pattern, capped, d_pattern)
+        d_sink = None
+        if sink is not None:
+            share = torch.exp(sink[:, None] - log_sum_exp)
+            d_sink = -(share * saved.inner).sum(dim=(0, 2))
+        return None, None, saved.d_query, saved.d_key, d_sink, saved.d_bias, *d_operands
+
+
+def blocked_attention(
+    query: Query, key: Key, operands: Sequence[Tensor], weights: Weights, *, mixer: Mixer
+) -> tuple[Float[Tensor, "batch head query value_width"], Rows]:
+    """Return the mixed values and the row masses; differentiable in every tensor."""
+    bias = weights.bias if isinstance(weights.bias, Tensor) else None
+    return BlockedAttention.apply(weights, mixer, query, key, weights.sink, bias, *operands)

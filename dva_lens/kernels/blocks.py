@@ -1,0 +1,107 @@
+"""How an attention is cut: blocks of queries with the keys that any of them can see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from dva_lens.kernels.weights import Weights
+
+
+@final
+@dataclass(frozen=True)
+class Block:
+    """Some sequences, heads and queries, and the range of keys that they can see."""
+
+    batch: slice
+    heads: slice
+    queries: slice
+    keys: slice
+
+    @property
+    def by_query(self) -> tuple[slice, slice, slice]:
+        """Index of what belongs to the queries of the block."""
+        return self.batch, self.heads, self.queries
+
+    @property
+    def by_key(self) -> tuple[slice, slice, slice]:
+        """Index of what belongs to the keys of the block, per query head."""
+        return self.batch, self.heads, self.keys
+
+    @property
+    def clear(self) -> bool:
+        """Whether the block sees any key at all."""
+        return self.keys.start < self.keys.stop
+
+
+def cuts(length: int, size: int) -> list[slice]:
+    """Cut a length into consecutive slices of at most `size`."""
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
+
+
+def key_range(weights: Weights, batch: slice, queries: slice, length: int) -> slice:
+    """Return the shortest range that holds every key the queries can see."""
+    start, stop = 0, queries.stop if weights.causal else length
+    if weights.window is not None:
+        start = max(start, queries.start - weights.window + 1)
+        stop = min(stop, queries.stop + weights.window - 1)
+    if weights.segments is None:
+        return slice(start, stop)
+    return _narrowed(weights.segments[batch], queries, slice(start, stop))
+
+
+def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: slice) -> slice:
+    mine = segments[:, queries]
+    low = torch.where(mine > 0, mine, torch.iinfo(mine.dtype).max).amin(dim=1, keepdim=True)
+    high = mine.amax(dim=1, keepdim=True)
+    theirs = segments[:, keys]
+    wanted = ((theirs >= low) & (theirs <= high)).any(dim=0).nonzero()
+    if len(wanted) == 0:
+        return slice(keys.start, keys.start)
+    return slice(keys.start + int(wanted[0]), keys.start + int(wanted[-1]) + 1)
+
+
+def blocks(
+    weights: Weights, batch: slice, heads: slice, length: int, *, rows: int
+) -> Iterator[Block]:
+    """Go through the queries of some sequences and heads; blocks that see no key come too."""
+    for queries in cuts(length, rows):
+        yield Block(batch, heads, queries, key_range(weights, batch, queries, length))
+
+
+def hidden(
+    weights: Weights, block: Block, device: torch.device
+) -> Bool[Tensor, "#batch 1 query key"] | None:
+    """Say which pairs of the block are invisible, or None where all of them are visible."""
+    queries, keys = block.queries, block.keys
+    causal = weights.causal and keys.stop - 1 > queries.start
+    apart = max(queries.stop - 1 - keys.start, keys.stop - 1 - queries.start)
+    windowed = weights.window is not None and apart >= weights.window
+    if not causal and not windowed and weights.segments is None:
+        return None
+    i = torch.arange(queries.start, queries.stop, device=device)
+    j = torch.arange(keys.start, keys.stop, device=device)
+    segments = None if weights.segments is None else weights.segments[block.batch]
+    return ~_restricted(weights, segments).visible(i, j)
+
+
+def _restricted(weights: Weights, segments: Tensor | None) -> Weights:
+    return Weights(
+        scale=weights.scale, causal=weights.causal, window=weights.window, segments=segments
+    )
+
+
+def of_block(
+    bias: Float[Tensor, "#batch #head #query #key"], block: Block
+) -> Float[Tensor, "#batch #head #query #key"]:
+    """Return the part of a broadcasting bias that a block needs."""
+    index = (block.batch, block.heads, block.queries, block.keys)
+    return bias[
+        tuple(
+            slice(None) if size == 1 else chosen
+            for size, chosen in zip(bias.shape, index, strict=True)
+        )
+    ]
