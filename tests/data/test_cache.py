@@ -6,7 +6,7 @@ from small_text import small_corpus
 
 from dva_lens.data import cache
 from dva_lens.data.cache import cache_tokens, open_cache
-from dva_lens.data.tokenizer import end_token, train_tokenizer
+from dva_lens.data.tokenizer import end_token, token_ids, train_tokenizer
 
 CORPUS = small_corpus()
 
@@ -21,7 +21,7 @@ def test_documents_come_back_whole_and_in_order(tokenizer, tmp_path, monkeypatch
     found = cache_tokens(CORPUS, tokenizer, tmp_path)
     assert found.tokens.dtype == np.uint16
     for number, document in enumerate(CORPUS.documents):
-        assert tokenizer.decode(found.document(number).tolist()) == document.text
+        assert found.document(number).tolist() == token_ids(tokenizer, document.text)
         assert found.names[number] == document.name
         assert found.tokens[found.offsets[number + 1] - 1] == end_token(tokenizer)
     assert found.offsets[-1] == len(found.tokens)

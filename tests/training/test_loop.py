@@ -52,8 +52,16 @@ def test_the_held_out_loss_does_not_depend_on_the_portion(batches):
     assert whole == pytest.approx(-chosen.mean().item())
 
 
+class Noisy(TinyModel):
+    """A model whose forward draws random numbers, so that the random state matters."""
+
+    def forward(self, tokens):
+        logits = super().forward(tokens)
+        return logits + 0.1 * torch.randn_like(logits) if self.training else logits
+
+
 def test_the_same_seed_gives_the_same_bits_and_looking_changes_none(batches):
-    plain, watched = TinyModel(), TinyModel()
+    plain, watched = Noisy(), Noisy()
     seen, reports = [], []
 
     def look(step, model):
@@ -74,14 +82,6 @@ def test_the_same_seed_gives_the_same_bits_and_looking_changes_none(batches):
     assert isinstance(reports[-1], Progress)
     assert (reports[-1].step, reports[-1].steps, reports[-1].seconds_left) == (40, 40, 0)
     assert reports[0].seconds_left > 0
-
-
-class Noisy(TinyModel):
-    """A model whose forward draws random numbers, so that the random state matters."""
-
-    def forward(self, tokens):
-        logits = super().forward(tokens)
-        return logits + 0.1 * torch.randn_like(logits) if self.training else logits
 
 
 def test_a_killed_training_continues_bit_for_bit(batches, tmp_path):
