@@ -3,7 +3,7 @@
 BUDGET = 1 << 30
 
 
-def readable(amount: float) -> str:
+def readable(amount: float | int) -> str:
     """Write a number of bytes as a person reads it."""
     for unit in ("bytes", "KiB", "MiB"):
         if amount < 1024:

@@ -13,6 +13,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 
+Mask = Bool[Tensor, "row column"] | Int[Tensor, "row column"]
+
+
 @final
 @dataclass(frozen=True)
 class Layout:
@@ -32,8 +35,8 @@ class Layout:
     @classmethod
     def of(
         cls,
-        mask: Bool[Tensor, "row column"] | None,
-        positions: Int[Tensor, "row column"] | None,
+        mask: Mask | None,
+        positions: Int[Tensor, "_ column"] | None,
         shape: tuple[int, int],
         *,
         device: torch.device | None = None,

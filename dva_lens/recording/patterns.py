@@ -28,7 +28,7 @@ def visibility(
     return seen & real[:, :, None] & real[:, None, :]
 
 
-def check_pattern(pattern: Pattern, seen: Bool[np.ndarray, "sequence query key"]) -> None:
+def check_pattern(pattern: Pattern, seen: Bool[np.ndarray, "_ place place"]) -> None:
     """Refuse what cannot be weights: scores, rows above one, weight on what cannot be seen."""
     if pattern.shape[-2:] != seen.shape[-2:] or len(pattern) != len(seen):
         raise ValueError(

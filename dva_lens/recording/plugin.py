@@ -10,7 +10,7 @@ from typing import Any, final
 from weakref import WeakKeyDictionary
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import flash_attention_mask
@@ -18,7 +18,7 @@ from transformers.masking_utils import flash_attention_mask
 from dva_lens.kernels.values import Static
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording.families import Anatomy
-from dva_lens.recording.layout import Layout
+from dva_lens.recording.layout import Layout, Mask
 from dva_lens.recording.recorder import Call, Recorder
 from dva_lens.recording.sizes import Gram, gram_of
 from dva_lens.sites import MIX, VALUES
@@ -48,8 +48,8 @@ class Watch:
 class Passing:
     """What the running forward pass was called with, and the layout read off it."""
 
-    positions: Int[Tensor, "row column"] | None = None
-    mask: Bool[Tensor, "row column"] | None = None
+    positions: Int[Tensor, "_ column"] | None = None
+    mask: Mask | None = None
     shape: tuple[int, int] | None = None
     layout: Layout | None = None
 

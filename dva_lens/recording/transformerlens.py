@@ -242,3 +242,11 @@ def _record(
     tokens = np.where(np.arange(positions) < np.asarray(lengths)[:, None], 0, -1)
     facts = {"backend": backend, "dtype": dtype.removeprefix("torch.")}
     return Record(tokens, np.asarray(lengths), tuple(layers), None, facts)
+
+
+def is_bridge(model: object) -> bool:
+    """Say whether a model is a TransformerLens bridge, without importing bridges."""
+    return any(
+        each.__name__ == "TransformerBridge" and each.__module__.startswith("transformer_lens")
+        for each in type(model).__mro__
+    )

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+from records import random_causal, record_of
+
+from dva_lens.kernels.values import Pairwise, QueryGated, Static, per_query_head
+from dva_lens.recording.sizes import (
+    gram_of,
+    next_token_loss,
+    stream_sizes,
+    value_mix,
+    value_sizes,
+)
+
+LENGTHS = np.array([9, 7])
+
+
+def _tensor(array):
+    return torch.tensor(np.ascontiguousarray(array), dtype=torch.float64)
+
+
+def test_sizes_of_static_values_equal_the_materialised_ones():
+    pieces = random_causal(layers=1)
+    expected = record_of(pieces).layers[0].values
+    value, pattern = _tensor(pieces.values[0]), _tensor(pieces.pattern[0])
+    out = pattern @ per_query_head(value, 4)
+    found = value_sizes(
+        Static(value), out, pattern[..., 0], gram_of(_tensor(pieces.output[0])),
+        mean=None, lengths=LENGTHS,
+    )  # fmt: skip
+    for name in ("norm", "written_norm", "first_written"):
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(expected, name), rtol=1e-10, atol=1e-12
+        )
+
+
+def test_sizes_of_pair_values_are_of_the_mean_value_of_each_key():
+    generator = torch.Generator().manual_seed(0)
+    query_part, key_part = torch.randn(2, 2, 4, 9, 3, generator=generator, dtype=torch.float64)
+    values = Pairwise(query_part, key_part)
+    pieces = random_causal(layers=1, kv_heads=4)
+    pattern, place = _tensor(pieces.pattern[0]), torch.arange(9)
+    pairs = values.pairs(place, place, 4)
+    pieces = type(pieces)(
+        pattern=pieces.pattern,
+        values=pairs.numpy()[None],
+        output=np.random.default_rng(1).standard_normal((1, 4, 3, 6)),
+        lengths=LENGTHS,
+        seen=pieces.seen,
+    )
+    expected = record_of(pieces).layers[0].values
+    received = pattern.sum(2)[..., None]
+    total = torch.einsum("bhqk,bhqkd->bhkd", pattern, pairs)
+    found = value_sizes(
+        values,
+        torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs),
+        pattern[..., 0],
+        gram_of(_tensor(pieces.output[0])),
+        mean=torch.where(received > 0, total / received, 0.0),
+        lengths=LENGTHS,
+    )
+    for name in ("norm", "written_norm", "first_written"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-10)
+
+
+def test_values_that_depend_on_the_query_need_their_mean():
+    values = QueryGated(torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 4))
+    with pytest.raises(ValueError, match="mean value of each key"):
+        value_sizes(
+            values, torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3), torch.ones(2, 4, 4),
+            mean=None, lengths=np.array([3]),
+        )  # fmt: skip
+
+
+def test_shares_of_sources_are_signed_and_total_one():
+    own, first = torch.randn(2, 2, 3, 9, 4, generator=torch.Generator().manual_seed(0))
+    mix = value_mix({"own": own, "first": first}, LENGTHS)
+    assert mix.sources == ("own", "first")
+    np.testing.assert_allclose(mix.share.sum(1), 1.0)
+    total = (own + first).double()[1, :, :7]
+    share = (own.double()[1, :, :7] * total).sum(-1) / total.square().sum(-1)
+    np.testing.assert_allclose(mix.share[1, 0], share.mean(-1), rtol=1e-6)
+
+
+def test_stream_sizes_leave_padding_out():
+    hidden = torch.randn(2, 9, 5, generator=torch.Generator().manual_seed(0))
+    hidden[0, 4, 2], hidden[1, 8] = -50.0, 1e6
+    found = stream_sizes(hidden, LENGTHS)
+    assert found.largest_position[0] == 4
+    assert found.largest[0] == 50.0
+    entries = hidden[1, :7].abs().numpy()
+    assert found.largest[1] == entries.max()
+    np.testing.assert_allclose(found.median[1], np.median(entries), rtol=1e-6)
+    assert np.isnan(found.norm[1, 7:]).all()
+
+
+def test_loss_predicts_the_next_token_and_stops_before_padding(monkeypatch):
+    monkeypatch.setattr("dva_lens.recording.sizes.LOGITS_AT_ONCE", 3 * 11)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 9, 11, generator=generator)
+    tokens = torch.randint(0, 11, (2, 9), generator=generator)
+    found = next_token_loss(logits, tokens, LENGTHS)
+    log = logits.log_softmax(-1)
+    expected = -log[1, torch.arange(6), tokens[1, 1:7]]
+    np.testing.assert_allclose(found[1, :6], expected, rtol=1e-5)
+    assert np.isnan(found[1, 6:]).all()
+    assert np.isnan(found[0, 8])
