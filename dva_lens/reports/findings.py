@@ -1,6 +1,6 @@
 """What the numbers say, in words: every sentence is made from an estimate and its interval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from dva_lens.reports.material import Material
 from dva_lens.reports.page import Points, Table
 from dva_lens.statistics.inference.compare import Comparison, adjust, compare
 from dva_lens.statistics.inference.estimate import Estimate, profile, seeds_note
-from dva_lens.views.words import number, shown
+from dva_lens.views.words import listed, shown, spelled
 
 COMPARED = (
     "normalised_entropy",
@@ -21,8 +21,8 @@ COMPARED = (
 OVER_DEPTH = "all layers"
 SHOWS_SINKS = 10_000_000
 TOO_SMALL = (
-    "These models are too small to show sinks: what is seen is shown against its reference and "
-    "claimed of nothing else."
+    "These models are too small to show sinks: what is seen is shown against its reference, and "
+    "nothing is claimed of it."
 )
 _CERTAIN = 0.05
 
@@ -33,28 +33,49 @@ def compared(material: Material) -> tuple[Comparison, ...]:
         return ()
     found: list[Comparison] = []
     for name in COMPARED:
-        if name not in material.statistics:
-            continue
-        found += compare(
-            name,
-            material.profiles(name),
-            material.documents,
-            baseline=material.baseline,
-            contrasts=(OVER_DEPTH,),
-        )
+        if name in material.statistics:
+            found += compare(
+                name,
+                material.profiles(name),
+                material.documents,
+                baseline=material.baseline,
+                contrasts=(OVER_DEPTH,),
+            )
     return adjust(found)
 
 
 def findings(material: Material, comparisons: Sequence[Comparison]) -> Points:
     """Return the headline findings, each with what it is about."""
     entries = [
-        _concentration(material, comparisons),
+        _differences(
+            material, comparisons, "normalised_entropy", "How concentrated attention is."
+        ),
         _dynamism(material),
         _sinks(material),
-        _loss(material, comparisons),
+        _differences(material, comparisons, "loss", "What the models learned."),
         ("What this is about.", _scope(material)),
     ]
     return Points(tuple(entry for entry in entries if entry is not None))
+
+
+def at_a_glance(material: Material) -> Table:
+    """Return the compared statistics of every model, mean over layers, with what uniform reads."""
+    names = [name for name in COMPARED if name in material.statistics]
+    titles = {name: _title(material, name) for name in names}
+    found = {name: over_layers(material, name) for name in names}
+    rows = [
+        {"model": model, **{titles[name]: interval(found[name][model]) for name in names}}
+        for model in material.models
+    ]
+    uniform = {titles[name]: _uniform(material, name) for name in names}
+    rows.append({"model": "uniform attention", **uniform})
+    return Table.of(
+        "at-a-glance",
+        "At a glance",
+        rows,
+        "Mean over layers, heads, queries, texts and seeds, with 95 % intervals for these "
+        "checkpoints on new text.",
+    )
 
 
 def over_layers(material: Material, name: str) -> dict[str, Estimate]:
@@ -73,91 +94,26 @@ def difference_table(material: Material, comparisons: Sequence[Comparison]) -> T
     """Return all comparisons with the baseline, both estimands side by side."""
     rows = [
         {
-            "statistic": entry.statistic,
+            "statistic": _title(material, entry.statistic),
             "model": entry.arm,
-            "these checkpoints, new text": interval(entry.text),
+            "on new text": interval(entry.text),
             "adjusted p": _p(entry.text_adjusted),
-            f"{entry.baseline} against itself": "–"
-            if entry.same is None
-            else interval(entry.same),
+            "no difference": "–" if entry.same is None else interval(entry.same),
             "retrained": interval(entry.retrained),
-            "verdict": entry.verdict,
+            "verdict": entry.verdict.split(" (")[0],
         }
         for entry in comparisons
     ]
+    note = seeds_note(material.seeds)
     return Table.of(
         "differences",
-        f"Differences from {material.baseline}, mean over layers",
+        f"Differences from {material.baseline}",
         rows,
-        "95 % intervals. Models are compared text by text; p values are adjusted over all rows "
-        "(Holm). Against itself: one half of the baseline's seeds minus the other half, what no "
-        "difference of architecture looks like. Retrained: what other seeds would give.",
+        "Means over layers, 95 % intervals. On new text: these checkpoints, compared text by "
+        "text; p values are adjusted over all rows (Holm). No difference: one half of the "
+        f"seeds of {material.baseline} minus the other half. Retrained: what other seeds would "
+        f"give{f' ({note})' if note else ''}.",
     )
-
-
-def interval(estimate: Estimate) -> str:
-    """Return an estimate of one number with its interval."""
-    return shown(float(estimate.mean), float(estimate.low), float(estimate.high))
-
-
-def _concentration(
-    material: Material, comparisons: Sequence[Comparison]
-) -> tuple[str, str] | None:
-    name = "normalised_entropy"
-    if name not in material.statistics:
-        return None
-    found = over_layers(material, name)
-    said = (
-        "Of the entropy that uniform attention over the same keys would have, queries keep "
-        f"{_each(found, percent=True)}, averaged over layers and heads."
-    )
-    return "How concentrated attention is.", said + _against(material, comparisons, name)
-
-
-def _dynamism(material: Material) -> tuple[str, str] | None:
-    name = "dynamism"
-    if name not in material.statistics:
-        return None
-    found = over_layers(material, name)
-    moving = {model: one for model, one in found.items() if float(one.mean) > 0}
-    still = [model for model, one in found.items() if float(one.mean) == 0]
-    if not moving:
-        return None
-    said = f"The share of the values' power that differs between queries is {_each(moving)}"
-    said += f"; it is exactly zero in {_list(still)}." if still else "."
-    return "Whether values differ between queries.", said
-
-
-def _sinks(material: Material) -> tuple[str, str] | None:
-    name = "sink_importance"
-    reference = f"{name}_reference"
-    if name not in material.statistics:
-        return None
-    found = over_layers(material, name)
-    said = f"The first key holds {_each(found, percent=True)} of the attention"
-    if reference in material.first:
-        level = float(material.first[reference].mean())
-        said += f", where uniform attention gives it {_number(level, percent=True)}"
-    return "Sinks.", said + "." + (f" {TOO_SMALL}" if too_small(material) else "")
-
-
-def _loss(material: Material, comparisons: Sequence[Comparison]) -> tuple[str, str] | None:
-    if "loss" not in material.statistics:
-        return None
-    found = over_layers(material, "loss")
-    said = f"Next-token loss on these texts is {_each(found)} nat."
-    return "What the models learned.", said + _against(material, comparisons, "loss")
-
-
-def _scope(material: Material) -> str:
-    trained = number(material.seeds, "training")
-    said = (
-        "Intervals are 95 % and say how far these trained models would move on other texts of "
-        "this kind, not how far retraining would move them. "
-    )
-    if seeds_note(material.seeds):
-        return said + (f"With {trained} per model, nothing here is claimed of the architectures.")
-    return said + f"With {trained} per model, the table of differences gives both."
 
 
 def too_small(material: Material) -> bool:
@@ -166,45 +122,88 @@ def too_small(material: Material) -> bool:
     return max(sizes) < SHOWS_SINKS
 
 
-def _against(material: Material, comparisons: Sequence[Comparison], name: str) -> str:
+def interval(estimate: Estimate) -> str:
+    """Return an estimate of one number with its interval."""
+    return shown(float(estimate.mean), float(estimate.low), float(estimate.high))
+
+
+def _differences(
+    material: Material, comparisons: Sequence[Comparison], name: str, about: str
+) -> tuple[str, str] | None:
+    """Say how a statistic differs from the baseline, or what it is where there is no other."""
+    if name not in material.statistics:
+        return None
+    title, base = _title(material, name), material.baseline
+    found = over_layers(material, name)
+    units = str(material.first[name].attrs["units"])
+    unit = f" {units}" if units != "1" else ""
+    said = f"{title} is {interval(found[base])}{unit} in {base}, averaged over layers and heads."
+    if name == "loss":
+        said = f"{title} on these texts is {interval(found[base])}{unit} in {base}."
     entries = [entry for entry in comparisons if entry.statistic == name]
-    if not entries:
-        return ""
-    parts = [_difference(entry) for entry in entries]
-    said = f" Against {material.baseline} on the same texts: {'; '.join(parts)}."
-    same = entries[0].same
-    if same is not None:
-        said += f" Two halves of its own seeds differ by {interval(same)}."
-    return said
+    if entries:
+        said += f" On the same texts {listed([_difference(entry) for entry in entries])}."
+    if entries and entries[0].same is not None:
+        said += f" For scale: two halves of its own seeds differ by {interval(entries[0].same)}."
+    return about, said
 
 
 def _difference(entry: Comparison) -> str:
-    certain = entry.text_adjusted <= _CERTAIN
-    word = "undecided" if not certain else "higher" if float(entry.text.mean) > 0 else "lower"
-    return f"{entry.arm} {word}, {interval(entry.text)}"
+    mean, low, high = (float(part) for part in (entry.text.mean, entry.text.low, entry.text.high))
+    if not entry.text_adjusted <= _CERTAIN:
+        return f"{entry.arm} is not told apart from it ({shown(mean, low, high)})"
+    if mean < 0:
+        return f"{entry.arm} is lower by {shown(-mean, -high, -low)}"
+    return f"{entry.arm} is higher by {shown(mean, low, high)}"
 
 
-def _each(found: Mapping[str, Estimate], *, percent: bool = False) -> str:
-    return _list([f"{_interval(one, percent=percent)} in {model}" for model, one in found.items()])
+def _dynamism(material: Material) -> tuple[str, str] | None:
+    name = "dynamism"
+    if name not in material.statistics:
+        return None
+    found = over_layers(material, name)
+    moving = [f"{interval(one)} in {model}" for model, one in found.items() if float(one.mean) > 0]
+    still = [model for model, one in found.items() if float(one.mean) == 0]
+    if not moving:
+        return None
+    said = f"The share of the values' power that differs between queries is {listed(moving)}"
+    said += f"; it is exactly zero in {listed(still)}, as it must be." if still else "."
+    return "Whether values differ between queries.", said
 
 
-def _interval(estimate: Estimate, *, percent: bool) -> str:
-    if not percent:
-        return interval(estimate)
-    mean, low, high = (float(part) for part in (estimate.mean, estimate.low, estimate.high))
-    if not np.isfinite(low):
-        return _number(mean, percent=True)
-    return f"{100 * mean:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+def _sinks(material: Material) -> tuple[str, str] | None:
+    name = "sink_importance"
+    if name not in material.statistics:
+        return None
+    each = [f"{interval(one)} in {model}" for model, one in over_layers(material, name).items()]
+    said = f"The share of attention on the first key is {listed(each)}"
+    level = _uniform(material, name)
+    said += f", where uniform attention gives {level}." if level is not None else "."
+    return "Sinks.", said + (f" {TOO_SMALL}" if too_small(material) else "")
 
 
-def _number(value: float, *, percent: bool) -> str:
-    return f"{100 * value:.1f} %" if percent else shown(value)
+def _scope(material: Material) -> str:
+    said = (
+        "Intervals are 95 % and say how far these trained models would move on other texts of "
+        f"this kind, not how far retraining would move them. With {_trainings(material)} per "
+        "model, "
+    )
+    if seeds_note(material.seeds):
+        return said + "nothing here is claimed of the architectures."
+    return said + "the table of differences gives both."
 
 
-def _list(parts: Sequence[str]) -> str:
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+def _trainings(material: Material) -> str:
+    return spelled(material.seeds, "training")
+
+
+def _uniform(material: Material, name: str) -> str | None:
+    level = material.reference(name)
+    return None if level is None else shown(level)
+
+
+def _title(material: Material, name: str) -> str:
+    return str(material.first[name].attrs["long_name"])
 
 
 def _p(value: float) -> str:

@@ -4,6 +4,8 @@ import base64
 import csv
 import html
 import io
+import math
+import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
@@ -110,7 +112,8 @@ def _part(part: Part) -> str:
 
 def _points(part: Points) -> str:
     entries = "\n".join(
-        f"<li><strong>{_text(about)}</strong> {_text(said)}</li>" for about, said in part.entries
+        f"<li><strong>{_text(about)}</strong> {_unbroken(_text(said))}</li>"
+        for about, said in part.entries
     )
     return f'<ul class="points">\n{entries}\n</ul>'
 
@@ -144,6 +147,7 @@ def _table_figure(part: Table) -> str:
 def _table(part: Table) -> str:
     right = [_numeric(row[at] for row in part.rows) for at in range(len(part.columns))]
     classes = [' class="number"' if numeric else "" for numeric in right]
+    decimals = [_decimals([row[at] for row in part.rows]) for at in range(len(part.columns))]
     heads = "".join(
         f'<th scope="col"{kind}>{_text(column)}</th>'
         for column, kind in zip(part.columns, classes, strict=True)
@@ -151,7 +155,8 @@ def _table(part: Table) -> str:
     body = "\n".join(
         "<tr>"
         + "".join(
-            f"<td{kind}>{_text(show(cell))}</td>" for cell, kind in zip(row, classes, strict=True)
+            f"<td{kind}>{_text(show(cell, digits))}</td>"
+            for cell, kind, digits in zip(row, classes, decimals, strict=True)
         )
         + "</tr>"
         for row in part.rows
@@ -194,17 +199,27 @@ def _contents(sections: Sequence[Section]) -> str:
     return f'<nav aria-label="Contents">{links}</nav>' if len(sections) > 1 else ""
 
 
-def show(cell: Cell) -> str:
-    """Return a cell as a person reads it: four digits are enough for a table."""
+def show(cell: Cell, decimals: int | None = None) -> str:
+    """Return a cell as a person reads it, with as many decimals as its column has."""
     if cell is None:
         return "–"
     if isinstance(cell, bool) or not isinstance(cell, (int, float)):
         return str(cell)
     if isinstance(cell, int):
-        return f"{cell:,}"
-    if cell and not 1e-4 <= abs(cell) < 1e6:
-        return f"{cell:.3e}"
-    return f"{cell:,.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
+        shown = f"{cell:,}"
+    else:
+        shown = f"{cell:.3e}" if decimals is None else f"{cell:,.{decimals}f}"
+    return shown.replace("-", "−", 1) if cell < 0 else shown
+
+
+def _decimals(cells: Iterable[Cell]) -> int | None:
+    """Return the decimals that give the largest of a column four digits, None if it is tiny."""
+    sizes = [abs(cell) for cell in cells if isinstance(cell, float)]
+    largest = max(sizes, default=0.0)
+    if largest == 0:
+        return 0
+    places = 3 - math.floor(math.log10(largest))
+    return None if places > 6 else max(0, places)
 
 
 def _numeric(cells: Iterable[Cell]) -> bool:
@@ -214,6 +229,11 @@ def _numeric(cells: Iterable[Cell]) -> bool:
 
 def _inert(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell[:1] else cell
+
+
+def _unbroken(text: str) -> str:
+    """Keep a number and its interval on one line."""
+    return re.sub(r" ?\[[^\]]*\]", lambda found: found[0].replace(" ", "&nbsp;"), text)
 
 
 def _json(value: Any) -> str:

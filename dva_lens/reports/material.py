@@ -11,7 +11,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.statistics.inference.compare import layer_profile
 from dva_lens.store.archive import Archive, Run
-from dva_lens.store.schema import BY_QUERY, statistics_of
+from dva_lens.store.schema import BY_QUERY, REFERENCE, statistics_of
 
 BASELINE = "transformer"
 _TOKEN = "token"
@@ -65,6 +65,16 @@ class Material:
             model: np.stack([_profile(one, name) for one in several])
             for model, several in self.data.items()
         }
+
+    def reference(self, name: str) -> float | None:
+        """Return what uniform attention reads over all of a statistic, None if there is none."""
+        if f"{name}{REFERENCE}" not in self.first:
+            return None
+        level = self.first[f"{name}{REFERENCE}"]
+        if axes.SPAN in level.dims:
+            weight = self.first["rows"].where(np.isfinite(level), 0.0)
+            return float((level.fillna(0.0) * weight).sum() / weight.sum())
+        return float(level.mean()) if level.dims == (axes.SEQUENCE,) else None
 
 
 def gather(archive: Archive, probe: str | None = None) -> Material:

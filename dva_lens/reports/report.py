@@ -9,7 +9,7 @@ from dva_lens.reports.methods import facts, methods
 from dva_lens.reports.page import Report
 from dva_lens.reports.sections import concentration, in_short, sinks, training, values
 from dva_lens.store.archive import Archive, open_archive
-from dva_lens.views.words import number
+from dva_lens.views.words import spelled
 
 
 def write_report(folder: Path, out: Path, *, figures: bool = False) -> Path:
@@ -45,10 +45,9 @@ def report_of(archive: Archive, probe: str | None = None) -> Report:
 
 
 def _title(material: Material) -> str:
-    count = len(material.models)
-    if count == 1:
+    if len(material.models) == 1:
         return f"Where attention goes in {material.models[0]}"
-    return f"Where attention goes in {number(count, 'model')}"
+    return f"Where attention goes in {spelled(len(material.models), 'model')}"
 
 
 def _lede(material: Material) -> str:
@@ -58,7 +57,7 @@ def _lede(material: Material) -> str:
             "value path have to do with it?"
         )
     return (
-        f"The same small budget, the same text, {number(len(material.models), 'way')} to build "
-        "the value path. Did attention become more or less concentrated, did sinks or drains "
-        "change, in which layers, and is the difference more than chance?"
+        f"{spelled(len(material.models), 'model').capitalize()}, measured on the same text. Did "
+        "attention become more or less concentrated, did sinks or drains change, in which "
+        "layers, and is the difference more than chance?"
     )

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from dva_lens.reports.findings import TOO_SMALL, difference_table, findings, too_small
+from dva_lens.reports.findings import (
+    TOO_SMALL,
+    at_a_glance,
+    difference_table,
+    findings,
+    too_small,
+)
 from dva_lens.reports.material import Material
 from dva_lens.reports.page import Figure, Folded, Part, Section, Table, Text
 from dva_lens.statistics.inference.compare import Comparison
@@ -29,10 +35,11 @@ _OTHERS = (
 
 
 def in_short(material: Material, comparisons: Sequence[Comparison]) -> Section:
-    """Return the findings in words and the comparison they rest on."""
-    parts: list[Part] = [findings(material, comparisons)]
+    """Return the findings in words, and the numbers they rest on."""
+    parts: list[Part] = [findings(material, comparisons), at_a_glance(material)]
     if comparisons:
-        parts.append(difference_table(material, comparisons))
+        table = difference_table(material, comparisons)
+        parts.append(Folded(f"All differences from {material.baseline}, with p values", (table,)))
     return Section("findings", "In short", tuple(parts))
 
 
@@ -42,8 +49,8 @@ def concentration(material: Material) -> Section:
     parts: list[Part] = [
         Text(
             "Entropy says over how many keys a query spreads its attention. Divided by the "
-            "logarithm of the number of keys it can see it reads 1 for uniform attention at any "
-            "length and 0 for a single key. Only queries that see equally many keys can be compared."
+            "logarithm of the number of keys it can see, it reads 1 for uniform attention at any "
+            "length and 0 for a single key. Only queries that see equally many keys compare."
         )
     ]
     if "normalised_entropy" in held:

@@ -1,6 +1,7 @@
 """What a figure compares: one arm per label, each made of one run or of one run per seed."""
 
 import difflib
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -10,6 +11,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.views import theme
 
+_LABEL = 40
 Runs = xr.Dataset | Mapping[str, xr.Dataset | Sequence[xr.Dataset]]
 
 
@@ -90,7 +92,8 @@ def title_of(variable: xr.DataArray) -> str:
 def label_of(variable: xr.DataArray) -> str:
     """Return what an axis of a variable is called, with its units where it has any."""
     units = str(variable.attrs.get("units", ""))
-    return theme.escape(title_of(variable) + (f" [{units}]" if units not in ("", "1") else ""))
+    label = title_of(variable) + (f" [{units}]" if units not in ("", "1") else "")
+    return "<br>".join(theme.escape(line) for line in textwrap.wrap(label, _LABEL))
 
 
 def statistics_in(data: Runs) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def averaged_over(arm: Arm, name: str, spans: Sequence[int] | None) -> str:
     parts = [noun for dim, noun in _NOUNS.items() if dim in dims]
     if axes.SPAN in dims:
         parts.append(words.spans_read(spans))
-    return ", ".join([*parts, "texts"])
+    return words.listed([*parts, "texts"])
 
 
 def read_at(where: Mapping[str, Any]) -> str:

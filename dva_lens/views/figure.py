@@ -11,6 +11,7 @@ from dva_lens.views import theme
 
 Row = dict[str, Any]
 _LINE = 105
+_WITHOUT_LEGEND = ("heatmap",)
 
 
 @final
@@ -79,7 +80,9 @@ def bare(figure: go.Figure) -> tuple[dict[str, Any], str, str]:
 
 
 def _legendless(drawing: Mapping[str, Any]) -> bool:
-    if drawing["layout"].get("annotations"):
-        return False
-    shown = [trace for trace in drawing["data"] if trace.get("showlegend", True)]
-    return len(shown) < 2 or drawing["layout"].get("showlegend") is False
+    named = [
+        trace
+        for trace in drawing["data"]
+        if trace.get("showlegend", True) and trace["type"] not in _WITHOUT_LEGEND
+    ]
+    return len(named) < 2 and not any(trace.get("showlegend") for trace in named)

@@ -120,9 +120,9 @@ def _colours(drawn: Sequence[Heads], title: str) -> dict[str, Any]:
     values = np.concatenate([part.reading.value.ravel() for part in drawn])
     held = values[np.isfinite(values)]
     low, high = (held.min(), held.max()) if held.size else (0.0, 1.0)
-    bar = {"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0}
     if low == high:
         low, high = low - 0.5, high + 0.5
+    bar = theme.colour_bar(title)
     return {"colorscale": theme.SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": bar}
 
 

@@ -97,6 +97,12 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def colour_bar(label: str, **more: Any) -> dict[str, Any]:
+    """Return the scale beside a map; `label` is escaped already."""
+    title = {"text": label, "side": "right", "font": {"size": 13}}
+    return {"title": title, "thickness": 12, "outlinewidth": 0, **more}
+
+
 def layout(**more: Any) -> dict[str, Any]:
     """Return the layout of all figures: transparent, so that a page may be light or dark."""
     return {

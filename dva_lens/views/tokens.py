@@ -120,14 +120,13 @@ def _axes(strip: Strip, label: str) -> dict[str, Any]:
     rows = theme.axis(strip.row_name.capitalize(), showgrid=False, domain=[0, 0.84], ticks="")
     if len(strip.rows) <= 16:
         rows["dtick"] = 1
-    bar = {"thickness": 12, "outlinewidth": 0, "len": 0.84, "y": 0, "yanchor": "bottom"}
     return {
         "xaxis": theme.axis("" if few else "Token", showgrid=False, anchor="y", **ticks),
         "yaxis": {**rows, "autorange": "reversed"},
         "yaxis2": theme.axis("", showgrid=False, domain=[0.9, 1], ticks=""),
         "coloraxis": {
             "colorscale": theme.SEQUENTIAL,
-            "colorbar": {**bar, "title": {"text": label, "side": "right"}},
+            "colorbar": theme.colour_bar(label, len=0.84, y=0, yanchor="bottom"),
         },
         "coloraxis2": {"colorscale": theme.PINNED, "cmin": 0, "cmax": 1, "showscale": False},
     }

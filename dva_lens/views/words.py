@@ -8,10 +8,25 @@ from dva_lens import axes
 from dva_lens.views.arms import Arm
 from dva_lens.views.readings import Reading
 
+_SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
 
 def number(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def spelled(count: int, noun: str) -> str:
+    """Return a count with its noun, small ones in letters."""
+    word = _SPELLED[count] if count < len(_SPELLED) else f"{count:,}"
+    return f"{word} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return a list as part of a sentence."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def estimand(
@@ -46,7 +61,7 @@ def _runs(arms: Sequence[Arm], single: str) -> str:
 def spans_read(spans: Sequence[int] | None) -> str:
     """Say which queries were read."""
     if spans is None:
-        return "all queries"
+        return "queries"
     shown = ", ".join(axes.span_label(int(span)) for span in spans)
     return f"queries that see {shown} keys"
 
@@ -68,6 +83,10 @@ def shown(value: float, low: float | None = None, high: float | None = None) -> 
 
 
 def _short(value: float) -> str:
+    return _digits(value).replace("-", "−", 1) if value < 0 else _digits(value)
+
+
+def _digits(value: float) -> str:
     if value == 0:
         return "0"
     size = abs(value)
@@ -75,7 +94,7 @@ def _short(value: float) -> str:
         return f"{value:.2e}"
     if size >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if size >= 1 else f"{value:.3f}"
+    return f"{value:.{2 if size < 10 else 1}f}" if size >= 1 else f"{value:.3f}"
 
 
 def plain(value: Any) -> Any:
