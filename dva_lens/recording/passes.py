@@ -67,7 +67,7 @@ def record(
             )
         with source.attach(model, sites, backend) as recorder:
             output = source.forward(model, batch, counts)
-            seen = recorder.lengths
+            seen = counts.cpu().numpy() if recorder.layout is None else recorder.lengths
             source.missed(model, recorder)
             layers = recorder.take(source.depth(model))
     loss = None if targets is None else next_token_loss(output, targets, seen)

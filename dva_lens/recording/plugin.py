@@ -30,6 +30,7 @@ UNREADABLE = {
     "block_table": "a paged cache",
 }
 Heads = Float[Tensor, "row head column width"]
+SharedHeads = Float[Tensor, "row kv_head key width"]
 
 
 @final
@@ -67,11 +68,11 @@ WATCHES: "WeakKeyDictionary[nn.Module, Watch]" = WeakKeyDictionary()
 def _attention(
     module: nn.Module,
     query: Heads,
-    key: Heads,
-    value: Heads,
+    key: SharedHeads,
+    value: Float[Tensor, "row kv_head key value_width"],
     attention_mask: Tensor | None,
     **call: Any,
-) -> tuple[Float[Tensor, "row column head width"], None]:
+) -> tuple[Float[Tensor, "row column head value_width"], None]:
     """Compute one attention of a watched model; the signature is transformers'."""
     watch = WATCHES.get(module)
     layer = None if watch is None else watch.anatomy.owner.get(module)
@@ -107,7 +108,7 @@ def _weights(module: nn.Module, query: Heads, call: dict[str, Any]) -> Weights:
 
 
 def _refuse(
-    module: nn.Module, query: Heads, key: Heads, mask: Tensor | None, call: dict[str, Any]
+    module: nn.Module, query: Heads, key: SharedHeads, mask: Tensor | None, call: dict[str, Any]
 ) -> None:
     name = type(module).__name__
     for argument, meaning in UNREADABLE.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -13,6 +13,7 @@ from dva_lens.sites import Site
 Output = Float[Tensor, "sequence position channel"]
 
 
+@runtime_checkable
 class Source(Protocol):
     """A kind of model; the modules `own` and `huggingface` are one each."""
 

@@ -54,6 +54,7 @@ FAMILIES = {
         lambda: tf.GptOssConfig(
             **GROUPED, head_dim=8, sliding_window=5, layer_types=SLIDING,
             num_local_experts=2, num_experts_per_tok=1,
+            rope_parameters={"rope_type": "default", "rope_theta": 1e4},
         ),
     ),
     "gpt-neox": (tf.GPTNeoXForCausalLM, lambda: tf.GPTNeoXConfig(**COMMON)),
@@ -106,7 +107,11 @@ def family(name, *, attention=None, dtype=torch.float32, sharp=8.0):
     return model.to(dtype).eval()
 
 
-def eager_patterns(model, **inputs):
-    """Return the pattern of every layer from the model's own eager attention, and its output."""
-    output = model(**inputs, output_attentions=True)
-    return [each.detach() for each in output.attentions], output
+@torch.no_grad()
+def eager(model, **inputs):
+    """Return the pattern and the keys' values of every layer from a model's eager attention.
+
+    Values are taken from the module that projects them, per key-value head, where it is known.
+    """
+    output = model(**inputs, output_attentions=True, output_hidden_states=True)
+    return output.attentions, output.hidden_states, output
