@@ -1,0 +1,138 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+from fakes import STEPS, fake_measurement
+
+from dva_lens.statistics.table import PRIMARY
+from dva_lens.store.archive import open_archive, scan
+from dva_lens.store.schema import SCHEMA_VERSION, ArchiveError, statistics_of
+from dva_lens.store.writer import create_archive
+
+
+@pytest.fixture
+def spoilt(archive_folder, tmp_path):
+    """A copy of the archive, and the group of its run `dva-0`."""
+    folder = shutil.copytree(archive_folder, tmp_path / "copy")
+    key = open_archive(folder).run("dva-0").key
+    return folder, folder / "archive.zarr" / "runs" / key
+
+
+def change(file, **attributes):
+    found = json.loads(file.read_text())
+    found["attributes"].update(attributes)
+    file.write_text(json.dumps(found))
+
+
+def test_runs_come_in_the_order_of_the_study_with_what_they_say_of_themselves(archive_folder):
+    archive = open_archive(archive_folder)
+    assert [run.label for run in archive.runs] == ["transformer-0", "dva-0"]
+    assert [row["label"] for row in archive.catalogue] == ["transformer-0", "dva-0"]
+    assert archive.run("dva-0") is archive.run(archive.run("dva-0").key)
+    assert archive.probes("dva-0") == ("held-out", "shuffled")
+    assert not archive.unreadable
+
+
+def test_what_was_written_is_read_back_bit_for_bit(archive_folder):
+    expected = fake_measurement("dva", 0, heads=1, steps=STEPS, keep_queries=True)
+    found = open_archive(archive_folder).dataset("dva-0").load()
+    xr.testing.assert_identical(found, expected)
+    assert list(found) == list(expected)
+    assert statistics_of(found) == PRIMARY
+
+
+def test_measurements_are_read_when_they_are_looked_at(archive_folder):
+    data = open_archive(archive_folder).dataset("dva-0")
+    assert not data["entropy"].variable._in_memory
+
+
+def test_xarray_alone_reads_it(archive_folder):
+    tree = xr.open_datatree(
+        archive_folder / "archive.zarr", engine="zarr", consolidated=False, chunks=None
+    )
+    runs = tree["runs"].children
+    assert {run.attrs["label"] for run in runs.values()} == {"transformer-0", "dva-0"}
+    for run in runs.values():
+        assert set(run.children) == {"held-out", "shuffled", "training"}
+        assert np.isfinite(run["held-out"]["entropy"].sel(step=160, span=3)).all()
+    tree.close()
+
+
+def test_nothing_foreign_stands_beside_the_groups(archive_folder):
+    runs = archive_folder / "archive.zarr" / "runs"
+    assert all(path.is_dir() or path.name == "zarr.json" for path in runs.iterdir())
+
+
+def test_a_newer_archive_is_refused_with_both_numbers(spoilt):
+    folder, _ = spoilt
+    change(folder / "archive.zarr" / "zarr.json", schema=SCHEMA_VERSION + 1)
+    with pytest.raises(
+        ArchiveError, match=rf"schema {SCHEMA_VERSION + 1}.*up to {SCHEMA_VERSION}"
+    ):
+        open_archive(folder)
+
+
+def test_a_newer_run_is_named_and_the_others_stay(spoilt):
+    folder, run = spoilt
+    change(run / "zarr.json", schema=SCHEMA_VERSION + 1)
+    archive = open_archive(folder)
+    assert [found.label for found in archive.runs] == ["transformer-0"]
+    assert f"/runs/{run.name}" in archive.unreadable
+    assert "upgrade" in archive.unreadable[f"/runs/{run.name}"]
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "foreign"])
+def test_a_half_written_run_is_named_and_the_others_stay(spoilt, how):
+    folder, run = spoilt
+    if how == "missing":
+        (run / "zarr.json").unlink()
+    else:
+        (run / "zarr.json").write_text('{"zarr_form' if how == "cut" else '{"hello": 1}')
+    archive = open_archive(folder)
+    assert [found.label for found in archive.runs] == ["transformer-0"]
+    assert f"/runs/{run.name}" in next(iter(archive.unreadable.values()))
+    assert np.isfinite(archive.dataset("transformer-0")["loss"]).all()
+
+
+def test_a_lost_chunk_is_not_read_as_absent_numbers(spoilt):
+    folder, run = spoilt
+    shutil.rmtree(run / "held-out" / "entropy" / "c")
+    archive = open_archive(folder)
+    with pytest.raises(ArchiveError, match=rf"/runs/{run.name}/held-out .*half written"):
+        archive.dataset("dva-0")
+    assert archive.dataset("dva-0", "shuffled")["entropy"].size
+
+
+def test_a_lost_group_is_named(spoilt):
+    folder, run = spoilt
+    shutil.rmtree(run / "training")
+    with pytest.raises(ArchiveError, match=rf"/runs/{run.name}/training .*cannot be read"):
+        open_archive(folder).training("dva-0")
+
+
+def test_a_folder_that_is_missing_or_another_is_refused(tmp_path):
+    with pytest.raises(ArchiveError, match="There is no folder"):
+        open_archive(tmp_path / "nothing")
+    with pytest.raises(ArchiveError, match=r"holds no archive.zarr"):
+        open_archive(tmp_path)
+
+
+def test_the_archive_of_a_study_killed_in_its_first_run_says_how_to_go_on(tmp_path):
+    create_archive(tmp_path)
+    assert scan(tmp_path).runs == ()
+    with pytest.raises(ArchiveError, match="no finished run yet; the command that started it"):
+        open_archive(tmp_path)
+
+
+def test_unknown_runs_and_probes_are_refused_with_what_there_is(archive_folder):
+    archive = open_archive(archive_folder)
+    with pytest.raises(ArchiveError, match=r"No run 'dva-7'.*transformer-0, dva-0"):
+        archive.run("dva-7")
+    with pytest.raises(ArchiveError, match=r"not measured on 'news'; it was on: held-out"):
+        archive.dataset("dva-0", "news")
+
+
+def test_the_archive_itself_may_be_named_instead_of_its_folder(archive_folder):
+    assert open_archive(archive_folder / "archive.zarr").folder == archive_folder

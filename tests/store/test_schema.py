@@ -1,0 +1,53 @@
+import pytest
+from fakes import fake_measurement
+
+from dva_lens.statistics.table import PRIMARY
+from dva_lens.store.schema import ArchiveError, check_measurement, statistics_of
+
+
+@pytest.fixture
+def data():
+    return fake_measurement(layers=1, heads=2, sequences=2, length=8, keep_queries=True)
+
+
+def test_references_and_single_queries_are_not_statistics(data):
+    data["entropy_by_query"].attrs["at"] = "query"
+    assert statistics_of(data) == PRIMARY
+
+
+def test_a_measurement_passes(data):
+    check_measurement(data, "/here")
+    check_measurement(fake_measurement(steps=(0, 1), layers=1, sequences=2, length=8), "/here")
+
+
+def test_a_statistic_that_does_not_say_what_it_is_is_refused(data):
+    del data["entropy"].attrs["units"]
+    with pytest.raises(ArchiveError, match="/here/entropy lacks the attributes units"):
+        check_measurement(data, "/here")
+
+
+def test_a_place_that_is_unknown_is_refused(data):
+    data["entropy"].attrs["at"] = "channel"
+    with pytest.raises(ArchiveError, match="at 'channel'; a statistic is at query"):
+        check_measurement(data, "/here")
+
+
+def test_dimensions_in_another_order_are_refused(data):
+    data["entropy"] = data["entropy"].transpose("head", "layer", "sequence", "span")
+    with pytest.raises(ArchiveError, match="must begin with dimensions"):
+        check_measurement(data, "/here")
+
+
+def test_means_need_the_number_of_their_rows(data):
+    with pytest.raises(ArchiveError, match="must hold `rows`"):
+        check_measurement(data.drop_vars("rows"), "/here")
+
+
+def test_an_empty_measurement_is_refused(data):
+    with pytest.raises(ArchiveError, match="holds no statistic"):
+        check_measurement(data[["rows"]], "/here")
+
+
+def test_data_without_a_schema_is_refused(data):
+    with pytest.raises(ArchiveError, match="says nothing of its schema"):
+        check_measurement(data.drop_attrs(), "/here")
