@@ -20,6 +20,8 @@ _MARK = {"color": theme.PALETTE[2], "width": 3}
 def depth_by_model(library: Library, chosen: Selection) -> go.Figure:
     """Draw the chosen statistic by depth, one line per model; its points lead to their heads."""
     measure = library.menu.measure(chosen.statistic)
+    if measure.at == "model":
+        raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
     models = {
         model: held
         for model, runs in library.models(chosen.probe).items()
@@ -74,6 +76,8 @@ def head_scatter(library: Library, chosen: Selection) -> go.Figure:
         "dtick": max(1, run.layers // 8),
     }
     cloud.showlegend = False
+    for whiskers in (cloud.error_x, cloud.error_y):
+        whiskers.color = theme.faded(theme.PALETTE[0], 0.45)
     return figure
 
 

@@ -52,4 +52,4 @@ def headline(library: Library, probe: str, span: int) -> tuple[Line, ...]:
             uniform = uniform if level is None else float(level)
         if any(np.isfinite(number.mean) for number in numbers.values()):
             lines.append(Line(measure, numbers, uniform))
-    return tuple(lines)
+    return tuple(sorted(lines, key=lambda line: line.measure.at != "model"))

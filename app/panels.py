@@ -12,6 +12,7 @@ from dva_lens.views.figure import Row
 from . import figures, history, single
 from .queries import Library, NothingToShowError
 from .selection import Selection
+from .settle import settle
 
 Draw = Callable[[Library, Selection], go.Figure]
 Mark = Callable[[Library, Selection], list[dict[str, Any]]]
@@ -110,6 +111,7 @@ def show(name: str, library: Library, chosen: Selection) -> Shown:
     except REFUSALS as refusal:
         return Shown({"data": [], "layout": {}}, panel.label, "", (), missing=sentence(refusal))
     drawing, title, caption = bare(figure)
+    drawing = settle(drawing, panel.height)
     if shapes:
         drawing["layout"]["shapes"] = [*drawing["layout"].get("shapes", ()), *shapes]
     return Shown(drawing, title, caption, as_table(figure))

@@ -13,13 +13,17 @@ from .selection import Selection
 @final
 @dataclass(frozen=True)
 class Rank:
-    """A head and its value; `place` counts from 1 at the largest, out of `of` heads."""
+    """A head and its value; `place` counts from 1 at the largest, out of `of` heads.
+
+    `level` says that all heads read the same, so that no place means anything.
+    """
 
     layer: int
     head: int
     value: float
     place: int
     of: int
+    level: bool = False
 
     @property
     def ordinal(self) -> str:
@@ -46,6 +50,7 @@ def ranks(library: Library, chosen: Selection, measure: Measure) -> list[Rank]:
             value=float(flat[at]),
             place=int((known > flat[at]).sum()) + 1,
             of=len(order),
+            level=len(order) > 1 and float(known[0]) == float(known[-1]),
         )
         for at in order
     ]

@@ -21,9 +21,9 @@ class Selection:
     """One view of the archive.
 
     `statistic` is the measure in question and `other` the one set against it; `span` is the bin
-    of visible keys, or `EVERY_SPAN`; `layer` and `head` name the head in question; `sequence` and
-    `token` name a position of a display sequence; `baseline` is the model others are held
-    against; `order` says which heads a list begins with.
+    of visible keys, or `EVERY_SPAN`; `layer` and `head` name the head in question; `sequence` is
+    a display sequence; `baseline` is the model others are held against; `order` says which heads
+    a list begins with.
     """
 
     run: str
@@ -34,7 +34,6 @@ class Selection:
     layer: int
     head: int
     sequence: int
-    token: int
     baseline: str
     order: str
 
@@ -51,12 +50,11 @@ class Selection:
             run=run.name,
             probe=_listed(said.get("probe"), menu.probes),
             statistic=first,
-            other=_listed(said.get("other"), names, otherwise=_default_other(rest)),
+            other=_listed(said.get("other"), rest, otherwise=_default_other(rest)),
             span=_span(said.get("span"), menu),
             layer=_clamped(said.get("layer"), run.layers),
             head=_clamped(said.get("head"), run.heads),
             sequence=_clamped(said.get("sequence"), 8),
-            token=_clamped(said.get("token"), 1 << 24),
             baseline=_listed(said.get("baseline"), models),
             order=_listed(said.get("order"), ORDERS),
         )

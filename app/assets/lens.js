@@ -62,13 +62,25 @@
       return noUpdate();
     }
     if (next === query) return noUpdate();
-    window.history.replaceState(window.history.state, "", `${window.location.pathname}?${next}`);
+    write(next, fields);
+    return next;
+  }
+
+  /* Address and menus say what is shown. */
+  function write(query, fields) {
+    window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
     Object.entries(fields).forEach(([field, value]) => {
       if (document.querySelector(`[id*='"control":"${field}"']`)) {
         window.dash_clientside.set_props({ control: field }, { value: String(value) });
       }
     });
-    return next;
+  }
+
+  /* Where the server read a query as something else (a head the model lacks), say that instead. */
+  function settle(drawn, query) {
+    if (!drawn || drawn.of !== query || drawn.is === query) return noUpdate();
+    write(drawn.is, Object.fromEntries(new URLSearchParams(drawn.is)));
+    return drawn.is;
   }
 
   function navigation(query, ids) {
@@ -83,7 +95,7 @@
   }
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    lens: { choose, navigation },
+    lens: { choose, navigation, settle },
   });
 
   const ARROWS = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dash import Dash, Input, Output, Patch, State, ctx, no_update
-from dash.dependencies import ALL, MATCH
+from dash.dependencies import ALL
 
 from ..components.figure import caption_of, csv_address, table_box
 from ..panels import PANELS, REFUSALS, show
@@ -67,29 +67,32 @@ def register(app: Dash, library: Library) -> None:
         State("drawn", "data"),
         prevent_initial_call=True,
     )
-    def _draw(query: str | None, drawn: str | None) -> tuple[Any, ...]:
+    def _draw(query: str | None, drawn: dict[str, str]) -> tuple[Any, ...]:
         chosen = Selection.from_query(query or "", library.menu)
-        fields = changed(Selection.from_query(drawn or "", library.menu), chosen)
+        fields = changed(Selection.from_query(drawn["is"], library.menu), chosen)
         panels = [part["id"]["panel"] for part in ctx.outputs_list[0]]
         slots = [part["id"]["slot"] for part in ctx.outputs_list[6]]
         parts = [redraw(name, library, chosen, fields) for name in panels]
         filled = [_refill(name, library, chosen, fields) for name in slots]
         columns = [list(column) for column in zip(*parts, strict=True)] or [[]] * PARTS
-        return (*columns, filled, spoken(library, chosen), chosen.to_query())
+        return (*columns, filled, spoken(library, chosen), {"of": query, "is": chosen.to_query()})
 
     @app.callback(
-        Output({"table": MATCH}, "children"),
-        Output({"toggle": MATCH}, "aria-expanded"),
-        Input({"toggle": MATCH}, "n_clicks"),
+        Output({"table": ALL}, "children"),
+        Output({"toggle": ALL}, "aria-expanded"),
+        Input({"toggle": ALL}, "n_clicks"),
         Input("query", "data"),
         prevent_initial_call=True,
     )
-    def _table(clicks: int | None, query: str | None) -> tuple[Any, str]:
-        if not clicks or clicks % 2 == 0:
-            return None, "false"
-        name = ctx.outputs_list[0]["id"]["table"]
+    def _tables(clicks: list[int | None], query: str | None) -> tuple[list[Any], list[str]]:
+        names = [part["id"]["table"] for part in ctx.outputs_list[0]]
         chosen = Selection.from_query(query or "", library.menu)
-        return table_box(show(name, library, chosen), PANELS[name].label), "true"
+        opened = [bool(count and count % 2) for count in clicks]
+        tables = [
+            table_box(show(name, library, chosen), PANELS[name].label) if is_open else None
+            for name, is_open in zip(names, opened, strict=True)
+        ]
+        return tables, [str(is_open).lower() for is_open in opened]
 
 
 def _refill(name: str, library: Library, chosen: Selection, fields: set[str]) -> Any:

@@ -41,6 +41,13 @@ def register(app: Dash, library: Library) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
+        ClientsideFunction("lens", "settle"),
+        Output("query", "data", allow_duplicate=True),
+        Input("drawn", "data"),
+        State("query", "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
         ClientsideFunction("lens", "navigation"),
         Output({"nav": ALL}, "href"),
         Output({"nav": ALL}, "aria-current"),

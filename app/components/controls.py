@@ -63,7 +63,7 @@ def _keys(span: int) -> str:
 
 
 def _orders(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
-    return [{"value": order, "label": f"{order} first"} for order in ORDERS]
+    return [{"value": order, "label": f"{order.capitalize()} first"} for order in ORDERS]
 
 
 def _models(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
@@ -84,7 +84,7 @@ CONTROLS: dict[str, tuple[str, Callable[[Menu, bool], Options]]] = {
     "run": ("Model", _runs),
     "probe": ("Text", _probes),
     "statistic": ("Statistic", _measures),
-    "other": ("Against", _measures),
+    "other": ("Set against", _measures),
     "span": ("Queries that see", _spans),
     "order": ("Order", _orders),
     "baseline": ("Baseline", _models),

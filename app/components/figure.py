@@ -13,8 +13,12 @@ from .table import table_of
 _CONFIG = {**CONFIG, "displayModeBar": False}
 
 
-def figure_card(name: str, shown: Shown, chosen: Selection, *, keys: bool = False) -> html.Section:
+def figure_card(
+    name: str, shown: Shown, chosen: Selection, *, keys: bool = False, menu: Any = None
+) -> html.Section:
     """Return a figure's card; with `keys` the arrow keys move the chosen head while it has focus.
+
+    `menu` is a menu of its own, if the figure has one.
 
     The callbacks renew its parts under the ids {part: name}.
     """
@@ -25,6 +29,7 @@ def figure_card(name: str, shown: Shown, chosen: Selection, *, keys: bool = Fals
             html.Div(
                 [
                     html.H2(shown.title, id={"title": name}, className="card-title"),
+                    *([menu] if menu is not None else []),
                     _actions(name, chosen),
                 ],
                 className="card-head",

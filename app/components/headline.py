@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from dash import html
 
-from dva_lens.views import theme, words
+from dva_lens.views import theme
 
 from ..headline import Line, Number
 from ..selection import Selection
+from .text import interval, number
 
 
 def headline_table(
@@ -35,16 +36,16 @@ def headline_table(
         html.Table(
             [
                 html.Caption(
-                    "Mean over layers, heads, texts and seeds; in brackets the 95 % interval for "
-                    "these checkpoints on new text. Click a statistic to see it by depth, a model "
-                    "to see its heads."
+                    "Mean over layers, heads, texts and seeds; below it the 95 % interval for "
+                    "these checkpoints on new text. Click a statistic to see it by depth, a "
+                    "model to see its heads."
                 ),
                 html.Thead(html.Tr([html.Th("Statistic", scope="col"), *heads, *blank])),
                 html.Tbody(rows),
             ],
             className="headline",
         ),
-        className="scroll",
+        className="scroll wide",
         tabIndex="0",
         role="region",
         **{"aria-label": "Statistics of every model, as a table"},
@@ -93,12 +94,12 @@ def _number(found: Number | None) -> html.Td:
         return html.Td("–", className="number", title="does not apply to this model")
     parts: list[Any] = [html.Span(_text(found.mean), className="mean")]
     if np.isfinite(found.low):
-        parts.append(html.Span(f"{_text(found.low)} – {_text(found.high)}", className="interval"))
+        parts.append(html.Span(interval(found.low, found.high), className="interval"))
     return html.Td(parts, className="number")
 
 
 def _text(value: float) -> str:
-    return words.shown(value) if np.isfinite(value) else ""
+    return number(value) if np.isfinite(value) else ""
 
 
 def _strip(line: Line, models: Sequence[str], colours: Mapping[str, str]) -> html.Div:
@@ -111,19 +112,19 @@ def _strip(line: Line, models: Sequence[str], colours: Mapping[str, str]) -> htm
     marks = []
     if np.isfinite(line.uniform):
         marks.append(html.I(className="tick", style={"left": _percent(line.uniform, low, width)}))
-    for at, (model, number) in enumerate(found.items()):
-        if not np.isfinite(number.mean):
+    for at, (model, value) in enumerate(found.items()):
+        if not np.isfinite(value.mean):
             continue
         top = f"{(at + 0.5) / len(found) * 100:.0f}%"
-        if np.isfinite(number.low):
+        if np.isfinite(value.low):
             bar = {
-                "left": _percent(number.low, low, width),
-                "width": f"{(number.high - number.low) / width * 100:.2f}%",
+                "left": _percent(value.low, low, width),
+                "width": f"{(value.high - value.low) / width * 100:.2f}%",
             }
             marks.append(
                 html.I(className="bar", style={**bar, "top": top, "background": colours[model]})
             )
-        place = {"left": _percent(number.mean, low, width), "top": top}
+        place = {"left": _percent(value.mean, low, width), "top": top}
         marks.append(html.I(className="point", style={**place, "background": colours[model]}))
     return html.Div(marks, className="strip", **{"aria-hidden": "true"})
 

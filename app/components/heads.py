@@ -5,11 +5,10 @@ from typing import Any
 
 from dash import html
 
-from dva_lens.views import words
-
 from ..menu import Measure
 from ..ranking import Rank
 from ..selection import Selection
+from .text import number
 
 LISTED = 12
 
@@ -21,13 +20,12 @@ def head_title(chosen: Selection, measure: Measure, rank: Rank | None, uniform: 
         return html.Div([name, html.P(f"{measure.long_name} does not apply here.")])
     unit = "" if measure.units in ("", "1") else f" {measure.units}"
     facts: list[Any] = [
-        html.Span([words.shown(rank.value), html.Small(unit)], className="big"),
+        html.Span([number(rank.value), html.Small(unit)], className="big"),
         html.Span(
             [
-                html.Strong(f"{rank.place} of {rank.of}"),
-                f" — {rank.ordinal} of this model",
+                *_standing(rank),
                 html.Br(),
-                f"uniform attention reads {words.shown(uniform)}"
+                f"uniform attention reads {number(uniform)}"
                 if uniform == uniform
                 else "no uniform reference",
             ],
@@ -37,6 +35,18 @@ def head_title(chosen: Selection, measure: Measure, rank: Rank | None, uniform: 
     return html.Div(
         [name, html.P(measure.long_name, className="muted"), html.P(facts, className="facts")]
     )
+
+
+def _standing(rank: Rank) -> list[Any]:
+    if rank.level:
+        return [html.Strong("no rank"), f" — all {rank.of} heads read the same"]
+    return [html.Strong(_place(rank)), f" — {rank.ordinal} of this model"]
+
+
+def _place(rank: Rank | None) -> str:
+    if rank is None:
+        return ""
+    return "all equal" if rank.level else f"{rank.place} of {rank.of}"
 
 
 def head_numbers(found: Sequence[tuple[Measure, Rank | None]], chosen: Selection) -> html.Table:
@@ -52,8 +62,8 @@ def head_numbers(found: Sequence[tuple[Measure, Rank | None]], chosen: Selection
                     ),
                     scope="row",
                 ),
-                html.Td(words.shown(rank.value) if rank else "–", className="number"),
-                html.Td(f"{rank.place} of {rank.of}" if rank else "", className="number muted"),
+                html.Td(number(rank.value) if rank else "–", className="number"),
+                html.Td(_place(rank), className="number muted"),
             ],
             className="chosen" if measure.name == chosen.statistic else "",
         )
@@ -93,16 +103,16 @@ def _found(rank: Rank, chosen: Selection, *, width: float) -> html.Tr:
         href=f"/heads?{target.to_query()}",
         **{
             "data-choose": f"layer={rank.layer}&head={rank.head}",
-            "aria-label": f"Layer {rank.layer}, head {rank.head}",
+            "aria-label": f"L{rank.layer} H{rank.head}: layer {rank.layer}, head {rank.head}",
             **({"aria-current": "true"} if here else {}),
         },
     )
     bar = html.I(style={"width": f"{width * 100:.1f}%"}, **{"aria-hidden": "true"})
     return html.Tr(
         [
-            html.Td(f"{rank.place} of {rank.of}", className="muted"),
+            html.Td(_place(rank), className="muted"),
             html.Td(link),
-            html.Td(words.shown(rank.value), className="number"),
+            html.Td(number(rank.value), className="number"),
             html.Td(bar, className="bar-cell"),
         ],
         className="chosen" if here else "",

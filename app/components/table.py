@@ -5,8 +5,9 @@ from typing import Any
 
 from dash import html
 
-from dva_lens.views import words
 from dva_lens.views.figure import Row
+
+from .text import number
 
 _MOST_ROWS = 500
 
@@ -34,7 +35,7 @@ def cell_text(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return words.shown(value)
+        return number(value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

@@ -19,41 +19,28 @@ def _lead(menu: Menu) -> str:  # noqa: ARG001  every page's signature
 
 
 def _body(library: Library, chosen: Selection) -> list[Any]:
+    other = control("other", library.menu, chosen, heads_only=True)
+    left = [figure("head-map", library, chosen, keys=True), figure("head-spans", library, chosen)]
     return [
         slot("meaning", library, chosen, "card quiet"),
-        html.Div(
-            [
-                figure("head-map", library, chosen, keys=True),
-                html.Section(
-                    [slot("head", library, chosen), slot("numbers", library, chosen)],
-                    className="card",
-                    **{"aria-label": "The chosen head"},
-                ),
-                figure("head-spans", library, chosen),
-                html.Section(
-                    [
-                        html.Div(
-                            [
-                                html.H2("Find a head", className="card-title"),
-                                control("order", library.menu, chosen),
-                            ],
-                            className="card-head",
-                        ),
-                        slot("finder", library, chosen),
-                    ],
-                    className="card",
-                    **{"aria-label": "Find a head"},
-                ),
-            ],
-            className="two",
+        html.Div([html.Div(left), html.Div(_beside(library, chosen))], className="two"),
+        figure("head-scatter", library, chosen, menu=other),
+    ]
+
+
+def _beside(library: Library, chosen: Selection) -> list[html.Section]:
+    order = control("order", library.menu, chosen)
+    title = html.H2("Find a head", className="card-title")
+    return [
+        html.Section(
+            [slot("head", library, chosen), slot("numbers", library, chosen)],
+            className="card",
+            **{"aria-label": "The chosen head"},
         ),
-        html.Div(
-            [
-                html.Div(
-                    control("other", library.menu, chosen, heads_only=True), className="controls"
-                ),
-                figure("head-scatter", library, chosen),
-            ],
+        html.Section(
+            [html.Div([title, order], className="card-head"), slot("finder", library, chosen)],
+            className="card",
+            **{"aria-label": "Find a head"},
         ),
     ]
 

@@ -9,16 +9,22 @@ from ..queries import Library
 from ..selection import Selection
 from .page import Page, figure, slot
 
+_FEW_SEEDS = 3
+
 
 def _lead(menu: Menu) -> str:
     models = list(dict.fromkeys(run.model for run in menu.runs))
-    seeds = len(menu.runs) / len(models)
-    each = f"{seeds:.0f} seed{'s' if seeds > 1 else ''} each" if seeds == int(seeds) else "by seed"
+    fewest = min(sum(run.model == model for run in menu.runs) for model in models)
     count = f"{len(models)} model{'s' if len(models) > 1 else ''}"
+    caution = (
+        f" With {fewest} seed{'s' if fewest > 1 else ''} of a model, differences are about these "
+        f"checkpoints and not yet about architectures."
+        if fewest < _FEW_SEEDS
+        else ""
+    )
     return (
-        f"{count}, {each}, measured on the same text. Rows of attention are compared only where "
-        f"queries see about equally many keys; statistics of whole texts do not depend on that "
-        f"choice."
+        f"{count} in {len(menu.runs)} trainings, measured on the same text. Rows of attention are "
+        f"compared only where queries see about equally many keys; choose how many.{caution}"
     )
 
 

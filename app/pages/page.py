@@ -49,7 +49,7 @@ def render(page: Page, library: Library, chosen: Selection) -> html.Div:
     return html.Div(
         [
             dcc.Store(id="query", data=query),
-            dcc.Store(id="drawn", data=query),
+            dcc.Store(id="drawn", data={"of": query, "is": query}),
             html.Header(
                 [html.H1(page.question), html.P(page.lead(library.menu), className="lead")],
                 className="page-head",
@@ -61,9 +61,9 @@ def render(page: Page, library: Library, chosen: Selection) -> html.Div:
     )
 
 
-def figure(name: str, library: Library, chosen: Selection, *, keys: bool = False) -> html.Section:
+def figure(name: str, library: Library, chosen: Selection, **options: Any) -> html.Section:
     """Return a figure's card, drawn."""
-    return figure_card(name, show(name, library, chosen), chosen, keys=keys)
+    return figure_card(name, show(name, library, chosen), chosen, **options)
 
 
 def slot(name: str, library: Library, chosen: Selection, className: str = "") -> html.Div:

@@ -70,7 +70,7 @@ def reference(
     kept = [dim for dim in along if dim in run[f"{name}{REFERENCE}"].dims]
     total, weight = _sums(run, f"{name}{REFERENCE}", kept, spans=spans, where=None)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total.sum(0) / weight.sum(0)
+        mean = np.asarray(total.sum(0) / weight.sum(0))
     return mean if np.isfinite(mean).any() else None
 
 

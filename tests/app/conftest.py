@@ -1,0 +1,34 @@
+"""One fake archive for all tests of the explorer, and the explorer of it."""
+
+import pytest
+from dva_lens.app.explorer import create_app
+from dva_lens.app.queries import Library
+from dva_lens.app.selection import Selection
+from fakes import fake_archive
+
+from dva_lens.store.archive import open_archive
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return fake_archive(tmp_path_factory.mktemp("archive"), models=("transformer", "dva"))
+
+
+@pytest.fixture(scope="session")
+def library(folder):
+    return Library(open_archive(folder))
+
+
+@pytest.fixture(scope="session")
+def app(folder):
+    return create_app(folder)
+
+
+@pytest.fixture
+def client(app):
+    return app.server.test_client()
+
+
+@pytest.fixture
+def chosen(library):
+    return Selection.from_query("", library.menu)

@@ -1,0 +1,79 @@
+"""Numbers that pages show are the archive's own, read once."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from dva_lens.app.menus import menu_of
+from dva_lens.app.queries import Library, NothingToShowError, mean_over_text
+from dva_lens.app.selection import EVERY_SPAN
+
+from dva_lens.store.archive import open_archive
+
+
+def test_menus_come_from_the_archive(library):
+    menu = library.menu
+    names = [measure.name for measure in menu.measures]
+    assert [run.name for run in menu.runs] == ["transformer-0", "transformer-1", "dva-0", "dva-1"]
+    assert menu.probes == ("held-out", "shuffled")
+    assert menu.usual_span == 5, "span 6 holds one query of 64"
+    assert "sink_rate" in names
+    assert "value_source_share.first" in names
+    assert "loss" not in [measure.name for measure in menu.layer_measures]
+    assert "importance_entropy" not in [measure.name for measure in menu.head_measures]
+
+
+def test_a_threshold_is_the_published_one(library):
+    held = library.measurement("transformer-0", "held-out")
+    raw = library.archive.dataset("transformer-0", "held-out").isel(step=-1)
+    xr.testing.assert_equal(
+        held["sink_rate"].drop_vars("step"),
+        raw["sink_rate"].sel(threshold=0.3, drop=True).drop_vars("step"),
+    )
+    assert "0.3" in held["sink_rate"].attrs["long_name"]
+
+
+def test_means_over_text_weigh_queries(library):
+    held = library.measurement("transformer-0", "held-out")
+    values, rows = held["entropy"].values, held["rows"].values
+    weights = np.where(np.isfinite(values), rows, 0)
+    by_hand = (np.nan_to_num(values) * weights).sum(-1) / weights.sum(-1)
+    found = mean_over_text(held, "entropy", EVERY_SPAN)
+    np.testing.assert_allclose(found, by_hand.mean(-1), rtol=1e-6)
+    one = mean_over_text(held, "entropy", 4)
+    np.testing.assert_allclose(one, values[..., 4].mean(-1), rtol=1e-6)
+
+
+def test_key_value_heads_stand_at_the_heads_that_read_them(library, monkeypatch):
+    held = library.measurement("transformer-0", "held-out").isel(kv_head=[0, 1])
+    shared = Library(library.archive)
+    monkeypatch.setattr(shared, "measurement", lambda run, probe: held)
+    drain = shared.by_query_head("transformer-0", "held-out")["value_drain"]
+    assert drain.dims == ("layer", "head", "sequence")
+    np.testing.assert_array_equal(drain.isel(head=1), held["value_drain"].isel(kv_head=0))
+    np.testing.assert_array_equal(drain.isel(head=2), held["value_drain"].isel(kv_head=1))
+
+
+def test_reads_are_remembered(library):
+    first = library.measurement("dva-0", "held-out")
+    assert library.measurement("dva-0", "held-out") is first
+
+
+def test_what_is_missing_is_said(library):
+    with pytest.raises(NothingToShowError, match="was not measured on the text “nowhere”"):
+        library.measurement("dva-0", "nowhere")
+    with pytest.raises(NothingToShowError, match="kept no single tokens"):
+        library.display("dva-0", "shuffled")
+    with pytest.raises(NothingToShowError, match="only after it"):
+        library.histories("shuffled", "entropy")
+
+
+def test_a_run_that_cannot_be_read_is_left_out_and_named(folder, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    broken = open_archive(copy).runs[0]
+    shutil.rmtree(copy / "archive.zarr" / "runs" / broken.key / "held-out" / "entropy")
+    menu = menu_of(open_archive(copy))
+    assert broken.label not in [run.name for run in menu.runs]
+    assert any("half written" in reason for reason in menu.refused)
