@@ -14,6 +14,8 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.store.archive import Archive
 from dva_lens.store.schema import BY_QUERY, REFERENCE, ArchiveError
+from dva_lens.views.arms import arms
+from dva_lens.views.readings import reading
 
 from .menu import Choice, Measure, Menu
 from .menus import menu_of
@@ -132,11 +134,15 @@ class Library:
     def _heads(self, run: str, probe: str, span: int) -> xr.Dataset:
         """Return every per-head measure as one number per (layer, head), averaged over texts."""
         held = self.by_query_head(run, probe)
-        found = {
-            measure.name: mean_over_text(held, measure.name, span)
-            for measure in self.menu.head_measures
-            if measure.name in held
-        }
+        found = {}
+        for measure in self.menu.head_measures:
+            if measure.name in held:
+                (arm,) = arms(held, measure.name)
+                read = reading(
+                    arm, measure.name, (axes.LAYER, axes.HEAD), spans=spans_of(measure, span)
+                )
+                attrs = held[measure.name].attrs
+                found[measure.name] = ((axes.LAYER, axes.HEAD), read.value, attrs)
         if not found:
             raise NothingToShowError(
                 f"{run} has no measure that differs between heads on “{probe}”."
@@ -172,19 +178,6 @@ class Library:
             return self.archive.dataset(self.archive.run(choice.key), probe)
         except ArchiveError as error:
             raise NothingToShowError(str(error)) from error
-
-
-def mean_over_text(held: xr.Dataset, name: str, span: int) -> xr.DataArray:
-    """Return a measure averaged over sequences, and over the queries of one span or of all."""
-    values = held[name]
-    if axes.SPAN in values.dims:
-        if span == EVERY_SPAN:
-            values = values.weighted(held[ROWS].fillna(0)).mean(axes.SPAN)
-        elif span in values[axes.SPAN]:
-            values = values.sel({axes.SPAN: span})
-        else:
-            values = xr.full_like(values.isel({axes.SPAN: 0}), np.nan)
-    return values.mean(axes.SEQUENCE).assign_attrs(held[name].attrs)
 
 
 def spans_of(measure: Measure, span: int) -> list[int] | None:

@@ -7,14 +7,15 @@ from typing import Any, final
 import numpy as np
 from dash import html
 
-from dva_lens.store.schema import REFERENCE
+from dva_lens.views.arms import arms
+from dva_lens.views.readings import reference
 
 from .components.headline import headline_table
 from .components.heads import finder, head_numbers, head_title
 from .components.meaning import meaning
 from .headline import headline
 from .panels import REFUSALS, sentence
-from .queries import Library, mean_over_text
+from .queries import Library, spans_of
 from .ranking import rank_of, ranks
 from .selection import Selection
 
@@ -50,11 +51,11 @@ def _meaning(library: Library, chosen: Selection) -> Any:
 def _head(library: Library, chosen: Selection) -> Any:
     measure = library.menu.measure(chosen.statistic)
     held = library.by_query_head(chosen.run, chosen.probe)
-    name = measure.name + REFERENCE
-    uniform = float("nan")
-    if name in held:
-        level = mean_over_text(held, name, chosen.span)
-        uniform = float(level.mean()) if level.size else uniform
+    level = None
+    if measure.name in held:
+        (arm,) = arms(held, measure.name)
+        level = reference(arm, measure.name, (), spans=spans_of(measure, chosen.span))
+    uniform = float("nan") if level is None else float(level)
     return head_title(chosen, measure, rank_of(library, chosen, measure), uniform)
 
 

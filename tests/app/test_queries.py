@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from dva_lens.app.menus import menu_of
-from dva_lens.app.queries import Library, NothingToShowError, mean_over_text
-from dva_lens.app.selection import EVERY_SPAN
+from dva_lens.app.panels import show
+from dva_lens.app.queries import Library, NothingToShowError
 
 from dva_lens.store.archive import open_archive
 
@@ -32,15 +32,11 @@ def test_a_threshold_is_the_published_one(library):
     assert "0.3" in held["sink_rate"].attrs["long_name"]
 
 
-def test_means_over_text_weigh_queries(library):
-    held = library.measurement("transformer-0", "held-out")
-    values, rows = held["entropy"].values, held["rows"].values
-    weights = np.where(np.isfinite(values), rows, 0)
-    by_hand = (np.nan_to_num(values) * weights).sum(-1) / weights.sum(-1)
-    found = mean_over_text(held, "entropy", EVERY_SPAN)
-    np.testing.assert_allclose(found, by_hand.mean(-1), rtol=1e-6)
-    one = mean_over_text(held, "entropy", 4)
-    np.testing.assert_allclose(one, values[..., 4].mean(-1), rtol=1e-6)
+def test_heads_read_what_the_map_shows(library, chosen):
+    heads = library.heads(chosen.run, chosen.probe, chosen.span)
+    for row in show("head-map", library, chosen).rows:
+        at = row["layer"], row["head"]
+        np.testing.assert_allclose(row["value"], heads["entropy"].values[at], rtol=1e-9)
 
 
 def test_key_value_heads_stand_at_the_heads_that_read_them(library, monkeypatch):
