@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocked_attention import blocked_attention
+from dva_lens.kernels.expert_mixer import ExpertMixer
 from dva_lens.kernels.mixers import Mixer, StaticMixer
-from dva_lens.kernels.pair_mixers import FormedMixer
+from dva_lens.kernels.pair_mixers import PairGatedMixer, PairwiseMixer
 from dva_lens.kernels.values import (
     CollapsingValues,
     Experts,
@@ -28,9 +29,9 @@ Output = Float[Tensor, "batch head query value_width"]
 Attend = Callable[[Tensor, Tensor, Values, Weights], Tensor]
 
 PAIR_MIXERS: dict[type[Values], Mixer] = {
-    Pairwise: FormedMixer(Pairwise, by_query=1),
-    PairGated: FormedMixer(PairGated, by_query=1),
-    Experts: FormedMixer(Experts, by_query=1),
+    Pairwise: PairwiseMixer(),
+    PairGated: PairGatedMixer(),
+    Experts: ExpertMixer(),
 }
 
 
