@@ -1,5 +1,60 @@
-"""`dva-lens measure`."""
+"""`dva-lens measure`: one existing model, one text, one archive."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 
-def measure() -> None:
-    """Measure one model on a text."""
+def measure(  # noqa: PLR0913 - one argument per option
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A checkpoint folder, or a Hugging Face name.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the archive; an archive gets one more.")],
+    text: Annotated[
+        str | None, typer.Option(help="File or folder of text (plain, .gz, .xz), or -.")
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="hf:NAME[@CONFIG][:split[:column]]; Python's own unless told."),
+    ] = None,
+    extended: Annotated[
+        bool, typer.Option("--extended", help="Measure the extended set of statistics too.")
+    ] = False,
+    length: Annotated[
+        int | None, typer.Option(min=2, help="Cut texts into windows of so many tokens.")
+    ] = None,
+    documents: Annotated[
+        int, typer.Option(min=1, help="Measure at most so many documents of the text.")
+    ] = 32,
+    backend: Annotated[
+        str, typer.Option(help="auto, exact, blocked, fused or reference.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option(help="Decides which documents are taken.")] = 0,
+) -> None:
+    """Measure a model on a text as it is, and keep the result in an archive.
+
+    Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
+    """
+    from dva_lens.cli.progress import counted
+    from dva_lens.data.corpus import open_corpus
+    from dva_lens.statistics.table import EXTENDED, PRIMARY
+    from dva_lens.study.folder import refuse_foreign
+
+    refuse_foreign(out)
+    if text is not None and corpus is not None:
+        raise typer.BadParameter("--text and --corpus name the same thing; pass one of them")
+    if extended and not EXTENDED:
+        raise ValueError("This version has no extended statistics; leave --extended out.")
+    named = text if text is not None else corpus
+    opened = open_corpus(named)
+    from dva_lens.study.single import Wish, measure_into
+
+    statistics = (*PRIMARY, *EXTENDED) if extended else PRIMARY
+    wish = Wish(statistics, length, documents, backend, seed)
+    with counted("measuring", "texts") as progress:
+        label = measure_into(out, model, opened, wish, progress=progress)
+    typer.echo(f"Measured {label} on {opened.name}.")
+    typer.echo(f"Report:   dva-lens report {out} --out {out / 'report.html'}")
+    typer.echo(f"Explorer: dva-lens explore {out}")

@@ -1,14 +1,10 @@
 """`dva-lens report` and `dva-lens explore`: the two ways to look at an archive."""
 
-import errno
-import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-HOST = "127.0.0.1"
-THREADS = 8
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")]
 
@@ -45,43 +41,19 @@ def explore(
     from dva_lens.store.archive import open_archive
 
     warn_of_unreadable(open_archive(folder).unreadable)
-    listening = _listen(port)
-    try:
-        _serve(folder, listening, port)
-    finally:
-        listening.close()
-
-
-def warn_of_unreadable(unreadable: object) -> None:
-    """Name the groups that are left out because they cannot be read."""
-    if isinstance(unreadable, dict) or hasattr(unreadable, "values"):
-        for reason in unreadable.values():  # type: ignore[union-attr]
-            typer.echo(f"Left out: {reason}", err=True)
-
-
-def _serve(folder: Path, listening: socket.socket, port: int) -> None:
-    import waitress
-
     from dva_lens.app import create_app
+    from dva_lens.app.server import check_port, serve
 
-    server = create_app(folder).server
-    typer.echo(f"Explorer of {folder}: http://{HOST}:{port} (Ctrl-C stops it)")
+    check_port(port)
+    app = create_app(folder)
+    typer.echo(f"Explorer of {folder}: http://127.0.0.1:{port} (Ctrl-C stops it)")
     try:
-        waitress.serve(server, sockets=[listening], threads=THREADS, _quiet=True)
+        serve(app, port)
     except KeyboardInterrupt:
         typer.echo("Explorer stopped.", err=True)
 
 
-def _listen(port: int) -> socket.socket:
-    found = socket.socket()
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((HOST, port))
-    except OSError as error:
-        found.close()
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise
-        raise RuntimeError(
-            f"Port {port} is taken or not allowed; choose another with --port."
-        ) from error
-    return found
+def warn_of_unreadable(unreadable: Mapping[str, str]) -> None:
+    """Name the groups that are left out because they cannot be read."""
+    for reason in unreadable.values():
+        typer.echo(f"Left out: {reason}", err=True)

@@ -1,10 +1,10 @@
 """Drawing progress: bars on a terminal, plain lines everywhere else."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import final
+from typing import Any, final
 
 import typer
 
@@ -53,6 +53,31 @@ def shown() -> Iterator[Progress]:
                 bars.update(current, description=f"{moment.phase} {moment.run}".rstrip())
 
         yield tell
+
+
+@contextmanager
+def counted(what: str, units: str) -> Iterator[Callable[[Any], None]]:
+    """Return what to call with anything that knows `done`, `total` and `seconds_left`."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress as Bars
+
+        with Bars(console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(what, total=None)
+            yield lambda at: bars.update(task, completed=at.done, total=at.total)
+        return
+    told = 0
+
+    def tell(at: Any) -> None:
+        nonlocal told
+        part = LINES_PER_RUN * at.done // max(at.total, 1)
+        if part > told:
+            told = part
+            typer.echo(
+                f"{what}: {at.done} of {at.total} {units}, {at.seconds_left:.0f} s left", err=True
+            )
+
+    yield tell
 
 
 @final

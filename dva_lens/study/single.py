@@ -1,0 +1,107 @@
+"""Measure one existing model on a text and keep the result in an archive beside others."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from dva_lens.data.documents import Corpus, corpus_of
+from dva_lens.loading import load
+from dva_lens.measuring import measure
+from dva_lens.models.config import ModelConfig
+from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
+from dva_lens.statistics.table import PRIMARY
+from dva_lens.store.archive import scan
+from dva_lens.store.schema import SCHEMA_VERSION
+from dva_lens.store.writer import write_catalogue, write_run
+from dva_lens.study.folder import claimed
+from dva_lens.study.keys import digest
+
+PROBE = "text"
+
+
+@final
+@dataclass(frozen=True)
+class Wish:
+    """What to measure of a model: which statistics, in windows of which length, on which seed."""
+
+    statistics: tuple[str, ...] = PRIMARY
+    length: int | None = None
+    documents: int = 32
+    backend: str = "auto"
+    seed: int = 0
+
+
+def measure_into(
+    folder: Path,
+    name: str,
+    corpus: Corpus,
+    wish: Wish,
+    *,
+    progress: Callable[[Any], None] | None = None,
+) -> str:
+    """Measure a model on documents spread over a corpus, add it to a folder, return its label.
+
+    The same model on the same text replaces its former measurement.
+    """
+    model = load(name)
+    label = Path(name).name or name
+    text = spread(corpus, wish.documents, wish.seed)
+    with claimed(folder):
+        data = measure(
+            model,
+            text,
+            statistics=wish.statistics,
+            keep="query",
+            backend=wish.backend,
+            length=wish.length,
+            progress=progress,
+            name=label,
+        )
+        key = digest({"model": name, "text": text.sha256, "length": wish.length})
+        attrs = {
+            "model": label,
+            "preset": label,
+            "seed": 0,
+            "label": label,
+            "order": len(scan(folder).runs),
+            "loss": float(np.nanmean(data["loss"])) if "loss" in data else None,
+            "train_seconds": None,
+            **_costs(model),
+        }
+        data.attrs |= {"preset": label, "seed": 0, "label": label}
+        write_run(folder, key, attrs=attrs, measurements={PROBE: data})
+        rows = [dict(row) for row in scan(folder).catalogue]
+        write_catalogue(folder, {"schema": SCHEMA_VERSION, "runs": rows})
+    return label
+
+
+def spread(corpus: Corpus, count: int, seed: int) -> Corpus:
+    """Return a corpus of at most `count` documents, drawn evenly and kept in their order."""
+    names = sum(1 for _ in corpus.documents)
+    if names <= count:
+        return corpus
+    chosen = _drawn(names, count, seed)
+    documents = tuple(one for place, one in enumerate(corpus.documents) if place in chosen)
+    return corpus_of(corpus.name, documents)
+
+
+def _drawn(population: int, count: int, seed: int) -> frozenset[int]:
+    drawn: Sequence[int] = np.random.default_rng(seed).choice(population, count, replace=False)
+    return frozenset(int(place) for place in drawn)
+
+
+def _costs(model: Any) -> dict[str, Any]:
+    """Return what a model says of itself; what is not known of foreign models is None."""
+    config = getattr(model, "config", None)
+    own = isinstance(config, ModelConfig)
+    described = config.to_dict() if hasattr(config, "to_dict") else {}
+    return {
+        "config": json.dumps(described, default=str),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "flops_per_token": flops_per_token(config) if own else None,
+        "kv_bytes_per_token": kv_bytes_per_token(config) if own else None,
+    }
