@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from dva_lens.sites import SITES, Site
 
@@ -112,10 +112,34 @@ class StreamSizes:
 
 @final
 @dataclass(frozen=True)
+class RowTile:
+    """Some rows of the pattern of one sequence in one layer, there for a moment.
+
+    Whoever needs whole rows reads one tile after another and keeps sums; no tile is stored.
+
+    - `queries`: which queries the rows are.
+    - `weights`: their weights on every key of the sequence, 0 where a key is not `seen`.
+    - `values`: v_j as (kv_head, key, width), or v_ij as (head, row, key, width) where values
+      depend on the query.
+    - `gram`: W_O W_O^T of each head, so that <W_O a, W_O b> is a.gram.b without the width of W_O.
+    - `tokens`: the token of every key.
+    """
+
+    queries: Int[np.ndarray, "row"]
+    weights: Float[np.ndarray, "head row key"]
+    seen: Bool[np.ndarray, "row key"]
+    values: Float[np.ndarray, "kv_head key width"] | Float[np.ndarray, "head row key width"]
+    gram: Float[np.ndarray, "head width width"]
+    tokens: Int[np.ndarray, "key"]
+
+
+@final
+@dataclass(frozen=True)
 class LayerRecord:
     """What was recorded in one layer; sites that were not asked for, or do not apply, are None.
 
-    `why_not` maps the name of such a site to the reason.
+    `why_not` maps the name of such a site to the reason. `tiles` and `geometry` hold the numbers,
+    by the name of their statistic, that were gathered while the model ran.
     """
 
     summary: AttentionSummary | None = None
@@ -123,6 +147,8 @@ class LayerRecord:
     mix: ValueMix | None = None
     dynamics: ValueDynamics | None = None
     stream: StreamSizes | None = None
+    tiles: Mapping[str, np.ndarray] | None = None
+    geometry: Mapping[str, np.ndarray] | None = None
     why_not: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def at(self, site: Site) -> object:

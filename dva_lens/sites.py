@@ -28,8 +28,12 @@ VALUES = Site("values", "layer", "sizes of the values before and after the outpu
 MIX = Site("mix", "layer", "which source layers the value came from")
 DYNAMICS = Site("dynamics", "layer", "how much the value of a key differs between queries")
 STREAM = Site("stream", "layer", "sizes of the residual stream after the layer")
+TILES = Site(
+    "tiles", "layer", "numbers that need whole rows of the pattern, gathered from tiles of rows"
+)
+GEOMETRY = Site("geometry", "layer", "shape of the residual stream after the layer as a cloud")
 LOSS = Site("loss", "model", "next-token loss at every position")
 
 SITES: dict[str, Site] = {
-    site.name: site for site in (SUMMARY, VALUES, MIX, DYNAMICS, STREAM, LOSS)
+    site.name: site for site in (SUMMARY, VALUES, MIX, DYNAMICS, STREAM, TILES, GEOMETRY, LOSS)
 }

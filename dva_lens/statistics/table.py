@@ -2,6 +2,31 @@
 
 from difflib import get_close_matches
 
+from dva_lens.statistics.extended.accounts import MASS_ACCOUNT, OUTPUT_ACCOUNT
+from dva_lens.statistics.extended.aggregation import SURVIVING_SIZE
+from dva_lens.statistics.extended.atlas import SINK_COUNT, STRONGEST_OTHER_SINK, VIRTUAL_MASS
+from dva_lens.statistics.extended.concentration import GINI, HOYER, RENYI_ENTROPY, TOP_MASS
+from dva_lens.statistics.extended.dynamic import VALUE_DECOMPOSITION
+from dva_lens.statistics.extended.geometry import (
+    EFFECTIVE_RANK,
+    RANK_RESIDUAL,
+    TOKEN_SIMILARITY,
+)
+from dva_lens.statistics.extended.heads import (
+    DISTANCE,
+    DUPLICATE_SCORE,
+    INDUCTION_SCORE,
+    PREVIOUS_SCORE,
+    SINK_FREE_DISTANCE,
+)
+from dva_lens.statistics.extended.norms import (
+    FIRST_NORM_SHARE,
+    FIRST_NORM_SHARE_CENTRED,
+    NORM_ENTROPY,
+    NORM_ENTROPY_CENTRED,
+)
+from dva_lens.statistics.extended.similarity import UNIFORM_SIMILARITY
+from dva_lens.statistics.extended.triad import TRIAD_AGREEMENT
 from dva_lens.statistics.primary.drains import VALUE_DRAIN, WRITTEN_VALUE_DRAIN
 from dva_lens.statistics.primary.entropy import (
     EFFECTIVE_KEYS,
@@ -35,10 +60,53 @@ STATISTICS: dict[str, Statistic] = {
     "value_source_share": VALUE_SOURCE_SHARE,
     "massive_activation": MASSIVE_ACTIVATION,
     "loss": MEAN_LOSS,
+    "renyi_entropy": RENYI_ENTROPY,
+    "hoyer": HOYER,
+    "gini": GINI,
+    "top_mass": TOP_MASS,
+    "virtual_mass": VIRTUAL_MASS,
+    "distance": DISTANCE,
+    "sink_free_distance": SINK_FREE_DISTANCE,
+    "previous_score": PREVIOUS_SCORE,
+    "duplicate_score": DUPLICATE_SCORE,
+    "induction_score": INDUCTION_SCORE,
+    "sink_count": SINK_COUNT,
+    "strongest_other_sink": STRONGEST_OTHER_SINK,
+    "triad_agreement": TRIAD_AGREEMENT,
+    "mass_account": MASS_ACCOUNT,
+    "output_account": OUTPUT_ACCOUNT,
+    "norm_entropy": NORM_ENTROPY,
+    "norm_entropy_centred": NORM_ENTROPY_CENTRED,
+    "first_norm_share": FIRST_NORM_SHARE,
+    "first_norm_share_centred": FIRST_NORM_SHARE_CENTRED,
+    "surviving_size": SURVIVING_SIZE,
+    "uniform_similarity": UNIFORM_SIMILARITY,
+    "value_decomposition": VALUE_DECOMPOSITION,
+    "effective_rank": EFFECTIVE_RANK,
+    "rank_residual": RANK_RESIDUAL,
+    "token_similarity": TOKEN_SIMILARITY,
 }
 
-PRIMARY: tuple[str, ...] = tuple(STATISTICS)
-EXTENDED: tuple[str, ...] = ()
+PRIMARY: tuple[str, ...] = (
+    "entropy",
+    "normalised_entropy",
+    "effective_keys",
+    "largest_weight",
+    "first_key_mass",
+    "sink_importance",
+    "sink_rate",
+    "sink_free_entropy",
+    "importance_entropy",
+    "head_importance_excess",
+    "value_drain",
+    "written_value_drain",
+    "sink_output_share",
+    "dynamism",
+    "value_source_share",
+    "massive_activation",
+    "loss",
+)
+EXTENDED: tuple[str, ...] = tuple(name for name in STATISTICS if name not in PRIMARY)
 
 
 def statistic(name: str) -> Statistic:

@@ -5,44 +5,105 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import records
+import tiles
 
 from dva_lens.axes import span_of
-from dva_lens.sites import SITES
+from dva_lens.sites import SITES, TILES
 from dva_lens.statistics.evaluate import evaluate
+from dva_lens.statistics.extended.measures import MEASURES
+from dva_lens.statistics.extended.tiles import gather
 from dva_lens.statistics.spans import pooled, rows_by_span, span_means, spans_of
-from dva_lens.statistics.table import PRIMARY, STATISTICS, statistic
+from dva_lens.statistics.table import EXTENDED, PRIMARY, STATISTICS, statistic
 
 BOUNDS = {
     "normalised_entropy": (0, 1),
-    "effective_keys": (1, 9),
+    "effective_keys": (1, 16),
     "largest_weight": (0, 1),
     "first_key_mass": (0, 1),
     "sink_importance": (0, 1),
     "sink_rate": (0, 1),
-    "sink_free_entropy": (0, np.log(8)),
-    "importance_entropy": (0, np.log(9)),
-    "head_importance_excess": (-np.log(9), np.log(9)),
+    "sink_free_entropy": (0, np.log(15)),
+    "importance_entropy": (0, np.log(16)),
+    "head_importance_excess": (-np.log(16), np.log(16)),
     "value_drain": (0, np.inf),
     "written_value_drain": (0, np.inf),
     "dynamism": (0, 1),
     "massive_activation": (1, np.inf),
     "loss": (0, np.inf),
+    "renyi_entropy": (0, np.log(16)),
+    "hoyer": (0, 1),
+    "gini": (0, 1),
+    "top_mass": (0, 1),
+    "virtual_mass": (0, 1),
+    "distance": (0, 15),
+    "sink_free_distance": (0, 14),
+    "previous_score": (0, 1),
+    "duplicate_score": (0, 1),
+    "induction_score": (0, 1),
+    "sink_count": (0, 17),
+    "strongest_other_sink": (0, 1),
+    "triad_agreement": (-1, 1),
+    "mass_account": (0, 1),
+    "norm_entropy": (0, np.log(16)),
+    "norm_entropy_centred": (0, np.log(16)),
+    "first_norm_share": (0, 1),
+    "first_norm_share_centred": (0, 1),
+    "surviving_size": (0, 1),
+    "uniform_similarity": (0, 1),
+    "value_decomposition": (0, 1),
+    "effective_rank": (1, 8),
+    "rank_residual": (0, 1),
+    "token_similarity": (-1, 1),
+}
+UNBOUNDED = {"entropy", "sink_output_share", "value_source_share", "output_account"}
+REFERRED = [name for name in STATISTICS if STATISTICS[name].reference is not None]
+BY_ROW = [name for name in REFERRED if STATISTICS[name].at == "query"]
+CAUSAL_ONLY = {"distance", "sink_free_distance"}
+DRAWN_ANEW = {  # by the record builder
+    "loss",
+    "massive_activation",
+    "value_source_share",
+    "triad_agreement",
+    "duplicate_score",
+    "induction_score",
+    "effective_rank",
+    "rank_residual",
+    "token_similarity",
 }
 
 
-REFERRED = [name for name in PRIMARY if STATISTICS[name].reference is not None]
-BY_ROW = [name for name in REFERRED if STATISTICS[name].at == "query"]
-DRAWN_ANEW = {"loss", "massive_activation", "value_source_share"}  # by the record builder
-
-
-@pytest.fixture(params=PRIMARY)
+@pytest.fixture(params=STATISTICS)
 def chosen(request):
     return STATISTICS[request.param]
+
+
+def recorded(pieces):
+    return tiles.with_tiles(records.record_of(pieces), pieces)
+
+
+def uniform(lengths, **options):
+    seen = records.visibility(lengths, **options)
+    pattern = records.uniform_pattern(seen, layers=2, heads=4)
+    return recorded(records.random_pieces(pattern, seen, lengths, kv_heads=2))
 
 
 def test_the_table_names_what_it_holds():
     assert all(name == entry.name for name, entry in STATISTICS.items())
     assert len(PRIMARY) == 17
+    assert set(PRIMARY) | set(EXTENDED) == set(STATISTICS)
+    assert set(BOUNDS) | UNBOUNDED == set(STATISTICS)
+
+
+def test_every_tile_measure_belongs_to_a_statistic():
+    fed = {name for name, entry in STATISTICS.items() if TILES in entry.needs}
+    assert fed == set(MEASURES)
+
+
+def test_coordinates_of_one_name_agree():
+    held = {}
+    for entry in STATISTICS.values():
+        for name, labels in entry.extra.items():
+            assert held.setdefault(name, labels) == labels
 
 
 def test_every_entry_can_be_read_alone(chosen):
@@ -50,65 +111,85 @@ def test_every_entry_can_be_read_alone(chosen):
         assert text.strip()
     assert chosen.meaning.endswith(".")
     assert (chosen.reference is None) == bool(chosen.why_no_reference)
-    assert all(site.name in SITES for site in chosen.needs)
+    assert all(SITES[site.name] == site for site in chosen.needs)
 
 
-@pytest.mark.parametrize("sink", [None, 0.0, 3.0])
-@pytest.mark.parametrize("concentration", [0.1, 1.0, 6.0])
-def test_values_stay_within_bounds(chosen, concentration, sink):
-    low, high = BOUNDS.get(chosen.name, (-np.inf, np.inf))
-    found = evaluate(chosen, records.random_record(concentration=concentration, sink=sink))
-    held = found[np.isfinite(found)]
-    assert held.size
-    assert held.min() >= low - 1e-9
-    assert held.max() <= high + 1e-9
+@pytest.mark.parametrize("pair", [False, True], ids=["static", "pair"])
+@pytest.mark.parametrize("sink", [None, 1.0])
+@pytest.mark.parametrize("concentration", [0.1, 6.0])
+def test_values_stay_within_bounds(concentration, sink, pair):
+    options = {"concentration": concentration, "sink": sink, "pair": pair}
+    record = recorded(records.random_causal((16, 11), **options))
+    for name, entry in STATISTICS.items():
+        low, high = BOUNDS.get(name, (-np.inf, np.inf))
+        found = evaluate(entry, record)
+        held = found[np.isfinite(found)]
+        assert held.size, name
+        assert held.min() >= low - 1e-9, name
+        assert held.max() <= high + 1e-9, name
 
 
 @pytest.mark.parametrize("name", REFERRED)
 def test_uniform_attention_reads_the_reference(name):
     chosen = STATISTICS[name]
-    record = records.uniform_record((9, 7, 1))
+    record = uniform((16, 11, 1))
     found = evaluate(chosen, record)
     if chosen.at == "query":
         want = chosen.reference(record.layers[0].summary.visible)[:, None]
     else:
         want = chosen.reference(record.lengths)
         want = want[:, None] if chosen.at == "head" else want
-    np.testing.assert_allclose(found, np.broadcast_to(want, found.shape), atol=1e-12)
+    np.testing.assert_allclose(found, np.broadcast_to(want, found.shape), atol=1e-7)
 
 
-@pytest.mark.parametrize("options", [{"window": 3}, {"causal": False}])
-@pytest.mark.parametrize("name", BY_ROW)
-def test_row_references_hold_for_windows_and_both_directions(name, options):
-    chosen = STATISTICS[name]
-    record = records.uniform_record((9, 7), **options)
-    found = evaluate(chosen, record)
-    want = chosen.reference(record.layers[0].summary.visible)[:, None]
-    want = np.broadcast_to(want, found.shape)
-    assert np.isfinite(found).any()
-    np.testing.assert_allclose(found, np.where(np.isnan(found), np.nan, want), atol=1e-12)
+@pytest.mark.parametrize("options", [{"window": 6}, {"causal": False}], ids=["window", "both"])
+def test_row_references_hold_for_windows_and_both_directions(options):
+    record = uniform((16, 11), **options)
+    for name in BY_ROW:
+        if name in CAUSAL_ONLY and "causal" in options:
+            continue
+        found = evaluate(STATISTICS[name], record)
+        want = STATISTICS[name].reference(record.layers[0].summary.visible)[:, None]
+        want = np.broadcast_to(want, found.shape)
+        assert np.isfinite(found).any(), name
+        np.testing.assert_allclose(found, np.where(np.isnan(found), np.nan, want), atol=1e-7)
 
 
-@pytest.mark.parametrize("name", [name for name in PRIMARY if name not in DRAWN_ANEW])
-def test_padding_changes_nothing(name):
-    chosen = STATISTICS[name]
-    record = records.random_record((9, 5))
-    pieces = records.random_causal((9, 5))
-    alone = records.record_of(replace(pieces, **_second_alone(pieces)))
-    together, single = evaluate(chosen, record)[:, 1:], evaluate(chosen, alone)
-    if chosen.at == "query":
-        assert np.isnan(together[..., 5:]).all()
-        together = together[..., :5]
-    np.testing.assert_allclose(together, single, atol=1e-12)
+@pytest.mark.parametrize("pair", [False, True], ids=["static", "pair"])
+def test_padding_changes_nothing(pair):
+    pieces = records.random_causal((16, 11), pair=pair)
+    together, alone = recorded(pieces), recorded(replace(pieces, **_second_alone(pieces)))
+    for name, chosen in STATISTICS.items():
+        if name in DRAWN_ANEW:
+            continue
+        both, single = evaluate(chosen, together)[:, 1:], evaluate(chosen, alone)
+        if chosen.at == "query":
+            assert np.isnan(both[..., 11:]).all()
+            both = both[..., :11]
+        np.testing.assert_allclose(both, single, atol=1e-12, err_msg=name)
 
 
 def _second_alone(pieces):
+    pair = pieces.values.ndim == 6
+    keys = (slice(None),) * 3 + (slice(11),) * (2 if pair else 1)
     return {
-        "pattern": pieces.pattern[:, 1:, :, :5, :5],
-        "values": pieces.values[:, 1:, :, :5],
+        "pattern": pieces.pattern[:, 1:, :, :11, :11],
+        "values": pieces.values[:, 1:][keys],
         "lengths": pieces.lengths[1:],
-        "seen": pieces.seen[1:, :5, :5],
+        "seen": pieces.seen[1:, :11, :11],
     }
+
+
+@pytest.mark.parametrize("pair", [False, True], ids=["static", "pair"])
+def test_tiles_of_any_size_and_order_give_the_same(pair):
+    pieces = records.random_causal((16,), pair=pair, sink=0.0)
+    by_tile = {name for name in MEASURES if name.endswith("_centred")}
+    by_tile |= {"output_account", "value_decomposition", "surviving_size"}
+    whole = gather(tiles.tiles_of(pieces, rows=16), MEASURES, 16)
+    parts = gather(tiles.tiles_of(pieces, rows=3)[::-1], MEASURES, 16)
+    for name, found in parts.items():
+        if not (pair and name in by_tile):  # what is fitted or centred within a tile
+            np.testing.assert_allclose(found, whole[name], atol=1e-9, err_msg=name)
 
 
 def test_a_site_that_does_not_apply_is_nan_with_its_reason():

@@ -1,0 +1,137 @@
+"""Where all of it goes: accounts of mass and of output that leave nothing out and total one."""
+
+import numpy as np
+from jaxtyping import Float
+
+from dva_lens.records import RowTile
+from dva_lens.sites import TILES
+from dva_lens.statistics.extended.tiles import (
+    Summed,
+    gathered,
+    outputs,
+    ratio,
+    values_per_head,
+)
+from dva_lens.statistics.extended.twoway import query_part
+from dva_lens.statistics.statistic import Statistic
+
+LOCAL = 8
+KEYS = ("first", "self", "previous", "local", "rest")
+MASS = (*KEYS, "virtual")
+OUTPUT = (*KEYS, "own query")
+
+
+def key_accounts(tile: RowTile) -> Float[np.ndarray, "account row key"]:
+    """Return which account each key belongs to for each row; the first that fits takes it."""
+    apart = tile.queries[:, None] - np.arange(tile.weights.shape[-1])[None, :]
+    first = np.broadcast_to(np.arange(tile.weights.shape[-1]) == 0, apart.shape)
+    chosen = np.select(
+        [first, apart == 0, apart == 1, (apart > 1) & (apart <= LOCAL)], [0, 1, 2, 3], default=4
+    )
+    return (chosen == np.arange(len(KEYS))[:, None, None]).astype(np.float64)
+
+
+def mass_sums(tile: RowTile) -> Float[np.ndarray, "head account"]:
+    """Return the weight in every account, what rows lack of one as virtual, and the rows."""
+    weights = tile.weights.astype(np.float64)
+    found = np.einsum("ark,hrk->ha", key_accounts(tile), weights)
+    virtual = (1.0 - weights.sum(-1)).sum(-1)
+    rows = np.full(len(weights), float(len(tile.queries)))
+    return np.column_stack([found, virtual, rows])
+
+
+def contributions(
+    tile: RowTile,
+) -> tuple[Float[np.ndarray, "head row key"], Float[np.ndarray, "head row"]]:
+    """Return <a_ij W_O (v_ij - t_i), W_O o_i> of every key and what the query itself adds.
+
+    t_i is the part of v_ij that depends on the query alone; its account is rho_i <W_O t_i, W_O
+    o_i>. Together they total |W_O o_i|^2.
+    """
+    weights, values = tile.weights.astype(np.float64), values_per_head(tile)
+    turned = np.einsum("hrd,hde->hre", outputs(tile), tile.gram.astype(np.float64))
+    if values.ndim == 3:
+        along = np.einsum("hkd,hrd->hrk", values, turned)
+        return weights * along, np.zeros(weights.shape[:2])
+    own = query_part(values, tile.seen.astype(np.float64))
+    along = np.einsum("hrkd,hrd->hrk", values - own[:, :, None], turned)
+    return weights * along, weights.sum(-1) * np.einsum("hrd,hrd->hr", own, turned)
+
+
+def remainder_shares(tile: RowTile) -> Float[np.ndarray, "head row key"]:
+    """Return each key's signed share of the output that remains without the query's own part.
+
+    a_ij <W_O (v_ij - t_i), o_i - rho_i W_O t_i> / |o_i - rho_i W_O t_i|^2, which totals one.
+    """
+    weights, values = tile.weights.astype(np.float64), values_per_head(tile)
+    if values.ndim == 3:
+        values = np.broadcast_to(values[:, None], (*weights.shape, values.shape[-1]))
+    values = values - query_part(values, tile.seen.astype(np.float64))[:, :, None]
+    left = np.einsum("hrk,hrkd->hrd", weights, values)
+    turned = np.einsum("hrd,hde->hre", left, tile.gram.astype(np.float64))
+    along = weights * np.einsum("hrkd,hrd->hrk", values, turned)
+    return ratio(along, along.sum(-1, keepdims=True))
+
+
+def output_sums(tile: RowTile) -> Float[np.ndarray, "head account"]:
+    """Return what every account adds to the squared outputs of all rows."""
+    by_key, own = contributions(tile)
+    found = np.einsum("ark,hrk->ha", key_accounts(tile), by_key)
+    return np.column_stack([found, own.sum(-1)])
+
+
+def mass_shares(sums: np.ndarray) -> np.ndarray:
+    """Divide by the number of rows."""
+    return ratio(sums[:, :-1], sums[:, -1:])
+
+
+def output_shares(sums: np.ndarray) -> np.ndarray:
+    """Divide by the total."""
+    return ratio(sums, sums.sum(-1, keepdims=True))
+
+
+MEASURES = {
+    "mass_account": Summed(mass_sums, mass_shares),
+    "output_account": Summed(output_sums, output_shares),
+}
+
+MASS_ACCOUNT = Statistic(
+    name="mass_account",
+    version=1,
+    long_name="Where the weight goes",
+    units="1",
+    meaning="Mean weight on the first key, the query itself, the key before, near keys, the rest.",
+    formula=r"\frac{1}{N}\sum_i \sum_{j \in S_i} a_{ij},\quad \sum_S = 1",
+    source="Defined by this project; near keys are 2 to 8 tokens back",
+    at="head",
+    needs=(TILES,),
+    compute=gathered("mass_account"),
+    reference=None,
+    why_no_reference="it is given by account; the first key's has one as the sink importance",
+    extra={"destination": MASS},
+    row_mass="what a row lacks of one is the virtual account, negative for rows above one",
+    pitfalls="A key belongs to one account only: the first key is never also near.",
+)
+
+OUTPUT_ACCOUNT = Statistic(
+    name="output_account",
+    version=1,
+    long_name="Where the output comes from",
+    units="1",
+    meaning="Signed shares of what a head writes by kind of key, and of the query on its own.",
+    formula=(
+        r"\sum_i \sum_{j\in S_i} a_{ij}\langle W_O(v_{ij}-\theta_i), W_O o_i\rangle \Big/ "
+        r"\sum_i \lVert W_O o_i\rVert^2"
+    ),
+    source="Defined by this project after Kobayashi et al. 2020; a ratio of sums over queries",
+    at="head",
+    needs=(TILES,),
+    compute=gathered("output_account"),
+    reference=None,
+    why_no_reference="it depends on the values",
+    extra={"contributor": OUTPUT},
+    pitfalls=(
+        "The query's own part is what a least-squares fit of v_ij within the tile gives to the "
+        "query alone; it is zero for static values. Large outputs count more than small ones."
+    ),
+)

@@ -1,0 +1,53 @@
+"""What averaging does to values: how much of their size survives in the output, by position."""
+
+import numpy as np
+
+from dva_lens.records import RowTile
+from dva_lens.sites import TILES
+from dva_lens.statistics.extended.tiles import (
+    ByRow,
+    PerRow,
+    gathered,
+    ratio,
+    values_per_head,
+)
+from dva_lens.statistics.statistic import Statistic
+
+
+def surviving_size(tile: RowTile) -> PerRow:
+    """Return |sum p (v - mean)|^2 over sum p |v - mean|^2, with p divided by its sum."""
+    values = values_per_head(tile)
+    weights = tile.weights.astype(np.float64)
+    share = ratio(weights, weights.sum(-1, keepdims=True))
+    if values.ndim == 3:
+        values = values - values.mean(1, keepdims=True)
+        kept = ((share @ values) ** 2).sum(-1)
+        return ratio(kept, np.einsum("hrk,hk->hr", share, (values**2).sum(-1)))
+    seen = tile.seen.astype(np.float64)
+    mean = np.einsum("rk,hrkd->hd", seen, values) / max(seen.sum(), 1.0)
+    values = values - mean[:, None, None]
+    kept = (np.einsum("hrk,hrkd->hrd", share, values) ** 2).sum(-1)
+    return ratio(kept, np.einsum("hrk,hrk->hr", share, (values**2).sum(-1)))
+
+
+MEASURES = {"surviving_size": ByRow(surviving_size)}
+
+SURVIVING_SIZE = Statistic(
+    name="surviving_size",
+    version=1,
+    long_name="Share of the values' variance that survives averaging",
+    units="1",
+    meaning="Squared size of the averaged value over the mean squared size; 1 is no averaging.",
+    formula=(
+        r"\lVert \sum_j p_{ij}(v_{ij}-\bar v)\rVert^2 / "
+        r"\sum_j p_{ij}\lVert v_{ij}-\bar v\rVert^2"
+    ),
+    source="A ratio of ours, after the aggregated-value variance by position of arXiv 2605.06611",
+    at="query",
+    needs=(TILES,),
+    compute=gathered("surviving_size"),
+    reference=None,
+    why_no_reference="for independent values it is the sum of squared weights, 1 / visible keys",
+    row_mass="weights are divided by their sum",
+    pitfalls="Alike values survive averaging as well as attention to a single key does.",
+)

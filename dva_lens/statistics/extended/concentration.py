@@ -1,0 +1,121 @@
+"""Other ways to say how concentrated a row is: Renyi's entropy, Hoyer, Gini, the top five."""
+
+import numpy as np
+
+from dva_lens.records import AttentionSummary, LayerRecord, RowTile
+from dva_lens.sites import SUMMARY, TILES
+from dva_lens.statistics.extended.tiles import ByRow, PerRow, gathered, ratio, visible_keys
+from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.visible import keys
+
+TOP = 5
+
+
+def renyi_entropy(layer: LayerRecord, batch: Batch) -> np.ndarray:
+    """Return minus the log of the sum of squares of the divided weights."""
+    del batch
+    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    mass = summary.row_mass.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.maximum(2 * np.log(mass) - np.log(summary.square_sum), 0.0)
+
+
+def hoyer(layer: LayerRecord, batch: Batch) -> np.ndarray:
+    """Return (sqrt n - l1 / l2) / (sqrt n - 1)."""
+    del batch
+    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    root = np.sqrt(keys(summary.visible, 2))[:, None]
+    length = np.sqrt(summary.square_sum.astype(np.float64))
+    return np.clip((root - ratio(summary.row_mass, length)) / (root - 1), 0.0, 1.0)
+
+
+def gini(tile: RowTile) -> PerRow:
+    """Return the Gini coefficient over its largest value, (n - 1) / n.
+
+    Keys that a row does not see hold zero and sort first, so only the ranks have to be moved.
+    """
+    count = visible_keys(tile)
+    ordered = np.sort(tile.weights.astype(np.float64), axis=-1)
+    hidden = tile.weights.shape[-1] - count
+    rank = np.arange(1, ordered.shape[-1] + 1) - hidden[:, None]
+    mean_rank = ratio((ordered * rank).sum(-1), ordered.sum(-1))
+    several = np.where(count >= 2, count, np.nan)
+    return np.clip((2 * mean_rank - several - 1) / (several - 1), 0.0, 1.0)
+
+
+def top_mass(tile: RowTile) -> PerRow:
+    """Return the weight on the `TOP` heaviest keys, for rows that see as many."""
+    count = visible_keys(tile)
+    weights = tile.weights.astype(np.float64)
+    if weights.shape[-1] < TOP:
+        return np.full(weights.shape[:2], np.nan)
+    top = np.partition(weights, -TOP, axis=-1)[..., -TOP:].sum(-1)
+    return np.where(count >= TOP, top, np.nan)
+
+
+MEASURES = {"gini": ByRow(gini), "top_mass": ByRow(top_mass)}
+
+RENYI_ENTROPY = Statistic(
+    name="renyi_entropy",
+    version=1,
+    long_name="Renyi entropy of order 2",
+    units="nat",
+    meaning="Entropy that listens to the heavy keys: minus the log of the chance to meet twice.",
+    formula=r"-\log \sum_j (p_{ij} / \rho_i)^2",
+    source="Renyi 1961; its exponential is the participation ratio",
+    at="query",
+    needs=(SUMMARY,),
+    compute=renyi_entropy,
+    reference=lambda visible: np.log(keys(visible)),
+    row_mass="weights are divided by their sum",
+    pitfalls="Never above the Shannon entropy; the largest weight dominates it.",
+)
+
+HOYER = Statistic(
+    name="hoyer",
+    version=1,
+    long_name="Hoyer sparseness",
+    units="1",
+    meaning="How sparse a row is: 0 is uniform, 1 is one key.",
+    formula=r"(\sqrt{n_i} - \ell_1 / \ell_2) / (\sqrt{n_i} - 1)",
+    source="Hoyer 2004, section 3.1",
+    at="query",
+    needs=(SUMMARY,),
+    compute=hoyer,
+    reference=lambda visible: keys(visible, 2) * 0.0,
+    first_row="dropped",
+    row_mass="does not depend on it",
+)
+
+GINI = Statistic(
+    name="gini",
+    version=1,
+    long_name="Gini coefficient",
+    units="1",
+    meaning="Inequality of the weights of a row: 0 is uniform, 1 is one key.",
+    formula=r"\frac{n}{n-1}\left(\frac{2\sum_k k\,p_{(k)}}{n\,\rho} - \frac{n+1}{n}\right)",
+    source="Gini 1912; divided by its largest value (n - 1) / n",
+    at="query",
+    needs=(TILES,),
+    compute=gathered("gini"),
+    reference=lambda visible: keys(visible, 2) * 0.0,
+    first_row="dropped",
+    row_mass="does not depend on it",
+    pitfalls="The many small weights decide it, where Hoyer listens to the large ones.",
+)
+
+TOP_MASS = Statistic(
+    name="top_mass",
+    version=1,
+    long_name="Weight on the five heaviest keys",
+    units="1",
+    meaning="The share of its attention that a query gives to its five heaviest keys.",
+    formula=r"\sum_{k=1}^{5} p_{(n+1-k)}",
+    source="Top-k mass; k = 5 is this project's choice",
+    at="query",
+    needs=(TILES,),
+    compute=gathered("top_mass"),
+    reference=lambda visible: TOP / keys(visible, TOP),
+    first_row="dropped",
+    pitfalls="Rows that see fewer than five keys are left out.",
+)

@@ -1,0 +1,167 @@
+"""What heads look at: the token before, the same token, what followed it; and how far back.
+
+Scores come in two definitions. TransformerLens multiplies the pattern with the ideal one and
+divides by the whole pattern, so rows without any target lower the score; the corrected score is
+the mean over the rows that have one.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from dva_lens.records import AttentionSummary, LayerRecord, RowTile
+from dva_lens.sites import SUMMARY, TILES
+from dva_lens.statistics.extended.tiles import Summed, gathered, ratio
+from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.visible import keys, sees_first
+
+DEFINITIONS = ("corrected", "transformer_lens")
+PITFALLS = (
+    "Compare with the chance to hit a target by attending evenly; TransformerLens's score cannot "
+    "reach one where the first row has no target."
+)
+
+
+def previous_score(layer: LayerRecord, batch: Batch) -> np.ndarray:
+    """Return both scores of attending to the token before."""
+    del batch
+    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    hits = np.nansum(summary.previous_mass[..., 1:], axis=-1, dtype=np.float64)
+    rows = np.isfinite(summary.previous_mass[..., 1:]).sum(-1)
+    total = np.nansum(summary.row_mass, axis=-1, dtype=np.float64)
+    return np.stack([ratio(hits, rows), ratio(hits, total)], axis=-1)
+
+
+def duplicate_targets(tile: RowTile) -> np.ndarray:
+    """Return the earlier places of each row's own token."""
+    same = tile.tokens[tile.queries][:, None] == tile.tokens[None, :]
+    return same & (np.arange(len(tile.tokens)) < tile.queries[:, None])
+
+
+def induction_targets(tile: RowTile) -> np.ndarray:
+    """Return the places after earlier places of each row's own token."""
+    shifted = np.zeros((len(tile.queries), len(tile.tokens)), dtype=bool)
+    shifted[:, 1:] = duplicate_targets(tile)[:, :-1]
+    return shifted & (np.arange(len(tile.tokens)) <= tile.queries[:, None])
+
+
+def score_sums(tile: RowTile, targets: np.ndarray) -> Float[np.ndarray, "head part"]:
+    """Return weight on targets, rows that see one, and all weight."""
+    weights = tile.weights.astype(np.float64)
+    targets = targets & tile.seen
+    hits = np.einsum("rk,hrk->h", targets, weights)
+    rows = np.full(len(weights), float(targets.any(-1).sum()))
+    return np.column_stack([hits, rows, weights.sum((1, 2))])
+
+
+def scores(sums: np.ndarray) -> np.ndarray:
+    """Return the corrected score and TransformerLens's."""
+    return np.column_stack([ratio(sums[:, 0], sums[:, 1]), ratio(sums[:, 0], sums[:, 2])])
+
+
+def distance(layer: LayerRecord, batch: Batch) -> np.ndarray:
+    """Return the mean distance that each query looks back."""
+    del batch
+    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    return ratio(summary.distance, summary.row_mass)
+
+
+def sink_free_distance(layer: LayerRecord, batch: Batch) -> np.ndarray:
+    """Return the same without the first key, which is as far back as anything can be."""
+    del batch
+    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    place = np.arange(summary.visible.shape[-1])
+    first = summary.first_mass.astype(np.float64)
+    left = summary.row_mass - first
+    usable = sees_first(summary) & (left > 1e-4) & np.isfinite(keys(summary.visible, 2))[:, None]
+    found = ratio(summary.distance - first * place, np.where(usable, left, 0.0))
+    return np.maximum(found, 0.0)
+
+
+MEASURES = {
+    "duplicate_score": Summed(lambda tile: score_sums(tile, duplicate_targets(tile)), scores),
+    "induction_score": Summed(lambda tile: score_sums(tile, induction_targets(tile)), scores),
+}
+
+PREVIOUS_SCORE = Statistic(
+    name="previous_score",
+    version=1,
+    long_name="Previous-token score",
+    units="1",
+    meaning="Mean weight on the token before.",
+    formula=r"\frac{1}{N-1}\sum_{i \ge 1} A_{i,i-1}",
+    source="TransformerLens head_detector, previous_token_head; corrected for the first row",
+    at="head",
+    needs=(SUMMARY,),
+    compute=previous_score,
+    reference=None,
+    why_no_reference="uniform attention reads about log N / N; the spans of entropy say more",
+    extra={"definition": DEFINITIONS},
+    pitfalls=PITFALLS,
+)
+
+DUPLICATE_SCORE = Statistic(
+    name="duplicate_score",
+    version=1,
+    long_name="Duplicate-token score",
+    units="1",
+    meaning="Mean weight on earlier places of the same token, for queries that have one.",
+    formula=r"\operatorname{mean}_i \sum_{j<i,\,x_j = x_i} A_{ij}",
+    source="TransformerLens head_detector, duplicate_token_head; corrected for other rows",
+    at="head",
+    needs=(TILES,),
+    compute=gathered("duplicate_score"),
+    reference=None,
+    why_no_reference="it depends on how often tokens repeat",
+    extra={"definition": DEFINITIONS},
+    pitfalls=PITFALLS,
+)
+
+INDUCTION_SCORE = Statistic(
+    name="induction_score",
+    version=1,
+    long_name="Induction score",
+    units="1",
+    meaning="Mean weight on what followed the same token before, for queries that have such.",
+    formula=r"\operatorname{mean}_i \sum_{j \le i,\,x_{j-1} = x_i} A_{ij}",
+    source="TransformerLens head_detector, induction_head; Olsson et al. 2022 (arXiv 2209.11895)",
+    at="head",
+    needs=(TILES,),
+    compute=gathered("induction_score"),
+    reference=None,
+    why_no_reference="it depends on how often tokens repeat",
+    extra={"definition": DEFINITIONS},
+    pitfalls=PITFALLS + " On repeated random tokens it is the usual induction measure.",
+)
+
+DISTANCE = Statistic(
+    name="distance",
+    version=1,
+    long_name="Attention distance",
+    units="tokens",
+    meaning="How many tokens back a query looks on average.",
+    formula=r"\sum_j p_{ij}(i-j) / \rho_i",
+    source="Mean attention distance, as in Raghu et al. 2021 (arXiv 2108.08810) for images",
+    at="query",
+    needs=(SUMMARY,),
+    compute=distance,
+    reference=lambda visible: (keys(visible) - 1) / 2,
+    row_mass="weights are divided by their sum",
+    pitfalls="A sink on the first token inflates it; distances ahead count as negative.",
+)
+
+SINK_FREE_DISTANCE = Statistic(
+    name="sink_free_distance",
+    version=1,
+    long_name="Attention distance without the first key",
+    units="tokens",
+    meaning="How many tokens back a query looks, when it does not look at the first one.",
+    formula=r"\sum_{j>0} p_{ij}(i-j) \Big/ \sum_{j>0} p_{ij}",
+    source="Mean attention distance with the sink dropped",
+    at="query",
+    needs=(SUMMARY,),
+    compute=sink_free_distance,
+    reference=lambda visible: (keys(visible, 2) - 2) / 2,
+    first_row="dropped",
+    row_mass="the weights of the other keys are divided by their sum",
+    pitfalls="For causal attention that sees the first key; elsewhere not defined.",
+)

@@ -1,0 +1,20 @@
+"""The table of measures that tiles feed: one entry per number, by the name of its statistic."""
+
+from dva_lens.statistics.extended import (
+    accounts,
+    aggregation,
+    concentration,
+    dynamic,
+    heads,
+    norms,
+)
+from dva_lens.statistics.extended.tiles import Measure
+
+MEASURES: dict[str, Measure] = {
+    **concentration.MEASURES,
+    **norms.MEASURES,
+    **aggregation.MEASURES,
+    **accounts.MEASURES,
+    **heads.MEASURES,
+    **dynamic.MEASURES,
+}

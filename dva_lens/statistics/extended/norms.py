@@ -1,0 +1,112 @@
+"""Weights times what they carry: Kobayashi's norm-based attention, as it is and centred."""
+
+import numpy as np
+from jaxtyping import Float
+
+from dva_lens.records import RowTile
+from dva_lens.sites import TILES
+from dva_lens.statistics.extended.tiles import (
+    ByRow,
+    PerRow,
+    gathered,
+    ratio,
+    values_per_head,
+)
+from dva_lens.statistics.statistic import Statistic
+
+WHY_NO_REFERENCE = "it depends on the values; with values of equal size it is that of the weights"
+
+
+def weighted_norms(tile: RowTile, *, centred: bool) -> Float[np.ndarray, "head row key"]:
+    """Return |a_ij W_O v_ij| for every pair, the mean value of the keys taken off if `centred`."""
+    values = values_per_head(tile)
+    if centred:
+        values = values - _centre(tile, values)
+    turned = np.einsum("h...d,hde->h...e", values, tile.gram.astype(np.float64))
+    size = np.sqrt(np.maximum((turned * values).sum(-1), 0.0))
+    return np.abs(tile.weights) * (size if size.ndim == 3 else size[:, None])
+
+
+def norm_entropy(tile: RowTile, *, centred: bool = False) -> PerRow:
+    """Return the entropy of the weighted norms divided by their sum."""
+    sizes = weighted_norms(tile, centred=centred)
+    share = ratio(sizes, sizes.sum(-1, keepdims=True))
+    return -(share * np.log(np.where(share > 0, share, 1.0))).sum(-1)
+
+
+def first_norm_share(tile: RowTile, *, centred: bool = False) -> PerRow:
+    """Return the first key's share of the weighted norms, for rows that see it."""
+    sizes = weighted_norms(tile, centred=centred)
+    found = ratio(sizes[..., 0], sizes.sum(-1))
+    return np.where(tile.seen[:, 0], found, np.nan)
+
+
+def _centre(tile: RowTile, values: np.ndarray) -> np.ndarray:
+    """Return the mean value of each head over the keys, or over the pairs of this tile."""
+    if values.ndim == 3:
+        return values.mean(1, keepdims=True)
+    total = np.einsum("rk,hrkd->hd", tile.seen.astype(np.float64), values)
+    return (total / max(tile.seen.sum(), 1))[:, None, None]
+
+
+def _entry(name: str, long_name: str, units: str, meaning: str, formula: str) -> Statistic:
+    centred = name.endswith("_centred")
+    return Statistic(
+        name=name,
+        version=1,
+        long_name=long_name,
+        units=units,
+        meaning=meaning,
+        formula=formula,
+        source="Kobayashi et al. 2020 (arXiv 2004.10102), section 3"
+        + (", after taking off the mean value" if centred else ""),
+        at="query",
+        needs=(TILES,),
+        compute=gathered(name),
+        reference=None,
+        why_no_reference=WHY_NO_REFERENCE,
+        row_mass="weighted norms are divided by their sum",
+        pitfalls=(
+            "Centred on the mean value over keys, or over the pairs of a tile for values that "
+            "depend on the query."
+            if centred
+            else "A shift v -> v - c that attention does not feel changes it: see the centred one."
+        ),
+    )
+
+
+MEASURES = {
+    "norm_entropy": ByRow(norm_entropy),
+    "norm_entropy_centred": ByRow(lambda tile: norm_entropy(tile, centred=True)),
+    "first_norm_share": ByRow(first_norm_share),
+    "first_norm_share_centred": ByRow(lambda tile: first_norm_share(tile, centred=True)),
+}
+
+NORM_ENTROPY = _entry(
+    "norm_entropy",
+    "Entropy of weighted norms",
+    "nat",
+    "How widely what a query receives is spread, weights and sizes of values together.",
+    r"H\left(\lVert a_{ij} W_O v_{ij}\rVert / \sum_k \lVert a_{ik} W_O v_{ik}\rVert\right)",
+)
+NORM_ENTROPY_CENTRED = _entry(
+    "norm_entropy_centred",
+    "Entropy of centred weighted norms",
+    "nat",
+    "How widely what differs from the mean value is spread over keys.",
+    r"H\left(\lVert a_{ij} W_O (v_{ij} - \bar v)\rVert / \sum_k \cdot\right)",
+)
+FIRST_NORM_SHARE = _entry(
+    "first_norm_share",
+    "First key's share of weighted norms",
+    "1",
+    "The first token's share of what a query receives, by size.",
+    r"\lVert a_{i0} W_O v_{i0}\rVert / \sum_k \lVert a_{ik} W_O v_{ik}\rVert",
+)
+FIRST_NORM_SHARE_CENTRED = _entry(
+    "first_norm_share_centred",
+    "First key's share of centred weighted norms",
+    "1",
+    "The first token's share of what differs from the mean value, by size.",
+    r"\lVert a_{i0} W_O (v_{i0} - \bar v)\rVert / \sum_k \cdot",
+)

@@ -1,0 +1,147 @@
+"""Numbers that need whole rows, gathered tile by tile in memory that grows with the length only.
+
+A tile holds some rows of one sequence in one layer (`records.RowTile`). A measure maps a tile to
+one number per row, or to sums that are added up over tiles; whatever order tiles come in, and
+however many rows they hold, the result is the same.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Float
+
+from dva_lens.records import LayerRecord, RowTile
+from dva_lens.sites import TILES
+from dva_lens.statistics.statistic import Batch, Compute
+
+PerRow = Float[np.ndarray, "head row"]
+Sums = Float[np.ndarray, "head *part"]
+
+
+@final
+@dataclass(frozen=True)
+class ByRow:
+    """A measure with one number per row."""
+
+    of: Callable[[RowTile], np.ndarray]
+
+
+@final
+@dataclass(frozen=True)
+class Summed:
+    """A measure that is finished from sums over all rows: sums (head, *part) to (head, *extra)."""
+
+    of: Callable[[RowTile], np.ndarray]
+    finish: Callable[[np.ndarray], np.ndarray]
+
+
+Measure = ByRow | Summed
+
+
+@final
+@dataclass(frozen=True)
+class Gathered:
+    """What the tiles of one sequence and layer have given so far."""
+
+    rows: Mapping[str, tuple[tuple[np.ndarray, np.ndarray], ...]]
+    sums: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, tile: RowTile, measures: Mapping[str, Measure]) -> "Gathered":
+        """Apply the measures to one tile."""
+        rows, sums = {}, {}
+        for name, measure in measures.items():
+            found = np.asarray(measure.of(tile), dtype=np.float64)
+            if isinstance(measure, ByRow):
+                rows[name] = ((tile.queries, found),)
+            else:
+                sums[name] = found
+        return cls(rows, sums)
+
+    def merge(self, other: "Gathered") -> "Gathered":
+        """Put together what two disjoint sets of rows gave."""
+        rows = {name: held + other.rows[name] for name, held in self.rows.items()}
+        sums = {name: held + other.sums[name] for name, held in self.sums.items()}
+        return Gathered(rows, sums)
+
+    def summary(self, measures: Mapping[str, Measure], length: int) -> dict[str, np.ndarray]:
+        """Return (head, query) for measures by row, NaN where no tile came, and finished sums."""
+        found: dict[str, np.ndarray] = {}
+        for name, parts in self.rows.items():
+            whole = np.full((len(parts[0][1]), length), np.nan)
+            for queries, values in parts:
+                whole[:, queries] = values
+            found[name] = whole
+        for name, total in self.sums.items():
+            measure = measures[name]
+            if isinstance(measure, Summed):
+                found[name] = measure.finish(total)
+        return found
+
+
+def gather(
+    tiles: Iterable[RowTile], measures: Mapping[str, Measure], length: int
+) -> dict[str, np.ndarray]:
+    """Return the numbers of one sequence in one layer from its tiles."""
+    state: Gathered | None = None
+    for tile in tiles:
+        found = Gathered.of(tile, measures)
+        state = found if state is None else state.merge(found)
+    return {} if state is None else state.summary(measures, length)
+
+
+def stacked(sequences: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Put sequences of unequal length together, the sequence first and NaN where they end."""
+    found = {}
+    for name in sequences[0]:
+        parts = [sequence[name] for sequence in sequences]
+        shape = np.max([part.shape for part in parts], axis=0)
+        whole = np.full((len(parts), *shape), np.nan)
+        for row, part in zip(whole, parts, strict=True):
+            row[tuple(slice(size) for size in part.shape)] = part
+        found[name] = whole
+    return found
+
+
+def gathered(name: str) -> Compute:
+    """Return the computation of a statistic whose number the tiles gave."""
+
+    def compute(layer: LayerRecord, batch: Batch) -> np.ndarray:
+        del batch
+        held: Mapping[str, np.ndarray] = layer.at(TILES)  # type: ignore[assignment]
+        if name not in held:
+            raise KeyError(
+                f"The tiles of this record gave no {name!r}; they gave: {', '.join(held)}."
+            )
+        return held[name]
+
+    return compute
+
+
+def visible_keys(tile: RowTile) -> Float[np.ndarray, "row"]:
+    """Return the number of keys that each row sees."""
+    return tile.seen.sum(-1).astype(np.float64)
+
+
+def values_per_head(tile: RowTile) -> np.ndarray:
+    """Return v_j as (head, key, width), or v_ij as (head, row, key, width), in float64."""
+    values = tile.values.astype(np.float64)
+    if values.ndim == 4:
+        return values
+    return values.repeat(tile.weights.shape[0] // len(values), axis=0)
+
+
+def outputs(tile: RowTile) -> Float[np.ndarray, "head row width"]:
+    """Return what each row of each head writes, before W_O."""
+    values, weights = values_per_head(tile), tile.weights.astype(np.float64)
+    if values.ndim == 3:
+        return weights @ values
+    return np.einsum("hrk,hrkd->hrd", weights, values)
+
+
+def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """Divide, NaN where there is nothing to divide by."""
+    bottom = np.broadcast_to(bottom, np.broadcast_shapes(np.shape(top), np.shape(bottom)))
+    return np.divide(top, bottom, out=np.full(bottom.shape, np.nan), where=bottom > 0)

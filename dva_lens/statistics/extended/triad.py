@@ -1,0 +1,68 @@
+"""Do sinks, drained values and peaks of the residual stream stand at the same positions."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import rankdata
+
+from dva_lens.records import AttentionSummary, LayerRecord, StreamSizes, ValueSizes
+from dva_lens.sites import STREAM, SUMMARY, VALUES
+from dva_lens.statistics.extended.atlas import FEWEST_VIEWERS
+from dva_lens.statistics.statistic import Batch, Statistic
+
+PAIRS = ("sink and drain", "sink and peak", "drain and peak")
+
+
+def triad_agreement(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence pair"]:
+    """Return rank correlations over positions between attention, drain and peak."""
+    del batch
+    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    sizes: ValueSizes = layer.at(VALUES)  # type: ignore[assignment]
+    stream: StreamSizes = layer.at(STREAM)  # type: ignore[assignment]
+    viewers = np.where(summary.viewers >= FEWEST_VIEWERS, summary.viewers, np.nan)
+    sink = summary.received.mean(1) / viewers
+    drain = -sizes.written_norm.mean(1)
+    found = np.full((len(sink), len(PAIRS)), np.nan)
+    for text, parts in enumerate(zip(sink, drain, stream.norm, strict=True)):
+        held = np.isfinite(parts).all(0)
+        if held.sum() >= 3:
+            found[text] = _correlations(*(part[held] for part in parts))
+    return found
+
+
+def _correlations(
+    sink: Float[np.ndarray, "position"],
+    drain: Float[np.ndarray, "position"],
+    peak: Float[np.ndarray, "position"],
+) -> tuple[float, float, float]:
+    return _spearman(sink, drain), _spearman(sink, peak), _spearman(drain, peak)
+
+
+def _spearman(ours: np.ndarray, theirs: np.ndarray) -> float:
+    mine, other = rankdata(ours), rankdata(theirs)
+    mine, other = mine - mine.mean(), other - other.mean()
+    size = np.sqrt((mine @ mine) * (other @ other))
+    return float(mine @ other / size) if size > 0 else float("nan")
+
+
+TRIAD_AGREEMENT = Statistic(
+    name="triad_agreement",
+    version=1,
+    long_name="Sinks, drains and peaks together",
+    units="1",
+    meaning="Rank correlation over positions: attention received, small values, large states.",
+    formula=(
+        r"\rho_s(\alpha_k, -\lVert W_O v_k\rVert),\ \rho_s(\alpha_k, \lVert x_k\rVert),\ "
+        r"\rho_s(-\lVert W_O v_k\rVert, \lVert x_k\rVert)"
+    ),
+    source="Guo et al. 2024 (arXiv 2410.13835): extreme tokens have all three",
+    at="layer",
+    needs=(SUMMARY, VALUES, STREAM),
+    compute=triad_agreement,
+    reference=None,
+    why_no_reference="it depends on values and states",
+    extra={"triad_pair": PAIRS},
+    pitfalls=(
+        "One extreme token moves a rank correlation little: read it beside value drain and sink "
+        "importance. Heads are averaged first; the stream is that after the layer."
+    ),
+)
