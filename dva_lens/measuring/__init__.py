@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     text_or_tokens: Any,
     *,
     statistics: Sequence[str] | None = None,
-    keep: Literal["query"] | None = None,
+    keep: str | None = None,
     backend: str = "auto",
     length: int | None = None,
     stride: int | None = None,
@@ -111,7 +111,7 @@ def measure_probe(
     *,
     tokenizer: Any = None,
     statistics: Sequence[str] | None = None,
-    keep: Literal["query"] | None = None,
+    keep: str | None = None,
     backend: str = "auto",
 ) -> xr.Dataset:
     """Measure a model on a probe."""

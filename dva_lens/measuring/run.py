@@ -17,6 +17,7 @@ from dva_lens.statistics.statistic import Statistic
 
 LOGITS_AT_ONCE = BUDGET // 4
 LOGITS_BUDGET = 4 * BUDGET
+KEPT_BUDGET = BUDGET
 
 
 @final
@@ -67,8 +68,8 @@ class Run:
         shown = [] if self.windows.images else range(min(DISPLAYED, len(self.windows)))
         ids = [self.windows.tokens(index) for index in shown]
         if tokenizer is None:
-            return [[str(token) for token in row] for row in ids]
-        return [token_texts(tokenizer, row) for row in ids]
+            return [[str(token) for token in row.tolist()] for row in ids]
+        return [token_texts(tokenizer, row.tolist()) for row in ids]
 
     def _record(self, batch: Batch, *, first: bool) -> Record:
         sites = {site.name: site for each in self.statistics for site in each.needs}
@@ -109,6 +110,7 @@ class Run:
             each * kept,
             f"Keeping {kept} statistics of every query",
             alternative="choose fewer `statistics`, a shorter text, or leave `keep` out",
+            budget=KEPT_BUDGET,
         )
 
 

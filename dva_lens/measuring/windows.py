@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float, Int
 
-Tokens = Int[np.ndarray, "position"]
+Tokens = Int[np.ndarray, "_"]
 
 
 @final

@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-
 Mask = Bool[Tensor, "row column"] | Int[Tensor, "row column"]
 
 

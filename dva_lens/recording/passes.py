@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dva_lens.models.decoder import Decoder
-from dva_lens.recording import huggingface, own
+from dva_lens.recording import bridge, huggingface, own
 from dva_lens.recording.fidelity import OwnPass, evaluating
+from dva_lens.recording.layout import Layout
 from dva_lens.recording.recorder import Recorder
 from dva_lens.recording.sizes import next_token_loss
 from dva_lens.recording.source import Output, Source
+from dva_lens.recording.transformerlens import is_bridge
 from dva_lens.records import Record
 from dva_lens.sites import LOSS, SITES, Site
 
@@ -25,6 +27,8 @@ def source_of(model: object) -> Source:
         return own
     if isinstance(model, PreTrainedModel):
         return huggingface
+    if is_bridge(model):
+        return bridge
     raise TypeError(
         f"A {type(model).__name__} cannot be recorded; pass a model of this package, or a "
         f"transformers PreTrainedModel (`dva_lens.load` returns either)."
@@ -66,6 +70,7 @@ def record(
                 source.forward(model, batch, counts), targets, counts.cpu().numpy()
             )
         with source.attach(model, sites, backend) as recorder:
+            recorder.layout = Layout.plain(counts, batch.shape[1])
             output = source.forward(model, batch, counts)
             seen = counts.cpu().numpy() if recorder.layout is None else recorder.lengths
             source.missed(model, recorder)

@@ -98,6 +98,14 @@ class Recorder:
             kept["mix"] = value_mix(sources, lengths)
         return out
 
+    def keep(self, layer: int, record: LayerRecord) -> None:
+        """Keep what was computed elsewhere of one attention, as far as its sites ask for it."""
+        kept = self._begin(layer)
+        for site in ATTENTION_SITES:
+            if site in self.sites and getattr(record, site.name) is not None:
+                kept[site.name] = getattr(record, site.name)
+        self._why_not.setdefault(layer, {}).update(record.why_not)
+
     def stream(self, layer: int, hidden: Float[Tensor, "sequence position channel"]) -> None:
         """Keep the sizes of the residual stream after a layer."""
         kept = self._layers.setdefault(layer, {})

@@ -25,15 +25,16 @@ from dva_lens.sites import DYNAMICS, MIX, SUMMARY, VALUES
 Patterns = Float[Tensor, "sequence head query key"]
 LayerValues = Float[Tensor, "sequence kv_head key width"]
 Output = Float[Tensor, "head width model"]
+Layers = Tensor | np.ndarray | Sequence[Tensor | np.ndarray]
 PATTERN, SCORES = "blocks.{}.attn.hook_pattern", "blocks.{}.attn.hook_attn_scores"
 VALUE, STREAM_AFTER = "blocks.{}.attn.hook_v", "blocks.{}.hook_resid_post"
 
 
 def from_patterns(
-    pattern: Patterns | np.ndarray | Sequence[Patterns],
-    values: Sequence[LayerValues] | LayerValues | None = None,
+    pattern: Layers,
+    values: Layers | None = None,
     *,
-    output: Sequence[Output] | Output | None = None,
+    output: Layers | None = None,
     lengths: Int[np.ndarray, "sequence"] | None = None,
     causal: bool = True,
     window: int | None = None,
@@ -57,7 +58,7 @@ def from_patterns(
         )
     lengths = np.asarray(lengths)
     found = [
-        _layer(one, value, out, lengths=lengths, causal=causal, window=window)
+        layer_of(one, value, out, lengths=lengths, causal=causal, window=window)
         for one, value, out in zip(layers, each_value, each_output, strict=True)
     ]
     return _record(found, lengths, shape[-1], backend="patterns", dtype=str(layers[0].dtype))
@@ -128,7 +129,7 @@ def from_cache(
     found = []
     for layer in range(depth):
         value, stream = (held.get(name.format(layer)) for name in (VALUE, STREAM_AFTER))
-        record = _layer(
+        record = layer_of(
             weights_of(held, layer),
             None if value is None else value.transpose(1, 2),
             output_of(getattr(cache, "model", None), layer),
@@ -192,7 +193,7 @@ def _listed(layers: Any, lone: int = 4) -> list[Tensor]:
     return found
 
 
-def _layer(
+def layer_of(
     pattern: Patterns,
     value: LayerValues | None,
     output: Output | None,
@@ -201,6 +202,7 @@ def _layer(
     causal: bool,
     window: int | None,
 ) -> LayerRecord:
+    """Return the record of one pattern, and of its values where there are any."""
     pattern, heads = _readable(pattern), pattern.shape[1]
     per_head = None if value is None else per_query_head(_readable(value), heads)
     values = None if per_head is None else per_head.cpu().numpy()

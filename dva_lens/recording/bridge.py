@@ -1,0 +1,141 @@
+"""Recording TransformerLens bridges through their own hooks, one pattern at a time.
+
+A bridge computes attention itself and forms every pattern; here each is summarised where it
+arises and let go. Measuring the model inside the bridge (`bridge.original_model` before it was
+bridged) is faster and needs no pattern.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from dva_lens.recording.recorder import Recorder
+from dva_lens.recording.transformerlens import (
+    PATTERN,
+    STREAM_AFTER,
+    VALUE,
+    layer_of,
+    output_of,
+)
+from dva_lens.sites import STREAM, Site
+
+
+@contextmanager
+def attach(bridge: Any, sites: Iterable[Site], backend: str = "auto") -> Iterator[Recorder]:
+    """Summarise every pattern of a bridge as it arises."""
+    del backend  # the bridge computes
+    recorder = Recorder(sites, "reference", torch.device(bridge.cfg.device))
+    recorder.backend = "transformerlens"
+    hooks: list[tuple[str, Any]] = []
+    for layer in range(bridge.cfg.n_layers):
+        if recorder.watches_attention:
+            hooks += _attention_hooks(bridge, recorder, layer)
+        if STREAM in recorder.sites:
+            hooks.append((STREAM_AFTER.format(layer), _stream_hook(recorder, layer)))
+    with bridge.hooks(fwd_hooks=hooks):
+        yield recorder
+
+
+def _attention_hooks(bridge: Any, recorder: Recorder, layer: int) -> list[tuple[str, Any]]:
+    values: list[Tensor] = []
+    window = getattr(_original(bridge, layer), "sliding_window", None)
+    causal = bridge.cfg.attention_dir == "causal"
+
+    def keep_value(value: Float[Tensor, "sequence key kv_head width"], hook: Any) -> None:
+        del hook
+        values[:] = [value.transpose(1, 2)]
+
+    def keep_pattern(pattern: Float[Tensor, "sequence head query key"], hook: Any) -> None:
+        del hook
+        record = layer_of(
+            pattern,
+            values[0],
+            output_of(bridge, layer),
+            lengths=recorder.lengths,
+            causal=causal,
+            window=window,
+        )
+        recorder.keep(layer, record)
+
+    return [(VALUE.format(layer), keep_value), (PATTERN.format(layer), keep_pattern)]
+
+
+def _stream_hook(recorder: Recorder, layer: int) -> Any:
+    def keep_stream(hidden: Float[Tensor, "sequence position channel"], hook: Any) -> None:
+        del hook
+        recorder.stream(layer, hidden)
+
+    return keep_stream
+
+
+def _original(bridge: Any, layer: int) -> Any:
+    return getattr(bridge.blocks[layer].attn, "original_component", None)
+
+
+def forward(
+    bridge: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]
+) -> Float[Tensor, "sequence position channel"]:
+    """Run a bridge over right-padded tokens and return its logits."""
+    place = torch.arange(tokens.shape[1], device=tokens.device)
+    mask = (place < lengths[:, None]).long()
+    return bridge(tokens, attention_mask=mask, return_type="logits")
+
+
+def missed(bridge: Any, recorder: Recorder) -> None:
+    """Refuse a pass in which the pattern of a layer did not arise."""
+    silent = [
+        PATTERN.format(layer)
+        for layer in range(bridge.cfg.n_layers)
+        if recorder.watches_attention and layer not in recorder.attended()
+    ]
+    if silent:
+        raise TypeError(
+            f"The bridge of {name(bridge)} never fired {', '.join(silent[:4])}, so its attention "
+            f"cannot be recorded through hooks."
+        )
+
+
+def depth(bridge: Any) -> int:
+    """Return the number of layers."""
+    return bridge.cfg.n_layers
+
+
+def predicts(bridge: Any) -> bool:
+    """Say whether the model predicts the next token."""
+    return bridge.cfg.attention_dir == "causal"
+
+
+def implementation(bridge: Any) -> str:
+    """Return the name of the model's own attention."""
+    del bridge
+    return "transformerlens"
+
+
+def positions(bridge: Any) -> int | None:
+    """Return how many tokens the model has room for."""
+    return bridge.cfg.n_ctx
+
+
+def vocabulary(bridge: Any) -> int:
+    """Return how many tokens the model has embeddings for."""
+    return bridge.cfg.d_vocab
+
+
+def tokenizer(bridge: Any) -> Any:
+    """Return the tokenizer of the bridge, or None."""
+    return bridge.tokenizer
+
+
+def name(bridge: Any) -> str:
+    """Return what the model calls itself."""
+    original = bridge.original_model
+    return getattr(original, "name_or_path", "") or type(original).__name__
+
+
+def about(bridge: Any) -> dict[str, Any]:
+    """Return what else to store about the model."""
+    return {"architecture": f"TransformerBridge of {type(bridge.original_model).__name__}"}

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+import torch
+from families import family
+
+from dva_lens.recording.passes import record
+from dva_lens.sites import LOSS
+
+LENGTHS = np.array([13, 8])
+ARCHITECTURES = {
+    "gpt2": "GPT2LMHeadModel",
+    "gemma3": "Gemma3ForCausalLM",
+    "gpt-oss": "GptOssForCausalLM",
+}
+
+
+def _bridge(name):
+    from transformer_lens.model_bridge.sources import build_bridge_from_module
+
+    model = family(name)
+    return build_bridge_from_module(model, ARCHITECTURES[name], hf_config=model.config)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.filterwarnings("ignore")
+def test_a_bridge_is_recorded_as_the_model_inside_it(name):
+    ids = np.random.default_rng(0).integers(3, 61, (2, 13))
+    found = record(_bridge(name), ids, LENGTHS)
+    expected = record(family(name), ids, LENGTHS)
+    tolerance = 256 * torch.finfo(torch.float32).eps
+    for layer, other in zip(found.layers, expected.layers, strict=True):
+        for site in ("summary", "values", "dynamics", "stream"):
+            one, two = getattr(layer, site), getattr(other, site)
+            for field in vars(two):
+                if field != "log_sum_exp":
+                    np.testing.assert_allclose(
+                        getattr(one, field), getattr(two, field),
+                        atol=tolerance, rtol=tolerance, err_msg=field,
+                    )  # fmt: skip
+    np.testing.assert_allclose(found.loss, expected.loss, atol=tolerance)
+    assert found.provenance["backend"] == "transformerlens"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_bridge_keeps_no_hook():
+    bridge = _bridge("gpt2")
+    record(bridge, np.zeros((1, 5), dtype=np.int64), sites=(LOSS,))
+    record(bridge, np.zeros((1, 5), dtype=np.int64))
+    assert not any(hook.fwd_hooks for hook in bridge.hook_dict.values())
