@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 8,
     "axes.linewidth": 0.6,
@@ -52,7 +52,8 @@ def save(figure: go.Figure, path: Path) -> Path:
     with mpl.rc_context(_STYLE):
         paper = Figure(figsize=(_WIDTH, _height(layout)))
         sheet = Sheet(paper, layout, _panels(paper, layout))
-        for trace in figure.data:
+        traces: Any = figure.data
+        for trace in traces:
             _draw(trace.to_plotly_json(), sheet)
         _finish(sheet, layout["meta"]["title"])
         undated = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None}

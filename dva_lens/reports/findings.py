@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dva_lens.reports.material import Material
-from dva_lens.reports.page import Points, Table
+from dva_lens.reports.page import Cell, Points, Table
 from dva_lens.statistics.inference.compare import Comparison, adjust, compare
 from dva_lens.statistics.inference.estimate import Estimate, profile, seeds_note
 from dva_lens.views.words import listed, shown, spelled
@@ -63,7 +63,7 @@ def at_a_glance(material: Material) -> Table:
     names = [name for name in COMPARED if name in material.statistics]
     titles = {name: _title(material, name) for name in names}
     found = {name: over_layers(material, name) for name in names}
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {"model": model, **{titles[name]: interval(found[name][model]) for name in names}}
         for model in material.models
     ]
@@ -118,8 +118,7 @@ def difference_table(material: Material, comparisons: Sequence[Comparison]) -> T
 
 def too_small(material: Material) -> bool:
     """Whether no model is of a size at which sinks have been reported."""
-    sizes = [run.attrs["parameters"] for several in material.runs.values() for run in several]
-    return max(sizes) < SHOWS_SINKS
+    return bool(material.sizes) and max(material.sizes) < SHOWS_SINKS
 
 
 def interval(estimate: Estimate) -> str:

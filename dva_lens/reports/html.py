@@ -233,7 +233,11 @@ def _inert(cell: Cell) -> Cell:
 
 def _unbroken(text: str) -> str:
     """Keep a number and its interval on one line."""
-    return re.sub(r" ?\[[^\]]*\]", lambda found: found[0].replace(" ", "&nbsp;"), text)
+    return re.sub(r" ?\[[^\]]*\]", _with_hard_spaces, text)
+
+
+def _with_hard_spaces(found: re.Match[str]) -> str:
+    return found.group().replace(" ", "&nbsp;")
 
 
 def _json(value: Any) -> str:

@@ -1,6 +1,7 @@
 """What a report is written from: the runs of an archive, sorted by model, at their last step."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -59,6 +60,12 @@ class Material:
         """The fewest seeds that any model was trained from."""
         return min(len(several) for several in self.runs.values())
 
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """The parameters of every training whose count is known."""
+        held = [run.attrs["parameters"] for several in self.runs.values() for run in several]
+        return tuple(count for count in map(number_in, held) if count is not None)
+
     def profiles(self, name: str) -> dict[str, np.ndarray]:
         """Return a statistic over (seed, sequence, layer) for every model; loss has one layer."""
         return {
@@ -100,6 +107,12 @@ def gather(archive: Archive, probe: str | None = None) -> Material:
         },
         unreadable=archive.unreadable,
     )
+
+
+def number_in(value: object) -> float | None:
+    """Return an attribute as a number, None where it is none."""
+    held = isinstance(value, (int, float)) and math.isfinite(value)
+    return float(value) if held else None
 
 
 def facts_of(text: object) -> dict[str, Any]:

@@ -13,13 +13,14 @@ _SYMBOLS = {
     "infty": "∞", "ell": "ℓ",
 }  # fmt: skip
 _OPERATORS = {
-    "sum": "∑", "prod": "∏", "le": "≤", "ge": "≥", "lt": "<", "gt": ">", "neq": "≠", "in": "∈",
+    "sum": "∑", "prod": "∏", "le": "≤", "ge": "≥", "lt": "<", "gt": ">", "neq": "≠", "ne": "≠",
+    "in": "∈", "top": "⊤",
     "propto": "∝", "cdot": "·", "times": "×", "approx": "≈", "circ": "∘", "mid": "|",
     "lVert": "‖", "rVert": "‖", "langle": "⟨", "rangle": "⟩", "lvert": "|", "rvert": "|",
     "to": "→", "pm": "±", "ldots": "…", "cdots": "⋯", "partial": "∂", "sim": "∼", "notin": "∉",
     "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
 }  # fmt: skip
-_NAMES = ("log", "exp", "max", "min", "tanh", "det", "ln")
+_NAMES = ("log", "exp", "max", "min", "cos", "sin", "tanh", "det", "ln", "argmax", "rank")
 _SPACES = {",": "0.17em", ";": "0.28em", " ": "0.25em", "quad": "1em", "qquad": "2em", "!": "0"}
 _SIZES = ("left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg")
 _ACCENTS = {"bar": "¯", "overline": "¯", "hat": "^", "tilde": "~"}
@@ -41,7 +42,7 @@ _FIXED = {
     **{name: _operator(sign) for name, sign in _OPERATORS.items()},
     **{name: _name(name) for name in _NAMES},
     **{name: f'<mspace width="{width}"/>' for name, width in _SPACES.items()},
-    **{sign: _operator(sign) for sign in "{}%"},
+    **{sign: _operator(sign) for sign in "{}%#&"},
     "|": _operator("‖"),
 }
 

@@ -1,14 +1,14 @@
 """How the numbers of a report came about, read from the data themselves."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from importlib.metadata import version
-
-import numpy as np
+from typing import Any
 
 from dva_lens import axes
 from dva_lens.reports.material import Material, facts_of
 from dva_lens.reports.page import Definition, Folded, Part, Section, Table, Text
+from dva_lens.store.archive import Run
 from dva_lens.views.words import number
 
 _FOUND = (
@@ -78,18 +78,21 @@ def facts(material: Material) -> tuple[tuple[str, str], ...]:
     ]
     if "text" in found:
         shown.append(("Text", str(found["text"])))
-    shown.append(("Parameters", _range([_size(material)])))
+    sizes = material.sizes
+    if sizes:
+        shown.append(("Parameters", _range(sizes)))
     return tuple(shown)
 
 
 def _texts(material: Material) -> str:
     first = material.first
     bos = str(first.attrs.get("bos", ""))
-    tokens = f" Special tokens: {bos}." if bos else ""
+    trained = "study" in _any_run(material).attrs
     return (
         f"Every model was measured on the same {_sequences(material)} of the probe "
-        f"{material.probe!r}, {_range([_span(first[axes.LENGTH].values)])} tokens long, that no "
-        f"model was trained on by document.{tokens} Per query and per key numbers were kept, the "
+        f"{material.probe!r}, {_range(first[axes.LENGTH].values.tolist())} tokens long"
+        f"{', from documents that no model was trained on' if trained else ''}. "
+        f"{f'Special tokens: {bos}. ' if bos else ''}Numbers per query and per key were kept, the "
         "attention pattern never."
     )
 
@@ -135,25 +138,16 @@ def _runs(material: Material) -> Table:
     return Table.of("trainings", "How each training was measured", rows, caption)
 
 
-def _any_run(material: Material):  # noqa: ANN202
+def _any_run(material: Material) -> Run:
     return material.runs[material.models[0]][0]
 
 
-def _size(material: Material) -> tuple[int, int]:
-    sizes = [run.attrs["parameters"] for several in material.runs.values() for run in several]
-    return int(min(sizes)), int(max(sizes))
+def _range(values: Sequence[int] | Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
 
 
-def _span(values: Iterable[int]) -> tuple[int, int]:
-    held = np.asarray(values)
-    return int(held.min()), int(held.max())
-
-
-def _range(spans: list[tuple[int, int]]) -> str:
-    return ", ".join(f"{low:,}" if low == high else f"{low:,} to {high:,}" for low, high in spans)
-
-
-def _plain(value: object) -> str | int | float | None:
+def _plain(value: Any) -> str | int | float | None:
     if hasattr(value, "item"):
         value = value.item()
     if value is None or isinstance(value, (str, int, float)):

@@ -9,7 +9,7 @@ from dva_lens.reports.findings import (
     findings,
     too_small,
 )
-from dva_lens.reports.material import Material
+from dva_lens.reports.material import Material, number_in
 from dva_lens.reports.page import Figure, Folded, Part, Section, Table, Text
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.views import (
@@ -132,11 +132,11 @@ def costs(material: Material) -> Table:
         {
             "model": model,
             "seed": run.seed,
-            "loss [nat]": run.attrs["loss"],
-            "parameters": int(run.attrs["parameters"]),
-            "FLOPs per token": int(run.attrs["flops_per_token"]),
-            "training time [s]": round(float(run.attrs["train_seconds"]), 1),
-            "KV cache per token [bytes]": int(run.attrs["kv_bytes_per_token"]),
+            "loss [nat]": number_in(run.attrs["loss"]),
+            "parameters": _whole(run.attrs["parameters"]),
+            "FLOPs per token": _whole(run.attrs["flops_per_token"]),
+            "training time [s]": number_in(run.attrs["train_seconds"]),
+            "KV cache per token [bytes]": _whole(run.attrs["kv_bytes_per_token"]),
         }
         for model, several in material.runs.items()
         for run in several
@@ -146,6 +146,11 @@ def costs(material: Material) -> Table:
         "is of one run on the machine named under Methods, and moves with its load."
     )
     return Table.of("costs", "Every training", rows, caption)
+
+
+def _whole(value: object) -> int | None:
+    found = number_in(value)
+    return None if found is None else round(found)
 
 
 def _tall(material: Material) -> int:

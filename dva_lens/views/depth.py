@@ -21,6 +21,11 @@ def depth_profile(
     dimension are drawn at its published or first value.
     """
     found = arms(data, statistic)
+    variable = found[0].first(statistic)
+    if axes.LAYER not in variable.dims:
+        raise ValueError(
+            f"{statistic!r} is one number per text, not per layer, so it has no profile by depth."
+        )
     where = chosen(found[0], statistic)
     depths = depth_axis(found)
     drawn = [
@@ -32,7 +37,6 @@ def depth_profile(
         )
         for arm in found
     ]
-    variable = found[0].first(statistic)
     references = lines.draw_references(drawn)
     traces = [*references, *(trace for line in drawn for trace in lines.draw(line))]
     caption = (

@@ -16,22 +16,25 @@ _WITHOUT_LEGEND = ("heatmap",)
 
 @final
 class Figure(go.Figure):
-    """A Plotly figure that is shown with `theme.CONFIG` wherever it is shown."""
+    """A Plotly figure that is shown with `theme.CONFIG` wherever it is shown.
+
+    Plotly gets a copy, because it takes entries out of the configuration it is given.
+    """
 
     def show(self, *args: Any, **options: Any) -> Any:
         """Show the figure, as `plotly` does, without a button that uploads data."""
-        return super().show(*args, **{"config": theme.CONFIG, **options})
+        return super().show(*args, **{"config": dict(theme.CONFIG), **options})
 
     def to_html(self, *args: Any, **options: Any) -> str:
         """Return the figure as HTML, as `plotly` does, without a button that uploads data."""
-        return super().to_html(*args, **{"config": theme.CONFIG, **options})
+        return super().to_html(*args, **{"config": dict(theme.CONFIG), **options})
 
     def write_html(self, *args: Any, **options: Any) -> Any:
         """Write the figure as HTML, as `plotly` does, without a button that uploads data."""
-        return super().write_html(*args, **{"config": theme.CONFIG, **options})
+        return super().write_html(*args, **{"config": dict(theme.CONFIG), **options})
 
     def _ipython_display_(self) -> None:
-        pio.show(self, config=theme.CONFIG)
+        pio.show(self, config=dict(theme.CONFIG))
 
 
 def compose(

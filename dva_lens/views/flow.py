@@ -75,7 +75,7 @@ def _bars(
         "x": layers_of(arm),
         "y": value,
         "name": theme.escape(name),
-        "legendgroup": name,
+        "legendgroup": theme.escape(name),
         "showlegend": legend,
         "marker": {"color": colour},
         "error_y": {

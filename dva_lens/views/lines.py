@@ -29,7 +29,7 @@ class Line:
 def draw(line: Line, *, legend: bool = True, **place: Any) -> list[Trace]:
     """Return the traces of a line: its band, its single runs if several, and the line itself."""
     arm, read = line.arm, line.reading
-    common = {"legendgroup": arm.label, **place}
+    common = {"legendgroup": arm.name, **place}
     band = _band(line, common)
     singles = [_single(line, at, common) for at in range(len(arm.runs)) if len(arm.runs) > 1]
     texts = [shown(*found) for found in zip(read.value, read.low, read.high, strict=True)]

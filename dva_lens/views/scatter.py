@@ -1,6 +1,7 @@
 """Any two statistics of every head against each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,10 @@ def _by_head(arm: Arm, name: str) -> Reading:
     if dim == axes.HEAD or axes.HEAD not in arm.runs[0].dims:
         return read
     shared = arm.runs[0].sizes[axes.HEAD] // arm.runs[0].sizes[axes.KV_HEAD]
-    parts = (np.repeat(part, shared, axis=-1) for part in (read.value, read.low, read.high))
-    return Reading(*parts, read.each, read.sequences, read.documents)
+    value, low, high = (
+        np.repeat(part, shared, axis=-1) for part in (read.value, read.low, read.high)
+    )
+    return replace(read, value=value, low=low, high=high)
 
 
 def _cloud(arm: Arm, across: Reading, up: Reading, *, legend: bool) -> lines.Trace:
@@ -79,7 +82,7 @@ def _cloud(arm: Arm, across: Reading, up: Reading, *, legend: bool) -> lines.Tra
         "error_x": _whiskers(across),
         "error_y": _whiskers(up),
         "name": arm.name,
-        "legendgroup": arm.label,
+        "legendgroup": arm.name,
         "showlegend": legend,
         "marker": {"color": arm.colour, "symbol": arm.symbol, "size": 9, "opacity": 0.85},
         "text": texts,

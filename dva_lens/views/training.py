@@ -69,7 +69,7 @@ def _curve(arm: Arm, at: int, against: Against) -> Curve:
 
 def _draw(curve: Curve) -> list[lines.Trace]:
     arm, kept = curve.arm, curve.measured
-    common = {"type": "scatter", "name": arm.name, "legendgroup": arm.label}
+    common = {"type": "scatter", "name": arm.name, "legendgroup": arm.name}
     seed = f"<b>{arm.name}</b>, seed {theme.escape(curve.seed)}"
     faint = {
         **common,

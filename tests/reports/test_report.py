@@ -1,0 +1,243 @@
+"""The report of an archive: offline, the same every time, safe, complete."""
+
+import base64
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from fakes import MODELS, fake_archive, fake_measurement, fake_training
+
+from dva_lens.reports.files import write_figures, write_page
+from dva_lens.reports.html import render, show, to_csv
+from dva_lens.reports.page import Figure, Points, Report, Section, Table, Text, figures_of
+from dva_lens.reports.report import report_of, write_report
+from dva_lens.statistics.table import PRIMARY
+from dva_lens.store.archive import open_archive
+from dva_lens.store.schema import RUN_ATTRS, ArchiveError
+from dva_lens.store.writer import write_run
+from dva_lens.views import sink_curve
+
+HOSTILE = "</script><script>alert(1)</script>\"'<b>"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fake_archive(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path) -> Report:
+    return report_of(open_archive(folder))
+
+
+@pytest.fixture(scope="module")
+def page(report: Report) -> str:
+    return render(report)
+
+
+class Reader(HTMLParser):
+    """Collects attributes that fetch something, ids, headings, and tags left open."""
+
+    VOID = ("meta", "link", "img", "br", "hr", "input", "mspace")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.scripts = 0
+
+    def handle_starttag(self, tag, attrs):
+        self.fetched += [value for key, value in attrs if key in ("src", "href", "action")]
+        self.ids += [value for key, value in attrs if key == "id"]
+        self.scripts += tag == "script"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+def test_nothing_is_fetched_from_anywhere(page):
+    assert all(value.startswith(("#", "data:")) for value in read(page).fetched)
+    assert "default-src 'none'" in page
+    assert "@import" not in page
+
+
+def test_the_page_is_whole_and_its_links_lead_somewhere(page):
+    reader = read(page)
+    assert reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+    targets = {value[1:] for value in reader.fetched if value.startswith("#")}
+    assert targets <= set(reader.ids)
+
+
+def test_the_same_archive_gives_the_same_page(folder, page):
+    assert render(report_of(open_archive(folder))) == page
+
+
+def test_every_model_is_in_every_figure_by_depth(report):
+    profiles = [figure for figure in figures_of(report) if figure.name.endswith("by-depth")]
+    assert len(profiles) > 6
+    for figure in profiles:
+        names = {trace.name for trace in figure.drawing.data}
+        assert set(MODELS) <= names, figure.name
+
+
+def test_figures_carry_their_numbers_as_table_and_as_csv(report, page):
+    for figure in figures_of(report):
+        assert f'download="{figure.name}.csv"' in page
+    links = re.findall(r'href="data:text/csv;base64,([^"]*)"', page)
+    tables = [base64.b64decode(link).decode() for link in links]
+    assert all(table.count("\n") > 1 for table in tables)
+    assert page.count("Show as table") == len(figures_of(report))
+
+
+def test_what_small_models_cannot_show_is_labelled(report):
+    (sinks,) = [section for section in report.sections if section.name == "sinks"]
+    notes = [part.words for part in sinks.parts if isinstance(part, Text) and part.kind == "note"]
+    assert any("too small to show sinks" in note for note in notes)
+
+
+def test_two_seeds_make_no_claim_about_architectures(report):
+    (short,) = [section for section in report.sections if section.name == "findings"]
+    (points,) = [part for part in short.parts if isinstance(part, Points)]
+    said = " ".join(said for _, said in points.entries)
+    assert "nothing here is claimed of the architectures" in said
+    assert "[" in said
+
+
+def test_costs_name_loss_parameters_flops_time_and_memory(report):
+    (training,) = [section for section in report.sections if section.name == "training"]
+    (table,) = [part for part in training.parts if isinstance(part, Table)]
+    words = " ".join(table.columns)
+    assert all(
+        word in words for word in ("loss", "parameters", "FLOPs", "training time", "KV cache")
+    )
+    assert len(table.rows) == 8
+
+
+def test_every_statistic_is_defined_with_its_formula(page):
+    for name in PRIMARY:
+        assert f'id="definition-{name}"' in page
+    assert page.count("<math") == len(PRIMARY)
+
+
+def hostile_report() -> Report:
+    table = Table.of("t", HOSTILE, [{HOSTILE: HOSTILE, "=1+1": "=cmd()"}], HOSTILE)
+    parts = (Text(HOSTILE), Points(((HOSTILE, HOSTILE),)), table)
+    return Report(HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),), (Section("s", HOSTILE, parts),))
+
+
+def test_hostile_words_stay_words():
+    harmless = Report("a", "b", (("c", "d"),), (Section("s", "e", (Text("f"),)),))
+    assert read(render(hostile_report())).scripts == read(render(harmless)).scripts
+    assert "<script>alert" not in render(hostile_report())
+
+
+def test_hostile_names_of_models_stay_names(tmp_path):
+    folder = fake_archive(
+        tmp_path / "study", models=("transformer", HOSTILE.replace("/", "")), seeds=1
+    )
+    page = render(report_of(open_archive(folder)))
+    assert "<script>alert" not in page
+    assert read(page).open == []
+
+
+def test_a_spreadsheet_runs_nothing():
+    assert to_csv(["=a"], [["=cmd()"], ["-1"], [-1.5]]) == "'=a\n'=cmd()\n'-1\n-1.5\n"
+
+
+def test_one_model_from_one_seed_gets_a_report(tmp_path):
+    folder = fake_archive(tmp_path / "study", models=("dva",), seeds=1)
+    written = write_report(folder, tmp_path / "deep" / "report.html")
+    page = written.read_text(encoding="utf-8")
+    assert "Where attention goes in dva" in page
+    assert "Differences from" not in page
+
+
+def test_a_folder_is_no_file(folder, tmp_path):
+    with pytest.raises(ValueError, match="is a folder; name the HTML file"):
+        write_report(folder, tmp_path)
+
+
+def test_models_that_were_only_measured_get_a_report_too(tmp_path):
+    attrs = dict.fromkeys(RUN_ATTRS, "") | {
+        "model": "gpt2",
+        "preset": "",
+        "seed": 0,
+        "label": "gpt2",
+        "config": "{}",
+    }
+    attrs |= {name: float("nan") for name in ("parameters", "train_seconds", "loss")}
+    attrs |= {"flops_per_token": None, "kv_bytes_per_token": None}
+    measurements = {"text": fake_measurement("gpt2")}
+    folder = tmp_path / "measured"
+    write_run(folder, "k", attrs=attrs, measurements=measurements, training=fake_training())
+    page = render(report_of(open_archive(folder)))
+    assert "Where attention goes in gpt2" in page
+    assert "no model was trained on" not in page
+
+
+def test_no_archive_no_report(tmp_path):
+    with pytest.raises(ArchiveError, match="no folder"):
+        write_report(tmp_path / "nothing", tmp_path / "report.html")
+
+
+def small_report() -> Report:
+    figure = Figure("sinks", sink_curve(fake_measurement()))
+    return Report("a", "b", (), (Section("s", "t", (figure,)),))
+
+
+def test_figures_are_written_as_vectors_and_numbers_the_same_every_time(tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `figures` is not installed")
+    once, again = (
+        {path.name: path.read_bytes() for path in write_figures(small_report(), tmp_path / name)}
+        for name in ("once", "again")
+    )
+    assert set(once) == {"sinks.svg", "sinks.pdf", "sinks.csv"}
+    assert once == again
+    assert b"Sink rate" in once["sinks.svg"]
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "dva_lens.reports.drawing", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"dva-lens\[figures\]"):
+        write_figures(small_report(), tmp_path / "figures")
+
+
+def test_a_failed_page_leaves_the_former_one(tmp_path, monkeypatch):
+    out = write_page(small_report(), tmp_path / "report.html")
+    before = out.read_bytes()
+    monkeypatch.setattr("dva_lens.reports.files.render", lambda report: "\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        write_page(small_report(), out)
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [(None, "–"), (1234567, "1,234,567"), (-2, "−2"), (0.5, "0.500"), ("a", "a"), (True, "True")],
+)
+def test_cells_read_well(cell, shown):
+    assert show(cell, 3) == shown
+
+
+def test_drawings_hold_no_numbers_twice(page):
+    data = re.search(r'id="sink-rate-by-threshold-data">(.*?)</script>', page, re.DOTALL)
+    assert "meta" not in json.loads(data.group(1))["layout"]
