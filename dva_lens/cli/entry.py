@@ -31,19 +31,28 @@ for name, command, about in (
     app.command(name, short_help=about)(command)
 
 
+def _print_version(asked: bool) -> bool:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+    return asked
+
+
 @app.callback()
 def shared(
     *,
     debug: Annotated[
         bool, typer.Option(DEBUG, help="Show tracebacks, after any command.")
     ] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
 ) -> None:
     """Measure where attention goes, and what the value path has to do with it."""
-    del debug  # taken off the line by `Guarded`, named here for --help
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
+    del debug, version  # one is taken off the line by `Guarded`, the other has printed and left
 
 
 def main() -> None:

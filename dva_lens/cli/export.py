@@ -37,10 +37,12 @@ def export(
         raise ModuleNotFoundError(
             "Writing parquet needs the package `pyarrow` (pip install pyarrow); or --format csv."
         )
+    from dva_lens.cli.pages import warn_of_unreadable
     from dva_lens.store.archive import open_archive
     from dva_lens.store.tables import run_table, statistic_tables
 
     archive = open_archive(folder)
+    warn_of_unreadable(archive.unreadable)
     target = out or folder / "export"
     target.mkdir(parents=True, exist_ok=True)
     write = _writer(form)

@@ -1,0 +1,38 @@
+import pytest
+from fakes import fake_archive
+from typer.testing import CliRunner
+
+from dva_lens.cli import app
+
+
+@pytest.fixture(scope="session")
+def study_folder(tmp_path_factory):
+    """A folder as a study leaves it, of two fake models with two seeds."""
+    return fake_archive(tmp_path_factory.mktemp("study"), models=("transformer", "dva"))
+
+
+@pytest.fixture
+def call():
+    """Call the command line and return what came, with the streams apart."""
+    runner = CliRunner()
+
+    def invoke(*words):
+        return runner.invoke(app, [str(word) for word in words], prog_name="dva-lens")
+
+    return invoke
+
+
+@pytest.fixture
+def refused(call):
+    """Call the command line, which must refuse in one sentence; return the sentence."""
+
+    def invoke(*words, code=1):
+        result = call(*words)
+        assert result.exit_code == code, result.output
+        assert result.stdout == ""
+        lines = result.stderr.strip().splitlines()
+        assert len(lines) == 1, result.stderr
+        assert "Traceback" not in result.stderr
+        return lines[0]
+
+    return invoke

@@ -1,0 +1,54 @@
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+def status(address):
+    """Ask until somebody answers."""
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return answer.status
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    return None
+
+
+def test_a_report_is_one_file(call, study_folder, tmp_path):
+    result = call("report", study_folder, "--out", tmp_path / "report.html")
+    assert result.exit_code == 0, result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_pages_of_what_is_no_archive_are_refused(refused, tmp_path):
+    assert "holds no archive.zarr" in refused("report", tmp_path)
+    assert "holds no archive.zarr" in refused("explore", tmp_path)
+
+
+def test_a_port_that_is_taken_is_refused_with_another(refused, study_folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"Port {port} is busy" in refused("explore", study_folder, "--port", port)
+    assert "less than or equal to 65535" in refused(
+        "explore", study_folder, "--port", 65536, code=2
+    )
+
+
+def test_the_explorer_answers_until_it_is_interrupted(study_folder):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [sys.executable, "-m", "dva_lens.cli", "explore", study_folder, "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            line = process.stdout.readline().decode()
+            address = re.search(r"http://127\.0\.0\.1:\d+", line).group()
+            assert status(address) == 200
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert b"Traceback" not in process.stderr.read()
