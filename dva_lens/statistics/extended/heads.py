@@ -25,9 +25,10 @@ def previous_score(layer: LayerRecord, batch: Batch) -> np.ndarray:
     """Return both scores of attending to the token before."""
     del batch
     summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
-    hits = np.nansum(summary.previous_mass[..., 1:], axis=-1, dtype=np.float64)
-    rows = np.isfinite(summary.previous_mass[..., 1:]).sum(-1)
-    total = np.nansum(summary.row_mass, axis=-1, dtype=np.float64)
+    previous = summary.previous_mass[..., 1:].astype(np.float64)
+    hits = np.nan_to_num(previous, nan=0.0).sum(-1)
+    rows = np.isfinite(previous).sum(-1)
+    total = np.nan_to_num(summary.row_mass.astype(np.float64), nan=0.0).sum(-1)
     return np.stack([ratio(hits, rows), ratio(hits, total)], axis=-1)
 
 

@@ -46,7 +46,7 @@ def uniform_similarity(layer: LayerRecord, batch: Batch) -> np.ndarray:
 
 
 def linear_cka(
-    ours: Float[np.ndarray, "position channel"], theirs: Float[np.ndarray, "position width"]
+    ours: Float[np.ndarray, "position channel"], theirs: Float[np.ndarray, "other width"]
 ) -> float:
     """Return the unbiased linear CKA between two descriptions of the same positions.
 
