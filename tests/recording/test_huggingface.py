@@ -261,5 +261,19 @@ def test_nothing_of_the_size_of_a_pattern_is_formed():
     assert largest_squares(lambda: record(model, ids, fidelity=False), length) == []
 
 
+def test_a_mask_that_the_attention_does_not_tell_is_found_out():
+    config = tf.Llama4TextConfig(
+        **families.GROUPED, head_dim=8, attention_chunk_size=4, num_local_experts=2,
+        intermediate_size_mlp=48, num_experts_per_tok=1,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = tf.Llama4ForCausalLM(config).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(8.0 if weight.ndim > 1 else 1.0)
+    with pytest.raises(RuntimeError, match="puts out something else"):
+        record(model, _ids())
+
+
 def test_every_family_of_the_table_is_covered():
     assert len(FAMILIES) == 15

@@ -1,0 +1,190 @@
+"""What measuring a model costs beside running it, on a model of GPT-2 small's shape.
+
+A whole forward pass with the primary set of statistics is timed against the same model's own SDPA
+forward, in interleaved pairs within one process; the figure is the median of the paired ratios.
+Memory is the growth of the process's peak beyond that of the plain forward, in a process of its
+own. Weights are random: time and memory do not depend on them.
+
+    python -m dva_lens.analyses.bench_forward [--json] [--pairs 7]
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import final
+
+import numpy as np
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from dva_lens.measuring import measure
+
+MIB = 1 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Case:
+    """A shape, and the bounds that measuring it has to keep."""
+
+    length: int
+    layers: int
+    ratio: float
+    extra_mib: float
+
+
+@final
+@dataclass(frozen=True)
+class Outcome:
+    """What a case took: seconds of both passes, their ratio, and memory beyond the plain pass."""
+
+    length: int
+    layers: int
+    plain_seconds: float
+    measured_seconds: float
+    ratio: float
+    ratio_bound: float
+    extra_mib: float
+    extra_mib_bound: float
+    threads: int
+    backend: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether both bounds are kept."""
+        return self.ratio <= self.ratio_bound and self.extra_mib <= self.extra_mib_bound
+
+
+CASES = (Case(1024, 12, 1.15, 100.0), Case(4096, 2, 1.3, 100.0))
+
+
+def model_of(case: Case) -> GPT2LMHeadModel:
+    """Return a model of GPT-2 small's width with as many layers and positions as asked for."""
+    torch.manual_seed(0)
+    config = GPT2Config(n_layer=case.layers, n_positions=case.length, attn_implementation="sdpa")
+    return GPT2LMHeadModel(config).eval()
+
+
+def passes(case: Case, backend: str) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the plain pass and the measured one, over the same tokens."""
+    model = model_of(case)
+    ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (1, case.length))
+    tokens = torch.as_tensor(ids)
+
+    def plain() -> None:
+        with torch.no_grad():
+            model(tokens, use_cache=False)
+
+    def measured() -> None:
+        measure(model, ids, backend=backend, fidelity=False)
+
+    return plain, measured
+
+
+def seconds(run: Callable[[], None]) -> float:
+    """Return how long a call takes."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def paired(case: Case, backend: str, pairs: int) -> list[tuple[float, float]]:
+    """Time both passes in pairs, in alternating order, after one of each to warm up."""
+    plain, measured = passes(case, backend)
+    plain(), measured()
+    found = []
+    for pair in range(pairs):
+        if pair % 2:
+            second, first = seconds(measured), seconds(plain)
+        else:
+            first, second = seconds(plain), seconds(measured)
+        found.append((first, second))
+    return found
+
+
+def extra_memory(case: Case, backend: str) -> float:
+    """Return the growth of the peak of a fresh process, in MiB, beyond that of plain passes."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_growth, (case, backend))
+
+
+def _peak_growth(case: Case, backend: str) -> float:
+    plain, measured = passes(case, backend)
+    _once(backend)
+    for _ in range(2):
+        plain()
+    before = _peak()
+    for _ in range(2):
+        measured()
+    return (_peak() - before) / MIB
+
+
+def _once(backend: str) -> None:
+    """Load whatever a first measurement loads, on a model too small to matter."""
+    passes(Case(16, 1, 0.0, 0.0), backend)[1]()
+
+
+def _peak() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def outcome(case: Case, backend: str, pairs: int) -> Outcome:
+    """Run one case."""
+    times = paired(case, backend, pairs)
+    return Outcome(
+        length=case.length,
+        layers=case.layers,
+        plain_seconds=statistics.median(first for first, _ in times),
+        measured_seconds=statistics.median(second for _, second in times),
+        ratio=statistics.median(second / first for first, second in times),
+        ratio_bound=case.ratio,
+        extra_mib=extra_memory(case, backend),
+        extra_mib_bound=case.extra_mib,
+        threads=torch.get_num_threads(),
+        backend=backend,
+    )
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """Return outcomes as lines of text."""
+    lines = [
+        "  tokens  layers  plain [s]  measured [s]   ratio  bound  extra [MiB]  bound",
+    ]
+    lines += [
+        f"  {each.length:6d}  {each.layers:6d}  {each.plain_seconds:9.3f}"
+        f"  {each.measured_seconds:12.3f}  {each.ratio:6.3f}  {each.ratio_bound:5.2f}"
+        f"  {each.extra_mib:11.1f}  {each.extra_mib_bound:5.0f}"
+        f"  {'holds' if each.holds else 'BROKEN'}"
+        for each in outcomes
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
+    chosen = parser.parse_args(arguments)
+    outcomes = [outcome(case, chosen.backend, chosen.pairs) for case in CASES]
+    if chosen.json:
+        found = [{**asdict(each), "holds": each.holds} for each in outcomes]
+        load = os.getloadavg()[0]
+        sys.stdout.write(json.dumps({"load": load, "cases": found}, indent=2) + "\n")
+    else:
+        sys.stdout.write(table(outcomes))
+    return int(chosen.check and not all(each.holds for each in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
