@@ -1,0 +1,23 @@
+"""The reference page says what the table says."""
+
+from pathlib import Path
+
+from dva_lens.analyses import statistics_page
+
+from dva_lens.statistics.table import STATISTICS
+
+PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
+
+
+def test_the_page_is_up_to_date():
+    assert PAGE.read_text() == statistics_page.page(), (
+        "Run `python -m dva_lens.analyses.statistics_page > docs/statistics.md`."
+    )
+
+
+def test_every_statistic_has_a_section_with_an_example_or_a_reason():
+    page = statistics_page.page()
+    for entry in STATISTICS.values():
+        assert f"### {entry.long_name}\n" in page
+        assert statistics_page.example(entry) in page
+        assert "nan" not in statistics_page.example(entry)
