@@ -5,6 +5,7 @@ cores; nothing of that shape outlives the block, and nothing of it is saved for 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -13,9 +14,9 @@ from torch import Tensor
 
 from dva_lens.kernels.blocks import Block, cuts
 from dva_lens.kernels.mixers import BlockWeights, Mixed, Mixer
-from dva_lens.kernels.values import phi, phi_backward
+from dva_lens.kernels.values import phi_in_place, phi_slope_in_place
 
-ENTRIES_AT_ONCE = 1 << 17
+ENTRIES_AT_ONCE = 1 << 18
 ROWS = 16
 COLUMNS = 16
 
@@ -24,17 +25,38 @@ OfKey = Float[Tensor, "batch head 1 key width"]
 OfPair = Float[Tensor, "batch head query key width"]
 
 
+@final
+@dataclass(frozen=True)
+class Stripe:
+    """Some keys of a block, and memory for what its pairs need.
+
+    `keys` are their positions among all keys, `cut` their positions among those of the block.
+    """
+
+    keys: slice
+    cut: slice
+    memory: tuple[OfPair, ...]
+
+
 def pairs_at_once(operands: Sequence[Tensor]) -> int:
     """Return how many pairs a block spans so that a stripe of its keys fits in the cache."""
     length, width = operands[-1].shape[2], operands[-1].shape[-1]
     return length * max(ROWS, ENTRIES_AT_ONCE // (COLUMNS * width))
 
 
-def stripes(block: Block, out: Mixed) -> Iterator[tuple[slice, slice]]:
-    """Cut the keys of a block: positions among all keys, and among those of the block."""
-    start = block.keys.start
-    for cut in cuts(block.keys.stop - start, max(COLUMNS, ENTRIES_AT_ONCE // out.numel())):
-        yield slice(start + cut.start, start + cut.stop), cut
+def stripes(block: Block, out: Mixed, *, buffers: int) -> Iterator[Stripe]:
+    """Cut the keys of a block into stripes that share a few buffers."""
+    start, count = block.keys.start, block.keys.stop - block.keys.start
+    columns = min(count, max(COLUMNS, ENTRIES_AT_ONCE // out.numel()))
+    memory = out.new_empty(buffers, out.numel() * columns)
+    for cut in cuts(count, max(1, columns)):
+        shape = (*out.shape[:-1], cut.stop - cut.start, out.shape[-1])
+        entries = out.numel() * shape[-2]
+        yield Stripe(
+            slice(start + cut.start, start + cut.stop),
+            cut,
+            tuple(row[:entries].view(shape) for row in memory),
+        )
 
 
 def query_side(operand: Tensor, block: Block) -> OfQuery:
@@ -67,9 +89,11 @@ class PairwiseMixer(PairMixer):
         """Add sum_j p_ij phi(a_i + b_j)."""
         a = query_side(operands[0], block)
         total = out.new_zeros(out.shape[:-1].numel(), 1, out.shape[-1])
-        for keys, cut in stripes(block, out):
-            value = phi(a + key_side(operands[1], block, keys))
-            p = weights[..., cut].reshape(len(total), 1, -1)
+        for stripe in stripes(block, out, buffers=1):
+            (value,) = stripe.memory
+            torch.add(a, key_side(operands[1], block, stripe.keys), out=value)
+            phi_in_place(value)
+            p = weights[..., stripe.cut].reshape(len(total), 1, -1)
             total.baddbmm_(p, value.flatten(0, 2))
         out += total.view_as(out)
 
@@ -85,14 +109,15 @@ class PairwiseMixer(PairMixer):
         """Return g_i . v_ij, and add the slopes weighted by p_ij g_i."""
         a, g = query_side(operands[0], block), grad[..., None, :]
         d_weights, d_a = torch.empty_like(weights), torch.zeros_like(grad)
-        for keys, cut in stripes(block, grad):
-            hidden = a + key_side(operands[1], block, keys)
-            value = phi(hidden)
-            d_weights[..., cut] = value.mul_(g).sum(dim=-1)
-            pushed = torch.mul(weights[..., cut, None], g, out=value)
-            slope = phi_backward(pushed, hidden)
+        for stripe in stripes(block, grad, buffers=2):
+            hidden, value = stripe.memory
+            torch.add(a, key_side(operands[1], block, stripe.keys), out=hidden)
+            torch.mul(phi_in_place(value.copy_(hidden)), g, out=value)
+            d_weights[..., stripe.cut] = value.sum(dim=-1)
+            torch.mul(weights[..., stripe.cut, None], g, out=value)
+            slope = phi_slope_in_place(value, hidden)
             d_a += slope.sum(dim=3)
-            grads[1][block.batch, block.heads, keys].add_(slope.sum(dim=2))
+            grads[1][block.batch, block.heads, stripe.keys].add_(slope.sum(dim=2))
         grads[0][block.by_query].add_(d_a)
         return d_weights
 
@@ -107,11 +132,12 @@ class PairGatedMixer(PairMixer):
         """Add sum_j 2 p_ij sigmoid(l_i * r_j) * v_j."""
         left = query_side(operands[0], block)
         total = out.new_zeros(out.shape[:-1].numel(), 1, out.shape[-1])
-        for keys, cut in stripes(block, out):
-            value = (left * key_side(operands[1], block, keys)).sigmoid_()
-            value *= key_side(operands[2], block, keys)
-            p = weights[..., cut].reshape(len(total), 1, -1)
-            total.baddbmm_(p, value.flatten(0, 2), alpha=2)
+        for stripe in stripes(block, out, buffers=1):
+            right, value = (key_side(each, block, stripe.keys) for each in operands[1:])
+            (pair,) = stripe.memory
+            torch.mul(left, right, out=pair).sigmoid_().mul_(value)
+            p = weights[..., stripe.cut].reshape(len(total), 1, -1)
+            total.baddbmm_(p, pair.flatten(0, 2), alpha=2)
         out += total.view_as(out)
 
     def pull(
@@ -126,16 +152,17 @@ class PairGatedMixer(PairMixer):
         """Return g_i . v_ij, and add the gradients of gates and values."""
         left, g = query_side(operands[0], block), 2 * grad[..., None, :]
         d_weights, d_left = torch.empty_like(weights), torch.zeros_like(grad)
-        for keys, cut in stripes(block, grad):
-            right, value = (key_side(each, block, keys) for each in operands[1:])
-            gate = (left * right).sigmoid_()
-            pull = gate * g
-            slope = pull * value
-            d_weights[..., cut] = slope.sum(dim=-1)
-            p = weights[..., cut, None]
-            grads[2][block.batch, block.heads, keys].add_(pull.mul_(p).sum(dim=2))
+        for stripe in stripes(block, grad, buffers=3):
+            right, value = (key_side(each, block, stripe.keys) for each in operands[1:])
+            gate, pull, slope = stripe.memory
+            p = weights[..., stripe.cut, None]
+            torch.mul(left, right, out=gate).sigmoid_()
+            torch.mul(gate, g, out=pull)
+            torch.mul(pull, value, out=slope)
+            d_weights[..., stripe.cut] = slope.sum(dim=-1)
+            grads[2][block.batch, block.heads, stripe.keys].add_(pull.mul_(p).sum(dim=2))
             slope.mul_(p).mul_(gate.neg_().add_(1.0))
             d_left += torch.mul(slope, right, out=gate).sum(dim=3)
-            grads[1][block.batch, block.heads, keys].add_(slope.mul_(left).sum(dim=2))
+            grads[1][block.batch, block.heads, stripe.keys].add_(slope.mul_(left).sum(dim=2))
         grads[0][block.by_query].add_(d_left)
         return d_weights

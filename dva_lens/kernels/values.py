@@ -26,11 +26,16 @@ def phi(hidden: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return gelu(hidden)
 
 
-def phi_backward(
+def phi_in_place(hidden: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Replace the argument of `phi` by its value, without autograd."""
+    return torch.ops.aten.gelu_(hidden)
+
+
+def phi_slope_in_place(
     grad: Float[Tensor, "*shape"], hidden: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
-    """Return the gradient times the slope of `phi`."""
-    return torch.ops.aten.gelu_backward(grad, hidden)
+    """Multiply a gradient by the slope of `phi`, without autograd."""
+    return torch.ops.aten.gelu_backward.grad_input(grad, hidden, grad_input=grad)
 
 
 def per_query_head(
