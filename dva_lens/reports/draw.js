@@ -26,6 +26,15 @@
   }, { rootMargin: "600px" });
   plots.forEach((plot) => watcher.observe(plot));
 
+  // What is in view comes first; the rest follows one by one, so that the page stays responsive.
+  function drawNext() {
+    const next = plots.find((plot) => plot.offsetParent && !plot.dataset.drawn);
+    if (!next) return;
+    draw(next);
+    setTimeout(drawNext, 30);
+  }
+  setTimeout(drawNext, 200);
+
   window.addEventListener("beforeprint", function () {
     plots.filter((plot) => plot.offsetParent).forEach(function (plot) {
       draw(plot);
