@@ -1,0 +1,218 @@
+"""What a reader does: open, follow a link, choose a head, send the address to somebody else."""
+
+import re
+import threading
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from fakes import fake_archive
+
+pytestmark = pytest.mark.browser
+
+MAP = '[id*=\'"panel":"head-map"\']'
+DEPTH = '[id*=\'"panel":"depth"\']'
+NOWHERE = "h1:text('There is no such page')"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    from dva_lens.app import create_app
+    from waitress import create_server
+
+    folder = fake_archive(tmp_path_factory.mktemp("archive"), models=("transformer", "dva"))
+    server = create_server(create_app(folder).server, host="127.0.0.1", port=0, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+    thread.join(timeout=5)
+
+
+@pytest.fixture(scope="module")
+def tab(browser, address):
+    """One tab for all tests, so that scripts are fetched and compiled once; and what it did."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, base_url=address)
+    page, outside, errors = context.new_page(), [], []
+
+    def note(request):
+        if not request.url.startswith((address, "data:", "blob:")):
+            outside.append(request.url)
+
+    page.on("request", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.goto("/")
+    yield page, outside, errors
+    context.close()
+
+
+@pytest.fixture
+def page(tab):
+    """The tab; after each test nothing may have gone out and nothing gone wrong."""
+    opened, outside, errors = tab
+    yield opened
+    assert not outside, f"asked for from elsewhere: {outside}"
+    assert not errors, f"said in the console: {errors}"
+
+
+@pytest.fixture
+def visit(page):
+    """Return a function that follows an address within the running explorer, as its links do.
+
+    It goes by a page that is not there, so that nothing of the page before is left.
+    """
+
+    def follow(path):
+        for address, arrived in (("/nowhere", NOWHERE), (path, ".controls")):
+            page.evaluate(
+                """address => {
+                    history.pushState({}, "", address);
+                    dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+                }""",
+                address,
+            )
+            page.locator(arrived).first.wait_for()
+
+    return follow
+
+
+def said(page):
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def head_title(page, layer, head):
+    return page.get_by_role("heading", name=f"Layer {layer}, head {head}", exact=True)
+
+
+def test_from_the_overview_to_a_head_and_back_by_its_address(page):
+    page.goto("/")
+    page.locator(f"{DEPTH} .scatterlayer").wait_for()
+    assert page.title() == "Overview · dva-lens"
+    page.get_by_role("link", name="transformer", exact=True).click()
+    page.locator(f"{MAP} .hm image").wait_for()
+    assert urlsplit(page.url).path == "/heads"
+    assert said(page)["run"] == "transformer-0"
+
+    box = page.locator(f"{MAP} .nsewdrag").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 2.5 / 4, box["y"] + box["height"] * 1.5 / 4)
+    head_title(page, 1, 2).wait_for()
+    assert (said(page)["layer"], said(page)["head"]) == ("1", "2")
+    address, value = page.url, page.locator(".big").text_content()
+
+    page.reload()
+    head_title(page, 1, 2).wait_for()
+    assert page.url == address
+    assert page.locator(".big").text_content() == value
+    page.go_back()
+    page.locator(f"{DEPTH} .scatterlayer").wait_for()
+    assert urlsplit(page.url).path == "/"
+
+
+def test_a_point_of_the_depth_profile_leads_to_its_layer(page, visit):
+    visit("/?statistic=entropy")
+    point = page.locator(f"{DEPTH} .scatterlayer .points path").nth(6)
+    point.hover(force=True)
+    point.click(force=True)
+    page.wait_for_url(re.compile(r"/heads\?.*layer=2"))
+    head_title(page, 2, 0).wait_for()
+
+
+def test_arrow_keys_move_the_head_and_it_is_said_aloud(page, visit):
+    visit("/heads?run=transformer-0&layer=3&head=0")
+    head_title(page, 3, 0).wait_for()
+    page.locator("[data-headgrid]").focus()
+    page.keyboard.press("ArrowRight")
+    head_title(page, 3, 1).wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    head_title(page, 2, 1).wait_for()
+    page.locator("#spoken", has_text="Layer 2, head 1").wait_for(state="attached")
+    assert said(page)["layer"] == "2"
+
+
+def test_a_statistic_is_chosen_in_the_table_and_shown_in_the_menu(page, visit):
+    visit("/?statistic=entropy")
+    row = page.locator("table.headline tbody a").nth(4)
+    name = row.text_content()
+    row.click()
+    page.get_by_role("heading", name=f"{name} by depth").wait_for()
+    assert page.get_by_role("textbox", name="Statistic").input_value() == name
+
+
+def test_a_model_with_fewer_heads_says_which_head_it_shows(page, visit):
+    visit("/heads?run=transformer-0&layer=3&head=3")
+    head_title(page, 3, 3).wait_for()
+    page.get_by_role("textbox", name="Model").click()
+    page.get_by_role("option", name="dva · seed 1").click()
+    head_title(page, 3, 0).wait_for()
+    page.wait_for_url(re.compile("run=dva-1.*head=0"))
+
+
+def test_the_numbers_of_a_figure_are_read_and_taken_along(page, visit):
+    visit("/heads")
+    page.locator(f"{MAP} .hm image").wait_for()
+    page.get_by_role("button", name="Show as table: Map of layers by heads").click()
+    table = page.get_by_role("region", name="Map of layers by heads, as a table")
+    table.wait_for()
+    assert table.locator("tbody tr").count() == 16
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Download as CSV: Map of layers by heads").click()
+    assert "layer,head,value" in Path(taken.value.path()).read_text("utf-8")
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download as SVG: Map of layers by heads").click()
+    assert Path(taken.value.path()).read_text("utf-8").startswith("<svg")
+
+
+def test_every_page_of_the_navigation_draws(page, visit):
+    visit("/")
+    links = page.get_by_role("navigation", name="Pages").get_by_role("link")
+    names = links.all_text_contents()
+    assert len(names) >= 4
+    for name in names:
+        links.filter(has_text=name).click()
+        page.locator("nav [aria-current=page]", has_text=name).wait_for()
+        assert page.title() == f"{name} · dva-lens"
+        page.locator(".js-plotly-plot .main-svg").first.wait_for()
+        assert page.locator(".missing:not(:empty)").count() == 0
+
+
+def test_a_hostile_address_shows_a_page(page, visit):
+    visit("/heads?run=%3Cscript%3Ealert(1)%3C/script%3E&layer=1e9&head=../..&span=%00")
+    head_title(page, 0, 0).wait_for()
+
+
+def test_a_reader_who_likes_it_dark_gets_it_dark(page, visit):
+    page.emulate_media(color_scheme="dark")
+    visit("/")
+    page.locator(f"{DEPTH} .xtick text").first.wait_for()
+    page.locator("html[data-mantine-color-scheme=dark]").wait_for()
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ink = page.evaluate(f"getComputedStyle(document.querySelector(`{DEPTH} .xtick text`)).fill")
+    page.emulate_media(color_scheme="light")
+    assert sum(map(int, re.findall(r"\d+", ground)[:3])) < 150
+    assert sum(map(int, re.findall(r"\d+", ink)[:3])) > 500
+
+
+def test_nothing_is_cut_off_on_a_telephone(page, visit):
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 400, "height": 800})
+    visit("/heads")
+    page.locator(f"{MAP} .hm image").wait_for()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size(wide)
+    assert width <= 400
+
+
+def test_a_page_can_be_read_without_seeing_it(page, visit):
+    visit("/heads")
+    head_title(page, 0, 0).wait_for()
+    assert page.locator("h1").count() == 1
+    assert page.evaluate("document.documentElement.lang") == "en"
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('a, button, input')].filter(e =>
+            !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length
+              || e.type === 'hidden' || e.closest('.plotly'))).map(e => e.outerHTML)"""
+    )
+    assert unnamed == []
+    assert page.locator("[role=group][aria-label]").count() >= 3
