@@ -4,9 +4,9 @@ Padding is on the right: positions at or beyond `lengths` hold NaN in every arra
 in every array of integers. Nothing here depends on torch, and nothing here interprets a number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -131,6 +131,26 @@ class RowTile:
     values: Float[np.ndarray, "kv_head key width"] | Float[np.ndarray, "head row key width"]
     gram: Float[np.ndarray, "head width width"]
     tokens: Int[np.ndarray, "key"]
+
+
+class Reader(Protocol):
+    """What turns tiles and states into numbers while a model runs, so that neither is kept.
+
+    Recording hands them over and stores what comes back, by the name of its statistic and with
+    the sequence first, without knowing what it means.
+    """
+
+    def tiles(
+        self, sequences: Iterable[tuple[int, Iterable[RowTile]]]
+    ) -> Mapping[str, np.ndarray]:
+        """Read the tiles of every sequence of one layer, each with its length."""
+        ...
+
+    def geometry(
+        self, clouds: Iterable[Float[np.ndarray, "_ channel"]]
+    ) -> Mapping[str, np.ndarray]:
+        """Read the states of every sequence after one layer."""
+        ...
 
 
 @final

@@ -1,7 +1,7 @@
 """What an attachment keeps of one forward pass, whatever model it watches."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -17,10 +17,21 @@ from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.sizes import Gram, stream_sizes, value_mix, value_sizes
-from dva_lens.records import LayerRecord, ValueDynamics
-from dva_lens.sites import DYNAMICS, MIX, SITES, SUMMARY, VALUES, Site
+from dva_lens.recording.tiles import alone, row_tiles
+from dva_lens.records import LayerRecord, Reader, RowTile, ValueDynamics
+from dva_lens.sites import (
+    DYNAMICS,
+    GEOMETRY,
+    MIX,
+    SITES,
+    STREAM,
+    SUMMARY,
+    TILES,
+    VALUES,
+    Site,
+)
 
-ATTENTION_SITES = (SUMMARY, VALUES, MIX, DYNAMICS)
+ATTENTION_SITES = (SUMMARY, VALUES, MIX, DYNAMICS, TILES)
 
 
 @final
@@ -47,6 +58,8 @@ class Recorder:
         self.backend = choose(backend, device)
         self.residual = float("nan")
         self.layout: Layout | None = None
+        self.reader: Reader | None = None
+        self.tokens: Int[np.ndarray, "sequence position"] | None = None
         self._layers: dict[int, dict[str, object]] = {}
         self._why_not: dict[int, dict[str, str]] = {}
         self._attended: set[int] = set()
@@ -55,6 +68,11 @@ class Recorder:
     def watches_attention(self) -> bool:
         """Whether any site asks for the attention itself."""
         return any(site in self.sites for site in ATTENTION_SITES)
+
+    @property
+    def watches_stream(self) -> bool:
+        """Whether any site asks for the residual stream."""
+        return STREAM in self.sites or GEOMETRY in self.sites
 
     @property
     def lengths(self) -> Int[np.ndarray, "sequence"]:
@@ -96,7 +114,20 @@ class Recorder:
             kept["dynamics"] = _dynamics(call, summary)
         if MIX in self.sites and sources is not None:
             kept["mix"] = value_mix(sources, lengths)
+        if TILES in self.sites and self.reader is not None and gram is not None:
+            kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
         return out
+
+    def _tiles(self, call: Call, gram: Gram) -> Iterator[tuple[int, Iterator[RowTile]]]:
+        """Go through the sequences, and through the rows of each."""
+        for sequence, length in enumerate(int(each) for each in self.lengths):
+            words = np.full(length, -1) if self.tokens is None else self.tokens[sequence, :length]
+            own = slice(sequence, sequence + 1)
+            values, weights = alone(call.values, sequence), alone(call.weights, sequence)
+            rows = row_tiles(
+                call.query[own], call.key[own], values, weights, gram=gram, tokens=words
+            )
+            yield length, rows
 
     def keep(self, layer: int, record: LayerRecord) -> None:
         """Keep what was computed elsewhere of one attention, as far as its sites ask for it."""
@@ -109,7 +140,12 @@ class Recorder:
     def stream(self, layer: int, hidden: Float[Tensor, "sequence position channel"]) -> None:
         """Keep the sizes of the residual stream after a layer."""
         kept = self._layers.setdefault(layer, {})
-        kept["stream"] = stream_sizes(hidden, self.lengths)
+        if STREAM in self.sites:
+            kept["stream"] = stream_sizes(hidden, self.lengths)
+        if GEOMETRY in self.sites and self.reader is not None:
+            pairs = zip(hidden.detach(), self.lengths, strict=True)
+            clouds = (each[:length].float().cpu().numpy() for each, length in pairs)
+            kept["geometry"] = self.reader.geometry(clouds)
 
     def skip(self, layer: int, site: Site, reason: str) -> None:
         """Say why a layer has nothing at a site."""

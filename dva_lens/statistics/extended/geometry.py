@@ -4,7 +4,7 @@ Each is given as it is, with every channel divided by its spread, and without th
 because single channels and single positions can dominate all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -42,14 +42,16 @@ def token_similarity(states: States) -> float:
     return float((total @ total - count) / (count * (count - 1)))
 
 
-def shape_of(states: States) -> dict[str, Float[np.ndarray, "variant"]]:
-    """Return every number of this module in all variants, by the name of its statistic."""
+def shape_of(
+    states: States, names: Iterable[str] | None = None
+) -> dict[str, Float[np.ndarray, "variant"]]:
+    """Return numbers of this module in all variants, by the name of their statistic."""
     states = states.astype(np.float64)
     spread = states.std(0)
     variants = (states, states / np.where(spread > 0, spread, 1.0), states[1:])
     return {
-        name: np.array([of(each) if len(each) else np.nan for each in variants])
-        for name, of in SHAPES.items()
+        name: np.array([SHAPES[name](each) if len(each) else np.nan for each in variants])
+        for name in (SHAPES if names is None else names)
     }
 
 

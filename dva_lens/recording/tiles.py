@@ -1,0 +1,98 @@
+"""Rows of a pattern, formed a few at a time for whoever needs whole rows."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from dva_lens.kernels.values import Static, Values
+from dva_lens.kernels.weights import Weights
+from dva_lens.records import RowTile
+
+ENTRIES = 1 << 22
+FEWEST_ROWS, MOST_ROWS = 16, 128
+
+
+def row_tiles(
+    query: Float[Tensor, "sequence head query width"],
+    key: Float[Tensor, "sequence kv_head key width"],
+    values: Values,
+    weights: Weights,
+    *,
+    gram: Float[Tensor, "head width_out width_out"],
+    tokens: Int[np.ndarray, "token"],
+) -> Iterator[RowTile]:
+    """Go through the rows of one sequence from its first query on, as many as it has tokens.
+
+    Take a sequence out of a batch with `alone` first.
+    """
+    length, heads = len(tokens), query.shape[1]
+    keys = torch.arange(length, device=query.device)
+    static = None
+    if isinstance(values, Static):
+        static = values.value[0, :, :length].detach().float().cpu().numpy()
+    per_row = heads * length * (1 if static is not None else gram.shape[-1])
+    rows = min(max(ENTRIES // max(per_row, 1), FEWEST_ROWS), MOST_ROWS)
+    inner = gram.detach().float().cpu().numpy()
+    for start in range(0, length, rows):
+        queries = keys[start : start + rows]
+        pattern, seen = _rows(query, key, weights, queries, keys)
+        if static is None:
+            used = values.pairs(queries, keys, heads)[0].detach().float().cpu().numpy()
+        else:
+            used = static
+        yield RowTile(
+            queries=queries.cpu().numpy(),
+            weights=pattern.cpu().numpy(),
+            seen=seen.cpu().numpy(),
+            values=used,
+            gram=inner,
+            tokens=tokens,
+        )
+
+
+def alone(batch: Any, sequence: int) -> Any:
+    """Return values or weights of one sequence of a batch."""
+    cut = {
+        field.name: getattr(batch, field.name)[sequence : sequence + 1]
+        for field in fields(batch)
+        if _has_sequences(field.name, getattr(batch, field.name))
+    }
+    return replace(batch, **cut)
+
+
+def _has_sequences(name: str, held: object) -> bool:
+    return isinstance(held, Tensor) and name != "sink" and held.ndim > 0 and held.shape[0] > 1
+
+
+def _rows(
+    query: Tensor, key: Tensor, weights: Weights, queries: Tensor, keys: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the weights of some rows as (head, row, key) in float32, and what they see."""
+    chosen, others = query[0, :, queries].float(), key[0, :, keys].float()
+    others = others.repeat_interleave(len(chosen) // len(others), dim=0)
+    scores = weights.scale * chosen @ others.mT
+    if weights.softcap is not None:
+        scores = weights.softcap * torch.tanh(scores / weights.softcap)
+    scores = scores + _bias(weights.bias, queries, keys)
+    seen = weights.visible(queries, keys)[0, 0].expand(len(queries), len(keys))
+    scores = scores.masked_fill(~seen, -torch.inf)
+    if weights.normaliser == "sigmoid":
+        return torch.sigmoid(scores), seen
+    normaliser = torch.logsumexp(scores, dim=-1)
+    if weights.sink is not None:
+        normaliser = torch.logaddexp(normaliser, weights.sink.float()[:, None])
+    normaliser = normaliser.masked_fill(normaliser == -torch.inf, 0.0)
+    return torch.exp(scores - normaliser[..., None]), seen
+
+
+def _bias(bias: float | Tensor, queries: Tensor, keys: Tensor) -> float | Tensor:
+    if not isinstance(bias, Tensor):
+        return bias
+    found = bias[0].float()
+    found = found if found.shape[-2] == 1 else found[:, queries]
+    return found if found.shape[-1] == 1 else found[..., keys]

@@ -1,0 +1,43 @@
+"""What reads tiles and states while a model runs: the measures that some statistics need."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Float
+
+from dva_lens.records import RowTile
+from dva_lens.sites import GEOMETRY, TILES
+from dva_lens.statistics.extended.geometry import SHAPES, shape_of
+from dva_lens.statistics.extended.measures import MEASURES
+from dva_lens.statistics.extended.tiles import Measure, gather, stacked
+from dva_lens.statistics.statistic import Statistic
+
+
+@final
+@dataclass(frozen=True)
+class Reading:
+    """A `records.Reader` for chosen statistics; it keeps nothing between layers."""
+
+    measures: Mapping[str, Measure]
+    shapes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, statistics: Iterable[Statistic]) -> "Reading":
+        """Choose the measures that these statistics need."""
+        statistics = tuple(statistics)
+        rows = [entry.name for entry in statistics if TILES in entry.needs]
+        clouds = [entry.name for entry in statistics if GEOMETRY in entry.needs]
+        return cls(
+            {name: MEASURES[name] for name in rows},
+            tuple(name for name in clouds if name in SHAPES),
+        )
+
+    def tiles(self, sequences: Iterable[tuple[int, Iterable[RowTile]]]) -> dict[str, np.ndarray]:
+        """Return the numbers of one layer, the sequence first."""
+        return stacked([gather(tiles, self.measures, length) for length, tiles in sequences])
+
+    def geometry(self, clouds: Iterable[Float[np.ndarray, "_ channel"]]) -> dict[str, np.ndarray]:
+        """Return the shapes of the states after one layer, the sequence first."""
+        return stacked([shape_of(states, self.shapes) for states in clouds])

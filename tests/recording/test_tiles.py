@@ -1,0 +1,81 @@
+"""Tiles of rows against the pattern formed in full."""
+
+import numpy as np
+import pytest
+import torch
+
+from dva_lens.kernels import reference
+from dva_lens.kernels.values import Pairwise, Static
+from dva_lens.kernels.weights import Weights
+from dva_lens.recording import tiles
+from dva_lens.recording.tiles import alone, row_tiles
+
+LENGTH, WIDTH = 21, 4
+PLACE = torch.arange(LENGTH)
+
+
+def tensors(seed=0):
+    torch.manual_seed(seed)
+    query, key = torch.randn(2, 4, LENGTH, WIDTH), torch.randn(2, 2, LENGTH, WIDTH)
+    return query, key, torch.randn(2, 2, LENGTH, WIDTH)
+
+
+RULES = {
+    "plain": Weights(0.5),
+    "window": Weights(0.5, window=5),
+    "both ways": Weights(0.5, causal=False),
+    "sigmoid": Weights(0.5, normaliser="sigmoid", bias=-2.0),
+    "sink": Weights(0.5, sink=torch.tensor([0.0, 1.0, -1.0, 3.0])),
+    "softcap": Weights(0.5, softcap=2.0),
+    "bias": Weights(
+        0.5, bias=torch.linspace(-1, 1, LENGTH * LENGTH).reshape(1, 1, LENGTH, LENGTH)
+    ),
+    "padding": Weights(
+        0.5, segments=(torch.arange(LENGTH) < torch.tensor([[LENGTH], [13]])).long()
+    ),
+}
+
+
+def read(query, key, values, weights, *, sequence, length):
+    cut = slice(sequence, sequence + 1)
+    gram = torch.eye(WIDTH).expand(4, WIDTH, WIDTH)
+    found = row_tiles(
+        query[cut],
+        key[cut],
+        alone(values, sequence),
+        alone(weights, sequence),
+        gram=gram,
+        tokens=np.arange(length),
+    )
+    return list(found)
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(tiles, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(tiles, "ENTRIES", 4 * LENGTH * 6)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_tiles_are_rows_of_the_pattern(rule):
+    query, key, value = tensors()
+    weights = RULES[rule]
+    whole = reference.pattern(query, key, weights)[1].numpy()
+    length = 13 if rule == "padding" else LENGTH
+    found = read(query, key, Static(value), weights, sequence=1, length=length)
+    assert len(found) > 2
+    rows = np.concatenate([tile.weights for tile in found], axis=1)
+    np.testing.assert_allclose(rows, whole[:, :length, :length], atol=1e-6)
+    assert np.concatenate([tile.queries for tile in found]).tolist() == list(range(length))
+    seen = np.concatenate([tile.seen for tile in found])
+    assert (rows[:, ~seen] == 0).all()
+    np.testing.assert_array_equal(found[0].values, value[1, :, :length].numpy())
+
+
+def test_values_that_depend_on_the_query_come_pair_by_pair():
+    query, key, value = tensors(1)
+    values = Pairwise(torch.randn(2, 4, LENGTH, WIDTH), value)
+    found = read(query, key, values, RULES["plain"], sequence=1, length=LENGTH)
+    whole = values.pairs(PLACE, PLACE, 4)[1].numpy()
+    rows = np.concatenate([tile.values for tile in found], axis=1)
+    np.testing.assert_allclose(rows, whole, atol=1e-6)
