@@ -1,0 +1,135 @@
+"""In which layers is attention concentrated, and does the value path change where?
+
+Entropy of every query's attention, layer by layer, for every model of an archive: divided by what
+uniform attention would have, so that 1 is no choice at all; then without the first key, which may
+be a sink; then at each number of visible keys. Models are compared on the same texts, in the
+middle half of their layers and in their slope over depth.
+
+    python -m dva_lens.analyses.entropy_by_depth runs/quick --out entropy.html
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dva_lens.reports.files import write_figures, write_page
+from dva_lens.reports.findings import interval, over_layers
+from dva_lens.reports.material import Material, gather
+from dva_lens.reports.methods import definition, facts
+from dva_lens.reports.page import Figure, Part, Points, Report, Section, Table, Text
+from dva_lens.statistics.inference.compare import adjust, compare
+from dva_lens.statistics.inference.estimate import seeds_note
+from dva_lens.store.archive import Archive, open_archive
+from dva_lens.store.schema import ArchiveError
+from dva_lens.views import depth_profile, span_profile
+
+QUESTION = "In which layers is attention concentrated, and does the value path change where?"
+STATISTICS = ("normalised_entropy", "sink_free_entropy", "entropy")
+
+
+def report(archive: Archive) -> Report:
+    """Return the answer of an archive as a page."""
+    material = gather(archive)
+    missing = [name for name in STATISTICS if name not in material.statistics]
+    if missing:
+        raise ArchiveError(
+            f"{archive.folder} was measured without {', '.join(missing)}, which this question is "
+            "about; measure it again with the primary statistics."
+        )
+    data = material.data
+    figures = (
+        Figure("normalised-entropy-by-depth", depth_profile(data, "normalised_entropy"), 440),
+        Figure("sink-free-entropy-by-depth", depth_profile(data, "sink_free_entropy")),
+        Figure("entropy-by-visible-keys", span_profile(data, "entropy")),
+    )
+    return Report(
+        title="Entropy by depth",
+        lede=QUESTION,
+        facts=facts(material),
+        sections=(
+            Section("answer", "Answer", (_answer(material), *_contrasts(material))),
+            Section("figures", "Layer by layer", figures),
+            Section(
+                "definitions",
+                "Definitions",
+                tuple(definition(material, name) for name in STATISTICS),
+            ),
+        ),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Answer the question from the command line; 0 if it could be answered, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dva_lens.analyses.entropy_by_depth",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a study")
+    parser.add_argument("--out", type=Path, default=Path("entropy_by_depth.html"))
+    parser.add_argument("--figures", action="store_true", help="also write SVG, PDF and CSV")
+    given = parser.parse_args(arguments)
+    try:
+        page = report(open_archive(given.folder))
+        written = write_page(page, given.out)
+        if given.figures:
+            write_figures(page, written.with_suffix(""))
+    except (ArchiveError, OSError, ModuleNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"Report: {written}\n")
+    return 0
+
+
+def _answer(material: Material) -> Points:
+    found = over_layers(material, "normalised_entropy")
+    entries = [(f"{model}:", _profile(material, model)) for model in found]
+    return Points(tuple(entries))
+
+
+def _profile(material: Material, model: str) -> str:
+    """Say in which layer of a model attention is most and least concentrated."""
+    by_layer = material.profiles("normalised_entropy")[model].mean((0, 1))
+    lowest, highest = int(by_layer.argmin()), int(by_layer.argmax())
+    mean = interval(over_layers(material, "normalised_entropy")[model])
+    return (
+        f"normalised entropy {mean} over all layers; most concentrated in layer {lowest} "
+        f"({by_layer[lowest]:.3f}), least in layer {highest} ({by_layer[highest]:.3f})."
+    )
+
+
+def _contrasts(material: Material) -> tuple[Part, ...]:
+    if len(material.models) < 2:
+        return (Text("There is a single model, so there is nothing to compare it with."),)
+    comparisons = adjust(
+        compare(
+            "normalised_entropy",
+            material.profiles("normalised_entropy"),
+            material.documents,
+            baseline=material.baseline,
+        )
+    )
+    rows = [
+        {
+            "model": entry.arm,
+            "summary": entry.contrast,
+            "on new text": interval(entry.text),
+            "no difference": "–" if entry.same is None else interval(entry.same),
+            "retrained": interval(entry.retrained),
+            "verdict": entry.verdict.split(" (")[0],
+        }
+        for entry in comparisons
+    ]
+    note = seeds_note(material.seeds)
+    caption = (
+        f"Normalised entropy minus that of {material.baseline}; middle half: mean over the layers "
+        "between a quarter and three quarters of the depth; slope: change from input to output. "
+        "95 % intervals. On new text: these checkpoints, text by text. No difference: the "
+        "baseline's seeds against each other. Retrained: what other seeds would give"
+        f"{f' ({note})' if note else ''}."
+    )
+    return (Table.of("differences", f"Against {material.baseline}", rows, caption),)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
