@@ -1,5 +1,6 @@
 """What the command line does with errors: one sentence, an exit code, a traceback on request."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -64,6 +65,8 @@ def sentence(error: BaseException) -> str:
 
 def _of_system(error: OSError) -> str:
     where = f" at {error.filename}" if error.filename else ""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.strerror}{where}."
     return (
         f"{error.strerror}{where}; what was finished is kept, and the same command continues "
         f"once there is room and permission."

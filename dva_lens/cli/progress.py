@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isnan
 from time import perf_counter
 from typing import Any, final
 
@@ -35,7 +36,7 @@ def shown() -> Iterator[Progress]:
         current = bars.add_task("text", total=1, loss="")
 
         def tell(moment: Moment) -> None:
-            loss = f"loss {moment.loss:.3f}" if moment.loss == moment.loss else ""
+            loss = "" if isnan(moment.loss) else f"loss {moment.loss:.3f}"
             done = moment.phase in ("kept", "finished")
             runs = moment.number - (0 if done else 1)
             bars.update(overall, total=max(moment.of, 1), completed=max(runs, 0))
@@ -102,11 +103,12 @@ class Lines:
 def line(moment: Moment) -> str:
     """Return a moment as a person reads it."""
     where = f"{moment.run} ({moment.number} of {moment.of})"
+    loss = "" if isnan(moment.loss) else f", loss {moment.loss:.3f}"
+    left = "" if isnan(moment.seconds_left) else f", {moment.seconds_left:.0f} s left"
     return {
         "prepare": "reading the text and learning its tokens",
-        "kept": f"{where}: already there, held-out loss {moment.loss:.3f}",
-        "train": f"{where}: step {moment.step} of {moment.steps}"
-        + (f", loss {moment.loss:.3f}" if moment.loss == moment.loss else ""),
+        "kept": f"{where}: already there, held-out{loss.lstrip(',')}",
+        "train": f"{where}: step {moment.step} of {moment.steps}{loss}{left}",
         "measure": f"{where}: measuring",
-        "finished": f"{where}: finished, held-out loss {moment.loss:.3f}",
+        "finished": f"{where}: finished, held-out{loss.lstrip(',')}",
     }[moment.phase]

@@ -1,12 +1,11 @@
 """`dva-lens study run`."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-EXAMPLE = "Example: dva-lens study run quick --out runs/quick"
 
 
 def run(
@@ -38,6 +37,8 @@ def run(
 
     with shown() as progress:
         archive = run_study(study, out, progress)
+    if os.environ.get("RANK", "0") != "0":  # one of several processes speaks
+        return
     typer.echo(f"Archive:  {archive}")
     typer.echo(f"Report:   dva-lens report {out} --out {out / 'report.html'}")
     typer.echo(f"Explorer: dva-lens explore {out}")

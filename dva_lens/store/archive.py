@@ -90,22 +90,22 @@ class Archive:
         return self.run(run) if isinstance(run, str) else run
 
     def _open(self, run: Run, group: str) -> xr.Dataset:
-        name = f"/{RUNS}/{run.key}/{group}"
+        name = f"/{RUNS}/{run.key}/{group} of {self.folder}"
         store = self.folder / ARCHIVE / RUNS / run.key
-        try:
-            opened = xr.open_zarr(store, group=group, consolidated=False, chunks=None)
-        except _UNREADABLE as error:
-            raise ArchiveError(
-                f"{name} of {self.folder} cannot be read: {_short(error)}"
-            ) from error
-        names = opened.attrs.pop("variables", list(opened))
-        due, found = opened.attrs.pop("files", 0), count_files(store / group)
+        about = _attrs_of(store / group, name)
+        due, found = about.get("files", 0), count_files(store / group)
         if found < due:
             raise ArchiveError(
-                f"{name} of {self.folder} is half written: it holds {found} of its {due} files. "
-                f"Delete {store} and run the study again."
+                f"{name} is half written: it holds {found} of its {due} files; delete {store} "
+                f"and run the study again."
             )
-        return _with_python_text(opened[names])
+        try:
+            opened = xr.open_zarr(store, group=group, consolidated=False, chunks=None)
+            names = opened.attrs.pop("variables", list(opened))
+            opened.attrs.pop("files", None)
+            return _with_python_text(opened[names])
+        except _UNREADABLE as error:
+            raise ArchiveError(f"{name} cannot be read: {_short(error)}") from error
 
 
 def open_archive(folder: Path | str) -> Archive:

@@ -120,7 +120,7 @@ def recover(folder: Path) -> None:
     Folders in `.partial` with a suffix of their own are somebody else's and stay.
     """
     partial = Path(folder) / PARTIAL
-    for found in sorted(partial.glob("*")):
+    for found in sorted(path for path in partial.glob("*") if path.is_dir()):
         target = Path(folder) / ARCHIVE / RUNS / found.stem
         if found.suffix == _ASIDE and not target.exists():
             found.replace(target)

@@ -12,7 +12,8 @@ Phase = Literal["prepare", "kept", "train", "measure", "finished"]
 class Moment:
     """Where a study stands: run `number` of `of`, in it step `step` of `steps`.
 
-    `loss` is the training loss of that step, or of the finished run its held-out loss.
+    `loss` is the training loss of that step, or of the finished run its held-out loss;
+    `seconds_left` is how long the training of this run will still take.
     """
 
     phase: Phase
@@ -22,6 +23,7 @@ class Moment:
     step: int = 0
     steps: int = 0
     loss: float = float("nan")
+    seconds_left: float = float("nan")
 
 
 Progress = Callable[[Moment], None]

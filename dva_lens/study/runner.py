@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -23,6 +23,7 @@ from dva_lens.study.progress import Moment, Progress, silent
 from dva_lens.study.texts import Texts, prepare
 from dva_lens.study.training import Workshop, log_dataset, provenance, trained
 from dva_lens.training.distributed import World, processes
+from dva_lens.training.log import Progress as At
 from dva_lens.training.log import TrainingLog
 
 
@@ -34,6 +35,7 @@ def run(study: Study, folder: Path | str, progress: Progress = silent) -> Path:
     """
     place = Path(folder)
     with processes() as world, _held(place, study, world):
+        progress = progress if world.reports else silent
         progress(Moment("prepare"))
         texts = prepare(study, place)
         todo = plans(
@@ -70,8 +72,9 @@ class _Teller:
     def __call__(self, phase: Any, **more: Any) -> None:
         self.progress(replace(self.base, phase=phase, **more))
 
-    def training(self, at: Any) -> None:
-        self("train", step=at.step, steps=at.steps, loss=at.loss)
+    def training(self, at: At) -> None:
+        """Tell where the training of the run stands."""
+        self("train", **asdict(at))
 
 
 @final

@@ -1,0 +1,30 @@
+import pytest
+
+from dva_lens.study.keys import canonical, digest, measure_key
+
+
+def test_order_of_keys_does_not_matter_and_everything_else_does():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    others = [{"a": 1}, {"a": 1.5}, {"a": "1"}, {"a": [1]}, {"a": None}, {"b": 1}]
+    assert len({digest(one) for one in others}) == len(others)
+
+
+def test_what_is_not_a_number_has_no_name():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical({"a": float("nan")})
+
+
+def test_a_name_stays_what_it_was():
+    assert digest({"width": 96, "heads": 4}) == "952da21f9c349b72"
+
+
+def test_every_part_of_a_measurement_counts():
+    base = {"tokens": "t", "length": 8, "backend": "auto"}
+    keys = {
+        measure_key("k", (0, 1), **base),
+        measure_key("l", (0, 1), **base),
+        measure_key("k", (0, 2), **base),
+        *(measure_key("k", (0, 1), **(base | {name: "x"})) for name in base if name != "length"),
+        measure_key("k", (0, 1), **(base | {"length": 9})),
+    }
+    assert len(keys) == 6

@@ -1,0 +1,109 @@
+import json
+
+import pytest
+
+from dva_lens.models.presets import PRESETS
+from dva_lens.study import STUDIES
+from dva_lens.study.builtin import read_study
+from dva_lens.study.plan import Study, plans
+
+
+def test_a_study_survives_json(study):
+    assert Study.from_dict(json.loads(json.dumps(study.to_dict()))) == study
+
+
+def test_a_recipe_without_a_length_takes_the_context(study):
+    assert study.recipe.length == study.size.context
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_built_in_studies_are_complete(name):
+    study = read_study(name)
+    assert study.name == name
+    assert set(study.presets) <= set(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"presets": ["transfomer"]}, r"Unknown preset 'transfomer': close matches: transformer"),
+        ({"presets": []}, "presets must hold at least one"),
+        ({"presets": "dva"}, "presets must be a list, got 'dva'"),
+        ({"seeds": [0, 0]}, r"none twice, got \[0, 0\]"),
+        ({"probes": ["shuffled"]}, "probes must begin with 'held-out'"),
+        ({"probes": ["held-out", "reversed"]}, "Unknown probe 'reversed'"),
+        ({"sequences": 0}, "sequences must be at least 1, got 0"),
+        ({"save_every": 0}, "save_every must be at least 1"),
+        ({"preset": ["dva"]}, "Unknown key of study 'preset': close matches: presets"),
+        ({"size": {"layers": 2}}, "size lacks width, heads"),
+        ({"size": 3}, "size must map keys to values, got 3"),
+        (
+            {"recipe": {"steps": 1, "bach": 2}},
+            "Unknown key of recipe 'bach': close matches: batch",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(values, change, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        Study.from_dict(values | change)
+
+
+def test_training_on_more_than_the_context_is_refused(values):
+    values["recipe"]["length"] = 64
+    with pytest.raises(ValueError, match=r"must not exceed size.context=32, got 64"):
+        Study.from_dict(values)
+
+
+def test_a_missing_key_is_named(values):
+    del values["recipe"]
+    with pytest.raises(ValueError, match="study lacks recipe; it needs name, presets"):
+        Study.from_dict(values)
+
+
+def test_a_file_describes_a_study(study, tmp_path):
+    file = tmp_path / "mine.yaml"
+    given = {key: value for key, value in study.to_dict().items() if key != "name"}
+    file.write_text(json.dumps(given))
+    assert read_study(str(file)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "There is no file"),
+        ("a: [", "is not YAML"),
+        ("- 1", "must map"),
+        ("\x00", "not YAML"),
+    ],
+)
+def test_a_file_that_describes_nothing_is_refused(tmp_path, content, message):
+    file = tmp_path / "mine.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises((ValueError, TypeError, FileNotFoundError), match=message):
+        read_study(str(file))
+
+
+def test_an_unknown_study_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"Unknown study 'quik': pass one of quick"):
+        read_study("quik")
+
+
+def test_runs_differ_in_what_decides_their_weights_and_in_nothing_else(study, values):
+    about = {"vocabulary": 260, "data": "d", "tokenizer": "t"}
+    first = plans(study, **about)
+    assert [plan.label for plan in first] == ["transformer-0", "dva-0"]
+    keys = {plan.key for plan in first}
+    assert len(keys) == 2
+    same = Study.from_dict(values | {"name": "other", "sequences": 9, "backend": "exact"})
+    assert {plan.key for plan in plans(same, **about)} == keys
+    for change in ({"data": "e"}, {"tokenizer": "u"}, {"vocabulary": 261}):
+        assert keys.isdisjoint(plan.key for plan in plans(study, **(about | change)))
+    values["recipe"]["learning_rate"] = 2e-3
+    assert keys.isdisjoint(plan.key for plan in plans(Study.from_dict(values), **about))
+
+
+def test_seeds_come_one_after_the_other(values):
+    study = Study.from_dict(values | {"seeds": [3, 5]})
+    labels = [plan.label for plan in plans(study, vocabulary=260, data="", tokenizer="")]
+    assert labels == ["transformer-3", "dva-3", "transformer-5", "dva-5"]

@@ -1,0 +1,162 @@
+import json
+
+import numpy as np
+import pytest
+from small_text import small_corpus
+
+from dva_lens.models.checkpoint import load_checkpoint
+from dva_lens.statistics.table import PRIMARY, STATISTICS
+from dva_lens.store.archive import open_archive
+from dva_lens.store.schema import statistics_of
+from dva_lens.study import measuring, runner
+from dva_lens.study.plan import Study
+from dva_lens.study.runner import run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that has run: its folder and its values."""
+    text = tmp_path_factory.mktemp("text")
+    for document in small_corpus(documents=20, words=120).documents:
+        (text / f"{document.name}.txt").write_text(document.text)
+    values = {
+        "name": "tiny",
+        "presets": ["transformer", "dva"],
+        "seeds": [0],
+        "size": {"layers": 2, "width": 16, "heads": 2, "vocabulary": 270, "context": 32},
+        "recipe": {"steps": 4, "batch": 2, "warmup": 1, "measurements": 2, "eval_every": 2},
+        "sequences": 3,
+        "text": str(text),
+    }
+    folder = tmp_path_factory.mktemp("out")
+    run(Study.from_dict(values), folder)
+    return folder, values
+
+
+def test_every_run_is_there_with_everything(finished):
+    folder, _ = finished
+    archive = open_archive(folder)
+    assert [run.label for run in archive.runs] == ["transformer-0", "dva-0"]
+    for one in archive.runs:
+        assert archive.probes(one) == ("held-out", "shuffled")
+        assert np.isfinite(one.attrs["loss"])
+        assert one.attrs["parameters"] > 0
+        assert one.attrs["train_tokens"] == 4 * 2 * 32
+        assert json.loads(one.attrs["config"])
+        data = archive.dataset(one)
+        assert statistics_of(data) == PRIMARY
+        assert data["step"].values.tolist() == [0, 1, 4]
+        assert data["entropy"].dims == ("step", "layer", "head", "sequence", "span")
+        assert np.isfinite(data["entropy"].isel(span=2)).all()
+        assert data.attrs["train_key"] == one.key
+        assert data["token"].dims == ("sequence", "query")
+        log = archive.training(one)
+        assert log["train_step"].values.tolist() == [1, 2, 3, 4]
+        assert np.isfinite(log["loss"]).all()
+
+
+def test_the_catalogue_lists_the_runs(finished):
+    folder, _ = finished
+    listed = json.loads((folder / "catalogue.json").read_text())
+    assert [row["label"] for row in listed["runs"]] == ["transformer-0", "dva-0"]
+    assert listed["study"]["name"] == "tiny"
+
+
+def test_the_models_of_every_step_are_kept(finished):
+    folder, _ = finished
+    for label in ("transformer-0", "dva-0"):
+        place = folder / "checkpoints" / label
+        assert load_checkpoint(place).training["step"] == 4
+        steps = sorted(path.name for path in (place / "steps").iterdir())
+        assert steps == ["0000000", "0000001"]
+        assert load_checkpoint(place / "steps" / steps[0]).training["step"] == 0
+    assert [path.name for path in (folder / ".partial").iterdir()] == ["lock"]
+
+
+def test_running_again_does_nothing(finished, moments, monkeypatch):
+    folder, values = finished
+    monkeypatch.setattr(runner, "trained", None)
+    monkeypatch.setattr(runner, "measured", None)
+    run(Study.from_dict(values), folder, moments)
+    assert moments.phases == {"transformer-0": ["kept"], "dva-0": ["kept"]}
+
+
+def test_a_new_preset_trains_alone(finished, moments):
+    folder, values = finished
+    more = values | {"presets": ["transformer", "dva", "dva-separable"]}
+    run(Study.from_dict(more), folder, moments)
+    assert moments.phases["transformer-0"] == ["kept"]
+    assert moments.phases["dva-separable-0"] == ["train", "measure", "finished"]
+    assert len(open_archive(folder).runs) == 3
+
+
+def test_a_statistic_of_another_version_is_measured_again_alone(finished, moments, monkeypatch):
+    folder, values = finished
+    before = open_archive(folder).dataset("dva-0").load()
+    called = []
+
+    def measure_probe(model, probe, **options):
+        called.append(options["statistics"])
+        data = original(model, probe, **options)
+        data["entropy"].attrs["version"] = 99
+        data["entropy"] += 1.0
+        return data
+
+    original = measuring.measure_probe
+    changed = type(STATISTICS["entropy"])(**{**vars(STATISTICS["entropy"]), "version": 99})
+    monkeypatch.setitem(STATISTICS, "entropy", changed)
+    monkeypatch.setattr(measuring, "measure_probe", measure_probe)
+    monkeypatch.setattr(runner, "trained", None)
+    run(Study.from_dict(values), folder, moments)
+    assert moments.phases["dva-0"] == ["measure", "finished"]
+    assert set(called) == {("entropy",)}
+    after = open_archive(folder).dataset("dva-0").load()
+    np.testing.assert_allclose(after["entropy"], before["entropy"] + 1.0, rtol=1e-5)
+    assert after["entropy"].attrs["version"] == 99
+    assert after["largest_weight"].identical(before["largest_weight"])
+    assert set(after) == set(before)
+
+
+def test_a_lost_chunk_is_measured_again(finished, moments):
+    folder, values = finished
+    group = folder / "archive.zarr" / "runs" / open_archive(folder).run("dva-0").key
+    (group / "held-out" / "loss" / "zarr.json").unlink()
+    run(Study.from_dict(values), folder, moments)
+    assert moments.phases["dva-0"] == ["measure", "finished"]
+    assert np.isfinite(open_archive(folder).dataset("dva-0")["loss"]).all()
+
+
+def test_a_run_that_cannot_be_read_is_trained_again(finished, moments):
+    folder, values = finished
+    group = folder / "archive.zarr" / "runs" / open_archive(folder).run("dva-0").key
+    before = open_archive(folder).dataset("dva-0")["entropy"].load()
+    (group / "zarr.json").write_text("{")
+    run(Study.from_dict(values), folder, moments)
+    assert moments.phases["dva-0"] == ["train", "measure", "finished"]
+    after = open_archive(folder).dataset("dva-0")["entropy"].load()
+    np.testing.assert_array_equal(after, before)
+
+
+def test_a_full_disk_keeps_finished_runs(study, tmp_path, monkeypatch):
+    write, seen = runner.write_run, []
+
+    def full(*args, **options):
+        if seen:
+            raise OSError(28, "No space left on device")
+        seen.append(args)
+        return write(*args, **options)
+
+    monkeypatch.setattr(runner, "write_run", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(study, tmp_path)
+    assert [one.label for one in open_archive(tmp_path).runs] == ["transformer-0"]
+
+
+def test_a_text_too_short_is_refused_and_the_folder_can_be_used_again(values, tmp_path):
+    short = tmp_path / "short.txt"
+    short.write_text("too short")
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match=r"\S"):
+        run(Study.from_dict(values | {"text": str(short)}), out)
+    run(Study.from_dict(values | {"presets": ["transformer"]}), out)
+    assert len(open_archive(out).runs) == 1
