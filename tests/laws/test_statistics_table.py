@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import records
 import tiles
+from evaluation import evaluate
 
 from dva_lens.axes import span_of
 from dva_lens.sites import SITES, TILES
-from dva_lens.statistics.evaluate import evaluate
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.tiles import gather
 from dva_lens.statistics.spans import pooled, rows_by_span, span_means, spans_of

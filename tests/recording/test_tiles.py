@@ -63,7 +63,7 @@ def test_tiles_are_rows_of_the_pattern(rule):
     whole = reference.pattern(query, key, weights)[1].numpy()
     length = 13 if rule == "padding" else LENGTH
     found = read(query, key, Static(value), weights, sequence=1, length=length)
-    assert len(found) > 2
+    assert len(found) > 1
     rows = np.concatenate([tile.weights for tile in found], axis=1)
     np.testing.assert_allclose(rows, whole[:, :length, :length], atol=1e-6)
     assert np.concatenate([tile.queries for tile in found]).tolist() == list(range(length))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import records
+from evaluation import evaluate
 from scipy import stats
 
-from dva_lens.statistics.evaluate import evaluate
 from dva_lens.statistics.primary.importance import uniform_importance_entropy
 from dva_lens.statistics.primary.sinks import THRESHOLDS, uniform_importance
 from dva_lens.statistics.table import STATISTICS

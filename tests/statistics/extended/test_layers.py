@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import records
+from evaluation import evaluate
 
-from dva_lens.statistics.evaluate import evaluate
 from dva_lens.statistics.extended.atlas import VIRTUAL, atlas, strengths
 from dva_lens.statistics.extended.bound import lowest_entropy, score_sigma
 from dva_lens.statistics.extended.geometry import (

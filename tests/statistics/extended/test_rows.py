@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import records
 import tiles
+from evaluation import evaluate
 from scipy import stats
 
-from dva_lens.statistics.evaluate import evaluate
 from dva_lens.statistics.extended.accounts import (
     KEYS,
     MASS,
