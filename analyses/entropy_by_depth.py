@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 from dva_lens.reports.files import write_figures, write_page
-from dva_lens.reports.findings import interval, over_layers
+from dva_lens.reports.findings import compared_row, compared_words, interval, over_layers
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.methods import definition, facts
 from dva_lens.reports.page import Figure, Part, Points, Report, Section, Table, Text
 from dva_lens.statistics.inference.compare import adjust, compare
-from dva_lens.statistics.inference.estimate import seeds_note
 from dva_lens.store.archive import Archive, open_archive
 from dva_lens.store.schema import ArchiveError
 from dva_lens.views import depth_profile, span_profile
@@ -110,23 +109,13 @@ def _contrasts(material: Material) -> tuple[Part, ...]:
         )
     )
     rows = [
-        {
-            "model": entry.arm,
-            "summary": entry.contrast,
-            "on new text": interval(entry.text),
-            "no difference": "–" if entry.same is None else interval(entry.same),
-            "retrained": interval(entry.retrained),
-            "verdict": entry.verdict.split(" (")[0],
-        }
+        {"model": entry.arm, "summary": entry.contrast, **compared_row(entry)}
         for entry in comparisons
     ]
-    note = seeds_note(material.seeds)
     caption = (
-        f"Normalised entropy minus that of {material.baseline}; middle half: mean over the layers "
+        f"Normalised entropy minus that of {material.baseline}. Middle half: mean over the layers "
         "between a quarter and three quarters of the depth; slope: change from input to output. "
-        "95 % intervals. On new text: these checkpoints, text by text. No difference: the "
-        "baseline's seeds against each other. Retrained: what other seeds would give"
-        f"{f' ({note})' if note else ''}."
+        + compared_words(material)
     )
     return (Table.of("differences", f"Against {material.baseline}", rows, caption),)
 

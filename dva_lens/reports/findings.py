@@ -93,26 +93,33 @@ def over_layers(material: Material, name: str) -> dict[str, Estimate]:
 def difference_table(material: Material, comparisons: Sequence[Comparison]) -> Table:
     """Return all comparisons with the baseline, both estimands side by side."""
     rows = [
-        {
-            "statistic": _title(material, entry.statistic),
-            "model": entry.arm,
-            "on new text": interval(entry.text),
-            "adjusted p": _p(entry.text_adjusted),
-            "no difference": "–" if entry.same is None else interval(entry.same),
-            "retrained": interval(entry.retrained),
-            "verdict": entry.verdict.split(" (")[0],
-        }
+        {"statistic": _title(material, entry.statistic), "model": entry.arm, **compared_row(entry)}
         for entry in comparisons
     ]
+    title = f"Differences from {material.baseline}"
+    return Table.of("differences", title, rows, f"Means over layers. {compared_words(material)}")
+
+
+def compared_row(entry: Comparison) -> dict[str, Cell]:
+    """Return one comparison as cells of a table."""
+    return {
+        "on new text": interval(entry.text),
+        "adjusted p": _p(entry.text_adjusted),
+        "no difference": "–" if entry.same is None else interval(entry.same),
+        "retrained": interval(entry.retrained),
+        "verdict": entry.verdict.split(" ")[0],
+    }
+
+
+def compared_words(material: Material) -> str:
+    """Say what the columns of compared rows are."""
     note = seeds_note(material.seeds)
-    return Table.of(
-        "differences",
-        f"Differences from {material.baseline}",
-        rows,
-        "Means over layers, 95 % intervals. On new text: these checkpoints, compared text by "
-        "text; p values are adjusted over all rows (Holm). No difference: one half of the "
-        f"seeds of {material.baseline} minus the other half. Retrained: what other seeds would "
-        f"give{f' ({note})' if note else ''}.",
+    about = "these checkpoints only" if note else "the architectures"
+    return (
+        "95 % intervals. On new text: these checkpoints, compared text by text; p values are "
+        f"adjusted over all rows (Holm). No difference: one half of the seeds of "
+        f"{material.baseline} minus the other half. Retrained: what other seeds would give"
+        f"{f' ({note})' if note else ''}. The verdict is about {about}."
     )
 
 
