@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 import typer
 from typer.core import TyperGroup
@@ -74,7 +74,7 @@ def _of_system(error: OSError) -> str:
 
 
 def _usage(error: Exception) -> str:
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    message = getattr(error, "format_message", error.__str__)()
     if "\n" in message:  # a group called without a command answers with its help
         return message
     context = getattr(error, "ctx", None)
@@ -82,7 +82,7 @@ def _usage(error: Exception) -> str:
     return f"{message.rstrip('.')}; `{path} --help` shows what is allowed."
 
 
-def _interrupted() -> None:
+def _interrupted() -> NoReturn:
     _say("Interrupted; what was finished is kept, and the same command continues from there.")
     sys.exit(INTERRUPTED)
 

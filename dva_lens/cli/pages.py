@@ -41,8 +41,8 @@ def explore(
     from dva_lens.store.archive import open_archive
 
     warn_of_unreadable(open_archive(folder).unreadable)
-    from dva_lens.app import create_app
-    from dva_lens.app.server import check_port, serve
+    from dva_lens.app import create_app  # pyright: ignore[reportMissingImports] - a mapped folder
+    from dva_lens.app.server import check_port, serve  # pyright: ignore[reportMissingImports]
 
     check_port(port)
     app = create_app(folder)

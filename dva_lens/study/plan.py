@@ -42,6 +42,7 @@ class Study:
     def __post_init__(self) -> None:
         for name in self.presets:
             _check_member("preset", name, PRESETS, "`dva-lens list presets` shows them all")
+            preset(name, self.size)  # an impossible size is refused here, not after an hour
         for name in self.probes:
             _check_member("probe", name, PROBES, f"probes are {', '.join(PROBES)}")
         for name in ("presets", "seeds", "probes"):

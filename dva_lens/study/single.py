@@ -1,7 +1,7 @@
 """Measure one existing model on a text and keep the result in an archive beside others."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -90,7 +90,7 @@ def spread(corpus: Corpus, count: int, seed: int) -> Corpus:
 
 
 def _drawn(population: int, count: int, seed: int) -> frozenset[int]:
-    drawn: Sequence[int] = np.random.default_rng(seed).choice(population, count, replace=False)
+    drawn = np.random.default_rng(seed).choice(population, count, replace=False)
     return frozenset(int(place) for place in drawn)
 
 
@@ -98,9 +98,9 @@ def _costs(model: Any) -> dict[str, Any]:
     """Return what a model says of itself; what is not known of foreign models is None."""
     config = getattr(model, "config", None)
     own = isinstance(config, ModelConfig)
-    described = config.to_dict() if hasattr(config, "to_dict") else {}
+    describe = getattr(config, "to_dict", dict)
     return {
-        "config": json.dumps(described, default=str),
+        "config": json.dumps(describe(), default=str),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "flops_per_token": flops_per_token(config) if own else None,
         "kv_bytes_per_token": kv_bytes_per_token(config) if own else None,

@@ -1,8 +1,12 @@
+import re
+
 import pytest
 from fakes import fake_archive
 from typer.testing import CliRunner
 
 from dva_lens.cli import app
+
+PROGRESS = re.compile(r" *\d+ s  ")
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +34,7 @@ def refused(call):
         result = call(*words)
         assert result.exit_code == code, result.output
         assert result.stdout == ""
-        lines = result.stderr.strip().splitlines()
+        lines = [line for line in result.stderr.splitlines() if not PROGRESS.match(line)]
         assert len(lines) == 1, result.stderr
         assert "Traceback" not in result.stderr
         return lines[0]

@@ -1,0 +1,85 @@
+import pytest
+from small_text import small_corpus
+
+from dva_lens.data.tokenizer import train_tokenizer
+from dva_lens.models.checkpoint import save_checkpoint
+from dva_lens.models.decoder import build
+from dva_lens.models.presets import Size, preset
+from dva_lens.store.archive import open_archive
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The folder of a small model that nobody trained."""
+    tokenizer = train_tokenizer(small_corpus(), 270)
+    size = Size(layers=2, width=16, heads=2, vocabulary=tokenizer.get_vocab_size(), context=32)
+    folder = tmp_path_factory.mktemp("models") / "mine"
+    save_checkpoint(folder, build(preset("transformer", size), seed=0), tokenizer, {})
+    return folder
+
+
+@pytest.fixture
+def text(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("\n<|endoftext|>\n".join(d.text for d in small_corpus(6, 60).documents))
+    return file
+
+
+def test_a_model_is_measured_into_an_archive_that_everything_reads(call, model, text, tmp_path):
+    out = tmp_path / "out"
+    result = call("measure", model, "--text", text, "--out", out, "--length", 16)
+    assert result.exit_code == 0, result.stderr
+    archive = open_archive(out)
+    assert [run.label for run in archive.runs] == ["mine"]
+    data = archive.dataset("mine")
+    assert data["entropy"].dims == ("layer", "head", "sequence", "span")
+    assert len(set(data["document"].values)) == 6
+    assert archive.run("mine").attrs["parameters"] > 0
+    assert call("report", out, "--out", tmp_path / "report.html").exit_code == 0
+    assert call("export", out).exit_code == 0
+
+
+def test_a_second_model_joins_the_first(call, model, text, tmp_path):
+    out, other = tmp_path / "out", tmp_path / "other"
+    other.symlink_to(model)
+    for one in (model, other, model):
+        assert call("measure", one, "--text", text, "--out", out).exit_code == 0
+    assert [run.label for run in open_archive(out).runs] == ["mine", "other"]
+    result = call("compare", out, "--baseline", "mine", "--statistic", "entropy")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_fewer_documents_are_taken_where_asked_for(call, model, text, tmp_path):
+    for seed in (0, 1):
+        out = tmp_path / f"out{seed}"
+        words = ("--documents", 3, "--seed", seed)
+        assert call("measure", model, "--text", text, "--out", out, *words).exit_code == 0
+    chosen = [
+        open_archive(tmp_path / f"out{seed}").dataset("mine")["document"].values.tolist()
+        for seed in (0, 1)
+    ]
+    assert all(len(set(one)) == 3 for one in chosen)
+    assert chosen[0] != chosen[1]
+
+
+def test_what_cannot_be_measured_is_one_sentence(refused, model, text, tmp_path):
+    out = ("--out", tmp_path / "out")
+    assert "There is no folder" in refused("measure", tmp_path / "nothing", "--text", text, *out)
+    assert "There is no text" in refused("measure", model, "--text", tmp_path / "none", *out)
+    both = ("--text", text, "--corpus", "hf:x")
+    assert "pass one of them" in refused("measure", model, *both, *out, code=2)
+    assert "positions" in refused("measure", model, "--text", text, "--length", 999, *out)
+    assert "backend" in refused("measure", model, "--text", text, "--backend", "fast", *out)
+    (tmp_path / "thesis.tex").write_text("all of it")
+    assert "something else" in refused("measure", model, "--text", text, "--out", tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(refused, model, text, tmp_path):
+    weights = model / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    try:
+        found = refused("measure", model, "--text", text, "--out", tmp_path / "out")
+    finally:
+        weights.write_bytes(whole)
+    assert "model.safetensors" in found
