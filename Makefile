@@ -54,5 +54,8 @@ unit: $(VENV)/.installed-dev
 notebooks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks
 
+picture: $(VENV)/.installed-dev
+	$(BIN)/python -m dva_lens.reports.picture $(OUT) docs/images/report.png
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,6 +18,7 @@ COMPARED = (
     "written_value_drain",
     "loss",
 )
+_GLANCE = ("normalised_entropy", "sink_importance", "dynamism", "written_value_drain", "loss")
 OVER_DEPTH = "all layers"
 SHOWS_SINKS = 10_000_000
 TOO_SMALL = (
@@ -60,7 +61,7 @@ def findings(material: Material, comparisons: Sequence[Comparison]) -> Points:
 
 def at_a_glance(material: Material) -> Table:
     """Return the compared statistics of every model, mean over layers, with what uniform reads."""
-    names = [name for name in COMPARED if name in material.statistics]
+    names = [name for name in _GLANCE if name in material.statistics]
     titles = {name: _title(material, name) for name in names}
     found = {name: over_layers(material, name) for name in names}
     rows: list[dict[str, Cell]] = [

@@ -242,7 +242,7 @@ def _with_hard_spaces(found: re.Match[str]) -> str:
 
 def _json(value: Any) -> str:
     """Return JSON that cannot end the script it stands in."""
-    return pio.to_json(value, validate=False).replace("<", "\\u003c")
+    return str(pio.to_json(value, validate=False)).replace("<", "\\u003c")
 
 
 def _text(words: object) -> str:

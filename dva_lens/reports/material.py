@@ -111,8 +111,9 @@ def gather(archive: Archive, probe: str | None = None) -> Material:
 
 def number_in(value: object) -> float | None:
     """Return an attribute as a number, None where it is none."""
-    held = isinstance(value, (int, float)) and math.isfinite(value)
-    return float(value) if held else None
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    return None
 
 
 def facts_of(text: object) -> dict[str, Any]:
