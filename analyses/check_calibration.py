@@ -162,7 +162,7 @@ def simulate(*, seed: int = 0, scale: float = 1.0) -> list[Row]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; 1 if a promise does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print numbers instead of a table")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)

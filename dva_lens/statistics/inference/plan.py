@@ -14,7 +14,11 @@ from scipy import stats
 
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.statistics.inference.depth import CONTRASTS
-from dva_lens.statistics.inference.equivalence import equivalence
+from dva_lens.statistics.inference.equivalence import (
+    detectable,
+    equivalence,
+    equivalence_power,
+)
 from dva_lens.statistics.inference.estimate import Estimate
 from dva_lens.statistics.inference.multiplicity import holm
 
@@ -54,13 +58,20 @@ class Claim:
 @final
 @dataclass(frozen=True)
 class Verdict:
-    """What the data say to a claim, with the estimate it stands on and its adjusted p value."""
+    """What the data say to a claim, with the estimate it stands on and its adjusted p value.
+
+    `detectable` is the smallest true difference, beyond the margin, that this design would have
+    found four times out of five; for equality, the chance of showing it where it holds exactly is
+    `power`. Both are NaN where they do not apply.
+    """
 
     claim: Claim
     answer: Literal["supported", "refuted", "undecided"]
     reason: str
     estimate: Estimate | None
     adjusted: float
+    detectable: float = float("nan")
+    power: float = float("nan")
 
 
 def claims_from(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
@@ -134,11 +145,19 @@ def _verdict(claim: Claim, estimate: Estimate | None, pro: float, contra: float)
         reason = estimate.note or "the statistic does not apply"
         return Verdict(claim, "undecided", reason, estimate, float("nan"))
     alpha = 1 - estimate.level
+    able = _sensitivity(claim, estimate, alpha)
     if pro <= alpha:
-        return Verdict(claim, "supported", "", estimate, pro)
+        return Verdict(claim, "supported", "", estimate, pro, *able)
     if contra <= alpha:
-        return Verdict(claim, "refuted", "the opposite holds", estimate, contra)
-    return Verdict(claim, "undecided", "the data allow both", estimate, pro)
+        return Verdict(claim, "refuted", "the opposite holds", estimate, contra, *able)
+    return Verdict(claim, "undecided", "the data allow both", estimate, pro, *able)
+
+
+def _sensitivity(claim: Claim, estimate: Estimate, alpha: float) -> tuple[float, float]:
+    error, freedom = float(estimate.error), float(estimate.freedom)
+    if claim.direction != "equal":
+        return detectable(error, freedom, alpha=2 * alpha), float("nan")
+    return float("nan"), equivalence_power(error, freedom, claim.margin, alpha=alpha)
 
 
 def _among(what: str, given: str, allowed: Sequence[str]) -> None:

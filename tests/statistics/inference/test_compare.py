@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dva_lens.statistics.inference.compare import adjust, compare, layer_profile
+from dva_lens.statistics.inference.equivalence import power
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
 from dva_lens.statistics.inference.plan import Claim, claims_from, judge
 
@@ -100,6 +101,15 @@ def test_claims_are_supported_refuted_or_undecided():
         "supported",
     ]
     assert "was not compared" in judge(claims, comparisons)[5].reason
+
+
+def test_verdicts_say_what_the_design_could_have_found():
+    claims = [Claim("entropy", "same", "higher"), Claim("entropy", "same", "equal", margin=1.0)]
+    higher, equal = judge(claims, compare("entropy", arms(), TEXTS, baseline="base"))
+    error, freedom = float(higher.estimate.error), float(higher.estimate.freedom)
+    assert power(error, freedom, higher.detectable, alpha=0.1) == pytest.approx(0.8, abs=1e-6)
+    assert np.isnan(higher.power)
+    assert equal.power > 0.9
 
 
 def test_two_seeds_decide_nothing_about_architectures():
