@@ -6,7 +6,7 @@ in every array of integers. Nothing here depends on torch, and nothing here inte
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -133,6 +133,7 @@ class RowTile:
     tokens: Int[np.ndarray, "key"]
 
 
+@runtime_checkable
 class Reader(Protocol):
     """What turns tiles and states into numbers while a model runs, so that neither is kept.
 

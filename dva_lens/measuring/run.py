@@ -13,6 +13,7 @@ from dva_lens.measuring.assemble import DISPLAYED, Part, part_of
 from dva_lens.measuring.windows import Batch, Windows
 from dva_lens.recording.passes import record, source_of
 from dva_lens.records import Record
+from dva_lens.statistics.extended.reading import Reading
 from dva_lens.statistics.statistic import Statistic
 
 LOGITS_AT_ONCE = BUDGET // 4
@@ -80,6 +81,7 @@ class Run:
             sites=tuple(sites.values()),
             backend=self.backend,
             fidelity=self.fidelity and first,
+            reader=Reading.of(self.statistics),
         )
 
     def _spans(self, seen: Record) -> int:
@@ -91,10 +93,10 @@ class Run:
         if self.windows.images:
             return batch
         longest = int(self.windows.lengths.max())
-        logits = 4 * longest * source_of(self.model).vocabulary(self.model)
+        logits = longest * source_of(self.model).row_bytes(self.model)
         refuse_above(
             logits,
-            f"The logits of {longest} tokens",
+            f"What the model puts out for {longest} tokens",
             alternative="pass a shorter length, and the text is measured in windows",
             budget=LOGITS_BUDGET,
         )

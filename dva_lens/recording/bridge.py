@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dva_lens.recording.logits import Formed, Logits
 from dva_lens.recording.recorder import Recorder
 from dva_lens.recording.transformerlens import (
     PATTERN,
@@ -21,7 +22,7 @@ from dva_lens.recording.transformerlens import (
     layer_of,
     output_of,
 )
-from dva_lens.sites import STREAM, Site
+from dva_lens.sites import Site
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def attach(bridge: Any, sites: Iterable[Site], backend: str = "auto") -> Iterato
     for layer in range(bridge.cfg.n_layers):
         if recorder.watches_attention:
             hooks += _attention_hooks(bridge, recorder, layer)
-        if STREAM in recorder.sites:
+        if recorder.watches_stream:
             hooks.append((STREAM_AFTER.format(layer), _stream_hook(recorder, layer)))
     with bridge.hooks(fwd_hooks=hooks):
         yield recorder
@@ -76,13 +77,11 @@ def _original(bridge: Any, layer: int) -> Any:
     return getattr(bridge.blocks[layer].attn, "original_component", None)
 
 
-def forward(
-    bridge: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]
-) -> Float[Tensor, "sequence position channel"]:
+def forward(bridge: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
     """Run a bridge over right-padded tokens and return its logits."""
     place = torch.arange(tokens.shape[1], device=tokens.device)
     mask = (place < lengths[:, None]).long()
-    return bridge(tokens, attention_mask=mask, return_type="logits")
+    return Formed(bridge(tokens, attention_mask=mask, return_type="logits"))
 
 
 def missed(bridge: Any, recorder: Recorder) -> None:
@@ -118,6 +117,11 @@ def implementation(bridge: Any) -> str:
 def positions(bridge: Any) -> int | None:
     """Return how many tokens the model has room for."""
     return bridge.cfg.n_ctx
+
+
+def row_bytes(bridge: Any) -> int:
+    """Return the bytes that a pass forms at once for the output of one token."""
+    return 4 * bridge.cfg.d_vocab
 
 
 def vocabulary(bridge: Any) -> int:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dva_lens.recording.sizes import next_token_loss
+from dva_lens.recording.logits import Logits, next_token_loss
 
-KEPT_BYTES = 1 << 26
+KEPT_ENTRIES = 1 << 23
 ANOTHER_MODEL = 0.1  # of the spread of its outputs, on average; bf16 stays below a tenth of that
 
 
@@ -20,8 +21,7 @@ ANOTHER_MODEL = 0.1  # of the spread of its outputs, on average; bf16 stays belo
 class OwnPass:
     """What the model put out with its own attention: its last outputs, and its losses.
 
-    Outputs are logits, or hidden states where a model has no logits; as many of the last
-    positions are kept as fit in a stated number of bytes.
+    As many of the last positions are kept as fit in a stated number of bytes.
     """
 
     output: Float[Tensor, "sequence position channel"]
@@ -30,40 +30,53 @@ class OwnPass:
     @classmethod
     def of(
         cls,
-        output: Float[Tensor, "sequence position channel"],
+        logits: Logits,
         tokens: Int[Tensor, "sequence position"] | None,
         lengths: Int[np.ndarray, "sequence"],
     ) -> "OwnPass":
         """Keep what the comparison needs; pass no tokens where a loss makes no sense."""
-        loss = None if tokens is None else next_token_loss(output, tokens, lengths)
-        return cls(_last(output).clone(), loss)
+        loss = None if tokens is None else next_token_loss(logits, tokens, lengths)
+        return cls(torch.stack(list(_last(logits))), loss)
 
     def against(
         self,
-        output: Float[Tensor, "sequence position channel"],
+        logits: Logits,
         loss: Float[np.ndarray, "sequence position"] | None,
         lengths: Int[np.ndarray, "sequence"],
     ) -> Mapping[str, float]:
         """Return the largest difference of outputs, and the difference of mean losses."""
-        apart = (_last(output).float() - self.output.float()).abs()
-        largest, mean = (each.cpu().numpy() for each in (apart.amax(dim=-1), apart.mean(dim=-1)))
-        first = output.shape[1] - apart.shape[1]
-        real = first + np.arange(apart.shape[1]) < lengths[:, None]
-        if np.mean(mean, where=real) > ANOTHER_MODEL * float(self.output.float().std()):
+        pairs = zip(self.output, _last(logits), strict=True)
+        apart = [(now.float() - before.float()).abs() for before, now in pairs]
+        real = [
+            each[: max(0, _kept(each, int(length), logits))]
+            for each, length in zip(apart, lengths, strict=True)
+        ]
+        joined = torch.cat(real)
+        largest, mean = (
+            (float(joined.max()), float(joined.mean())) if joined.numel() else (0.0, 0.0)
+        )
+        if mean > ANOTHER_MODEL * float(self.output.float().std()):
             raise RuntimeError(
                 f"With its attention recorded the model puts out something else (by up to "
-                f"{np.max(largest, where=real, initial=0.0):.3g}); its own attention must mask or "
-                f"weigh in a way that it does not tell, so it cannot be measured."
+                f"{largest:.3g}); its own attention must mask or weigh in a way that it does not "
+                f"tell, so it cannot be measured."
             )
-        found = {"fidelity_output": float(np.max(largest, where=real, initial=0.0))}
+        found = {"fidelity_output": largest}
         if loss is not None and self.loss is not None and np.isfinite(loss).any():
             found["fidelity_loss"] = abs(float(np.nanmean(loss) - np.nanmean(self.loss)))
         return found
 
 
-def _last(output: Float[Tensor, "sequence position channel"]) -> Tensor:
-    row = output.shape[0] * output.shape[2] * output.element_size()
-    return output[:, -max(1, KEPT_BYTES // row) :].detach()
+def _kept(rows: Tensor, length: int, logits: Logits) -> int:
+    """Return how many of the last rows belong to a sequence of some length."""
+    return max(0, length - (logits.shape[1] - len(rows)))
+
+
+def _last(logits: Logits) -> Iterator[Float[Tensor, "position channel"]]:
+    sequences, positions, channels = logits.shape
+    rows = min(positions, max(1, KEPT_ENTRIES // (sequences * channels)))
+    for sequence in range(sequences):
+        yield logits.rows(sequence, positions - rows, positions).detach().clone()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
@@ -11,9 +12,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dva_lens.recording.families import Anatomy, longest_input
+from dva_lens.recording.logits import Formed, Logits, OnRequest
 from dva_lens.recording.plugin import NAME, WATCHES, Passing, Watch
 from dva_lens.recording.recorder import Recorder
-from dva_lens.sites import STREAM, Site
+from dva_lens.sites import Site
+
+SCALES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+_PLAIN: "WeakKeyDictionary[PreTrainedModel, bool]" = WeakKeyDictionary()
 
 
 @contextmanager
@@ -30,7 +35,7 @@ def attach(
     settings = _settings(model)
     hooks = [model.register_forward_pre_hook(_begin(watch), with_kwargs=True, prepend=True)]
     try:
-        if STREAM in recorder.sites:
+        if recorder.watches_stream:
             hooks += [
                 layer.register_forward_hook(_stream(watch, index))
                 for index, layer in enumerate(watch.anatomy.layers)
@@ -110,22 +115,77 @@ def _stream(watch: Watch, layer: int) -> Any:
     return stream
 
 
-def forward(
-    model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequence"]
-) -> Float[Tensor, "sequence position channel"]:
-    """Run a model over right-padded tokens, or images; return logits or last hidden states."""
+def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
+    """Run a model over right-padded tokens, or images."""
     if tokens.is_floating_point():
-        call: dict[str, Any] = {model.main_input_name: tokens.to(model.dtype)}
-    else:
-        place = torch.arange(tokens.shape[1], device=tokens.device)
-        call = {"input_ids": tokens, "attention_mask": (place < lengths[:, None]).long()}
-    if "use_cache" in inspect.signature(model.forward).parameters:
+        return Formed(_output(model(**{model.main_input_name: tokens.to(model.dtype)})))
+    place = torch.arange(tokens.shape[1], device=tokens.device)
+    call: dict[str, Any] = {
+        "input_ids": tokens,
+        "attention_mask": (place < lengths[:, None]).long(),
+    }
+    if _accepts(model, "use_cache"):
         call["use_cache"] = False
-    output = model(**call, return_dict=True)
+    if not plain_head(model):
+        return Formed(_output(model(**call)))
+    hidden, _ = _body(model, call)
+    if hidden is None:
+        return Formed(_output(model(**call)))
+    return OnRequest(hidden, model.get_output_embeddings(), vocabulary(model))
+
+
+def plain_head(model: PreTrainedModel) -> bool:
+    """Say whether a model's logits are its last hidden states through its head and no more.
+
+    Then logits can be formed a few rows at a time. Tried once, on two tokens: models may scale
+    or cap what their head puts out.
+    """
+    if model not in _PLAIN:
+        _PLAIN[model] = _tried(model)
+    return _PLAIN[model]
+
+
+def _tried(model: PreTrainedModel) -> bool:
+    head, settings = model.get_output_embeddings(), model.config.get_text_config()
+    touched = any(getattr(settings, name, None) not in (None, 1, 1.0) for name in SCALES)
+    if head is None or touched or not _accepts(model, "logits_to_keep"):
+        return False
+    tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
+    with torch.no_grad():
+        hidden, logits = _body(model, {"input_ids": tokens})
+        if hidden is None or hidden.shape[-1] != head.weight.shape[-1]:
+            return False
+        return torch.equal(head(hidden[:, -1:]), logits)
+
+
+def _body(model: PreTrainedModel, call: dict[str, Any]) -> tuple[Tensor | None, Tensor]:
+    """Return the last hidden states, and the logits of the last position alone.
+
+    There are no hidden states where the model does not call its body as a whole.
+    """
+    held: list[Tensor] = []
+
+    def keep(module: nn.Module, args: Any, output: Any) -> None:
+        del module, args
+        held.append(output[0])
+
+    hook = model.base_model.register_forward_hook(keep)
+    try:
+        output = model(**call, logits_to_keep=1)
+    finally:
+        hook.remove()
+    return held[0] if held else None, output.logits
+
+
+def _output(output: Any) -> Float[Tensor, "sequence position channel"]:
     logits = output.get("logits")
     if logits is not None and logits.ndim == 3:
         return logits
-    return output[0] if "last_hidden_state" not in output else output["last_hidden_state"]
+    return output["last_hidden_state"] if "last_hidden_state" in output else output[0]
+
+
+def _accepts(model: PreTrainedModel, argument: str) -> bool:
+    return argument in inspect.signature(model.forward).parameters
 
 
 def depth(model: PreTrainedModel) -> int:
@@ -143,6 +203,12 @@ def predicts(model: PreTrainedModel) -> bool:
 def positions(model: PreTrainedModel) -> int | None:
     """Return how many tokens a model has room for, or None where nothing says."""
     return longest_input(model)
+
+
+def row_bytes(model: PreTrainedModel) -> int:
+    """Return the bytes that a pass forms at once for the output of one token."""
+    width = model.config.get_text_config().hidden_size
+    return 4 * (width if plain_head(model) else max(width, vocabulary(model)))
 
 
 def vocabulary(model: PreTrainedModel) -> int:

@@ -13,11 +13,11 @@ from dva_lens.models.decoder import Decoder
 from dva_lens.recording import bridge, huggingface, own
 from dva_lens.recording.fidelity import OwnPass, evaluating
 from dva_lens.recording.layout import Layout
+from dva_lens.recording.logits import next_token_loss
 from dva_lens.recording.recorder import Recorder
-from dva_lens.recording.sizes import next_token_loss
-from dva_lens.recording.source import Output, Source
+from dva_lens.recording.source import Source
 from dva_lens.recording.transformerlens import is_bridge
-from dva_lens.records import Record
+from dva_lens.records import Reader, Record
 from dva_lens.sites import LOSS, SITES, Site
 
 
@@ -43,7 +43,7 @@ def attach(
 
 
 @torch.no_grad()
-def record(
+def record(  # noqa: PLR0913  (what is recorded, how, and for whom are told apart)
     model: nn.Module,
     tokens: Int[np.ndarray, "sequence position"] | Float[np.ndarray, "image channel row column"],
     lengths: Int[np.ndarray, "sequence"] | None = None,
@@ -51,11 +51,13 @@ def record(
     sites: Iterable[Site] = tuple(SITES.values()),
     backend: str = "auto",
     fidelity: bool = True,
+    reader: Reader | None = None,
 ) -> Record:
     """Run a model once over sequences padded on the right, and return what was seen.
 
     With `fidelity` the model also runs with its own attention, and the provenance says how far
-    apart the two came: the largest difference of outputs, and the difference of mean losses.
+    apart the two came: the largest difference of outputs, and the difference of mean losses. A
+    `reader` turns rows of the pattern and states into numbers on the way.
     """
     source, sites = source_of(model), tuple(sites)
     batch = torch.as_tensor(tokens).to(next(model.parameters()).device)
@@ -71,25 +73,27 @@ def record(
             )
         with source.attach(model, sites, backend) as recorder:
             recorder.layout = Layout.plain(counts, batch.shape[1])
+            recorder.reader = reader
+            recorder.tokens = None if batch.is_floating_point() else batch.cpu().numpy()
             output = source.forward(model, batch, counts)
             seen = counts.cpu().numpy() if recorder.layout is None else recorder.lengths
             source.missed(model, recorder)
             layers = recorder.take(source.depth(model))
     loss = None if targets is None else next_token_loss(output, targets, seen)
-    facts = _facts(model, source, recorder, output)
+    facts = _facts(model, source, recorder)
     if before is not None:
         facts |= before.against(output, loss, seen)
     return Record(_tokens(batch, seen), seen, layers, loss, facts)
 
 
 def _facts(
-    model: nn.Module, source: Source, recorder: Recorder, output: Output
+    model: nn.Module, source: Source, recorder: Recorder
 ) -> dict[str, str | int | float | bool]:
     return {
         "backend": recorder.backend,
         "own_attention": source.implementation(model),
         "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
-        "device": output.device.type,
+        "device": next(model.parameters()).device.type,
         "fidelity_rows": recorder.residual,
     }
 

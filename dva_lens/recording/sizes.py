@@ -1,4 +1,4 @@
-"""Sizes of values, of the residual stream, and the loss: numbers that need no pattern."""
+"""Sizes of values and of the residual stream: numbers that need no pattern."""
 
 from collections.abc import Mapping
 
@@ -6,20 +6,23 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from dva_lens.kernels.values import CollapsingValues, Static, Values, per_query_head
 from dva_lens.records import StreamSizes, ValueMix, ValueSizes
 
 Gram = Float[Tensor, "head width width"]
-LOGITS_AT_ONCE = 1 << 23
 
 
 def gram_of(output: Float[Tensor, "head width model"]) -> Gram:
     """Return W_O W_O^T per head, so that norms after W_O need no vector of the model's width."""
-    output = output.detach()
-    output = output if output.dtype == torch.float64 else output.float()
+    output = accurate(output)
     return output @ output.mT
+
+
+def accurate(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return a tensor in at least float32, without its history."""
+    tensor = tensor.detach()
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
 def blank(
@@ -122,8 +125,7 @@ def stream_sizes(
     hidden: Float[Tensor, "sequence position channel"], lengths: Int[np.ndarray, "sequence"]
 ) -> StreamSizes:
     """Return the sizes of the residual stream of each sequence."""
-    hidden = hidden.detach()
-    hidden = hidden if hidden.dtype == torch.float64 else hidden.float()
+    hidden = accurate(hidden)
     sizes = [_extremes(each[:length]) for each, length in zip(hidden, lengths, strict=True)]
     largest, median, place = (np.array(each) for each in zip(*sizes, strict=True))
     return StreamSizes(
@@ -147,23 +149,3 @@ def _median(entries: Float[Tensor, "entry"]) -> float:
         return float(entries.kthvalue(low + 1).values + entries.kthvalue(high + 1).values) / 2
     ranked = np.partition(entries.numpy(), (low, high))
     return (float(ranked[low]) + float(ranked[high])) / 2
-
-
-def next_token_loss(
-    logits: Float[Tensor, "sequence position vocabulary"],
-    tokens: Int[Tensor, "sequence position"],
-    lengths: Int[np.ndarray, "sequence"],
-) -> Float[np.ndarray, "sequence position"]:
-    """Return the loss of predicting each next token, a few rows of logits at a time."""
-    sequences, positions, vocabulary = logits.shape
-    found = np.full((sequences, positions), np.nan, dtype=np.float32)
-    rows = max(1, LOGITS_AT_ONCE // vocabulary)
-    for sequence, length in enumerate(lengths):
-        for start in range(0, int(length) - 1, rows):
-            stop = min(start + rows, int(length) - 1)
-            some = logits[sequence, start:stop].detach()
-            some = some if some.dtype == torch.float64 else some.float()
-            targets = tokens[sequence, start + 1 : stop + 1].to(some.device)
-            loss = cross_entropy(some, targets, reduction="none")
-            found[sequence, start:stop] = loss.cpu().numpy()
-    return found

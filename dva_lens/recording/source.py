@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
+from dva_lens.recording.logits import Logits
 from dva_lens.recording.recorder import Recorder
 from dva_lens.sites import Site
-
-Output = Float[Tensor, "sequence position channel"]
 
 
 @runtime_checkable
@@ -23,7 +22,7 @@ class Source(Protocol):
         """Watch a model inside a context and restore it after."""
         ...
 
-    def forward(self, model: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Output:
+    def forward(self, model: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
         """Run a model over sequences padded on the right."""
         ...
 
@@ -45,6 +44,10 @@ class Source(Protocol):
 
     def positions(self, model: Any) -> int | None:
         """Return how many tokens a model has room for, or None where nothing says."""
+        ...
+
+    def row_bytes(self, model: Any) -> int:
+        """Return the bytes that a pass forms at once for the output of one token."""
         ...
 
     def vocabulary(self, model: Any) -> int:

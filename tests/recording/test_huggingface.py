@@ -161,7 +161,7 @@ def test_what_a_value_writes_is_what_the_projection_makes_of_it(name, path):
         found = record(model, ids, LENGTHS, fidelity=False).layers[0]
         handle.remove()
         # the first position of a causal model holds its own value and nothing else
-        mixed = taken[0].unflatten(-1, (heads, width))
+        mixed = taken[-1].unflatten(-1, (heads, width))
         bias = projection.bias if projection.bias is not None else 0
         written = []
         for head in range(heads):

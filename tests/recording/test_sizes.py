@@ -6,7 +6,6 @@ from records import random_causal, record_of
 from dva_lens.kernels.values import Pairwise, QueryGated, Static, per_query_head
 from dva_lens.recording.sizes import (
     gram_of,
-    next_token_loss,
     stream_sizes,
     value_mix,
     value_sizes,
@@ -92,16 +91,3 @@ def test_stream_sizes_leave_padding_out():
     assert found.largest[1] == entries.max()
     np.testing.assert_allclose(found.median[1], np.median(entries), rtol=1e-6)
     assert np.isnan(found.norm[1, 7:]).all()
-
-
-def test_loss_predicts_the_next_token_and_stops_before_padding(monkeypatch):
-    monkeypatch.setattr("dva_lens.recording.sizes.LOGITS_AT_ONCE", 3 * 11)
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 9, 11, generator=generator)
-    tokens = torch.randint(0, 11, (2, 9), generator=generator)
-    found = next_token_loss(logits, tokens, LENGTHS)
-    log = logits.log_softmax(-1)
-    expected = -log[1, torch.arange(6), tokens[1, 1:7]]
-    np.testing.assert_allclose(found[1, :6], expected, rtol=1e-5)
-    assert np.isnan(found[1, 6:]).all()
-    assert np.isnan(found[0, 8])
