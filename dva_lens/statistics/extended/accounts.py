@@ -80,6 +80,16 @@ def output_sums(tile: RowTile) -> Float[np.ndarray, "head account"]:
     return np.column_stack([found, own.sum(-1)])
 
 
+def uniform_mass(lengths: np.ndarray) -> Float[np.ndarray, "*length account"]:
+    """Return the mass accounts of uniform causal attention at these lengths."""
+    query = np.arange(int(np.max(lengths, initial=1)))
+    near = np.maximum(np.minimum(query - 1, LOCAL) - 1, 0)
+    held = np.stack([query >= 0, query >= 1, query >= 2, near, np.maximum(query - 1 - LOCAL, 0)])
+    running = np.cumsum(held / (query + 1), axis=1) / (query + 1)
+    found = running[:, np.asarray(lengths) - 1]
+    return np.moveaxis(np.concatenate([found, np.zeros_like(found[:1])]), 0, -1)
+
+
 def mass_shares(sums: np.ndarray) -> np.ndarray:
     """Divide by the number of rows."""
     return ratio(sums[:, :-1], sums[:, -1:])
@@ -106,8 +116,7 @@ MASS_ACCOUNT = Statistic(
     at="head",
     needs=(TILES,),
     compute=gathered("mass_account"),
-    reference=None,
-    why_no_reference="it is given by account; the first key's has one as the sink importance",
+    reference=uniform_mass,
     extra={"destination": MASS},
     row_mass="what a row lacks of one is the virtual account, negative for rows above one",
     pitfalls="A key belongs to one account only: the first key is never also near.",

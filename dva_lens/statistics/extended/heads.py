@@ -32,6 +32,14 @@ def previous_score(layer: LayerRecord, batch: Batch) -> np.ndarray:
     return np.stack([ratio(hits, rows), ratio(hits, total)], axis=-1)
 
 
+def uniform_previous(lengths: np.ndarray) -> Float[np.ndarray, "*length definition"]:
+    """Return both scores of uniform causal attention at these lengths."""
+    lengths = np.asarray(lengths)
+    harmonic = np.cumsum(1.0 / np.arange(1, int(lengths.max(initial=1)) + 1))
+    hits = harmonic[lengths - 1] - 1.0
+    return np.stack([ratio(hits, lengths - 1.0), hits / lengths], axis=-1)
+
+
 def duplicate_targets(tile: RowTile) -> np.ndarray:
     """Return the earlier places of each row's own token."""
     same = tile.tokens[tile.queries][:, None] == tile.tokens[None, :]
@@ -94,8 +102,7 @@ PREVIOUS_SCORE = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=previous_score,
-    reference=None,
-    why_no_reference="uniform attention reads about log N / N; the spans of entropy say more",
+    reference=uniform_previous,
     extra={"definition": DEFINITIONS},
     pitfalls=PITFALLS,
 )
