@@ -28,6 +28,8 @@ def write_report(folder: Path, out: Path, *, figures: bool = False) -> Path:
 def report_of(archive: Archive, probe: str | None = None) -> Report:
     """Return the report of an archive, on its main probe if none is named."""
     material = gather(archive, probe)
+    held = archive.probes(archive.runs[0])
+    others = [gather(archive, name) for name in held if name != material.probe]
     comparisons = compared(material)
     return Report(
         title=_title(material),
@@ -35,7 +37,7 @@ def report_of(archive: Archive, probe: str | None = None) -> Report:
         facts=facts(material),
         sections=(
             in_short(material, comparisons),
-            concentration(material),
+            concentration(material, others),
             sinks(material),
             values(material),
             training(material),

@@ -7,6 +7,8 @@ from dva_lens.reports.findings import (
     at_a_glance,
     difference_table,
     findings,
+    interval,
+    over_layers,
     too_small,
 )
 from dva_lens.reports.material import Material, number_in
@@ -24,6 +26,10 @@ from dva_lens.views import (
     value_source_flow,
 )
 
+_CONTROLS = {
+    "shuffled": "the same tokens in another order, so that what they say together is gone",
+    "repeated": "one token over and over, so that there is nothing to choose",
+}
 _OTHERS = (
     "effective_keys",
     "largest_weight",
@@ -43,7 +49,7 @@ def in_short(material: Material, comparisons: Sequence[Comparison]) -> Section:
     return Section("findings", "In short", tuple(parts))
 
 
-def concentration(material: Material) -> Section:
+def concentration(material: Material, others: Sequence[Material] = ()) -> Section:
     """Return where attention is concentrated: by depth, by visible keys, by head."""
     data, held = material.data, material.statistics
     parts: list[Part] = [
@@ -65,14 +71,38 @@ def concentration(material: Material) -> Section:
     if "normalised_entropy" in held:
         figure = layer_head_map(data, "normalised_entropy")
         parts.append(Figure("normalised-entropy-of-heads", figure, _tall(material), wide=True))
-    others = tuple(
+    parts += controls(material, others)
+    more = tuple(
         Figure(f"{name.replace('_', '-')}-by-depth", depth_profile(data, name))
         for name in _OTHERS
         if name in held
     )
-    if others:
-        parts.append(Folded("More statistics by depth", others))
+    if more:
+        parts.append(Folded("More statistics by depth", more))
     return Section("concentration", "How concentrated attention is", tuple(parts))
+
+
+def controls(material: Material, others: Sequence[Material]) -> tuple[Part, ...]:
+    """Return what the models read on texts that destroy what is claimed, beside the text."""
+    if not others or "normalised_entropy" not in material.statistics:
+        return ()
+    found = {one.probe: over_layers(one, "normalised_entropy") for one in (material, *others)}
+    rows = [
+        {
+            "model": model,
+            **{
+                probe: interval(estimates[model]) if model in estimates else None
+                for probe, estimates in found.items()
+            },
+        }
+        for model in material.models
+    ]
+    said = [f"{probe}: {_CONTROLS[probe]}" for probe in found if probe in _CONTROLS]
+    words = (
+        "Normalised attention entropy, mean over layers, 95 % intervals for these checkpoints on "
+        f"new text. {'; '.join(said).capitalize()}{'.' if said else ''}"
+    )
+    return (Table.of("controls", "The same models on controls", rows, words),)
 
 
 def sinks(material: Material) -> Section:

@@ -19,7 +19,8 @@ def as_table(shown: go.Figure | xr.Dataset | xr.DataArray) -> list[Row]:
 
 
 def _rows_of_figure(figure: go.Figure) -> list[Row]:
-    meta = figure.layout.meta
+    layout: Any = figure.layout
+    meta = layout.meta
     if not isinstance(meta, dict) or "rows" not in meta:
         raise ValueError(
             "This figure carries no numbers in `layout.meta`; pass a figure of `dva_lens.views`, "
