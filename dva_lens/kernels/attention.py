@@ -1,7 +1,6 @@
 """The forward of every model, with gradients: as fast as torch allows, and never N² memory."""
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import cast
 
 import torch
@@ -10,29 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocked_attention import blocked_attention
-from dva_lens.kernels.expert_mixer import ExpertMixer
+from dva_lens.kernels.forms import as_heads, mixer_of, operands_of
 from dva_lens.kernels.mixers import Mixer, StaticMixer
-from dva_lens.kernels.pair_mixers import PairGatedMixer, PairwiseMixer
-from dva_lens.kernels.values import (
-    CollapsingValues,
-    Experts,
-    PairGated,
-    Pairwise,
-    Values,
-    per_query_head,
-)
+from dva_lens.kernels.values import CollapsingValues, Values
 from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Output = Float[Tensor, "batch head query value_width"]
 Attend = Callable[[Tensor, Tensor, Values, Weights], Tensor]
-
-PAIR_MIXERS: dict[type[Values], Mixer] = {
-    Pairwise: PairwiseMixer(),
-    PairGated: PairGatedMixer(),
-    Experts: ExpertMixer(),
-}
 
 
 def attend(query: Query, key: Key, values: Values, weights: Weights) -> Output:
@@ -43,8 +28,9 @@ def attend(query: Query, key: Key, values: Values, weights: Weights) -> Output:
     the gradients.
     """
     if not isinstance(values, CollapsingValues):
-        operands = [getattr(values, each.name) for each in fields(values)]
-        return _blocked(query, key, operands, weights, mixer=PAIR_MIXERS[type(values)])[0]
+        wide = torch.promote_types(query.dtype, torch.float32)
+        operands = operands_of(values, query.shape[1], wide)
+        return _blocked(query, key, operands, weights, mixer=mixer_of(values))[0]
     if not fits_torch(weights, query.shape[2]):
         mixed, row_mass = _blocked(query, key, [values.static], weights, mixer=StaticMixer())
         return values.finish(mixed, None if sums_to_one(weights) else row_mass)
@@ -119,9 +105,6 @@ def _blocked(
     heads, dtype = query.shape[1], query.dtype
     wide = torch.promote_types(dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
-        every = [
-            (each if each.shape[1] == heads else per_query_head(each, heads)).to(wide)
-            for each in (query, key, *operands)
-        ]
+        every = [as_heads(each, heads).to(wide) for each in (query, key, *operands)]
         mixed, row_mass = blocked_attention(*every[:2], every[2:], weights, mixer=mixer)
     return mixed.to(dtype), row_mass.to(dtype)

@@ -1,5 +1,6 @@
 """How an attention is cut: blocks of queries with the keys that any of them can see."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
@@ -30,6 +31,13 @@ class Block:
     def by_key(self) -> tuple[slice, slice, slice]:
         """Index of what belongs to the keys of the block, per query head."""
         return self.batch, self.heads, self.keys
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs over the sequences and heads of the block."""
+        return math.prod(
+            each.stop - each.start for each in (self.batch, self.heads, self.queries, self.keys)
+        )
 
     @property
     def clear(self) -> bool:

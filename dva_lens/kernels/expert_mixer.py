@@ -1,6 +1,7 @@
 """Blocks of values chosen among experts: as many products of matrices as there are experts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import final
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from dva_lens.kernels.blocks import Block
 from dva_lens.kernels.mixers import BlockWeights, Mixed, Mixer
+from dva_lens.kernels.pair_mixers import OfPair, Stripe, stripes
 
 Choice = Float[Tensor, "batch head expert query key"]
 
@@ -40,6 +42,16 @@ class ExpertMixer(Mixer):
         """Add sum_r (p * c_r) v_r."""
         shares = choices(operands, block).mul_(weights[:, :, None])
         out += (shares @ by_expert(operands[2][block.by_key])).sum(dim=2)
+
+    def formed(
+        self, operands: Sequence[Tensor], block: Block, out: Mixed
+    ) -> Iterator[tuple[Stripe, OfPair]]:
+        """Go through the values of a block; each stripe overwrites the one before."""
+        for stripe in stripes(block, out, buffers=1):
+            part = replace(block, keys=stripe.keys)
+            shares = choices(operands, part).permute(0, 1, 4, 3, 2)
+            value = operands[2][part.by_key]
+            yield stripe, stripe.memory[0].copy_((shares @ value).transpose(2, 3))
 
     def pull(
         self,

@@ -4,6 +4,7 @@ The sizes keep a block of (queries, keys, width) and its few companions inside t
 cores; nothing of that shape outlives the block, and nothing of it is saved for the way back.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -78,24 +79,36 @@ class PairMixer(Mixer):
         """Return how many pairs a block spans."""
         return pairs_at_once(operands)
 
+    @abstractmethod
+    def form(self, operands: Sequence[Tensor], block: Block, keys: slice, out: OfPair) -> OfPair:
+        """Fill `out` with the values of the block's queries and some keys."""
+
+    def formed(
+        self, operands: Sequence[Tensor], block: Block, out: Mixed
+    ) -> Iterator[tuple[Stripe, OfPair]]:
+        """Go through the values of a block; each stripe overwrites the one before."""
+        for stripe in stripes(block, out, buffers=1):
+            yield stripe, self.form(operands, block, stripe.keys, stripe.memory[0])
+
+    def mix(
+        self, weights: BlockWeights, operands: Sequence[Tensor], block: Block, out: Mixed
+    ) -> None:
+        """Add sum_j p_ij v_ij."""
+        total = out.new_zeros(out.shape[:-1].numel(), 1, out.shape[-1])
+        for stripe, value in self.formed(operands, block, out):
+            p = weights[..., stripe.cut].reshape(len(total), 1, -1)
+            total.baddbmm_(p, value.flatten(0, 2))
+        out += total.view_as(out)
+
 
 @final
 class PairwiseMixer(PairMixer):
     """phi(a_i + b_j): on the way back the value and its slope are formed once more."""
 
-    def mix(
-        self, weights: BlockWeights, operands: Sequence[Tensor], block: Block, out: Mixed
-    ) -> None:
-        """Add sum_j p_ij phi(a_i + b_j)."""
-        a = query_side(operands[0], block)
-        total = out.new_zeros(out.shape[:-1].numel(), 1, out.shape[-1])
-        for stripe in stripes(block, out, buffers=1):
-            (value,) = stripe.memory
-            torch.add(a, key_side(operands[1], block, stripe.keys), out=value)
-            phi_in_place(value)
-            p = weights[..., stripe.cut].reshape(len(total), 1, -1)
-            total.baddbmm_(p, value.flatten(0, 2))
-        out += total.view_as(out)
+    def form(self, operands: Sequence[Tensor], block: Block, keys: slice, out: OfPair) -> OfPair:
+        """Fill `out` with phi(a_i + b_j)."""
+        a, b = query_side(operands[0], block), key_side(operands[1], block, keys)
+        return phi_in_place(torch.add(a, b, out=out))
 
     def pull(
         self,
@@ -126,19 +139,11 @@ class PairwiseMixer(PairMixer):
 class PairGatedMixer(PairMixer):
     """2 sigmoid(l_i * r_j) * v_j."""
 
-    def mix(
-        self, weights: BlockWeights, operands: Sequence[Tensor], block: Block, out: Mixed
-    ) -> None:
-        """Add sum_j 2 p_ij sigmoid(l_i * r_j) * v_j."""
+    def form(self, operands: Sequence[Tensor], block: Block, keys: slice, out: OfPair) -> OfPair:
+        """Fill `out` with 2 sigmoid(l_i * r_j) * v_j."""
         left = query_side(operands[0], block)
-        total = out.new_zeros(out.shape[:-1].numel(), 1, out.shape[-1])
-        for stripe in stripes(block, out, buffers=1):
-            right, value = (key_side(each, block, stripe.keys) for each in operands[1:])
-            (pair,) = stripe.memory
-            torch.mul(left, right, out=pair).sigmoid_().mul_(value)
-            p = weights[..., stripe.cut].reshape(len(total), 1, -1)
-            total.baddbmm_(p, pair.flatten(0, 2), alpha=2)
-        out += total.view_as(out)
+        right, value = (key_side(each, block, keys) for each in operands[1:])
+        return torch.mul(left, right, out=out).sigmoid_().mul_(2 * value)
 
     def pull(
         self,

@@ -1,0 +1,57 @@
+"""Ways to compute one attention and its summary; all of them answer to `reference`.
+
+`reference` forms the pattern in float64. `exact` returns bit for bit what the models' own forward
+returns and reads the numbers in a second pass. `blocked` does both in one pass, in blocks.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.attention import attend
+from dva_lens.kernels.inputs import check
+from dva_lens.kernels.materialised import materialised
+from dva_lens.kernels.observe import observe
+from dva_lens.kernels.summary import Summary
+from dva_lens.kernels.values import Values
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+Output = Float[Tensor, "batch head query value_width"]
+Backend = Callable[[Tensor, Tensor, Values, Weights], tuple[Tensor, Summary]]
+
+
+@torch.no_grad()
+def exact(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
+    """Return the very output of `attention.attend`, and the summary from a second pass."""
+    check(query, key, values, weights)
+    return observe(query, key, values, weights, output=attend(query, key, values, weights))
+
+
+@torch.no_grad()
+def blocked(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
+    """Return the output and the summary from one pass in blocks."""
+    check(query, key, values, weights)
+    return observe(query, key, values, weights)
+
+
+BACKENDS: dict[str, Backend] = {
+    "reference": materialised,
+    "exact": exact,
+    "blocked": blocked,
+}
+
+
+def choose(name: str, device: torch.device | str) -> str:
+    """Return the name of the backend to use: `auto` means the fastest there is for the device."""
+    if name == "auto":
+        on_gpu = torch.device(device).type == "cuda"
+        return "fused" if on_gpu and "fused" in BACKENDS else "blocked"
+    if name not in BACKENDS:
+        raise KeyError(
+            f"Unknown backend {name!r}; on this machine there are: auto, {', '.join(BACKENDS)}."
+        )
+    return name

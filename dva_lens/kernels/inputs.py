@@ -1,0 +1,75 @@
+"""What an attention that is recorded must be given: shapes that fit, and finite numbers."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.values import Values
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "..."]
+Key = Float[Tensor, "..."]
+
+
+def check(query: Query, key: Key, values: Values, weights: Weights) -> None:
+    """Refuse inputs that no attention can be computed of, naming the operand."""
+    if query.ndim != 4 or key.ndim != 4:
+        raise ValueError(
+            "query and key must be (batch, head, position, width), got shapes "
+            f"{tuple(query.shape)} and {tuple(key.shape)}."
+        )
+    if query.shape[2] < 1 or query.shape[0] < 1:
+        raise ValueError(
+            f"An attention needs at least one sequence and one position, got query of shape "
+            f"{tuple(query.shape)}."
+        )
+    if (query.shape[0], *query.shape[2:]) != (key.shape[0], *key.shape[2:]):
+        raise ValueError(
+            "query and key must agree in batch, positions and width, got shapes "
+            f"{tuple(query.shape)} and {tuple(key.shape)}."
+        )
+    if query.shape[1] % key.shape[1]:
+        raise ValueError(
+            f"query heads must be a multiple of key heads, got {query.shape[1]} and "
+            f"{key.shape[1]}."
+        )
+    _check_operands(query, key.shape[1], values)
+    _check_rule(query, weights)
+    named = {"query": query, "key": key, **_tensors(values)}
+    for name, tensor in named.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(
+                f"{name} holds NaN or infinite numbers, so no weight or output of this "
+                f"attention would mean anything; look at the layers before it."
+            )
+
+
+def _tensors(values: Values) -> dict[str, Tensor]:
+    return {f"values.{name}": each for name, each in vars(values).items()}
+
+
+def _check_operands(query: Query, kv_heads: int, values: Values) -> None:
+    batch, heads, length, _ = query.shape
+    for name, each in _tensors(values).items():
+        if (each.shape[0], each.shape[2]) != (batch, length) or each.shape[1] not in (
+            heads,
+            kv_heads,
+        ):
+            raise ValueError(
+                f"{name} must begin with (batch, head, position) = ({batch}, {heads} or "
+                f"{kv_heads}, {length}), got shape {tuple(each.shape)}."
+            )
+
+
+def _check_rule(query: Query, weights: Weights) -> None:
+    batch, heads, length, _ = query.shape
+    if weights.sink is not None and weights.sink.shape != (heads,):
+        raise ValueError(
+            f"A sink needs one logit per query head, got shape {tuple(weights.sink.shape)} for "
+            f"{heads} heads."
+        )
+    if weights.segments is not None and weights.segments.shape != (batch, length):
+        raise ValueError(
+            f"segments must be (batch, position) = ({batch}, {length}), got shape "
+            f"{tuple(weights.segments.shape)}."
+        )

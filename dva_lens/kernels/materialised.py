@@ -1,0 +1,76 @@
+"""The backend that forms the whole pattern, in float64: what the other backends answer to."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels import reference
+from dva_lens.kernels.guard import refuse_above
+from dva_lens.kernels.inputs import check
+from dva_lens.kernels.summary import Summary
+from dva_lens.kernels.values import CollapsingValues, Values
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+Output = Float[Tensor, "batch head query value_width"]
+Pattern = Float[Tensor, "batch head query key"]
+
+COPIES = 4
+"""How many tensors of one size stand beside each other at the peak."""
+
+
+@torch.no_grad()
+def materialised(
+    query: Query, key: Key, values: Values, weights: Weights
+) -> tuple[Output, Summary]:
+    """Return the output and the summary, read off a pattern and pair values formed in full."""
+    check(query, key, values, weights)
+    _guard(query, values)
+    dtype = query.dtype
+    query, key = query.double(), key.double()
+    values = type(values)(**{name: each.double() for name, each in vars(values).items()})
+    logits = reference.scores(query, key, weights)
+    pattern = reference.pattern(query, key, weights)
+    positions = torch.arange(query.shape[2], device=query.device)
+    pairs = values.pairs(positions, positions, query.shape[1])
+    output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
+    apart = (positions[:, None] - positions).abs().double()
+    seen = weights.visible(positions, positions)[:, 0].expand(len(query), -1, -1)
+    largest, place = pattern.max(dim=-1)
+    previous = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)
+    summary = Summary(
+        log_sum_exp=_log_sum_exp(logits, weights),
+        entropy=torch.special.entr(pattern).sum(dim=-1),
+        square_sum=pattern.square().sum(dim=-1),
+        largest=largest,
+        largest_key=place.masked_fill(logits.amax(dim=-1) == -torch.inf, -1),
+        first_mass=pattern[..., 0],
+        self_mass=pattern.diagonal(dim1=-2, dim2=-1),
+        previous_mass=torch.nn.functional.pad(previous, (1, 0)),
+        distance=(pattern * apart).sum(dim=-1),
+        row_mass=pattern.sum(dim=-1),
+        value_norm=(pattern * pairs.norm(dim=-1)).sum(dim=-1),
+        output_norm=output.norm(dim=-1),
+        received=pattern.sum(dim=-2),
+        visible=seen.sum(dim=-1),
+        viewers=seen.sum(dim=-2),
+    )
+    return output.to(dtype), summary
+
+
+def _log_sum_exp(logits: Pattern, weights: Weights) -> Float[Tensor, "batch head query"]:
+    found = reference.log_normaliser(logits, weights)
+    return torch.full_like(found, torch.nan) if weights.normaliser == "sigmoid" else found
+
+
+def _guard(query: Query, values: Values) -> None:
+    batch, heads, length, _ = query.shape
+    width = next(iter(vars(values).values())).shape[-1] if values else 1
+    static = isinstance(values, CollapsingValues)
+    refuse_above(
+        COPIES * batch * heads * length * length * (width + 1) * 8,
+        f"The reference backend, which forms every {'value' if static else 'pair value'} of "
+        f"{batch} x {heads} x {length} x {length} pairs,",
+        alternative="choose the backend 'blocked' or 'exact', whose memory is linear in length",
+    )

@@ -1,0 +1,45 @@
+"""What a block of weights makes of values that depend on the pair: one look at each of them."""
+
+from collections.abc import Iterator
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.block_pattern import BlockPattern, Rows
+from dva_lens.kernels.blocks import Block
+from dva_lens.kernels.forms import mixer_of, operands_of
+from dva_lens.kernels.pair_mixers import OfPair, Stripe
+from dva_lens.kernels.readers import Mixed, Reader
+from dva_lens.kernels.values import Values
+
+
+@final
+class PairReader(Reader):
+    """Reads the values of a pair form, formed a stripe at a time."""
+
+    def __init__(self, values: Values, heads: int, dtype: torch.dtype) -> None:
+        self.mixer = mixer_of(values)
+        self.operands = operands_of(values, heads, dtype)
+        self.width = self.operands[-1].shape[-1]
+
+    def formed(self, block: Block) -> Iterator[tuple[Stripe, OfPair]]:
+        """Go through the values of the pairs of a block."""
+        rows = self.operands[0][block.by_query]
+        like = rows.new_empty(1).expand(*rows.shape[:3], self.width)
+        return self.mixer.formed(self.operands, block, like)
+
+    def read(
+        self, part: BlockPattern, memory: Float[Tensor, "entry"], *, mixing: bool
+    ) -> tuple[Mixed | None, Rows]:
+        """Return sum_j p_ij v_ij, if wanted, and sum_j p_ij |v_ij|."""
+        del memory
+        mixed = part.weights.new_zeros(*part.weights.shape[:3], self.width) if mixing else None
+        sizes = torch.zeros_like(part.entropy)
+        for stripe, value in self.formed(part.block):
+            p = part.weights[..., stripe.cut]
+            if mixed is not None:
+                mixed += torch.matmul(p[..., None, :], value)[..., 0, :]
+            sizes += (p * value.norm(dim=-1)).sum(dim=-1)
+        return mixed, sizes

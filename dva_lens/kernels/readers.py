@@ -1,0 +1,126 @@
+"""What a block of weights makes of the values: the mixed values, and the sizes it mixed.
+
+One reader per value form, made once per attention; it keeps what it needs of the values in the
+dtype to compute in.
+"""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.block_pattern import BlockPattern, OfBlock, Rows
+from dva_lens.kernels.blocks import Block
+from dva_lens.kernels.values import QueryGated, Static, Summed, per_query_head
+
+Mixed = Float[Tensor, "batch head query width"]
+
+
+class Reader(ABC):
+    """How one value form is read with the weights of a block."""
+
+    width: int
+
+    @abstractmethod
+    def read(
+        self, part: BlockPattern, memory: Float[Tensor, "entry"], *, mixing: bool
+    ) -> tuple[Mixed | None, Rows]:
+        """Return the mixed values before `finish`, if wanted, and sum_j p_ij |v_ij|."""
+
+
+class CollapsingReader(Reader):
+    """What the forms with one static value per key share."""
+
+    def __init__(self, static: Float[Tensor, "batch kv_head key width"], heads: int) -> None:
+        self.static = static
+        self.group = heads // static.shape[1]
+        self.width = static.shape[-1]
+
+    def of_keys(self, block: Block, per_key: Tensor) -> Tensor:
+        """Return what belongs to the keys of a block, per key-value head."""
+        heads = slice(block.heads.start // self.group, block.heads.stop // self.group)
+        return per_key[block.batch, heads, block.keys]
+
+    def grouped(self, per_head: Tensor) -> Float[Tensor, "group row entry"]:
+        """Fold the query heads of a group into rows."""
+        return per_head.reshape(-1, self.group * per_head.shape[2], per_head.shape[-1])
+
+    @abstractmethod
+    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+        """Return sum_j p_ij |v_ij|."""
+
+    def read(
+        self, part: BlockPattern, memory: Float[Tensor, "entry"], *, mixing: bool
+    ) -> tuple[Mixed | None, Rows]:
+        """Return the mixed values before `finish`, if wanted, and sum_j p_ij |v_ij|."""
+        return self.mix(part) if mixing else None, self.sizes(part, memory)
+
+    def mix(self, part: BlockPattern) -> Mixed:
+        """Return sum_j p_ij v_j with one product per group of heads."""
+        static = self.of_keys(part.block, self.static).flatten(0, 1)
+        mixed = torch.bmm(self.grouped(part.weights), static)
+        return mixed.view(*part.weights.shape[:3], self.width)
+
+    def total(self, part: BlockPattern, sizes: OfBlock) -> Rows:
+        """Return sum_j p_ij times sizes that the pairs hold, which are spent."""
+        return sizes.clamp_(min=0.0).sqrt_().mul_(part.weights).sum(dim=-1)
+
+    def product(
+        self, left: Mixed, right: Tensor, part: BlockPattern, memory: Float[Tensor, "entry"]
+    ) -> OfBlock:
+        """Return the products of queries and keys of a block in the memory given."""
+        out = memory[: part.weights.numel()].view_as(part.weights)
+        keys = self.of_keys(part.block, right).flatten(0, 1)
+        torch.bmm(self.grouped(left), keys.mT, out=self.grouped(out))
+        return out
+
+
+@final
+class StaticReader(CollapsingReader):
+    """Reads v_j."""
+
+    def __init__(self, values: Static, heads: int, dtype: torch.dtype) -> None:
+        super().__init__(values.value.to(dtype), heads)
+        self.norm = self.static.norm(dim=-1)
+
+    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+        """Return sum_j p_ij |v_j|."""
+        norm = self.of_keys(part.block, self.norm).flatten(0, 1)
+        pattern = self.grouped(part.weights)
+        out = memory[: pattern.numel()].view_as(pattern)
+        return torch.mul(pattern, norm[:, None], out=out).sum(-1).view(part.weights.shape[:3])
+
+
+@final
+class GatedReader(CollapsingReader):
+    """Reads g_i * v_j, whose squared norm is a product of squares."""
+
+    def __init__(self, values: QueryGated, heads: int, dtype: torch.dtype) -> None:
+        super().__init__(values.value.to(dtype), heads)
+        self.square = self.static.square()
+        self.gate = values.gate
+
+    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+        """Return sum_j p_ij |g_i * v_j|."""
+        gate = self.gate[part.block.by_query].to(self.square.dtype).square()
+        return self.total(part, self.product(gate, self.square, part, memory))
+
+
+@final
+class SummedReader(CollapsingReader):
+    """Reads a_i + b_j, whose squared norm is |a_i|² + 2 a_i . b_j + |b_j|²."""
+
+    def __init__(self, values: Summed, heads: int, dtype: torch.dtype) -> None:
+        super().__init__(values.key_part.to(dtype), heads)
+        self.square = self.static.square().sum(dim=-1)
+        self.branch = values.query_part
+
+    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+        """Return sum_j p_ij |a_i + b_j|."""
+        a = self.branch[part.block.by_query].to(self.square.dtype)
+        out = self.product(2 * a, self.static, part, memory)
+        out += a.square().sum(dim=-1)[..., None]
+        out += per_query_head(self.of_keys(part.block, self.square), out.shape[1])[:, :, None]
+        return self.total(part, out)
