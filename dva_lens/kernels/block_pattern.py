@@ -4,6 +4,7 @@ Nothing here is differentiated. Invisible pairs have a score that is finite and 
 others, so that a weight of zero times its score is zero.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from dva_lens.kernels.blocks import Block, hidden, of_block
+from dva_lens.kernels.blocks import Block, blocks, cuts, hidden, of_block
 from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
@@ -22,11 +23,24 @@ Rows = Float[Tensor, "batch head query"]
 RowKeys = Int[Tensor, "batch head query"]
 
 CHUNK = 64
+ROWS, FEWEST_ROWS = 128, 8
+ENTRIES_AT_ONCE = 1 << 18
 
 
 def nowhere(dtype: torch.dtype) -> float:
     """Return the score of an invisible pair."""
     return torch.finfo(dtype).min / 8
+
+
+def tiles(weights: Weights, query: Query, group: int) -> Iterator[Block]:
+    """Cut an attention into blocks whose scores fit in the cache; groups of heads stay whole."""
+    batch, heads, length, _ = query.shape
+    rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
+    groups = max(1, ENTRIES_AT_ONCE // (rows * length * group))
+    together = max(1, groups * group // heads)
+    for some in cuts(batch, together):
+        for few in cuts(heads, min(groups, heads // group) * group):
+            yield from blocks(weights, some, few, length, rows=rows)
 
 
 @final
@@ -40,6 +54,21 @@ class BlockPattern:
     entropy: Rows
     largest: Rows
     largest_key: RowKeys
+
+
+def patterns(
+    query: Query, key: Key, weights: Weights
+) -> Iterator[tuple[BlockPattern, Float[Tensor, "entry"]]]:
+    """Go through the blocks of an attention that see any key, with memory for one product.
+
+    The pattern and the memory of a block are overwritten by the next one.
+    """
+    group = query.shape[1] // key.shape[1]
+    todo = [block for block in tiles(weights, query, group) if block.clear]
+    memory = query.new_empty(2, max((block.pairs for block in todo), default=0))
+    for block in todo:
+        scores = block_scores(query, key, block, weights, memory=memory[0])
+        yield block_pattern(scores, block, weights, memory=memory[1]), memory[0]
 
 
 def block_scores(

@@ -1,14 +1,12 @@
 """One pass over an attention, block by block, that leaves its output and its summary."""
 
-from collections.abc import Iterator
 from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.block_pattern import BlockPattern, block_pattern, block_scores
-from dva_lens.kernels.blocks import Block, blocks, cuts
+from dva_lens.kernels.block_pattern import BlockPattern, patterns
 from dva_lens.kernels.pair_readers import PairReader
 from dva_lens.kernels.readers import GatedReader, Reader, StaticReader, SummedReader
 from dva_lens.kernels.summary import Summary
@@ -21,23 +19,10 @@ Key = Float[Tensor, "batch kv_head key width"]
 Output = Float[Tensor, "batch head query value_width"]
 
 READERS = {Static: StaticReader, QueryGated: GatedReader, Summed: SummedReader}
-ROWS, FEWEST_ROWS = 128, 8
-ENTRIES_AT_ONCE = 1 << 18
 PER_QUERY = (
     "log_sum_exp", "entropy", "square_sum", "largest", "first_mass", "self_mass",
     "previous_mass", "distance", "row_mass", "value_norm",
 )  # fmt: skip
-
-
-def tiles(weights: Weights, query: Query, group: int) -> Iterator[Block]:
-    """Cut an attention into blocks whose scores fit in the cache; groups of heads stay whole."""
-    batch, heads, length, _ = query.shape
-    rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
-    groups = max(1, ENTRIES_AT_ONCE // (rows * length * group))
-    together = max(1, groups * group // heads)
-    for some in cuts(batch, together):
-        for few in cuts(heads, min(groups, heads // group) * group):
-            yield from blocks(weights, some, few, length, rows=rows)
 
 
 @final
@@ -141,15 +126,11 @@ def observe(
         query, key = query.to(wide), key.to(wide)
         reader, seen = reader_of(values, heads, wide), Observation(query, weights)
         mixed = None if output is not None else query.new_zeros(*query.shape[:3], reader.width)
-        todo = [block for block in tiles(weights, query, heads // key.shape[1]) if block.clear]
-        memory = query.new_empty(2, max((block.pairs for block in todo), default=0))
-        for block in todo:
-            scores = block_scores(query, key, block, weights, memory=memory[0])
-            part = block_pattern(scores, block, weights, memory=memory[1])
-            out, norms = reader.read(part, memory[0], mixing=mixed is not None)
+        for part, memory in patterns(query, key, weights):
+            out, norms = reader.read(part, memory, mixing=mixed is not None)
             if mixed is not None:
-                mixed[block.by_query] = out
-            seen.add(part, norms, memory[0])
+                mixed[part.block.by_query] = out
+            seen.add(part, norms, memory)
         if mixed is not None:
             output = _finished(values, mixed, seen.rows["row_mass"]).to(dtype)
         return output, seen.summary(output)

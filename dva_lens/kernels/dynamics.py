@@ -1,0 +1,124 @@
+"""How much the values of an attention differ between queries, in memory linear in length.
+
+Forms that collapse are read off a product with the transposed pattern, forms that do not from
+one look at each of their values.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.block_pattern import patterns
+from dva_lens.kernels.forms import as_heads
+from dva_lens.kernels.pair_readers import PairReader
+from dva_lens.kernels.values import CollapsingValues, QueryGated, Static, Summed, Values
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+PerKey = Float[Tensor, "batch head key value_width"]
+PerHead = Float[Tensor, "batch head"]
+
+
+@final
+@dataclass(frozen=True)
+class Moments:
+    """What the keys of an attention gave away, by query head.
+
+    `received` is c_j = sum_i p_ij, `mean` the weighted mean sum_i p_ij v_ij / c_j (zero for a key
+    that no query weighs) and `power` is sum_ij p_ij |v_ij|².
+    """
+
+    received: Float[Tensor, "batch head key"]
+    mean: PerKey
+    power: PerHead
+
+    @property
+    def mean_power(self) -> PerHead:
+        """Return sum_j c_j |mean_j|²; what it lacks of the power is how much values differ."""
+        return (self.received * self.mean.square().sum(dim=-1)).sum(dim=-1)
+
+
+def dynamics(query: Query, key: Key, values: Values, weights: Weights) -> tuple[PerHead, PerHead]:
+    """Return the power of the values and the power of their means over queries."""
+    found = moments(query, key, values, weights)
+    return found.power, found.mean_power
+
+
+def mean_values(query: Query, key: Key, values: Values, weights: Weights) -> PerKey:
+    """Return the attention-weighted mean over queries of each key's value."""
+    return moments(query, key, values, weights).mean
+
+
+@torch.no_grad()
+def moments(query: Query, key: Key, values: Values, weights: Weights) -> Moments:
+    """Return received mass, mean values and power of one attention."""
+    wide = torch.promote_types(query.dtype, torch.float32)
+    with torch.autocast(query.device.type, enabled=False):
+        query, key = query.to(wide), key.to(wide)
+        if not isinstance(values, CollapsingValues):
+            return _of_pairs(query, key, values, weights)
+        static = as_heads(values.static, query.shape[1]).to(wide)
+        if isinstance(values, QueryGated):
+            return _of_gates(query, key, values.gate.to(wide), static, weights=weights)
+        if isinstance(values, Summed):
+            return _of_sums(query, key, values.query_part.to(wide), static, weights=weights)
+        if isinstance(values, Static):
+            received = _received(query, key, query.new_ones(*query.shape[:3], 1), weights)[..., 0]
+            power = (received * static.square().sum(dim=-1)).sum(dim=-1)
+            return Moments(received, static, power)
+        raise TypeError(f"No moments are known for values of type {type(values).__name__}.")
+
+
+def _received(
+    query: Query, key: Key, given: Float[Tensor, "batch head query feature"], weights: Weights
+) -> Float[Tensor, "batch head key feature"]:
+    """Return sum_i p_ij f_i, what each key receives of what the queries give."""
+    total = torch.zeros_like(given)
+    for part, _ in patterns(query, key, weights):
+        total[part.block.by_key] += part.weights.mT @ given[part.block.by_query]
+    return total
+
+
+def _mean(total: PerKey, received: Tensor) -> PerKey:
+    return total / received.clamp(min=torch.finfo(received.dtype).tiny)[..., None]
+
+
+def _of_gates(
+    query: Query, key: Key, gate: PerKey, static: PerKey, *, weights: Weights
+) -> Moments:
+    given = torch.cat([gate, gate.square(), torch.ones_like(gate[..., :1])], dim=-1)
+    total = _received(query, key, given, weights)
+    received, width = total[..., -1], gate.shape[-1]
+    power = (total[..., width:-1] * static.square()).sum(dim=(-2, -1))
+    return Moments(received, _mean(total[..., :width] * static, received), power)
+
+
+def _of_sums(
+    query: Query, key: Key, branch: PerKey, static: PerKey, *, weights: Weights
+) -> Moments:
+    size = branch.square().sum(dim=-1, keepdim=True)
+    given = torch.cat([branch, size, torch.ones_like(size)], dim=-1)
+    total = _received(query, key, given, weights)
+    received, pushed = total[..., -1], total[..., :-2]
+    power = total[..., -2] + (static * (2 * pushed + received[..., None] * static)).sum(dim=-1)
+    return Moments(received, _mean(pushed, received) + static, power.sum(dim=-1))
+
+
+def _of_pairs(query: Query, key: Key, values: Values, weights: Weights) -> Moments:
+    reader = PairReader(values, query.shape[1], query.dtype)
+    total = query.new_zeros(*query.shape[:3], reader.width)
+    received, power = total[..., 0].clone(), total[:, :, 0, 0].clone()
+    for part, _ in patterns(query, key, weights):
+        block = part.block
+        received[block.by_key] += part.weights.sum(dim=-2)
+        for stripe, value in reader.formed(block):
+            p = part.weights[..., stripe.cut]
+            size = value.square().sum(dim=-1)
+            power[block.batch, block.heads] += (p * size).sum(dim=(-2, -1))
+            pushed = value.mul_(p[..., None]).sum(dim=2)
+            total[block.batch, block.heads, stripe.keys] += pushed
+    return Moments(received, _mean(total, received), power)
