@@ -11,7 +11,7 @@ from .components.shell import shell
 from .numbers import serve_numbers
 from .pages import PAGES
 from .queries import Library
-from .server import guard
+from .server import WARM, guard
 
 _SCHEME = (
     "(function(){var s='auto';try{s=localStorage.getItem('mantine-color-scheme-value')||s}"
@@ -61,4 +61,5 @@ def create_app(folder: Path | str) -> Dash:
     drawing.register(app, library)
     serve_numbers(app.server, library)
     guard(app, _SCHEME)
+    app.server.extensions[WARM] = lambda: routing.page_at(library, "/", "")
     return app

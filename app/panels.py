@@ -1,7 +1,8 @@
 """The figures of the explorer: what each draws, and which part of a selection it depends on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, final
 
 import plotly.graph_objects as go
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 from dva_lens.views import as_table, bare
 from dva_lens.views.figure import Row
 
-from . import figures, history, single
+from . import contrast, figures, history, single
 from .queries import Library, NothingToShowError
 from .selection import Selection
 from .settle import settle
@@ -61,7 +62,7 @@ PANELS: dict[str, Panel] = {
     ),
     "head-map": Panel(
         label="Map of layers by heads",
-        height=400,
+        height=420,
         uses=(*_RUN, "statistic"),
         draw=figures.head_map,
         mark=figures.mark_in_map,
@@ -69,7 +70,7 @@ PANELS: dict[str, Panel] = {
     ),
     "head-spans": Panel(
         label="The chosen head by visible keys",
-        height=280,
+        height=380,
         uses=("run", "probe", "statistic", "layer", "head"),
         draw=single.head_profile,
     ),
@@ -93,6 +94,12 @@ PANELS: dict[str, Panel] = {
         uses=("probe", "statistic", "span"),
         draw=history.statistic,
     ),
+    "difference": Panel(
+        label="Difference from the baseline by depth",
+        height=380,
+        uses=("probe", "statistic", "span", "baseline"),
+        draw=contrast.difference_by_depth,
+    ),
     "tokens": Panel(
         label="One text, token by token",
         height=360,
@@ -105,16 +112,30 @@ PANELS: dict[str, Panel] = {
 def show(name: str, library: Library, chosen: Selection) -> Shown:
     """Draw a panel, or say in one sentence why it cannot be drawn."""
     panel = PANELS[name]
+    shown = _drawn(name, library, _reduced(chosen, panel.uses))
+    if shown.missing or panel.mark is None:
+        return shown
+    layout = shown.drawing["layout"]
+    shapes = [*layout.get("shapes", ()), *panel.mark(library, chosen)]
+    return replace(shown, drawing={**shown.drawing, "layout": {**layout, "shapes": shapes}})
+
+
+@lru_cache(maxsize=512)
+def _drawn(name: str, library: Library, chosen: Selection) -> Shown:
+    """Draw a panel without the mark of the chosen head; what was drawn is remembered."""
+    panel = PANELS[name]
     try:
         figure = panel.draw(library, chosen)
-        shapes = panel.mark(library, chosen) if panel.mark else []
     except REFUSALS as refusal:
         return Shown({"data": [], "layout": {}}, panel.label, "", (), missing=sentence(refusal))
     drawing, title, caption = bare(figure)
-    drawing = settle(drawing, panel.height)
-    if shapes:
-        drawing["layout"]["shapes"] = [*drawing["layout"].get("shapes", ()), *shapes]
-    return Shown(drawing, title, caption, as_table(figure))
+    return Shown(settle(drawing, panel.height), title, caption, as_table(figure))
+
+
+def _reduced(chosen: Selection, uses: tuple[str, ...]) -> Selection:
+    """Keep the fields that a panel uses, so that it is drawn once whatever the others are."""
+    unused = {name: type(value)() for name, value in vars(chosen).items() if name not in uses}
+    return chosen.but(**unused)
 
 
 def sentence(refusal: BaseException) -> str:

@@ -3,12 +3,15 @@
 import base64
 import hashlib
 import socket
+import threading
 
 from dash import Dash
 from flask import Response
 from waitress import create_server
 
 HOST = "127.0.0.1"
+WARM = "dva-lens-warm"
+"""Under this name an explorer leaves a function that reads what its first page shows."""
 _MOST_BYTES = 1 << 20
 _POLICY = (
     "default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
@@ -36,6 +39,9 @@ def guard(app: Dash, *inline_scripts: str) -> None:
 def serve(app: Dash, port: int = 8050) -> None:
     """Serve the explorer on this machine until it is interrupted."""
     check_port(port)
+    warm = app.server.extensions.get(WARM)
+    if warm is not None:
+        threading.Thread(target=warm, daemon=True).start()
     server = create_server(app.server, host=HOST, port=port, threads=8, ident=None)
     try:
         server.run()

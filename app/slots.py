@@ -10,9 +10,11 @@ from dash import html
 from dva_lens.views.arms import arms
 from dva_lens.views.readings import reference
 
+from .components.contrast import contrast_table
 from .components.headline import headline_table
 from .components.heads import finder, head_numbers, head_title
 from .components.meaning import meaning
+from .contrast import comparisons
 from .headline import headline
 from .panels import REFUSALS, sentence
 from .queries import Library, spans_of
@@ -71,6 +73,11 @@ def _finder(library: Library, chosen: Selection) -> Any:
     return finder(ranks(library, chosen, measure), chosen, measure)
 
 
+def _contrasts(library: Library, chosen: Selection) -> Any:
+    found = library.remembered(comparisons, chosen.probe, chosen.span, chosen.baseline)
+    return contrast_table(found, chosen)
+
+
 def _costs(library: Library) -> list[tuple[str, str, Mapping[str, str]]]:
     """Return what each model costs, averaged over its trainings."""
     rows = []
@@ -105,6 +112,7 @@ _RUN = ("run", "probe", "span", "statistic")
 SLOTS: dict[str, Slot] = {
     "headline": Slot(("probe", "span", "statistic"), _headline),
     "meaning": Slot(("statistic",), _meaning),
+    "contrasts": Slot(("probe", "span", "baseline"), _contrasts),
     "head": Slot((*_RUN, "layer", "head"), _head),
     "numbers": Slot((*_RUN, "layer", "head"), _numbers),
     "finder": Slot((*_RUN, "layer", "head", "order"), _finder),

@@ -93,7 +93,7 @@ def _number(found: Number | None) -> html.Td:
     if found is None or not np.isfinite(found.mean):
         return html.Td("–", className="number", title="does not apply to this model")
     parts: list[Any] = [html.Span(_text(found.mean), className="mean")]
-    if np.isfinite(found.low):
+    if np.isfinite(found.low) and found.low < found.high:
         parts.append(html.Span(interval(found.low, found.high), className="interval"))
     return html.Td(parts, className="number")
 

@@ -19,4 +19,10 @@ def number(value: float) -> str:
 
 def interval(low: float, high: float) -> str:
     """Return the ends of an interval."""
-    return f"{number(low)} – {number(high)}"
+    ends = (number(end).replace("-", "−") for end in (low, high))
+    return " – ".join(ends) if low >= 0 else " to ".join(ends)
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign."""
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(value))}"

@@ -1,11 +1,12 @@
 """The pages of the explorer, in the order of its navigation."""
 
+from .compare import COMPARE
 from .heads import HEADS
 from .overview import OVERVIEW
 from .page import Page
 from .tokens import TOKENS
 from .training import TRAINING
 
-PAGES: dict[str, Page] = {page.path: page for page in (OVERVIEW, HEADS, TRAINING, TOKENS)}
+PAGES: dict[str, Page] = {page.path: page for page in (OVERVIEW, HEADS, COMPARE, TRAINING, TOKENS)}
 
 __all__ = ["PAGES", "Page"]
