@@ -18,9 +18,13 @@ DEFAULT = (
     "value_drain",
     "dynamism",
 )
+CONTRASTS = {
+    "middle half": "mean over the middle half of the layers",
+    "slope": "change from the first to the last layer, by a line",
+}
 
 
-def compare(
+def compare(  # noqa: PLR0913 - one argument per option
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     *,
     baseline: Annotated[str, typer.Option(help="The preset all others are compared with.")],
@@ -28,33 +32,60 @@ def compare(
         list[str] | None, typer.Option(help="A statistic; give it again for more.")
     ] = None,
     probe: Annotated[str | None, typer.Option(help="The text; the main one unless told.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="YAML file of claims to hold against the data.")
+    ] = None,
+    power: Annotated[
+        bool, typer.Option("--power", help="Say what difference would have been found.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for contrasts.csv, and layers.csv to explore.")
+    ] = None,
 ) -> None:
     """Compare models with a baseline: differences, intervals, and what may be said of them.
 
     Example: dva-lens compare runs/quick --baseline transformer
     """
+    from dva_lens.cli.claims import read_claims, show_verdicts
+    from dva_lens.cli.contrasts import describe, sensitivity, write_tables
     from dva_lens.statistics.inference.compare import adjust
     from dva_lens.store.archive import open_archive
 
     archive = open_archive(folder)
-    found = [
-        entry
-        for name in statistic or DEFAULT
-        for entry in comparisons(archive, name, baseline=baseline, probe=probe)
-    ]
-    typer.echo(f"Difference from {baseline}, mean over the middle half of the layers, [95 %]")
-    for name in dict.fromkeys(entry.statistic for entry in found):
-        typer.echo(f"\n{name}")
-        for entry in adjust(found):
-            if entry.statistic == name:
-                typer.echo(f"  {describe(entry)}")
+    claims = None if plan is None else read_claims(plan)
+    names = statistic or (
+        DEFAULT if claims is None else dict.fromkeys(c.statistic for c in claims)
+    )
+    arms = {name: profiles(archive, name, baseline=baseline, probe=probe) for name in names}
+    found = adjust([entry for name in names for entry in comparisons(name, *arms[name], baseline)])
+    typer.echo(f"Difference from {baseline}, [95 %], p by Holm over {len(found)} contrasts")
+    for name in names:
+        for contrast, words in CONTRASTS.items():
+            typer.echo(f"\n{name}, {words}")
+            for entry in found:
+                if (entry.statistic, entry.contrast) == (name, contrast):
+                    typer.echo(f"  {describe(entry)}")
+                    if power:
+                        typer.echo(f"  {sensitivity(entry)}")
+    if claims is not None:
+        show_verdicts(claims, found)
+    if out is not None:
+        write_tables(out, found, arms, baseline)
 
 
 def comparisons(
-    archive: "Archive", statistic: str, *, baseline: str, probe: str | None
+    statistic: str, arms: dict[str, np.ndarray], documents: list[str], baseline: str
 ) -> tuple["Comparison", ...]:
-    """Compare all presets of an archive with one of them, on the texts they share."""
+    """Compare all presets with one of them, on the texts they share."""
     from dva_lens.statistics.inference.compare import compare as over_depth
+
+    return over_depth(statistic, arms, documents, baseline=baseline, contrasts=tuple(CONTRASTS))
+
+
+def profiles(
+    archive: "Archive", statistic: str, *, baseline: str, probe: str | None
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return a statistic over (seed, sequence, layer) for every preset, and the documents."""
     from dva_lens.statistics.table import statistic as find
 
     find(statistic)
@@ -63,7 +94,7 @@ def comparisons(
         raise ValueError(
             f"No model {baseline!r} in {archive.folder}; it has: {', '.join(presets)}."
         )
-    profiles: dict[str, list[np.ndarray]] = {preset: [] for preset in presets}
+    held: dict[str, list[np.ndarray]] = {preset: [] for preset in presets}
     documents: list[str] | None = None
     for run in archive.runs:
         values, texts = profile(archive, run.label, statistic, probe)
@@ -73,11 +104,8 @@ def comparisons(
                 f"models of one study."
             )
         documents = texts
-        profiles[run.preset].append(values)
-    arms = {preset: np.stack(values) for preset, values in profiles.items()}
-    return over_depth(
-        statistic, arms, documents or [], baseline=baseline, contrasts=("middle half",)
-    )
+        held[run.preset].append(values)
+    return {preset: np.stack(values) for preset, values in held.items()}, documents or []
 
 
 def profile(
@@ -94,13 +122,3 @@ def profile(
     values = data[statistic]
     rows = data["rows"].values if "span" in values.dims else None
     return layer_profile(values.values, rows), [str(name) for name in data["document"].values]
-
-
-def describe(entry: "Comparison") -> str:
-    """Return a comparison as one line: new text, retrained, verdict."""
-    text, again = entry.text, entry.retrained
-    return (
-        f"{entry.arm:<24} {float(text.mean):+.4f} "
-        f"new text [{float(text.low):+.4f}, {float(text.high):+.4f}]  "
-        f"retrained [{float(again.low):+.4f}, {float(again.high):+.4f}]  {entry.verdict}"
-    )

@@ -45,3 +45,49 @@ def test_models_measured_on_other_texts_are_not_compared(refused, study_folder, 
     attrs = dict(open_archive(folder).run("dva-0").attrs) | {"label": "new-0", "preset": "new"}
     write_run(folder, "new", attrs=attrs, measurements={"held-out": other})
     assert "measured on other texts" in refused("compare", folder, "--baseline", "dva")
+
+
+def test_both_summaries_over_depth_and_the_same_against_itself_are_shown(call, study_folder):
+    result = call("compare", study_folder, "--baseline", "transformer", "--statistic", "entropy")
+    assert "entropy, mean over the middle half of the layers" in result.stdout
+    assert "entropy, change from the first to the last layer" in result.stdout
+    assert "p by Holm over 2 contrasts" in result.stdout
+    assert result.stdout.count("A/A ") == 2
+
+
+def test_power_says_what_would_have_been_found(call, study_folder):
+    base = ("compare", study_folder, "--baseline", "transformer", "--statistic", "entropy")
+    result = call(*base, "--power")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("would find, four times in five: new text 0.") == 2
+
+
+def test_tables_hold_every_contrast_and_every_layer(call, study_folder, tmp_path):
+    base = ("compare", study_folder, "--baseline", "transformer", "--statistic", "entropy")
+    result = call(*base, "--out", tmp_path / "tables")
+    assert result.exit_code == 0, result.stderr
+    contrasts = (tmp_path / "tables" / "contrasts.csv").read_text().splitlines()
+    assert len(contrasts) == 1 + 2 * 2
+    layers = (tmp_path / "tables" / "layers.csv").read_text().splitlines()
+    data = open_archive(study_folder).dataset("dva-0")
+    assert len(layers) == 1 + data.sizes["layer"]
+
+
+def test_claims_of_a_plan_are_answered(call, refused, study_folder, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "claims:\n"
+        "  - {statistic: dynamism, arm: dva, direction: higher, test: text}\n"
+        "  - {statistic: dynamism, arm: dva, direction: equal, margin: 0.001, test: text}\n"
+        "  - {statistic: dynamism, arm: dva, direction: higher}\n"
+    )
+    base = ("compare", study_folder, "--baseline", "transformer", "--plan")
+    result = call(*base, plan)
+    assert result.exit_code == 0, result.stderr
+    answers = [line.split()[0] for line in result.stdout.splitlines()[-3:]]
+    assert answers == ["supported", "refuted", "undecided"]
+    assert "no claim about architectures" in result.stdout.splitlines()[-1]
+    plan.write_text("claims: [{statistic: dynamism, arm: dva, direction: more}]")
+    assert "direction must be one of" in refused(*base, plan)
+    plan.write_text("claims: [")
+    assert "is no YAML" in refused(*base, plan)

@@ -119,6 +119,25 @@ def compare(
     return tuple(found)
 
 
+def by_layer(
+    arms: Mapping[str, np.ndarray],
+    documents: Sequence[str] | np.ndarray,
+    *,
+    baseline: str,
+    level: float = 0.95,
+) -> dict[str, Estimate]:
+    """Compare layer by layer on the same texts, to explore: p values are not adjusted.
+
+    Arms whose number of layers differs from the baseline's have no layer to compare with.
+    """
+    theirs = arms[baseline]
+    return {
+        name: text_contrast(values, theirs, documents, level=level)
+        for name, values in arms.items()
+        if name != baseline and values.shape[-1] == theirs.shape[-1]
+    }
+
+
 def adjust(comparisons: Sequence[Comparison], method=holm) -> tuple[Comparison, ...]:  # noqa: ANN001
     """Adjust p values over a family: `holm` for claims, `benjamini_hochberg` to explore.
 

@@ -1,0 +1,46 @@
+"""A plan of claims on the command line: read strictly, answered in one line each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import typer
+import yaml
+
+from dva_lens.statistics.inference.compare import Comparison
+from dva_lens.statistics.inference.plan import Claim, Verdict, claims_from, judge
+
+
+def read_claims(path: Path) -> tuple[Claim, ...]:
+    """Read the claims of a YAML file."""
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no YAML: {error}.") from error
+    if not isinstance(held, dict):
+        raise TypeError(f"{path} must hold a list `claims`, got {type(held).__name__}.")
+    return claims_from(held)
+
+
+def show_verdicts(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> None:
+    """Print what the data say to every claim."""
+    typer.echo("\nClaims, p by Holm")
+    for verdict in judge(claims, comparisons):
+        typer.echo(f"  {_line(verdict)}")
+
+
+def _line(verdict: Verdict) -> str:
+    claim = verdict.claim
+    margin = f" by more than {claim.margin:g}" if claim.margin else ""
+    margin = f" within {claim.margin:g}" if claim.direction == "equal" else margin
+    p = f", p {verdict.adjusted:.3g}" if np.isfinite(verdict.adjusted) else ""
+    able = ""
+    if np.isfinite(verdict.power):
+        able = f"; equality would be shown {verdict.power:.0%} of the time"
+    elif np.isfinite(verdict.detectable):
+        able = f"; differences from {verdict.detectable:.3g} up would be found"
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    return (
+        f"{verdict.answer:<10} {claim.statistic} of {claim.arm} is {claim.direction}{margin} "
+        f"({claim.contrast}, {claim.test}{p}){reason}{able}"
+    )
