@@ -8,7 +8,12 @@ from dva_lens.kernels import reference
 from dva_lens.kernels.values import Pairwise, Static
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording import tiles
+from dva_lens.recording.layout import Layout
+from dva_lens.recording.recorder import Call, Recorder
 from dva_lens.recording.tiles import alone, row_tiles
+from dva_lens.sites import GEOMETRY, SUMMARY, TILES
+from dva_lens.statistics.extended.reading import Reading
+from dva_lens.statistics.table import STATISTICS
 
 LENGTH, WIDTH = 21, 4
 PLACE = torch.arange(LENGTH)
@@ -79,3 +84,22 @@ def test_values_that_depend_on_the_query_come_pair_by_pair():
     whole = values.pairs(PLACE, PLACE, 4)[1].numpy()
     rows = np.concatenate([tile.values for tile in found], axis=1)
     np.testing.assert_allclose(rows, whole, atol=1e-6)
+
+
+def test_a_recorder_stores_what_the_reader_makes_of_the_tiles():
+    query, key, value = tensors(2)
+    recorder = Recorder((SUMMARY, TILES, GEOMETRY), "reference", torch.device("cpu"))
+    recorder.layout = Layout.plain(torch.tensor([LENGTH, 13]), LENGTH)
+    recorder.reader = Reading.of(STATISTICS[name] for name in ("gini", "mass_account"))
+    recorder.tokens = np.zeros((2, LENGTH), dtype=np.int64)
+    gram = torch.eye(WIDTH).expand(4, WIDTH, WIDTH)
+    recorder.attention(0, Call(query, key, Static(value), RULES["plain"]), gram=gram)
+    recorder.stream(0, torch.randn(2, LENGTH, 6))
+    (layer,) = recorder.take(1)
+    assert layer.tiles["gini"].shape == (2, 4, LENGTH)
+    assert np.isnan(layer.tiles["gini"][1, :, 13:]).all()
+    shares = layer.tiles["mass_account"]
+    np.testing.assert_allclose(shares.sum(-1), 1.0, atol=1e-6)
+    first = layer.summary.first_mass
+    np.testing.assert_allclose(shares[..., 0], np.nanmean(first, axis=-1), atol=1e-6)
+    assert layer.geometry == {}
