@@ -36,7 +36,8 @@ def depth_axis(found: Sequence[Arm]) -> Depths:
     if len(counts) > 1:
         return Depths("depth", "Relative depth (layer / layers)", True, {"tickformat": ".0%"})
     few = max(counts) <= _EVERY_LAYER
-    return Depths("layer", "Layer", False, {"dtick": 1} if few else {})
+    ticks = {"dtick": 1} if few else {}
+    return Depths("layer", "Layer", False, {"unifiedhovertitle": {"text": "layer %{x}"}, **ticks})
 
 
 def layers_of(arm: Arm) -> np.ndarray:

@@ -65,6 +65,8 @@ def compose(
         "subtitle": {"text": subtitle, "font": {"size": 12, "color": theme.REFERENCE}},
     }
     shape["margin"] = {**shape["margin"], "t": shape["margin"]["t"] + 16 * len(lines)}
+    for name in [key for key in shape if key.startswith("yaxis")]:
+        shape[name] = {**shape[name], "showspikes": False}
     shape["meta"] = {"title": title, "caption": caption, "rows": list(rows)}
     return Figure({"data": list(traces), "layout": shape})
 

@@ -93,6 +93,9 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
         "tickcolor": FAINT,
         "ticklen": 4,
         "automargin": True,
+        "spikecolor": REFERENCE,
+        "spikethickness": -1,
+        "spikedash": "solid",
         **more,
     }
 
@@ -119,7 +122,12 @@ def layout(**more: Any) -> dict[str, Any]:
             "yanchor": "bottom",
             "title": {"text": ""},
         },
-        "hoverlabel": {"font": {"family": FONT, "size": 12}, "namelength": -1},
+        "hoverlabel": {
+            "font": {"family": FONT, "size": 12},
+            "bordercolor": REFERENCE,
+            "namelength": -1,
+        },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": REFERENCE, "activecolor": INK},
         "uirevision": "kept",
         **more,
     }
