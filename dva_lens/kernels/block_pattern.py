@@ -82,7 +82,7 @@ def block_scores(
     shape = (batch, heads, rows, k.shape[2])
     scores = memory[: shape[0] * shape[1] * shape[2] * shape[3]].view(shape)
     torch.bmm(
-        (q * weights.scale).view(-1, group * rows, width),
+        (q * weights.scale).reshape(-1, group * rows, width),
         k.flatten(0, 1).mT,
         out=scores.view(-1, group * rows, shape[-1]),
     )
