@@ -6,7 +6,10 @@ import records
 from evaluation import evaluate
 from scipy import stats
 
-from dva_lens.statistics.primary.importance import uniform_importance_entropy
+from dva_lens.statistics.primary.importance import (
+    distribution_entropy,
+    uniform_importance_entropy,
+)
 from dva_lens.statistics.primary.sinks import THRESHOLDS, uniform_importance
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.statistics.visible import uniform_received
@@ -176,3 +179,17 @@ def test_a_record_without_loss_says_so():
     record = records.record_of(records.random_causal(), loss=False)
     with pytest.raises(KeyError, match="'loss' was not recorded"):
         value("loss", record)
+
+
+def test_random_weights_read_the_published_panel():
+    length, heads, model, width = 2048, 4, 256, 32
+    generator = np.random.default_rng(0)
+    states = generator.standard_normal((length, model)).astype(np.float32)
+    received = np.zeros(length)
+    for _ in range(heads):
+        query, key = 0.02 * generator.standard_normal((2, model, width)).astype(np.float32)
+        scores = np.exp(np.tril((states @ query) @ (states @ key).T) / np.sqrt(width))
+        weights = np.tril(scores)
+        received += (weights / weights.sum(-1, keepdims=True)).sum(0, dtype=np.float64) / heads
+    found = distribution_entropy(received[None])[0]
+    assert 7.194 <= found <= 7.204
