@@ -8,6 +8,17 @@ import sys
 import numpy as np
 
 from dva_lens.sites import SUMMARY, TILES
+from dva_lens.statistics.extended.accounts import remainder_shares
+from dva_lens.statistics.extended.atlas import atlas
+from dva_lens.statistics.extended.bound import lowest_entropy, score_sigma
+from dva_lens.statistics.extended.dynamic import OperatorRank, non_affine_share
+from dva_lens.statistics.extended.rollout import rollout_step, uniform_rollout
+from dva_lens.statistics.extended.similarity import PatternGram, linear_cka
+from dva_lens.statistics.inference.distributions import (
+    head_quantiles,
+    rank_agreement,
+    wasserstein,
+)
 from dva_lens.statistics.statistic import Statistic
 from dva_lens.statistics.table import EXTENDED, PRIMARY, STATISTICS
 
@@ -20,6 +31,21 @@ PLACES = {
     "layer": "one number per layer and text",
     "model": "one number per text",
 }
+FUNCTIONS = (
+    atlas,
+    OperatorRank,
+    non_affine_share,
+    remainder_shares,
+    PatternGram,
+    linear_cka,
+    rollout_step,
+    uniform_rollout,
+    lowest_entropy,
+    score_sigma,
+    head_quantiles,
+    wasserstein,
+    rank_agreement,
+)
 INTRODUCTION = f"""# Statistics
 
 Made from the table of statistics by `python -m dva_lens.analyses.statistics_page`.
@@ -71,7 +97,12 @@ def page() -> str:
     parts += [section(STATISTICS[name]) for name in PRIMARY]
     parts.append("## Extended set\n\nMeasured on request.\n")
     parts += [section(STATISTICS[name]) for name in EXTENDED]
-    return "\n".join(parts)
+    parts.append("## On arrays\n\nFunctions for what does not belong to one layer or head.\n")
+    parts += [
+        f"- `{each.__module__}.{each.__name__}`: {(each.__doc__ or '').splitlines()[0]}"
+        for each in FUNCTIONS
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def main() -> int:
