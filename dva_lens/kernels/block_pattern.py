@@ -18,9 +18,9 @@ from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
-OfBlock = Float[Tensor, "batch head query key"]
-Rows = Float[Tensor, "batch head query"]
-RowKeys = Int[Tensor, "batch head query"]
+OfBlock = Float[Tensor, "some few row seen"]
+Rows = Float[Tensor, "some few row"]
+RowKeys = Int[Tensor, "some few row"]
 
 CHUNK = 64
 ROWS, FEWEST_ROWS = 128, 8

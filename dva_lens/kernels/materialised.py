@@ -35,7 +35,7 @@ def materialised(
     positions = torch.arange(query.shape[2], device=query.device)
     pairs = values.pairs(positions, positions, query.shape[1])
     output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
-    apart = (positions[:, None] - positions).abs().double()
+    apart = (positions[:, None] - positions).double()
     seen = weights.visible(positions, positions)[:, 0].expand(len(query), -1, -1)
     largest, place = pattern.max(dim=-1)
     previous = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)

@@ -59,7 +59,7 @@ class Observation:
         self.received[block.by_key] += pattern.sum(dim=-2)
 
     def _distance(self, part: BlockPattern, row_mass: Tensor, memory: Tensor) -> Tensor:
-        """Return sum_j p_ij |i - j|, counted from the block so that no digits cancel."""
+        """Return sum_j p_ij (i - j), counted from the block so that no digits cancel."""
         block, pattern = part.block, part.weights
         i = torch.arange(block.queries.start, block.queries.stop, device=pattern.device)
         j = torch.arange(block.keys.start, block.keys.stop, device=pattern.device)
@@ -67,7 +67,7 @@ class Observation:
             back = (block.queries.stop - 1 - j).to(pattern.dtype)
             far = torch.mv(pattern.view(-1, len(j)), back).view(pattern.shape[:3])
             return far - (block.queries.stop - 1 - i) * row_mass
-        apart = (i[:, None] - j).abs().to(pattern.dtype)
+        apart = (i[:, None] - j).to(pattern.dtype)
         out = memory[: pattern.numel()].view_as(pattern)
         return torch.mul(pattern, apart, out=out).sum(dim=-1)
 
