@@ -1,6 +1,7 @@
 """A statistic from the first layer to the last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
@@ -12,13 +13,17 @@ from dva_lens.views.readings import reading, reference
 
 
 def depth_profile(
-    data: Runs, statistic: str = "entropy", spans: Sequence[int] | None = None
+    data: Runs,
+    statistic: str = "entropy",
+    spans: Sequence[int] | None = None,
+    *,
+    where: Mapping[str, Any] | None = None,
 ) -> Figure:
     """Draw a statistic against depth, one line per model with its interval, beside its reference.
 
     `spans` keeps the queries that see so many keys (`axes.span_of`); all queries are read without
-    it. Models of different depth are drawn against relative depth. Statistics with a further
-    dimension are drawn at its published or first value.
+    it. Models of different depth are drawn against relative depth. `where` chooses the entry of a
+    statistic's further dimensions, such as {"threshold": 0.3}.
     """
     found = arms(data, statistic)
     variable = found[0].first(statistic)
@@ -26,14 +31,14 @@ def depth_profile(
         raise ValueError(
             f"{statistic!r} is one number per text, not per layer, so it has no profile by depth."
         )
-    where = chosen(found[0], statistic)
+    where = chosen(found[0], statistic, where)
     depths = depth_axis(found)
     drawn = [
         Line(
             arm,
             depths.of(arm),
             reading(arm, statistic, (axes.LAYER,), spans=spans, where=where),
-            reference(arm, statistic, (axes.LAYER,), spans=spans),
+            reference(arm, statistic, (axes.LAYER,), spans=spans, where=where),
         )
         for arm in found
     ]

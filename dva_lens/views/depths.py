@@ -12,6 +12,7 @@ from dva_lens.views.arms import Arm
 
 PUBLISHED_THRESHOLD = 0.3
 _EVERY_LAYER = 16
+_KNOWN = (axes.LAYER, axes.HEAD, axes.KV_HEAD, axes.SEQUENCE, axes.SPAN, axes.STEP)
 
 
 @final
@@ -45,17 +46,29 @@ def layers_of(arm: Arm) -> np.ndarray:
     return np.asarray(arm.runs[0][axes.LAYER].values)
 
 
-def chosen(arm: Arm, name: str) -> dict[str, Any]:
-    """Return where a statistic with a further dimension is read: the published or first value."""
-    variable = arm.first(name)
-    where: dict[str, Any] = {}
-    if axes.THRESHOLD in variable.dims:
-        held = variable[axes.THRESHOLD].values
-        where[axes.THRESHOLD] = held[np.argmin(np.abs(held - PUBLISHED_THRESHOLD))].item()
-    if axes.SOURCE in variable.dims:
-        held = [str(source) for source in variable[axes.SOURCE].values]
-        where[axes.SOURCE] = "first" if "first" in held else held[0]
-    return where
+def chosen(arm: Arm, name: str, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return where each further dimension of a statistic is read.
+
+    That is what the reader wants, else what was published for a threshold, values of the first
+    layer for a source, and the first entry of anything else.
+    """
+    variable, wanted = arm.first(name), dict(where or {})
+    further = [str(dim) for dim in variable.dims if dim not in _KNOWN]
+    unknown = sorted(set(wanted) - set(further))
+    if unknown:
+        raise ValueError(
+            f"{name!r} has no further dimension {unknown[0]!r}; it has: "
+            f"{', '.join(further) or 'none'}."
+        )
+    return {dim: wanted.get(dim, _usual(dim, variable[dim].values)) for dim in further}
+
+
+def _usual(dim: str, held: np.ndarray) -> Any:
+    if dim == axes.THRESHOLD:
+        return held[np.argmin(np.abs(held - PUBLISHED_THRESHOLD))].item()
+    if dim == axes.SOURCE and "first" in list(held):
+        return "first"
+    return held[0].item() if hasattr(held[0], "item") else held[0]
 
 
 def averaged_over(arm: Arm, name: str, spans: Sequence[int] | None) -> str:

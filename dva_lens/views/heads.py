@@ -35,15 +35,18 @@ class Heads:
         return np.where(np.isfinite(value), order, 0)
 
 
-def layer_head_map(data: Runs, statistic: str = "entropy") -> Figure:
+def layer_head_map(
+    data: Runs, statistic: str = "entropy", *, where: Mapping[str, Any] | None = None
+) -> Figure:
     """Draw a statistic of every head as a map, one per training, all on one scale of colours.
 
     Heads of different trainings have nothing in common but their number, so trainings are never
-    averaged. The interval and the rank of a head show when it is pointed at.
+    averaged. The interval and the rank of a head show when it is pointed at. `where` chooses the
+    entry of a statistic's further dimensions.
     """
     found = singles(arms(data, statistic))
     dim = head_dimension(found[0], statistic)
-    where = chosen(found[0], statistic)
+    where = chosen(found[0], statistic, where)
     drawn = [_heads(arm, statistic, dim, where) for arm in found]
     variable = found[0].first(statistic)
     panels = Panels(len(drawn), headings=len(drawn) > 1)
@@ -79,7 +82,7 @@ def head_dimension(arm: Arm, name: str) -> str:
 
 
 def _heads(arm: Arm, name: str, dim: str, where: Mapping[str, Any]) -> Heads:
-    level = reference(arm, name, ())
+    level = reference(arm, name, (), where=where)
     return Heads(
         arm,
         reading(arm, name, (axes.LAYER, dim), where=where),

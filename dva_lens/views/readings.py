@@ -61,14 +61,19 @@ def reading(
 
 
 def reference(
-    arm: Arm, name: str, along: Sequence[str], *, spans: Sequence[int] | None = None
+    arm: Arm,
+    name: str,
+    along: Sequence[str],
+    *,
+    spans: Sequence[int] | None = None,
+    where: Mapping[str, Any] | None = None,
 ) -> np.ndarray | None:
     """Return what a statistic reads on uniform attention, averaged as `reading` does, or None."""
     run = arm.runs[0]
     if f"{name}{REFERENCE}" not in run:
         return None
     kept = [dim for dim in along if dim in run[f"{name}{REFERENCE}"].dims]
-    total, weight = _sums(run, f"{name}{REFERENCE}", kept, spans=spans, where=None)
+    total, weight = _sums(run, f"{name}{REFERENCE}", kept, spans=spans, where=where)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.asarray(total.sum(0) / weight.sum(0))
     return mean if np.isfinite(mean).any() else None

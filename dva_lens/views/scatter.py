@@ -32,7 +32,7 @@ def head_scatter(data: Runs, x: str = "normalised_entropy", y: str = "first_key_
             read += [across, up]
             traces.append(_cloud(single, across, up, legend=at == 0))
             rows += _rows(single, (x, across), (y, up))
-    levels = [reference(found[0], name, ()) for name in (x, y)]
+    levels = [reference(found[0], name, (), where=chosen(found[0], name)) for name in (x, y)]
     variables = [found[0].first(name) for name in (x, y)]
     caption = (
         "One mark per head and training; mean over texts. "

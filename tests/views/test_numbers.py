@@ -143,3 +143,36 @@ def test_a_table_of_data_has_a_row_per_cell():
 def test_runs_on_different_texts_are_not_averaged():
     with pytest.raises(ValueError, match="different texts"):
         views.depth_profile({"a": [fake_measurement(), fake_measurement(sequences=4)]})
+
+
+def test_further_dimensions_are_read_at_one_place_in_value_and_reference():
+    data = fake_measurement()
+    threshold = float(data["threshold"][0])
+    data["sink_rate_reference"] = (
+        ("sequence", "threshold"),
+        np.broadcast_to(data["threshold"].values < 0.15, (6, data.sizes["threshold"])) * 1.0,
+    )
+    figure = views.depth_profile(data, "sink_rate", where={"threshold": threshold})
+    by_hand = data["sink_rate"].sel(threshold=threshold).mean(["head", "sequence"])
+    rows = views.as_table(figure)
+    np.testing.assert_allclose([row["value"] for row in rows], by_hand, rtol=1e-6)
+    assert {row["reference"] for row in rows} == {1.0}
+    assert {
+        row["reference"] for row in views.as_table(views.depth_profile(data, "sink_rate"))
+    } == {0.0}
+    assert f"at threshold {threshold}" in figure.layout.meta["caption"]
+
+
+def test_an_unknown_further_dimension_is_refused():
+    with pytest.raises(ValueError, match="'entropy' has no further dimension 'threshold'"):
+        views.depth_profile(fake_measurement(), "entropy", where={"threshold": 0.3})
+
+
+def test_any_further_dimension_is_read_at_its_first_entry():
+    data = fake_measurement()
+    parts = xr.concat([data["dynamism"], 2 * data["dynamism"]], dim="part")
+    data["parts"] = parts.assign_coords(part=["key", "query"]).assign_attrs(data["dynamism"].attrs)
+    figure = views.depth_profile(data, "parts")
+    first = [row["value"] for row in views.as_table(views.depth_profile(data, "dynamism"))]
+    assert [row["value"] for row in views.as_table(figure)] == pytest.approx(first)
+    assert "at part key" in figure.layout.meta["caption"]
