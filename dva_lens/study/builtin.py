@@ -28,6 +28,16 @@ STUDIES: dict[str, dict[str, Any]] = {
         "probes": ("held-out", "shuffled"),
         "sequences": 24,
     },
+    "reference": {
+        "name": "reference",
+        "presets": (*LADDER, "svformer", "dva-static"),
+        "seeds": (0, 1, 2, 3, 4),
+        "size": {"layers": 12, "width": 512, "heads": 8, "vocabulary": 8192, "context": 512},
+        "recipe": {"steps": 2000, "batch": 32, "measurements": 8},
+        "probes": ("held-out", "shuffled", "repeated"),
+        "sequences": 64,
+        "save_every": 200,
+    },
 }
 
 
