@@ -45,8 +45,9 @@ def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
             f"compares models of any depth."
         )
     first = drawn[0]
+    unit = "" if measure.units in ("", "1") else f" [{measure.units}]"
     zero = lines.dotted(
-        first.x, np.zeros(len(first.x)), name=f"no difference from {chosen.baseline}"
+        first.x, np.zeros(len(first.x)), name=f"no difference from {theme.escape(chosen.baseline)}"
     )
     return compose(
         [zero, *(trace for line in drawn for trace in lines.draw(line))],
@@ -59,7 +60,7 @@ def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
         rows=lines.rows(drawn, "layer"),
         layout={
             "xaxis": theme.axis("Layer", dtick=max(1, len(first.x) // 12)),
-            "yaxis": theme.axis(f"Difference{'' if _bare(measure) else f' [{measure.units}]'}"),
+            "yaxis": theme.axis(theme.escape(f"Difference{unit}")),
             "hovermode": "x unified",
         },
     )
@@ -118,7 +119,3 @@ def _read(apart: Estimate, documents: list[str]) -> Reading:
     count = len(set(documents))
     parts: dict[str, Any] = {"value": apart.mean, "low": apart.low, "high": apart.high}
     return Reading(**parts, each=apart.mean[None], sequences=len(documents), documents=count)
-
-
-def _bare(measure: Measure) -> bool:
-    return measure.units in ("", "1")

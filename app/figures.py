@@ -1,6 +1,6 @@
 """What each panel draws: the views, given what was chosen, and two figures of a single head."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import plotly.graph_objects as go
@@ -30,7 +30,7 @@ def depth_by_model(library: Library, chosen: Selection) -> go.Figure:
     if not models:
         raise NothingToShowError(f"No run holds {measure.long_name.lower()} on “{chosen.probe}”.")
     figure = views.depth_profile(models, measure.name, spans=spans_of(measure, chosen.span))
-    _lead_to_heads(figure, library)
+    _lead_to_heads(figure, library, chosen.probe)
     figure.update_layout(hovermode="closest")
     return figure
 
@@ -63,7 +63,7 @@ def head_scatter(library: Library, chosen: Selection) -> go.Figure:
     figure = views.head_scatter(held, across.name, up.name)
     run = library.menu.run(chosen.run)
     places = [(layer, head) for layer in range(run.layers) for head in range(run.heads)]
-    cloud = figure.data[0]
+    cloud = traces_of(figure)[0]
     cloud.customdata = [{"layer": layer, "head": head} for layer, head in places]
     cloud.marker.color = [layer for layer, _ in places]
     cloud.marker.colorscale = theme.SEQUENTIAL
@@ -117,10 +117,16 @@ def at_span(held: xr.Dataset, measure: Measure, span: int) -> xr.Dataset:
     return held.sel({axes.SPAN: [span]})
 
 
-def _lead_to_heads(figure: go.Figure, library: Library) -> None:
+def traces_of(figure: go.Figure) -> tuple[Any, ...]:
+    """Return the traces of a figure, to be changed."""
+    return cast("tuple[Any, ...]", figure.data)
+
+
+def _lead_to_heads(figure: go.Figure, library: Library, probe: str) -> None:
     """Let every point say which run and layer it stands for."""
-    for trace in figure.data:
-        runs = [run for run in library.menu.runs if run.model == trace.legendgroup]
+    measured = [run for run in library.menu.runs if probe in run.probes]
+    for trace in traces_of(figure):
+        runs = [run for run in measured if run.model == trace.legendgroup]
         if not runs or trace.mode != "lines+markers":
             continue
         trace.customdata = [

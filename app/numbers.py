@@ -3,8 +3,11 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 
 from flask import Flask, Response, request
+
+from dva_lens.views.figure import Row
 
 from .panels import PANELS, show
 from .queries import Library
@@ -32,7 +35,7 @@ def serve_numbers(server: Flask, library: Library) -> None:
         )
 
 
-def as_csv(rows: "list[dict[str, object]] | tuple[dict[str, object], ...]", *said: str) -> str:
+def as_csv(rows: Sequence[Row], *said: str) -> str:
     """Return rows as CSV, after comment lines that say what they are."""
     text = io.StringIO()
     for line in said:

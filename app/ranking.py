@@ -1,9 +1,12 @@
 """Where a head stands among all heads of its model."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import final
 
 import numpy as np
+
+from dva_lens import axes
 
 from .menu import Measure
 from .queries import Library, NothingToShowError
@@ -35,25 +38,32 @@ class Rank:
         return f"{_ordinal(self.place)} highest"
 
 
-def ranks(library: Library, chosen: Selection, measure: Measure) -> list[Rank]:
+def ranks(library: Library, chosen: Selection, measure: Measure) -> tuple[Rank, ...]:
     """Return all heads of the chosen run that have a value, the largest first."""
-    heads = library.heads(chosen.run, chosen.probe, chosen.span)
-    if measure.name not in heads:
-        raise NothingToShowError(f"{chosen.run} does not hold {measure.long_name.lower()}.")
-    values = heads[measure.name].transpose("layer", "head").values
+    return _ranks(library, chosen.run, chosen.probe, chosen.span, measure.name)
+
+
+@lru_cache(maxsize=1024)
+def _ranks(library: Library, run: str, probe: str, span: int, measure: str) -> tuple[Rank, ...]:
+    heads = library.heads(run, probe, span)
+    if measure not in heads:
+        raise NothingToShowError(f"{run} does not hold {measure}.")
+    values = heads[measure].transpose(axes.LAYER, axes.HEAD).values
     flat = values.ravel()
-    order = [at for at in np.argsort(-flat, kind="stable") if np.isfinite(flat[at])]
+    order = [int(at) for at in np.argsort(-flat, kind="stable") if np.isfinite(flat[at])]
     known = flat[order]
-    return [
+    level = len(order) > 1 and bool(known[0] == known[-1])
+    return tuple(
         Rank(
-            *(int(part) for part in divmod(int(at), values.shape[1])),
+            layer=at // values.shape[1],
+            head=at % values.shape[1],
             value=float(flat[at]),
             place=int((known > flat[at]).sum()) + 1,
             of=len(order),
-            level=len(order) > 1 and float(known[0]) == float(known[-1]),
+            level=level,
         )
         for at in order
-    ]
+    )
 
 
 def rank_of(library: Library, chosen: Selection, measure: Measure) -> Rank | None:

@@ -80,7 +80,7 @@ def _said(query: str) -> dict[str, str]:
 
 def _listed(value: str | None, allowed: "list[str] | tuple[str, ...]", otherwise: str = "") -> str:
     """Return a value that is allowed, or the default."""
-    return value if value in allowed else otherwise or allowed[0]
+    return value if value is not None and value in allowed else otherwise or allowed[0]
 
 
 def _default_other(names: list[str]) -> str:

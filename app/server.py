@@ -7,7 +7,7 @@ import threading
 
 from dash import Dash
 from flask import Response
-from waitress import create_server
+from waitress.server import create_server
 
 HOST = "127.0.0.1"
 WARM = "dva-lens-warm"

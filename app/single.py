@@ -45,15 +45,14 @@ def _by_span(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) ->
         bool(dotted), measure.why_no_reference
     )
     return compose(
-        [*faint, *dotted, *_named(lines.draw(line), chosen)],
+        _without_legend([*faint, *dotted, *_named(lines.draw(line), chosen)]),
         title=f"{measure.long_name} by visible keys",
         caption=_faint_words(len(faint)) + caption,
         rows=lines.rows([line], "visible_keys", labels),
         layout={
             "xaxis": theme.axis("Visible keys", type="log", tickvals=x, ticktext=labels),
-            "yaxis": theme.axis(measure.label),
+            "yaxis": theme.axis(theme.escape(measure.label)),
             "hovermode": "x unified",
-            "showlegend": False,
         },
     )
 
@@ -86,7 +85,7 @@ def _by_text(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) ->
     dotted = [] if level is None else [lines.dotted(ends, [float(level)] * 2)]
     numbers = words.shown(float(mean.value), float(mean.low), float(mean.high))
     return compose(
-        [*dotted, across, marks],
+        _without_legend([*dotted, across, marks]),
         title=f"{measure.long_name}, text by text",
         caption=(
             f"One mark per text; the line is their mean, {numbers}. "
@@ -99,9 +98,8 @@ def _by_text(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) ->
         ],
         layout={
             "xaxis": theme.axis("Text", **({"dtick": 1} if len(x) <= _FEW else {})),
-            "yaxis": theme.axis(measure.label),
+            "yaxis": theme.axis(theme.escape(measure.label)),
             "hovermode": "closest",
-            "showlegend": False,
         },
     )
 
@@ -118,7 +116,6 @@ def _faint(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
         "line": {"color": theme.REFERENCE, "width": 1},
         "opacity": 0.45,
         "hoverinfo": "skip",
-        "showlegend": False,
     }
 
 
@@ -129,3 +126,7 @@ def _faint_words(count: int) -> str:
 def _named(traces: list[dict[str, Any]], chosen: Selection) -> list[dict[str, Any]]:
     name = f"layer {chosen.layer}, head {chosen.head}"
     return [{**trace, "name": name} for trace in traces]
+
+
+def _without_legend(traces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**trace, "showlegend": False} for trace in traces]

@@ -124,7 +124,8 @@
       say(label);
       window.setTimeout(() => (button.textContent = "Copy link"), 1500);
     };
-    const written = navigator.clipboard && navigator.clipboard.writeText(window.location.href);
+    const here = document.querySelector("nav a[aria-current=page]") || window.location;
+    const written = navigator.clipboard && navigator.clipboard.writeText(here.href);
     if (!written) return done("Copy it from the address bar");
     written.then(
       () => done("Link copied"),

@@ -11,6 +11,7 @@ from dva_lens.statistics.inference.estimate import Estimate
 
 from ..menu import Measure
 from ..selection import Selection
+from .attributes import attributes
 from .text import interval, signed
 
 COLUMNS = (
@@ -32,7 +33,6 @@ def contrast_table(found: Found, chosen: Selection) -> html.Div:
     head = [html.Th(name, scope="col", title=title) for name, title in COLUMNS]
     table = html.Table(
         [
-            html.Caption(_words(found, chosen)),
             html.Thead(html.Tr(head)),
             html.Tbody(rows),
         ],
@@ -42,12 +42,13 @@ def contrast_table(found: Found, chosen: Selection) -> html.Div:
     note = f"No model differs at all in: {', '.join(alike)}." if alike else ""
     return html.Div(
         [
+            html.P(_words(found, chosen), className="caption"),
             html.Div(
                 table,
                 className="scroll wide",
                 tabIndex="0",
                 role="region",
-                **{"aria-label": label},
+                **attributes(aria_label=label),
             ),
             html.P(note, className="caption"),
         ]
@@ -74,7 +75,7 @@ def _rows(measure: Measure, ones: Sequence[Comparison], chosen: Selection) -> li
     link = html.A(
         measure.long_name,
         href=f"/compare?{chosen.but(statistic=measure.name).to_query()}",
-        **{"data-choose": f"statistic={measure.name}"},
+        **attributes(data_choose=f"statistic={measure.name}"),
     )
     name = html.Th([link, html.Span(unit, className="unit")], scope="rowgroup", rowSpan=len(ones))
     same = _estimate(ones[0].same, rowSpan=len(ones))

@@ -8,9 +8,10 @@ from dva_lens.views import CONFIG
 
 from ..panels import PANELS, Shown
 from ..selection import Selection
+from .attributes import attributes
 from .table import table_of
 
-_CONFIG = {**CONFIG, "displayModeBar": False}
+_CONFIG: Any = {**CONFIG, "displayModeBar": False}
 
 
 def figure_card(
@@ -43,7 +44,7 @@ def figure_card(
                     style={"height": f"{panel.height}px"},
                 ),
                 role="group",
-                **{"aria-label": f"{panel.label}. {panel.hint}".strip()},
+                **attributes(aria_label=f"{panel.label}. {panel.hint}".strip()),
                 className="drawing",
                 id={"drawing": name},
                 hidden=bool(shown.missing),
@@ -53,7 +54,7 @@ def figure_card(
             html.Div(id={"table": name}, className="table-box"),
         ],
         className="card",
-        **{"aria-label": panel.label},
+        **attributes(aria_label=panel.label),
     )
 
 
@@ -80,7 +81,7 @@ def _actions(name: str, chosen: Selection) -> html.Div:
                 id={"toggle": name},
                 className="action",
                 type="button",
-                **{"aria-label": f"Show as table: {label}", "aria-expanded": "false"},
+                **attributes(aria_label=f"Show as table: {label}", aria_expanded="false"),
             ),
             html.A(
                 "CSV",
@@ -88,13 +89,13 @@ def _actions(name: str, chosen: Selection) -> html.Div:
                 href=csv_address(name, chosen),
                 className="action",
                 download=f"{name}.csv",
-                **{"aria-label": f"Download as CSV: {label}"},
+                **attributes(aria_label=f"Download as CSV: {label}"),
             ),
             html.Button(
                 "SVG",
                 className="action",
                 type="button",
-                **{"data-svg": name, "aria-label": f"Download as SVG: {label}"},
+                **attributes(data_svg=name, aria_label=f"Download as SVG: {label}"),
             ),
         ],
         className="actions",

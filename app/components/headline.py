@@ -10,7 +10,13 @@ from dva_lens.views import theme
 
 from ..headline import Line, Number
 from ..selection import Selection
+from .attributes import attributes
 from .text import interval, number
+
+CAPTION = (
+    "Mean over layers, heads, texts and seeds; below it the 95 % interval for these checkpoints "
+    "on new text. Click a statistic to see it by depth, a model to see its heads."
+)
 
 
 def headline_table(
@@ -32,14 +38,9 @@ def headline_table(
         *[_cost(title, unit, found, models) for title, unit, found in costs],
         *[_measure(line, models, colours, chosen) for line in lines],
     ]
-    return html.Div(
+    table = html.Div(
         html.Table(
             [
-                html.Caption(
-                    "Mean over layers, heads, texts and seeds; below it the 95 % interval for "
-                    "these checkpoints on new text. Click a statistic to see it by depth, a "
-                    "model to see its heads."
-                ),
                 html.Thead(html.Tr([html.Th("Statistic", scope="col"), *heads, *blank])),
                 html.Tbody(rows),
             ],
@@ -48,8 +49,9 @@ def headline_table(
         className="scroll wide",
         tabIndex="0",
         role="region",
-        **{"aria-label": "Statistics of every model, as a table"},
+        **attributes(aria_label="Statistics of every model, as a table"),
     )
+    return html.Div([html.P(CAPTION, className="caption"), table])
 
 
 def _heading(model: str, colour: str, leads_to: Selection) -> html.Th:
@@ -77,7 +79,9 @@ def _measure(
     title: Any = measure.long_name
     if there:
         query = chosen.but(statistic=measure.name).to_query()
-        title = html.A(title, href=f"/?{query}", **{"data-choose": f"statistic={measure.name}"})
+        title = html.A(
+            title, href=f"/?{query}", **attributes(data_choose=f"statistic={measure.name}")
+        )
     return html.Tr(
         [
             html.Th([title, unit], scope="row", title=measure.meaning),
@@ -126,7 +130,7 @@ def _strip(line: Line, models: Sequence[str], colours: Mapping[str, str]) -> htm
             )
         place = {"left": _percent(value.mean, low, width), "top": top}
         marks.append(html.I(className="point", style={**place, "background": colours[model]}))
-    return html.Div(marks, className="strip", **{"aria-hidden": "true"})
+    return html.Div(marks, className="strip", **attributes(aria_hidden="true"))
 
 
 def _percent(value: float, low: float, width: float) -> str:

@@ -8,6 +8,7 @@ from dash import html
 from ..menu import Measure
 from ..ranking import Rank
 from ..selection import Selection
+from .attributes import attributes
 from .text import number
 
 LISTED = 12
@@ -38,13 +39,15 @@ def head_title(chosen: Selection, measure: Measure, rank: Rank | None, uniform: 
 
 
 def _standing(rank: Rank) -> list[Any]:
+    if rank.of == 1:
+        return [html.Strong("the only head"), " of this model"]
     if rank.level:
         return [html.Strong("no rank"), f" — all {rank.of} heads read the same"]
     return [html.Strong(_place(rank)), f" — {rank.ordinal} of this model"]
 
 
 def _place(rank: Rank | None) -> str:
-    if rank is None:
+    if rank is None or rank.of == 1:
         return ""
     return "all equal" if rank.level else f"{rank.place} of {rank.of}"
 
@@ -58,7 +61,7 @@ def head_numbers(found: Sequence[tuple[Measure, Rank | None]], chosen: Selection
                     html.A(
                         measure.long_name,
                         href=f"/heads?{chosen.but(statistic=measure.name).to_query()}",
-                        **{"data-choose": f"statistic={measure.name}"},
+                        **attributes(data_choose=f"statistic={measure.name}"),
                     ),
                     scope="row",
                 ),
@@ -101,13 +104,13 @@ def _found(rank: Rank, chosen: Selection, *, width: float) -> html.Tr:
     link = html.A(
         f"L{rank.layer} H{rank.head}",
         href=f"/heads?{target.to_query()}",
-        **{
-            "data-choose": f"layer={rank.layer}&head={rank.head}",
-            "aria-label": f"L{rank.layer} H{rank.head}: layer {rank.layer}, head {rank.head}",
-            **({"aria-current": "true"} if here else {}),
-        },
+        **attributes(
+            data_choose=f"layer={rank.layer}&head={rank.head}",
+            aria_label=f"L{rank.layer} H{rank.head}: layer {rank.layer}, head {rank.head}",
+            **({"aria_current": "true"} if here else {}),
+        ),
     )
-    bar = html.I(style={"width": f"{width * 100:.1f}%"}, **{"aria-hidden": "true"})
+    bar = html.I(style={"width": f"{width * 100:.1f}%"}, **attributes(aria_hidden="true"))
     return html.Tr(
         [
             html.Td(_place(rank), className="muted"),

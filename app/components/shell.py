@@ -7,8 +7,9 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from ..menu import Menu
+from .attributes import attributes
 
-_THEME = {
+_THEME: Any = {
     "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
     "primaryColor": "indigo",
     "defaultRadius": "sm",
@@ -28,14 +29,14 @@ def shell(pages: Iterable[tuple[str, str]], menu: Menu) -> dmc.MantineProvider:
             html.Header(
                 [
                     html.A([_mark(), "dva-lens"], href="/", className="brand"),
-                    html.Nav(links, **{"aria-label": "Pages"}),
+                    html.Nav(links, **attributes(aria_label="Pages")),
                     html.Div(
                         [
                             html.Button(
                                 "Copy link",
                                 type="button",
                                 className="action",
-                                **{"data-copy-link": ""},
+                                **attributes(data_copy_link=""),
                             ),
                             dmc.ColorSchemeToggle(
                                 lightIcon="☀",
@@ -43,7 +44,7 @@ def shell(pages: Iterable[tuple[str, str]], menu: Menu) -> dmc.MantineProvider:
                                 variant="subtle",
                                 color="gray",
                                 size="md",
-                                **{"aria-label": "Switch between light and dark"},
+                                **attributes(aria_label="Switch between light and dark"),
                             ),
                         ],
                         className="tools",
@@ -53,7 +54,9 @@ def shell(pages: Iterable[tuple[str, str]], menu: Menu) -> dmc.MantineProvider:
             ),
             html.Aside(_refused(menu), className="refused", hidden=not menu.refused),
             html.Main(id="page", tabIndex="-1"),
-            html.Div(id="spoken", className="unseen", role="status", **{"aria-live": "polite"}),
+            html.Div(
+                id="spoken", className="unseen", role="status", **attributes(aria_live="polite")
+            ),
         ],
         theme=_THEME,
         defaultColorScheme="auto",

@@ -7,6 +7,7 @@ from dash import html
 
 from dva_lens.views.figure import Row
 
+from .attributes import attributes
 from .text import number
 
 _MOST_ROWS = 500
@@ -26,7 +27,7 @@ def table_of(rows: Sequence[Row], label: str) -> html.Div:
         className="scroll",
         tabIndex="0",
         role="region",
-        **{"aria-label": f"{label}, as a table"},
+        **attributes(aria_label=f"{label}, as a table"),
     )
 
 

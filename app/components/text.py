@@ -9,18 +9,20 @@ def number(value: float) -> str:
     """Return a number with three digits that count, so that columns of them line up."""
     if not np.isfinite(value):
         return "–"
-    size = abs(value)
-    if size == 0 or SMALLEST <= size < 1:
-        return f"{value:.3f}" if size else "0"
-    if size < SMALLEST or size >= LARGEST:
+    return _size(abs(value)) if value >= 0 else f"−{_size(-value)}"
+
+
+def _size(value: float) -> str:
+    if value == 0 or SMALLEST <= value < 1:
+        return f"{value:.3f}" if value else "0"
+    if value < SMALLEST or value >= LARGEST:
         return f"{value:.2e}"
-    return f"{value:,.0f}" if size >= 100 else f"{value:#.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def interval(low: float, high: float) -> str:
     """Return the ends of an interval."""
-    ends = (number(end).replace("-", "−") for end in (low, high))
-    return " – ".join(ends) if low >= 0 else " to ".join(ends)
+    return f"{number(low)} {'–' if low >= 0 else 'to'} {number(high)}"
 
 
 def signed(value: float) -> str:

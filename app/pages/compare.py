@@ -4,6 +4,7 @@ from typing import Any
 
 from dash import html
 
+from ..components.attributes import attributes
 from ..menu import Menu
 from ..queries import Library
 from ..selection import Selection
@@ -25,7 +26,7 @@ def _body(library: Library, chosen: Selection) -> list[Any]:
         html.Section(
             [html.H2(title, className="card-title"), slot("contrasts", library, chosen)],
             className="card",
-            **{"aria-label": title},
+            **attributes(aria_label=title),
         ),
     ]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from dash import html
 
+from ..components.attributes import attributes
 from ..components.controls import control
 from ..menu import Menu
 from ..queries import Library
@@ -35,12 +36,12 @@ def _beside(library: Library, chosen: Selection) -> list[html.Section]:
         html.Section(
             [slot("head", library, chosen), slot("numbers", library, chosen)],
             className="card",
-            **{"aria-label": "The chosen head"},
+            **attributes(aria_label="The chosen head"),
         ),
         html.Section(
             [html.Div([title, order], className="card-head"), slot("finder", library, chosen)],
             className="card",
-            **{"aria-label": "Find a head"},
+            **attributes(aria_label="Find a head"),
         ),
     ]
 

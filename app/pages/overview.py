@@ -4,6 +4,7 @@ from typing import Any
 
 from dash import html
 
+from ..components.attributes import attributes
 from ..menu import Menu
 from ..queries import Library
 from ..selection import Selection
@@ -38,7 +39,7 @@ def _body(library: Library, chosen: Selection) -> list[Any]:
                 slot("headline", library, chosen),
             ],
             className="card",
-            **{"aria-label": "All statistics of all models"},
+            **attributes(aria_label="All statistics of all models"),
         ),
     ]
 

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from dash import dcc, html
 
+from ..components.attributes import attributes
 from ..components.controls import control
 from ..components.figure import figure_card
 from ..menu import Menu
@@ -54,7 +55,7 @@ def render(page: Page, library: Library, chosen: Selection) -> html.Div:
                 [html.H1(page.question), html.P(page.lead(library.menu), className="lead")],
                 className="page-head",
             ),
-            html.Form(menus, className="controls", **{"aria-label": "What to show"}),
+            html.Form(menus, className="controls", **attributes(aria_label="What to show")),
             *page.body(library, chosen),
         ],
         className=f"page page-{page.name.lower()}",

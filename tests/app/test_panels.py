@@ -1,6 +1,7 @@
 """Every figure is drawn, or says in a sentence why not."""
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,3 +66,11 @@ def test_a_head_profile_is_of_that_head(library, chosen):
 def test_long_titles_of_axes_wrap():
     drawing = {"layout": {"yaxis": {"title": {"text": "one two three four five six seven"}}}}
     assert "<br>" in settle(drawing, 200)["layout"]["yaxis"]["title"]["text"]
+
+
+def test_text_from_the_archive_is_no_markup(library, chosen, monkeypatch):
+    measure = library.menu.measure("value_drain")
+    odd = replace(measure, name="value_drain", units="<b>x</b>")
+    monkeypatch.setattr(type(library.menu), "measure", lambda menu, name: odd)
+    shown = show("difference", library, chosen.but(statistic="value_drain"))
+    assert "<b>" not in shown.drawing["layout"]["yaxis"]["title"]["text"]

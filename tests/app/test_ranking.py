@@ -1,6 +1,7 @@
 """Ranks count from the largest; equal heads have none."""
 
 import numpy as np
+from dva_lens.app.queries import Library
 from dva_lens.app.ranking import Rank, rank_of, ranks
 
 
@@ -29,6 +30,7 @@ def test_equal_heads_have_no_rank(library, chosen):
 
 def test_what_does_not_apply_has_no_rank(library, chosen, monkeypatch):
     heads = library.heads(chosen.run, chosen.probe, chosen.span)
+    library = Library(library.archive)
     without = heads.assign(entropy=heads["entropy"] * np.nan)
     monkeypatch.setattr(library, "heads", lambda *_: without)
     assert rank_of(library, chosen, library.menu.measure("entropy")) is None
