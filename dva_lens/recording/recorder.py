@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.backends import BACKENDS, choose
-from dva_lens.kernels.dynamics import dynamics, mean_values
+from dva_lens.kernels.dynamics import Moments, moments
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.kernels.weights import Weights
@@ -101,17 +101,18 @@ class Recorder:
             kept["summary"] = summary.numpy(lengths)
             self._check_rows(summary, weights)
         call = replace(call, weights=weights)
+        found = self._moments(call)
         if VALUES in self.sites and gram is not None:
             kept["values"] = value_sizes(
                 call.values,
                 out,
                 summary.first_mass,
                 gram,
-                mean=_mean(call),
+                mean=None if found is None else found.mean,
                 lengths=lengths,
             )
         if DYNAMICS in self.sites:
-            kept["dynamics"] = _dynamics(call, summary)
+            kept["dynamics"] = _dynamics(call, summary, found)
         if MIX in self.sites and sources is not None:
             kept["mix"] = value_mix(sources, lengths)
         if TILES in self.sites and self.reader is not None and gram is not None:
@@ -166,6 +167,13 @@ class Recorder:
         """Return the layers whose attention was computed here since the last `take`."""
         return frozenset(self._attended)
 
+    def _moments(self, call: Call) -> Moments | None:
+        """Return the mean values of keys, which static values are themselves."""
+        wanted = VALUES in self.sites or DYNAMICS in self.sites
+        if not wanted or isinstance(call.values, Static):
+            return None
+        return moments(call.query, call.key, call.values, call.weights)
+
     def _begin(self, layer: int) -> dict[str, object]:
         if layer in self._attended:
             raise NotImplementedError(
@@ -188,20 +196,15 @@ class Recorder:
         )
 
 
-def _mean(call: Call) -> Float[Tensor, "sequence head key width"] | None:
-    if isinstance(call.values, Static):
-        return None
-    return mean_values(call.query, call.key, call.values, call.weights)
-
-
-def _dynamics(call: Call, summary: Summary) -> ValueDynamics:
-    if isinstance(call.values, Static):
-        power = call.values.value.to(summary.received.dtype).square().sum(-1)
-        power = (summary.received * per_query_head(power, call.query.shape[1])).sum(-1)
-        sums = power.cpu().numpy()
-        return ValueDynamics(power=sums, mean_power=sums)
-    power, mean = dynamics(call.query, call.key, call.values, call.weights)
-    return ValueDynamics(power=power.cpu().numpy(), mean_power=mean.cpu().numpy())
+def _dynamics(call: Call, summary: Summary, found: Moments | None) -> ValueDynamics:
+    if found is not None:
+        power, mean_power = found.power.cpu().numpy(), found.mean_power.cpu().numpy()
+        return ValueDynamics(power=power, mean_power=mean_power)
+    if not isinstance(call.values, Static):
+        raise TypeError("Values that depend on the query need their moments.")
+    size = call.values.value.to(summary.received.dtype).square().sum(-1)
+    power = (summary.received * per_query_head(size, call.query.shape[1])).sum(-1).cpu().numpy()
+    return ValueDynamics(power=power, mean_power=power)
 
 
 def known(sites: Iterable[Site]) -> tuple[Site, ...]:
