@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from dva_lens.recording.sizes import accurate
 
-ENTRIES_AT_ONCE = 1 << 23
+FORMED_AT_ONCE, READ_AT_ONCE = 3 << 23, 1 << 22
 Rows = Float[Tensor, "position channel"]
 
 
@@ -78,12 +79,20 @@ def next_token_loss(
     """Return the loss of predicting each next token, a few rows of logits at a time."""
     sequences, positions, vocabulary = logits.shape
     found = np.full((sequences, positions), np.nan, dtype=np.float32)
-    together = max(1, ENTRIES_AT_ONCE // vocabulary)
+    together = max(1, FORMED_AT_ONCE // vocabulary)
     for sequence, length in enumerate(lengths):
         for start in range(0, int(length) - 1, together):
             stop = min(start + together, int(length) - 1)
-            some = accurate(logits.rows(sequence, start, stop))
-            targets = tokens[sequence, start + 1 : stop + 1].to(some.device)
-            loss = cross_entropy(some, targets, reduction="none")
-            found[sequence, start:stop] = loss.cpu().numpy()
+            rows = logits.rows(sequence, start, stop)
+            targets = tokens[sequence, start + 1 : stop + 1].to(rows.device)
+            found[sequence, start:stop] = _losses(rows, targets).cpu().numpy()
     return found
+
+
+def _losses(rows: Rows, targets: Int[Tensor, "position"]) -> Float[Tensor, "position"]:
+    """Read formed rows a few at a time: the loss needs as much room as the rows it reads."""
+    few = max(1, READ_AT_ONCE // rows.shape[1])
+    pairs = zip(rows.split(few), targets.split(few), strict=True)
+    return torch.cat(
+        [cross_entropy(accurate(some), few, reduction="none") for some, few in pairs]
+    ).float()

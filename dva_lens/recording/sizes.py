@@ -1,5 +1,6 @@
 """Sizes of values and of the residual stream: numbers that need no pattern."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,6 +12,7 @@ from dva_lens.kernels.values import CollapsingValues, Static, Values, per_query_
 from dva_lens.records import StreamSizes, ValueMix, ValueSizes
 
 Gram = Float[Tensor, "head width width"]
+SAMPLE = 4096
 
 
 def gram_of(output: Float[Tensor, "head width model"]) -> Gram:
@@ -137,15 +139,38 @@ def stream_sizes(
 
 
 def _extremes(hidden: Float[Tensor, "position channel"]) -> tuple[float, float, int]:
-    entries = hidden.abs().flatten()
-    place = int(entries.argmax())
-    return float(entries[place]), _median(entries), place // hidden.shape[1]
+    entries = hidden.abs()
+    rows = entries.amax(dim=1)
+    place = int(rows.argmax())
+    return float(rows[place]), _median(entries), place
 
 
-def _median(entries: Float[Tensor, "entry"]) -> float:
-    """Return the mean of the two middle entries; numpy's selection beats torch's on a CPU."""
-    low, high = (len(entries) - 1) // 2, len(entries) // 2
-    if entries.is_cuda:
-        return float(entries.kthvalue(low + 1).values + entries.kthvalue(high + 1).values) / 2
-    ranked = np.partition(entries.numpy(), (low, high))
-    return (float(ranked[low]) + float(ranked[high])) / 2
+def _median(entries: Float[Tensor, "position channel"]) -> float:
+    """Return the mean of the two middle entries.
+
+    A sample tells about where they are, so that only a few entries have to be ranked; a sample
+    that misses them is found out, and all entries are ranked.
+    """
+    flat, count = entries.flatten(), entries.numel()
+    low, high = (count - 1) // 2, count // 2
+    if flat.is_cuda:
+        return float(flat.kthvalue(low + 1).values + flat.kthvalue(high + 1).values) / 2
+    numbers = flat.numpy()
+    first, last = _around_median(numbers, entries.shape[1])
+    near = numbers[(numbers >= first) & (numbers <= last)]
+    below = int(np.count_nonzero(numbers < first))
+    if not below <= low <= high < below + len(near):
+        near, below = numbers, 0
+    ranked = np.partition(near, (low - below, high - below))
+    return (float(ranked[low - below]) + float(ranked[high - below])) / 2
+
+
+def _around_median(
+    numbers: Float[np.ndarray, "entry"], channels: int
+) -> tuple[np.floating, np.floating]:
+    step = max(1, len(numbers) // SAMPLE)
+    while math.gcd(step, channels) > 1:  # a sample of all channels alike
+        step += 1
+    sample = np.sort(numbers[::step])
+    middle, margin = len(sample) // 2, int(3 * len(sample) ** 0.5)
+    return sample[max(0, middle - margin)], sample[min(len(sample) - 1, middle + margin)]

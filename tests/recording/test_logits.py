@@ -11,7 +11,8 @@ AT_ONCE = ("gemma2", "opt")  # one caps its logits, one hides its body
 
 
 def test_loss_predicts_the_next_token_and_stops_before_padding(monkeypatch):
-    monkeypatch.setattr("dva_lens.recording.logits.ENTRIES_AT_ONCE", 3 * 11)
+    monkeypatch.setattr("dva_lens.recording.logits.FORMED_AT_ONCE", 4 * 11)
+    monkeypatch.setattr("dva_lens.recording.logits.READ_AT_ONCE", 3 * 11)
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 9, 11, generator=generator)
     tokens = torch.randint(0, 11, (2, 9), generator=generator)

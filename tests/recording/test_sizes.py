@@ -91,3 +91,13 @@ def test_stream_sizes_leave_padding_out():
     assert found.largest[1] == entries.max()
     np.testing.assert_allclose(found.median[1], np.median(entries), rtol=1e-6)
     assert np.isnan(found.norm[1, 7:]).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (300, 96), (301, 97)])
+def test_the_median_is_exact_whatever_the_sample_says(shape, monkeypatch):
+    hidden = torch.randn(1, *shape, generator=torch.Generator().manual_seed(0))
+    hidden *= torch.linspace(0, 1, shape[1]) ** 4
+    for sample in (64, 1):
+        monkeypatch.setattr("dva_lens.recording.sizes.SAMPLE", sample)
+        found = stream_sizes(hidden, np.array([shape[0]]))
+        np.testing.assert_allclose(found.median[0], np.median(hidden.abs()), rtol=1e-6)
