@@ -157,5 +157,21 @@
     }
   });
 
+  /* Formulas arrive as MathML in an attribute; scripts in them could not run. */
+  function setFormulas() {
+    document.querySelectorAll("[data-mathml]").forEach((place) => {
+      const source = place.dataset.mathml;
+      if (place.lensFormula === source) return;
+      place.lensFormula = source;
+      const set = new DOMParser().parseFromString(source, "text/html").querySelector(".formula");
+      place.replaceChildren(...(set ? [document.adoptNode(set)] : []));
+    });
+  }
+  new MutationObserver(setFormulas).observe(document.documentElement, {
+    subtree: true,
+    childList: true,
+    attributeFilter: ["data-mathml"],
+  });
+
   document.addEventListener("submit", (event) => event.preventDefault());
 })();

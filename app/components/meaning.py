@@ -2,20 +2,23 @@
 
 from dash import html
 
+from dva_lens.reports.mathml import formula
+
 from ..menu import Measure
+from .attributes import attributes
 
 
 def meaning(measure: Measure) -> html.Div:
     """Return the meaning of a measure with its formula, source and pitfalls folded away."""
     facts = (
-        ("Formula", html.Code(measure.formula)),
+        ("Formula", _set(measure.formula)),
         ("Units", _units(measure.units)),
         ("One number per", _PLACES[measure.at]),
         ("Uniform attention", measure.why_no_reference or "drawn as the dotted line"),
-        ("Mind", measure.pitfalls),
-        ("Source", measure.source),
+        ("Mind", measure.pitfalls or None),
+        ("Source", measure.source or None),
     )
-    listed = [[html.Dt(name), html.Dd(value)] for name, value in facts if value]
+    listed = [[html.Dt(name), html.Dd(value)] for name, value in facts if value is not None]
     return html.Div(
         [
             html.P([html.Strong(measure.long_name), " — ", measure.meaning]),
@@ -38,6 +41,13 @@ _PLACES = {
     "layer": "layer and text",
     "model": "text",
 }
+
+
+def _set(latex: str) -> html.Span | None:
+    """Return a place that the page sets a formula into."""
+    if not latex:
+        return None
+    return html.Span(className="formula-place", **attributes(data_mathml=formula(latex)))
 
 
 def _units(units: str) -> str:

@@ -164,6 +164,15 @@ def test_the_numbers_of_a_figure_are_read_and_taken_along(page, visit):
     assert Path(taken.value.path()).read_text("utf-8").startswith("<svg")
 
 
+def test_a_statistic_is_defined_one_click_away(page, visit):
+    visit("/heads?statistic=sink_importance")
+    page.get_by_text("Definition and source").click()
+    page.locator(".meaning math mfrac").first.wait_for()
+    page.get_by_role("link", name="Effective number of keys").click()
+    page.locator(".meaning", has_text="Effective number of keys").locator("math").wait_for()
+    assert page.locator(".meaning mfrac").count() == 0
+
+
 def test_every_page_of_the_navigation_draws(page, visit):
     visit("/")
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
