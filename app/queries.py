@@ -115,7 +115,15 @@ class Library:
         rows = {ROWS: held[ROWS]} if ROWS in held else {}
         extra_dims = [dim for dim in (axes.THRESHOLD, axes.SOURCE) if dim in held.coords]
         coords = held.drop_vars(extra_dims).coords
-        return xr.Dataset({**rows, **found}, coords=coords, attrs=held.attrs)
+        return self._at_every_span(xr.Dataset({**rows, **found}, coords=coords, attrs=held.attrs))
+
+    def _at_every_span(self, held: xr.Dataset) -> xr.Dataset:
+        """Give a run the spans of the menu; those that its texts are too short for are empty."""
+        spans = list(self.menu.spans)
+        if axes.SPAN not in held.dims or list(held[axes.SPAN].values) == spans:
+            return held
+        wider = held.reindex({axes.SPAN: spans})
+        return wider.assign({ROWS: wider[ROWS].fillna(0)})
 
     def _by_query_head(self, run: str, probe: str) -> xr.Dataset:
         """Return the measures of a run, what is per key-value head once per head that reads it."""

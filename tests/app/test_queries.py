@@ -1,11 +1,14 @@
 """Numbers that pages show are the archive's own, read once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 from dva_lens.app.menus import menu_of
 from dva_lens.app.panels import show
 from dva_lens.app.queries import Library, NothingToShowError
+from dva_lens.app.selection import Selection
 
 from dva_lens.store.archive import open_archive
 
@@ -73,3 +76,16 @@ def test_a_run_that_cannot_be_read_is_left_out_and_named(folder, tmp_path):
     menu = menu_of(open_archive(copy))
     assert broken.label not in [run.name for run in menu.runs]
     assert any("half written" in reason for reason in menu.refused)
+
+
+def test_shorter_texts_have_empty_spans(library):
+    wider = Library(library.archive)
+    wider.menu = replace(wider.menu, spans=(*wider.menu.spans, 7, 8))
+    held = wider.measurement("dva-0", "held-out")
+    assert held.sizes["span"] == 9
+    assert held["rows"].sel(span=8).sum() == 0
+    assert np.isnan(held["entropy"].sel(span=8)).all()
+    chosen = Selection.from_query("", wider.menu).but(span=8)
+    for name in ("depth", "head-map", "head-spans"):
+        assert show(name, wider, chosen).title
+    assert wider.heads("dva-0", "held-out", 8)["entropy"].isnull().all()

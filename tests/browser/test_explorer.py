@@ -169,7 +169,8 @@ def test_a_statistic_is_defined_one_click_away(page, visit):
     page.get_by_text("Definition and source").click()
     page.locator(".meaning math mfrac").first.wait_for()
     page.get_by_role("link", name="Effective number of keys").click()
-    page.locator(".meaning", has_text="Effective number of keys").locator("math").wait_for()
+    other = page.locator(".meaning", has_text="Effective number of keys").locator("math")
+    other.wait_for(state="attached")
     assert page.locator(".meaning mfrac").count() == 0
 
 
