@@ -13,13 +13,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dva_lens.recording.given import layer_of
 from dva_lens.recording.logits import Formed, Logits
 from dva_lens.recording.recorder import Recorder
 from dva_lens.recording.transformerlens import (
     PATTERN,
     STREAM_AFTER,
     VALUE,
-    layer_of,
     output_of,
 )
 from dva_lens.sites import Site

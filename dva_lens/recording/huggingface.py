@@ -89,7 +89,7 @@ def _plug_in(model: PreTrainedModel, watch: Watch) -> None:
             f"{type(model).__name__} computes attention in code of its own and offers no "
             f"AttentionInterface, so it cannot be measured as it runs (ALiBi families such as "
             f"bloom, mpt and falcon do that); measure patterns of your own with "
-            f"`dva_lens.recording.transformerlens.from_patterns`."
+            f"`dva_lens.recording.from_patterns`."
         )
 
 

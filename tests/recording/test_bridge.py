@@ -3,7 +3,9 @@ import pytest
 import torch
 from families import family
 
-from dva_lens.recording.passes import record
+import dva_lens as lens
+from dva_lens.measuring import describe
+from dva_lens.recording import from_cache, record
 from dva_lens.sites import LOSS
 
 LENGTHS = np.array([13, 8])
@@ -47,3 +49,15 @@ def test_a_bridge_keeps_no_hook():
     record(bridge, np.zeros((1, 5), dtype=np.int64), sites=(LOSS,))
     record(bridge, np.zeros((1, 5), dtype=np.int64))
     assert not any(hook.fwd_hooks for hook in bridge.hook_dict.values())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_cache_of_a_bridge_is_described_as_its_model_is_measured():
+    ids = np.random.default_rng(0).integers(3, 61, (2, 13))
+    bridge = _bridge("gpt-oss")
+    _, cache = bridge.run_with_cache(torch.tensor(ids))
+    found = describe(from_cache(cache, window=(5, None)))
+    expected = lens.measure(lens.load(bridge), ids)
+    for name in ("entropy", "largest_weight", "value_drain"):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
+    assert expected.attrs["architecture"] == "TransformerBridge of GptOssForCausalLM"

@@ -7,7 +7,7 @@ from records import random_causal, record_of
 
 from dva_lens.kernels import reference
 from dva_lens.kernels.weights import Weights
-from dva_lens.recording.transformerlens import from_cache, from_patterns, from_qk
+from dva_lens.recording import from_cache, from_patterns, from_qk
 
 LENGTHS = np.array([9, 7])
 
