@@ -68,8 +68,9 @@ CASES = (Case(1024, 12, 1.15, 100.0), Case(4096, 2, 1.3, 100.0))
 def model_of(case: Case) -> GPT2LMHeadModel:
     """Return a model of GPT-2 small's width with as many layers and positions as asked for."""
     torch.manual_seed(0)
-    config = GPT2Config(n_layer=case.layers, n_positions=case.length, attn_implementation="sdpa")
-    return GPT2LMHeadModel(config).eval()
+    model = GPT2LMHeadModel(GPT2Config(n_layer=case.layers, n_positions=case.length)).eval()
+    model.set_attn_implementation("sdpa")
+    return model
 
 
 def passes(case: Case, backend: str) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -98,7 +99,8 @@ def seconds(run: Callable[[], None]) -> float:
 def paired(case: Case, backend: str, pairs: int) -> list[tuple[float, float]]:
     """Time both passes in pairs, in alternating order, after one of each to warm up."""
     plain, measured = passes(case, backend)
-    plain(), measured()
+    plain()
+    measured()
     found = []
     for pair in range(pairs):
         if pair % 2:
@@ -170,7 +172,7 @@ def table(outcomes: list[Outcome]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -53,7 +53,7 @@ def load(what: Any, *, device: str | torch.device | None = None) -> Model:
             f"folder, the name of a Hugging Face model, or a loaded model of transformers."
         )
     if device is not None:
-        model.to(device)
+        nn.Module.to(model, device)
     return model.eval()
 
 
@@ -185,7 +185,7 @@ def _class_of(config: PreTrainedConfig, folder: Path) -> type[PreTrainedModel]:
 
 def _whole(folder: Path, architecture: type[PreTrainedModel]) -> PreTrainedModel:
     try:
-        model, info = architecture.from_pretrained(
+        loaded: Any = architecture.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (RuntimeError, OSError) as error:
@@ -193,6 +193,7 @@ def _whole(folder: Path, architecture: type[PreTrainedModel]) -> PreTrainedModel
         raise ValueError(
             f"The weights of {str(folder)!r} do not fit {architecture.__name__}: {reason}"
         ) from error
+    model, info = loaded
     if info["missing_keys"]:
         keys = sorted(info["missing_keys"])
         raise ValueError(

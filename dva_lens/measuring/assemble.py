@@ -98,9 +98,11 @@ def assembled(
         name: np.arange(size) for name, size in data.sizes.items() if name not in coordinates
     }
     return data.assign_coords(
-        **labels,
-        document=(axes.SEQUENCE, np.array(documents, dtype=object)),
-        length=(axes.SEQUENCE, lengths),
+        {
+            **labels,
+            axes.DOCUMENT: (axes.SEQUENCE, np.array(documents, dtype=object)),
+            axes.LENGTH: (axes.SEQUENCE, lengths),
+        }
     )
 
 

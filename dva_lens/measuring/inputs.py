@@ -71,7 +71,7 @@ def of_probe(probe: Probe) -> Windows:
     pairs = zip(probe.tokens, probe.lengths, strict=True)
     pieces = tuple(row[: int(length)] for row, length in pairs)
     start = "each sequence begins with a start token" if probe.start else "none"
-    facts = {"bos": start, "padding_side": "right", "probe": probe.name}
+    facts: dict[str, str | int] = {"bos": start, "padding_side": "right", "probe": probe.name}
     return Windows(pieces, tuple(probe.documents), facts=facts)
 
 

@@ -26,25 +26,25 @@ from dva_lens.sites import Site
 
 
 @contextmanager
-def attach(bridge: Any, sites: Iterable[Site], backend: str = "auto") -> Iterator[Recorder]:
+def attach(model: Any, sites: Iterable[Site], backend: str = "auto") -> Iterator[Recorder]:
     """Summarise every pattern of a bridge as it arises."""
     del backend  # the bridge computes
-    recorder = Recorder(sites, "reference", torch.device(bridge.cfg.device))
+    recorder = Recorder(sites, "reference", torch.device(model.cfg.device))
     recorder.backend = "transformerlens"
     hooks: list[tuple[str, Any]] = []
-    for layer in range(bridge.cfg.n_layers):
+    for layer in range(model.cfg.n_layers):
         if recorder.watches_attention:
-            hooks += _attention_hooks(bridge, recorder, layer)
+            hooks += _attention_hooks(model, recorder, layer)
         if recorder.watches_stream:
             hooks.append((STREAM_AFTER.format(layer), _stream_hook(recorder, layer)))
-    with bridge.hooks(fwd_hooks=hooks):
+    with model.hooks(fwd_hooks=hooks):
         yield recorder
 
 
-def _attention_hooks(bridge: Any, recorder: Recorder, layer: int) -> list[tuple[str, Any]]:
+def _attention_hooks(model: Any, recorder: Recorder, layer: int) -> list[tuple[str, Any]]:
     values: list[Tensor] = []
-    window = getattr(_original(bridge, layer), "sliding_window", None)
-    causal = bridge.cfg.attention_dir == "causal"
+    window = getattr(_original(model, layer), "sliding_window", None)
+    causal = model.cfg.attention_dir == "causal"
 
     def keep_value(value: Float[Tensor, "sequence key kv_head width"], hook: Any) -> None:
         del hook
@@ -55,7 +55,7 @@ def _attention_hooks(bridge: Any, recorder: Recorder, layer: int) -> list[tuple[
         record = layer_of(
             pattern,
             values[0],
-            output_of(bridge, layer),
+            output_of(model, layer),
             lengths=recorder.lengths,
             causal=causal,
             window=window,
@@ -73,73 +73,73 @@ def _stream_hook(recorder: Recorder, layer: int) -> Any:
     return keep_stream
 
 
-def _original(bridge: Any, layer: int) -> Any:
-    return getattr(bridge.blocks[layer].attn, "original_component", None)
+def _original(model: Any, layer: int) -> Any:
+    return getattr(model.blocks[layer].attn, "original_component", None)
 
 
-def forward(bridge: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
+def forward(model: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
     """Run a bridge over right-padded tokens and return its logits."""
     place = torch.arange(tokens.shape[1], device=tokens.device)
     mask = (place < lengths[:, None]).long()
-    return Formed(bridge(tokens, attention_mask=mask, return_type="logits"))
+    return Formed(model(tokens, attention_mask=mask, return_type="logits"))
 
 
-def missed(bridge: Any, recorder: Recorder) -> None:
+def missed(model: Any, recorder: Recorder) -> None:
     """Refuse a pass in which the pattern of a layer did not arise."""
     silent = [
         PATTERN.format(layer)
-        for layer in range(bridge.cfg.n_layers)
+        for layer in range(model.cfg.n_layers)
         if recorder.watches_attention and layer not in recorder.attended()
     ]
     if silent:
         raise TypeError(
-            f"The bridge of {name(bridge)} never fired {', '.join(silent[:4])}, so its attention "
+            f"The bridge of {name(model)} never fired {', '.join(silent[:4])}, so its attention "
             f"cannot be recorded through hooks."
         )
 
 
-def depth(bridge: Any) -> int:
+def depth(model: Any) -> int:
     """Return the number of layers."""
-    return bridge.cfg.n_layers
+    return model.cfg.n_layers
 
 
-def predicts(bridge: Any) -> bool:
+def predicts(model: Any) -> bool:
     """Say whether the model predicts the next token."""
-    return bridge.cfg.attention_dir == "causal"
+    return model.cfg.attention_dir == "causal"
 
 
-def implementation(bridge: Any) -> str:
+def implementation(model: Any) -> str:
     """Return the name of the model's own attention."""
-    del bridge
+    del model
     return "transformerlens"
 
 
-def positions(bridge: Any) -> int | None:
+def positions(model: Any) -> int | None:
     """Return how many tokens the model has room for."""
-    return bridge.cfg.n_ctx
+    return model.cfg.n_ctx
 
 
-def row_bytes(bridge: Any) -> int:
+def row_bytes(model: Any) -> int:
     """Return the bytes that a pass forms at once for the output of one token."""
-    return 4 * bridge.cfg.d_vocab
+    return 4 * model.cfg.d_vocab
 
 
-def vocabulary(bridge: Any) -> int:
+def vocabulary(model: Any) -> int:
     """Return how many tokens the model has embeddings for."""
-    return bridge.cfg.d_vocab
+    return model.cfg.d_vocab
 
 
-def tokenizer(bridge: Any) -> Any:
-    """Return the tokenizer of the bridge, or None."""
-    return bridge.tokenizer
+def tokenizer(model: Any) -> Any:
+    """Return the tokenizer of the model, or None."""
+    return model.tokenizer
 
 
-def name(bridge: Any) -> str:
+def name(model: Any) -> str:
     """Return what the model calls itself."""
-    original = bridge.original_model
+    original = model.original_model
     return getattr(original, "name_or_path", "") or type(original).__name__
 
 
-def about(bridge: Any) -> dict[str, Any]:
+def about(model: Any) -> dict[str, Any]:
     """Return what else to store about the model."""
-    return {"architecture": f"TransformerBridge of {type(bridge.original_model).__name__}"}
+    return {"architecture": f"TransformerBridge of {type(model.original_model).__name__}"}

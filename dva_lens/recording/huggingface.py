@@ -129,9 +129,10 @@ def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequen
     if not plain_head(model):
         return Formed(_output(model(**call)))
     hidden, _ = _body(model, call)
-    if hidden is None:
+    head = model.get_output_embeddings()
+    if hidden is None or head is None:
         return Formed(_output(model(**call)))
-    return OnRequest(hidden, model.get_output_embeddings(), vocabulary(model))
+    return OnRequest(hidden, head, vocabulary(model))
 
 
 def plain_head(model: PreTrainedModel) -> bool:
@@ -213,7 +214,8 @@ def row_bytes(model: PreTrainedModel) -> int:
 
 def vocabulary(model: PreTrainedModel) -> int:
     """Return how many tokens the model has embeddings for."""
-    return model.get_input_embeddings().num_embeddings
+    embeddings: Any = model.get_input_embeddings()
+    return embeddings.weight.shape[0]
 
 
 def tokenizer(model: PreTrainedModel) -> Any:

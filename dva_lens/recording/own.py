@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.values import Values
@@ -38,7 +38,7 @@ def attach(model: Decoder, sites: Iterable[Site], backend: str = "auto") -> Iter
             hook.remove()
 
 
-def _recorded(recorder: Recorder, layer: int, attention: nn.Module, own: Attend) -> Attend:
+def _recorded(recorder: Recorder, layer: int, attention: Any, own: Attend) -> Attend:
     gram = gram_of(attention.W_O)
 
     def attend(

@@ -35,7 +35,7 @@ def check_pattern(pattern: Pattern, seen: Bool[np.ndarray, "_ place place"]) -> 
             f"A pattern of shape {pattern.shape} does not fit {len(seen)} sequences of "
             f"{seen.shape[-1]} positions; it must be (sequence, head, query, key)."
         )
-    rows = seen.any(-1)
+    rows = np.asarray(seen.any(-1))
     inside = pattern[np.broadcast_to(rows[:, None], pattern.shape[:3])]
     if not np.isfinite(inside).all() or inside.min(initial=0.0) < 0:
         raise ValueError(

@@ -39,7 +39,7 @@ def from_cache(
     single = not getattr(cache, "has_batch_dim", True)
     held = {name: each[None] if single else each for name, each in held.items()}
     depth = _depth(held)
-    sequences, _, _, positions = held.get(PATTERN.format(0), held.get(SCORES.format(0))).shape
+    sequences, _, _, positions = weights_of(held, 0).shape
     lengths = np.full(sequences, positions) if lengths is None else np.asarray(lengths)
     found, windows = [], windows_of(window, depth)
     for layer in range(depth):
