@@ -98,6 +98,23 @@ def mark_in_scatter(library: Library, chosen: Selection) -> list[dict[str, Any]]
 
 def token_lane(library: Library, chosen: Selection) -> go.Figure:
     """Draw the chosen statistic at every token of a display text, heads of the chosen layer."""
+    measure, held = _by_token(library, chosen)
+    return views.token_lane(held, measure.variable, sequence=chosen.sequence, layer=chosen.layer)
+
+
+def tokens_of(library: Library, chosen: Selection) -> tuple[list[str], np.ndarray]:
+    """Return the tokens of a display text and the chosen statistic at each, heads averaged."""
+    measure, held = _by_token(library, chosen)
+    if chosen.sequence >= held.sizes[axes.SEQUENCE]:
+        raise NothingToShowError(f"There is no text {chosen.sequence} on “{chosen.probe}”.")
+    one = held.isel({axes.SEQUENCE: chosen.sequence})
+    length = int(one[axes.LENGTH].item())
+    values = one[measure.variable + BY_QUERY].sel({axes.LAYER: chosen.layer}).mean(axes.HEAD)
+    tokens = [str(token) for token in one["token"].values[:length]]
+    return tokens, values.values[:length].astype(float)
+
+
+def _by_token(library: Library, chosen: Selection) -> tuple[Measure, xr.Dataset]:
     measure = library.menu.measure(chosen.statistic)
     held = library.display(chosen.run, chosen.probe)
     if measure.variable + BY_QUERY not in held:
@@ -105,7 +122,7 @@ def token_lane(library: Library, chosen: Selection) -> go.Figure:
             f"{measure.long_name} is not kept for single tokens; choose a statistic of attention "
             f"rows, such as entropy."
         )
-    return views.token_lane(held, measure.variable, sequence=chosen.sequence, layer=chosen.layer)
+    return measure, held
 
 
 def at_span(held: xr.Dataset, measure: Measure, span: int) -> xr.Dataset:

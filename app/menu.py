@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Literal, final
 
 from dva_lens.statistics.statistic import Place
+
+Offer = Literal["layers", "heads", "queries"]
 
 
 @final
@@ -82,6 +84,17 @@ class Menu:
     def head_measures(self) -> tuple[Measure, ...]:
         """Return the measures in which heads differ."""
         return tuple(found for found in self.measures if found.per_head)
+
+    @property
+    def query_measures(self) -> tuple[Measure, ...]:
+        """Return the measures in which the queries of a text differ."""
+        return tuple(found for found in self.measures if found.at == "query")
+
+    def offered(self, to: Offer) -> tuple[Measure, ...]:
+        """Return the measures that a page about layers, heads or queries can show."""
+        if to == "layers":
+            return self.layer_measures
+        return self.head_measures if to == "heads" else self.query_measures
 
     @property
     def layer_measures(self) -> tuple[Measure, ...]:

@@ -1,4 +1,4 @@
-"""The numbers of a figure as CSV, at an address that says what is shown."""
+"""The numbers of figures and tables as CSV, at addresses that say what is shown."""
 
 import csv
 import io
@@ -9,30 +9,36 @@ from flask import Flask, Response, request
 
 from dva_lens.views.figure import Row
 
-from .panels import PANELS, show
+from .panels import REFUSALS, sentence
 from .queries import Library
 from .selection import Selection
+from .taking import NAMES, take
 
 
 def serve_numbers(server: Flask, library: Library) -> None:
-    """Serve `/numbers/PANEL.csv?SELECTION`."""
+    """Serve `/numbers/NAME.csv?SELECTION`."""
 
     @server.get("/numbers/<name>.csv")
     def _numbers(name: str) -> Response:
-        if name not in PANELS:
-            return Response(f"There is no such figure; there are: {', '.join(PANELS)}.\n", 404)
-        chosen = Selection.from_query(
-            request.query_string.decode("ascii", "replace"), library.menu
-        )
-        shown = show(name, library, chosen)
-        if shown.missing:
-            return Response(f"{shown.missing}\n", 404, mimetype="text/plain")
+        if name not in NAMES:
+            known = ", ".join(NAMES)
+            return _words(f"There are no numbers of that name; there are: {known}.")
+        query = request.query_string.decode("ascii", "replace")
+        chosen = Selection.from_query(query, library.menu)
+        try:
+            said, rows = take(name, library, chosen)
+        except REFUSALS as refusal:
+            return _words(sentence(refusal))
         held = re.sub(r"[^\w.-]", "_", f"{name}-{chosen.statistic}-{chosen.run}")
         return Response(
-            as_csv(shown.rows, shown.title, shown.caption),
+            as_csv(rows, *said),
             mimetype="text/csv",
             headers={"Content-Disposition": f'attachment; filename="{held}.csv"'},
         )
+
+
+def _words(text: str) -> Response:
+    return Response(f"{text}\n", 404, mimetype="text/plain")
 
 
 def as_csv(rows: Sequence[Row], *said: str) -> str:

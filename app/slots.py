@@ -14,7 +14,9 @@ from .components.contrast import contrast_table
 from .components.headline import headline_table
 from .components.heads import finder, head_numbers, head_title
 from .components.meaning import meaning
+from .components.text_view import shaded_text
 from .contrast import comparisons
+from .figures import tokens_of
 from .headline import headline
 from .panels import REFUSALS, sentence
 from .queries import Library, spans_of
@@ -78,6 +80,12 @@ def _contrasts(library: Library, chosen: Selection) -> Any:
     return contrast_table(found, chosen)
 
 
+def _text(library: Library, chosen: Selection) -> Any:
+    measure = library.menu.measure(chosen.statistic)
+    tokens, values = tokens_of(library, chosen)
+    return shaded_text(tokens, values, measure, chosen.layer)
+
+
 def _costs(library: Library) -> list[tuple[str, str, Mapping[str, str]]]:
     """Return what each model costs, averaged over its trainings."""
     rows = []
@@ -112,6 +120,7 @@ _RUN = ("run", "probe", "span", "statistic")
 SLOTS: dict[str, Slot] = {
     "headline": Slot(("probe", "span", "statistic"), _headline),
     "meaning": Slot(("statistic",), _meaning),
+    "text": Slot(("run", "probe", "statistic", "sequence", "layer"), _text),
     "contrasts": Slot(("probe", "span", "baseline"), _contrasts),
     "head": Slot((*_RUN, "layer", "head"), _head),
     "numbers": Slot((*_RUN, "layer", "head"), _numbers),

@@ -5,7 +5,8 @@ from typing import Any
 from dash import Dash, Input, Output, Patch, State, ctx, no_update
 from dash.dependencies import ALL
 
-from ..components.figure import caption_of, csv_address, table_box
+from ..components.figure import caption_of, table_box
+from ..components.taking import csv_address
 from ..panels import PANELS, REFUSALS, show
 from ..queries import Library
 from ..ranking import rank_of

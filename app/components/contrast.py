@@ -12,6 +12,7 @@ from dva_lens.statistics.inference.estimate import Estimate
 from ..menu import Measure
 from ..selection import Selection
 from .attributes import attributes
+from .taking import csv_link
 from .text import interval, signed
 
 COLUMNS = (
@@ -42,7 +43,9 @@ def contrast_table(found: Found, chosen: Selection) -> html.Div:
     note = f"No model differs at all in: {', '.join(alike)}." if alike else ""
     return html.Div(
         [
-            html.P(_words(found, chosen), className="caption"),
+            html.P(
+                [_words(found, chosen), " ", csv_link("contrasts", chosen)], className="caption"
+            ),
             html.Div(
                 table,
                 className="scroll wide",

@@ -1,22 +1,22 @@
 """Menus: each writes one field of the selection, under which it is known in addresses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import dash_mantine_components as dmc
 
 from dva_lens import axes
 
-from ..menu import Measure, Menu
+from ..menu import Menu, Offer
 from ..selection import EVERY_SPAN, ORDERS, Selection
 
 Options = list[dict[str, Any]]
 
 
-def control(field: str, menu: Menu, chosen: Selection, *, heads_only: bool = False) -> dmc.Select:
+def control(field: str, menu: Menu, chosen: Selection, *, about: Offer = "layers") -> dmc.Select:
     """Return the menu of a field, showing what is chosen."""
     label, options = CONTROLS[field]
-    data = options(menu, heads_only)
+    data = options(menu, about)
     value = getattr(chosen, field)
     return dmc.Select(
         id={"control": field},
@@ -35,7 +35,7 @@ def control(field: str, menu: Menu, chosen: Selection, *, heads_only: bool = Fal
 _MANY = 6
 
 
-def _runs(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001  one signature for all
+def _runs(menu: Menu, about: Offer) -> Options:  # noqa: ARG001  one signature for all
     return [
         {"value": run.name, "label": run.name.replace(f"-{run.seed}", f" · seed {run.seed}")}
         if run.name == f"{run.model}-{run.seed}"
@@ -44,16 +44,15 @@ def _runs(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001  one signatu
     ]
 
 
-def _probes(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+def _probes(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": probe, "label": probe} for probe in menu.probes]
 
 
-def _measures(menu: Menu, heads_only: bool) -> Options:
-    listed: Sequence[Measure] = menu.head_measures if heads_only else menu.layer_measures
-    return [{"value": measure.name, "label": measure.long_name} for measure in listed]
+def _measures(menu: Menu, about: Offer) -> Options:
+    return [{"value": measure.name, "label": measure.long_name} for measure in menu.offered(about)]
 
 
-def _spans(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+def _spans(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
     single = [{"value": str(span), "label": _keys(span)} for span in reversed(menu.spans)]
     return [{"value": "all", "label": "any number"}, *single]
 
@@ -62,25 +61,25 @@ def _keys(span: int) -> str:
     return f"{axes.span_label(span).replace('-', '–')} key{'s' if span else ''}"
 
 
-def _orders(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+def _orders(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": order, "label": f"{order.capitalize()} first"} for order in ORDERS]
 
 
-def _models(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+def _models(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
     names = dict.fromkeys(run.model for run in menu.runs)
     return [{"value": name, "label": name} for name in names]
 
 
-def _layers(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+def _layers(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
     most = max(run.layers for run in menu.runs)
     return [{"value": str(layer), "label": str(layer)} for layer in range(most)]
 
 
-def _sequences(menu: Menu, heads_only: bool) -> Options:  # noqa: ARG001
+def _sequences(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": str(at), "label": f"text {at}"} for at in range(8)]
 
 
-CONTROLS: dict[str, tuple[str, Callable[[Menu, bool], Options]]] = {
+CONTROLS: dict[str, tuple[str, Callable[[Menu, Offer], Options]]] = {
     "run": ("Model", _runs),
     "probe": ("Text", _probes),
     "statistic": ("Statistic", _measures),

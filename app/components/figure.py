@@ -10,6 +10,7 @@ from ..panels import PANELS, Shown
 from ..selection import Selection
 from .attributes import attributes
 from .table import table_of
+from .taking import csv_address
 
 _CONFIG: Any = {**CONFIG, "displayModeBar": False}
 
@@ -100,8 +101,3 @@ def _actions(name: str, chosen: Selection) -> html.Div:
         ],
         className="actions",
     )
-
-
-def csv_address(name: str, chosen: Selection) -> str:
-    """Return where the numbers of a figure are served."""
-    return f"/numbers/{name}.csv?{chosen.to_query()}"

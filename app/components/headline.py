@@ -11,6 +11,7 @@ from dva_lens.views import theme
 from ..headline import Line, Number
 from ..selection import Selection
 from .attributes import attributes
+from .taking import csv_link
 from .text import interval, number
 
 CAPTION = (
@@ -51,7 +52,9 @@ def headline_table(
         role="region",
         **attributes(aria_label="Statistics of every model, as a table"),
     )
-    return html.Div([html.P(CAPTION, className="caption"), table])
+    return html.Div(
+        [html.P([CAPTION, " ", csv_link("headline", chosen)], className="caption"), table]
+    )
 
 
 def _heading(model: str, colour: str, leads_to: Selection) -> html.Th:

@@ -20,7 +20,7 @@ def _lead(menu: Menu) -> str:  # noqa: ARG001  every page's signature
 
 
 def _body(library: Library, chosen: Selection) -> list[Any]:
-    other = control("other", library.menu, chosen, heads_only=True)
+    other = control("other", library.menu, chosen, about="heads")
     left = [figure("head-map", library, chosen, keys=True), figure("head-spans", library, chosen)]
     return [
         slot("meaning", library, chosen, "card quiet"),
@@ -53,5 +53,5 @@ HEADS = Page(
     lead=_lead,
     controls=("run", "statistic", "span", "probe"),
     body=_body,
-    heads_only=True,
+    about="heads",
 )

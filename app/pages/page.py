@@ -9,7 +9,7 @@ from dash import dcc, html
 from ..components.attributes import attributes
 from ..components.controls import control
 from ..components.figure import figure_card
-from ..menu import Menu
+from ..menu import Menu, Offer
 from ..panels import show
 from ..queries import Library
 from ..selection import Selection
@@ -19,7 +19,7 @@ from ..slots import fill
 @final
 @dataclass(frozen=True)
 class Page:
-    """One page. `question` is what it answers; `heads_only` keeps statistics without heads out."""
+    """One page. `question` is what it answers; `about` says which statistics it can show."""
 
     path: str
     name: str
@@ -27,13 +27,11 @@ class Page:
     lead: Callable[[Menu], str]
     controls: tuple[str, ...]
     body: Callable[[Library, Selection], list[Any]]
-    heads_only: bool = False
+    about: Offer = "layers"
 
     def fit(self, chosen: Selection, menu: Menu) -> Selection:
         """Return the selection with statistics that this page can show."""
-        if not self.heads_only:
-            return chosen
-        names = [measure.name for measure in menu.head_measures]
+        names = [measure.name for measure in menu.offered(self.about)]
         if not names:
             return chosen
         other = next((name for name in names if name != chosen.statistic), names[0])
@@ -46,7 +44,7 @@ class Page:
 def render(page: Page, library: Library, chosen: Selection) -> html.Div:
     """Return a whole page, filled, with the query that it shows in a store."""
     query = chosen.to_query()
-    menus = [control(f, library.menu, chosen, heads_only=page.heads_only) for f in page.controls]
+    menus = [control(f, library.menu, chosen, about=page.about) for f in page.controls]
     return html.Div(
         [
             dcc.Store(id="query", data=query),

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from dash import html
+
+from ..components.attributes import attributes
 from ..menu import Menu
 from ..queries import Library
 from ..selection import Selection
@@ -18,6 +21,11 @@ def _lead(menu: Menu) -> str:  # noqa: ARG001  every page's signature
 def _body(library: Library, chosen: Selection) -> list[Any]:
     return [
         slot("meaning", library, chosen, "card quiet"),
+        html.Section(
+            [html.H2("The text", className="card-title"), slot("text", library, chosen)],
+            className="card",
+            **attributes(aria_label="The text"),
+        ),
         figure("tokens", library, chosen),
     ]
 
@@ -29,5 +37,5 @@ TOKENS = Page(
     lead=_lead,
     controls=("run", "statistic", "layer", "sequence", "probe"),
     body=_body,
-    heads_only=True,
+    about="queries",
 )

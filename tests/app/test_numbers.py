@@ -4,10 +4,10 @@ import csv
 
 import pytest
 from dva_lens.app.numbers import as_csv
-from dva_lens.app.panels import PANELS
+from dva_lens.app.taking import NAMES
 
 
-@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_figure_is_served_as_csv(client, name):
     answer = client.get(f"/numbers/{name}.csv?layer=1&statistic=entropy", headers=LOCAL)
     assert answer.status_code == 200

@@ -1,0 +1,42 @@
+"""A text is shaded by the numbers of its own tokens, and its words are no markup."""
+
+import numpy as np
+from dva_lens.app.components.text_view import MOST_TOKENS, shaded_text
+from dva_lens.app.figures import tokens_of
+
+
+def words_of(shown):
+    return shown.children[0].children
+
+
+def test_every_token_has_its_number(library, chosen):
+    tokens, values = tokens_of(library, chosen.but(sequence=5, layer=2))
+    held = library.display("transformer-0", "held-out").isel(sequence=5)
+    assert len(tokens) == int(held["length"]) == 59
+    expected = held["entropy_by_query"].sel(layer=2).mean("head").values[:59]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+def test_the_largest_is_the_darkest(library):
+    measure = library.menu.measure("entropy")
+    words = words_of(shaded_text(["a", "b", "c"], np.array([0.0, 2.0, 1.0]), measure, 0))
+    assert [word.children for word in words] == ["a", "b", "c"]
+    assert "62%" in words[1].style["background"]
+    assert " 0%" in words[0].style["background"]
+    assert words[2].title == "token 2: 1.00"
+
+
+def test_odd_tokens_stay_text(library):
+    measure = library.menu.measure("entropy")
+    odd = ["<script>", "\n", ""]
+    words = words_of(shaded_text(odd, np.array([1.0, np.nan, 1.0]), measure, 0))
+    assert words[0].children == "<script>"
+    assert not hasattr(words[1], "style")
+
+
+def test_a_long_text_is_cut_and_says_so(library):
+    measure = library.menu.measure("entropy")
+    tokens = ["x"] * (MOST_TOKENS + 5)
+    shown = shaded_text(tokens, np.ones(len(tokens)), measure, 0)
+    assert len(words_of(shown)) == MOST_TOKENS
+    assert "The first 600 of 605 tokens" in shown.children[1].children
