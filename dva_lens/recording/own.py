@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.values import Values
 from dva_lens.kernels.weights import Weights
+from dva_lens.mechanisms.value_source.parts import Source, Summands
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.logits import Formed, Logits
 from dva_lens.recording.recorder import Call, Recorder
@@ -27,7 +29,9 @@ def attach(model: Decoder, sites: Iterable[Site], backend: str = "auto") -> Iter
     try:
         for layer, (block, own) in enumerate(zip(model.blocks, before, strict=True)):
             if recorder.watches_attention:
-                block.attn.attend = _recorded(recorder, layer, block.attn, own)
+                parts: Summands = {}
+                hooks += _watch_sources(block.attn, parts)
+                block.attn.attend = _recorded(recorder, layer, block.attn, own=own, parts=parts)
             if recorder.watches_stream:
                 hooks.append(block.hook_resid_post.register_forward_hook(_stream(recorder, layer)))
         yield recorder
@@ -38,7 +42,21 @@ def attach(model: Decoder, sites: Iterable[Site], backend: str = "auto") -> Iter
             hook.remove()
 
 
-def _recorded(recorder: Recorder, layer: int, attention: Any, own: Attend) -> Attend:
+def _watch_sources(attention: nn.Module, parts: Summands) -> list[RemovableHandle]:
+    """Keep what a value is the sum of, whenever its source has made it."""
+
+    def keep(module: nn.Module, args: Any, output: Any) -> None:
+        del module, args
+        parts.clear()
+        parts.update({name: part.transpose(1, 2) for name, part in output[1].items()})
+
+    sources = [module for module in attention.modules() if isinstance(module, Source)]
+    return [source.register_forward_hook(keep) for source in sources]
+
+
+def _recorded(
+    recorder: Recorder, layer: int, attention: Any, *, own: Attend, parts: Summands
+) -> Attend:
     gram = gram_of(attention.W_O)
 
     def attend(
@@ -51,7 +69,7 @@ def _recorded(recorder: Recorder, layer: int, attention: Any, own: Attend) -> At
             layer,
             Call(query, key, values, weights),
             gram=gram,
-            sources=attention.value_parts,
+            sources=dict(parts) or {"donor": key},  # no source ran: another layer's values
         )
         padded = recorder.layout is not None and recorder.layout.segments is not None
         if recorder.backend == "exact" and padded:

@@ -110,8 +110,11 @@ def value_mix(
 ) -> ValueMix:
     """Return the signed projection share of each source in the value, averaged over positions.
 
-    `sources` are the parts that add up to the value.
+    `sources` are the parts that add up to the value; the share of a single one is one.
     """
+    if len(sources) == 1:
+        (part,) = sources.values()
+        return ValueMix(tuple(sources), np.ones((len(part), 1, part.shape[1])))
     parts = torch.stack([part.detach().double() for part in sources.values()])
     total = parts.sum(dim=0)
     power = total.square().sum(-1)
