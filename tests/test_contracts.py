@@ -16,7 +16,7 @@ PLANTED = {
         "import dva_lens.statistics.statistic",
     ),
     "Mechanisms do not know each other": (
-        "dva_lens/mechanisms/norm.py",
+        "dva_lens/mechanisms/norm/__init__.py",
         "import dva_lens.mechanisms.output",
     ),
     "Reading needs no torch": ("dva_lens/views/__init__.py", "import torch"),

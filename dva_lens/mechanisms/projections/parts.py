@@ -1,0 +1,49 @@
+"""The linear map under spectral reparametrisation."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import linear, normalize
+
+
+@final
+class SigmaLinear(nn.Module):
+    """A linear map whose spectral norm is a parameter."""
+
+    normal = ("raw",)
+
+    def __init__(self, inner: int, outer: int, *, bias: bool) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(torch.zeros(outer, inner))
+        self.gain = nn.Parameter(torch.ones(()))
+        self.bias = nn.Parameter(torch.zeros(outer)) if bias else None
+        self.register_buffer("right", torch.ones(inner) / inner**0.5)
+
+    @torch.no_grad()
+    def calibrate(self) -> None:
+        """Set the gain to the spectral norm of the weight, found exactly."""
+        _, values, right = torch.linalg.svd(self.raw.double(), full_matrices=False)
+        self.right.copy_(right[0])
+        self.gain.copy_(values[0])
+
+    def _sigma(self) -> Float[Tensor, ""]:
+        with torch.no_grad():
+            left = normalize(self.raw @ self.right, dim=0)
+            right = self.right
+            if self.training:
+                right = normalize(self.raw.T @ left, dim=0)
+                self.right.copy_(right)
+        return left @ self.raw @ right.clone()
+
+    @property
+    def weight(self) -> Float[Tensor, "outer inner"]:
+        """Return the weight that is applied; reading it moves nothing."""
+        with torch.no_grad():
+            left = normalize(self.raw @ self.right, dim=0)
+        return self.gain / (left @ self.raw @ self.right) * self.raw
+
+    def forward(self, inputs: Float[Tensor, "*batch inner"]) -> Float[Tensor, "*batch outer"]:
+        """Return the map of the inputs, after a power iteration where training."""
+        return linear(inputs, self.gain / self._sigma() * self.raw, self.bias)

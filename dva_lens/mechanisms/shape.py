@@ -1,0 +1,19 @@
+"""The sizes that a mechanism may need to know about the model it becomes a part of."""
+
+from dataclasses import dataclass
+from typing import final
+
+
+@final
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a model: everything that a part, its checks and its costs depend on."""
+
+    vocabulary: int
+    context: int
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    qk_dim: int
+    value_dim: int

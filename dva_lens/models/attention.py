@@ -1,0 +1,189 @@
+"""Attention of a layer: projections, hooks, the value path, and whatever computes the rest."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformer_lens.hook_points import HookPoint
+
+from dva_lens.kernels.attention import Attend, attend
+from dva_lens.kernels.values import Values
+from dva_lens.mechanisms.variant import LinearFactory
+from dva_lens.models.carry import Carry
+from dva_lens.models.config import ModelConfig
+from dva_lens.models.materialised import attend_in_the_open
+from dva_lens.models.value_path import UsedValue, ValuePath
+
+Input = Float[Tensor, "batch position *head width"]
+Heads = Float[Tensor, "batch position any_head any_width"]
+SHARED, SOURCE, OUTPUT = "shared keys and values", "value source", "output"
+
+
+@final
+@dataclass(frozen=True)
+class Inputs:
+    """The normalised stream as queries, keys and values read it: shared, or one copy per head."""
+
+    query: Input
+    key: Input
+    value: Input
+
+
+@final
+@dataclass(frozen=True)
+class Shared:
+    """Keys before rotary position and static values, for the layers that compute none."""
+
+    key: Heads
+    used: UsedValue
+
+
+@final
+class Attention(nn.Module):
+    """One attention layer with TransformerLens's hooks.
+
+    `attend` is a plain attribute: whoever records swaps it. It is not called while a hook watches
+    scores or pattern, because then these are formed. During the call `value_parts` holds the
+    summands of the static value, (batch, kv_head, key, width) by source.
+    """
+
+    def __init__(
+        self, config: ModelConfig, layer: int, linear: LinearFactory, switches: Any
+    ) -> None:
+        super().__init__()
+        shape = config.shape
+        self.heads, self.kv_heads = shape.heads, shape.kv_heads
+        self.switches = switches
+        self.query = linear(shape.width, shape.heads * shape.qk_dim)
+        self.key = self.value = None
+        if config.owns_keys(layer):
+            self.key = linear(shape.width, shape.kv_heads * shape.qk_dim)
+        if config.owns_values(layer):
+            parts = config.value_form.parts
+            self.value = linear(shape.width, shape.kv_heads * parts * shape.value_dim)
+        self.out = linear(shape.heads * shape.value_dim, shape.width)
+        self.mix = ValuePath(config, layer)
+        self.rule = config.weights.build(shape)
+        self.rotation = config.positions.rotation(shape)
+        self.gate = config.output.build(shape, layer, linear)
+        self.layer, self.shares = layer, config.share_kv_every > 1
+        for name in ("q", "k", "v", "q_input", "k_input", "v_input", "attn_scores", "pattern"):
+            setattr(self, f"hook_{name}", HookPoint())
+        self.hook_z, self.hook_result = HookPoint(), HookPoint()
+        if self.rotation is not None:
+            self.hook_rot_q, self.hook_rot_k = HookPoint(), HookPoint()
+        self.attend: Attend = attend
+        self.value_parts: Mapping[str, Tensor] | None = None
+
+    def forward(
+        self, inputs: Inputs, carry: Carry
+    ) -> tuple[Float[Tensor, "batch position width"], Carry]:
+        """Return what the layer writes to the stream."""
+        query = self.hook_q(_per_head(self.query, inputs.query, self.heads))
+        key, used, carry = self._keys_and_values(inputs, carry)
+        values = self.mix.formed(query, key, used.value)
+        if self.rotation is not None:
+            query = self.hook_rot_q(self.rotation(query))
+            key = self.hook_rot_k(self.rotation(key))
+        attended = self.mix.hook_z(self._attended(query, key, values, used, carry))
+        if self.gate is not None:
+            attended, carried = self.gate(
+                attended, self._projector(inputs), used.value, carry.get(OUTPUT)
+            )
+            carry = carry.put(OUTPUT, carried)
+        return self._written(self.hook_z(attended)), carry
+
+    def _keys_and_values(self, inputs: Inputs, carry: Carry) -> tuple[Heads, UsedValue, Carry]:
+        """Return keys and values before the repetition for query heads, made here or shared."""
+        if self.key is None:
+            shared: Shared = carry.get(SHARED)
+            value = self.hook_v(shared.used.value)
+            return self.hook_k(shared.key), UsedValue(value, {"donor": value}), carry
+        key = self.hook_k(_per_head(self.key, inputs.key, self.kv_heads))
+        projected = None
+        if self.value is not None:
+            projected = _per_head(self.value, inputs.value, self.kv_heads)
+        own = self.hook_v(self.mix.own(projected, carry.tokens, carry.get(SOURCE)))
+        used, carried = self.mix.mixed(own, carry.get(SOURCE))
+        carry = carry.put(SOURCE, carried)
+        return key, used, carry.put(SHARED, Shared(key, used)) if self.shares else carry
+
+    def _attended(
+        self, query: Heads, key: Heads, values: Values, used: UsedValue, carry: Carry
+    ) -> Heads:
+        query, key = query.transpose(1, 2), key.transpose(1, 2)
+        weights = self.rule(carry.segments)
+        if self.hook_attn_scores.has_hooks() or self.hook_pattern.has_hooks():
+            mixed = attend_in_the_open(
+                query,
+                key,
+                values,
+                weights,
+                hook_scores=self.hook_attn_scores,
+                hook_pattern=self.hook_pattern,
+            )
+            return mixed.transpose(1, 2)
+        self.value_parts = {name: part.transpose(1, 2) for name, part in used.summands.items()}
+        try:
+            return self.attend(query, key, values, weights).transpose(1, 2)
+        finally:
+            self.value_parts = None
+
+    def _projector(self, inputs: Inputs) -> Callable[[nn.Module], Heads]:
+        return lambda linear: _per_head(linear, inputs.query, self.heads)
+
+    def _written(self, attended: Heads) -> Float[Tensor, "batch position width"]:
+        if not self.switches.use_attn_result:
+            return self.out(attended.flatten(2))
+        result = self.hook_result(torch.einsum("bnhd,hdm->bnhm", attended, self.W_O))
+        written = result.sum(2)
+        return written if self.out.bias is None else written + self.out.bias
+
+    @property
+    def W_Q(self) -> Float[Tensor, "head width qk"]:  # noqa: N802
+        """Return the query weights per head, input first."""
+        return _stacked(self.query, self.heads, "queries", self.layer)
+
+    @property
+    def W_K(self) -> Float[Tensor, "kv_head width qk"]:  # noqa: N802
+        """Return the key weights per key-value head, input first."""
+        return _stacked(self.key, self.kv_heads, "keys", self.layer)
+
+    @property
+    def W_V(self) -> Float[Tensor, "kv_head width value"]:  # noqa: N802
+        """Return the value weights per key-value head, input first."""
+        return _stacked(self.value, self.kv_heads, "values", self.layer)
+
+    @property
+    def W_O(self) -> Float[Tensor, "head value width"]:  # noqa: N802
+        """Return the output weights per head, input first."""
+        return self.out.weight.T.unflatten(0, (self.heads, -1))
+
+    @property
+    def b_O(self) -> Float[Tensor, "width"]:  # noqa: N802
+        """Return the shift of the output, zero where there is none."""
+        weight = self.out.weight
+        return weight.new_zeros(len(weight)) if self.out.bias is None else self.out.bias
+
+
+def _per_head(linear: nn.Module, inputs: Input, heads: int) -> Heads:
+    """Return a linear map cut into heads; inputs with a head axis go to their own head."""
+    if inputs.ndim == 3:
+        return linear(inputs).unflatten(-1, (heads, -1))
+    weight = linear.weight.unflatten(0, (heads, -1))
+    mapped = torch.einsum("bnhm,hdm->bnhd", inputs, weight)
+    return mapped if linear.bias is None else mapped + linear.bias.unflatten(0, (heads, -1))
+
+
+def _stacked(
+    linear: nn.Module | None, heads: int, what: str, layer: int
+) -> Float[Tensor, "any_head width inner"]:
+    if linear is None:
+        raise LookupError(
+            f"Layer {layer} computes no {what} of its own, so it has no weights for them; they "
+            f"come from another layer or from a table."
+        )
+    return linear.weight.unflatten(0, (heads, -1)).mT

@@ -1,0 +1,80 @@
+"""One block: an attention, and a feed-forward network where there is one."""
+
+from typing import Any, final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformer_lens.hook_points import HookPoint
+
+from dva_lens.mechanisms.variant import LinearFactory
+from dva_lens.models.attention import Attention, Inputs
+from dva_lens.models.carry import Carry
+from dva_lens.models.config import ModelConfig
+
+Stream = Float[Tensor, "batch position width"]
+DEPTH = "depth average"
+
+
+@final
+class Block(nn.Module):
+    """Add what attention and feed-forward network read off the normalised stream.
+
+    With a depth average `hook_block_out` holds what the block returns, and `hook_resid_post` the
+    average that the next block reads.
+    """
+
+    hook_out_is_single_residual_stream = True
+
+    def __init__(
+        self, config: ModelConfig, layer: int, linear: LinearFactory, switches: Any
+    ) -> None:
+        super().__init__()
+        self.switches = switches
+        self.ln1 = config.norm.build(config.shape)
+        self.attn = Attention(config, layer, linear, switches)
+        self.hook_resid_pre, self.hook_attn_in = HookPoint(), HookPoint()
+        self.hook_attn_out, self.hook_resid_post = HookPoint(), HookPoint()
+        self.mlp = config.feedforward.build(config.shape, linear)
+        if self.mlp is not None:
+            self.ln2 = config.norm.build(config.shape)
+            self.hook_resid_mid, self.hook_mlp_in = HookPoint(), HookPoint()
+            self.hook_mlp_out = HookPoint()
+        self.average = config.depth_average.build(config.shape, layer)
+        if self.average is not None:
+            self.hook_block_out = HookPoint()
+
+    def forward(self, stream: Stream, carry: Carry) -> tuple[Stream, Carry]:
+        """Return the stream for the next block."""
+        before = self.hook_resid_pre(stream)
+        written, carry = self.attn(self._inputs(before), carry)
+        after = before + self.hook_attn_out(written)
+        if self.mlp is not None:
+            after = self.hook_resid_mid(after)
+            inputs = after
+            if self.switches.use_hook_mlp_in:
+                inputs = self.hook_mlp_in(inputs.clone())
+            after = after + self.hook_mlp_out(self.mlp(self.ln2(inputs)))
+        if self.average is not None:
+            after, streams = self.average(before, self.hook_block_out(after), carry.get(DEPTH))
+            carry = carry.put(DEPTH, streams)
+        return self.hook_resid_post(after), carry
+
+    def _inputs(self, stream: Stream) -> Inputs:
+        """Return the normalised stream, in one copy per head where a tool wants to edit those."""
+        if self.switches.use_split_qkv_input:
+            attn = self.attn
+            return Inputs(
+                self.ln1(attn.hook_q_input(_copies(stream, attn.heads))),
+                self.ln1(attn.hook_k_input(_copies(stream, attn.kv_heads))),
+                self.ln1(attn.hook_v_input(_copies(stream, attn.kv_heads))),
+            )
+        if self.switches.use_attn_in:
+            copies = self.ln1(self.hook_attn_in(_copies(stream, self.attn.heads)))
+            grouped = copies[:, :, :: self.attn.heads // self.attn.kv_heads]
+            return Inputs(copies, grouped, grouped)
+        shared = self.ln1(stream)
+        return Inputs(shared, shared, shared)
+
+
+def _copies(stream: Stream, heads: int) -> Float[Tensor, "batch position head width"]:
+    return stream[:, :, None].expand(-1, -1, heads, -1).clone()

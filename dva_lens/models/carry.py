@@ -1,0 +1,29 @@
+"""What travels beside the residual stream, from layer to layer, unread by those it passes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, final
+
+from jaxtyping import Int
+from torch import Tensor
+
+
+@final
+@dataclass(frozen=True)
+class Carry:
+    """The tokens of the batch, and one slot for each mechanism that needs other layers.
+
+    Only the mechanism that fills a slot reads it.
+    """
+
+    tokens: Int[Tensor, "batch position"]
+    segments: Int[Tensor, "batch position"] | None = None
+    slots: Mapping[str, Any] = field(default_factory=dict)
+
+    def get(self, slot: str) -> Any:
+        """Return what a slot holds, None before it was filled."""
+        return self.slots.get(slot)
+
+    def put(self, slot: str, content: Any) -> "Carry":
+        """Return a carry with one slot filled anew."""
+        return replace(self, slots={**self.slots, slot: content})

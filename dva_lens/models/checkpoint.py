@@ -1,0 +1,189 @@
+"""Checkpoints: a folder with config.json, model.safetensors, tokenizer.json and training.json.
+
+Nothing in it can run. A folder is written beside its place and moved there whole; a model is
+loaded whole or refused with the file and the key that is wrong.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+from uuid import uuid4
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+
+from dva_lens.models.config import ModelConfig
+from dva_lens.models.decoder import Decoder
+
+CONFIG, WEIGHTS, TOKENIZER, TRAINING = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "training.json",
+)
+FORMAT = 1
+
+
+@final
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with its tokenizer, where it has one, and what is known of its training."""
+
+    model: Decoder
+    tokenizer: Tokenizer | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(
+    folder: str | Path,
+    model: Decoder,
+    tokenizer: Tokenizer | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a checkpoint, replacing an earlier one at the same place, and return the folder.
+
+    `training` is anything that JSON can hold. The tokenizer defaults to the model's own.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
+        raise FileExistsError(
+            f"{str(folder)!r} holds something other than a checkpoint; choose another folder."
+        )
+    tokenizer = tokenizer or model.tokenizer
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
+    try:
+        beside.mkdir()
+        _write(beside / CONFIG, {"format": FORMAT, "model": model.config.to_dict()})
+        _write(beside / TRAINING, dict(training or {}))
+        if tokenizer is not None:
+            (beside / TOKENIZER).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+        weights = {name: each.contiguous() for name, each in model.state_dict().items()}
+        save_file(weights, beside / WEIGHTS, metadata={"format": "pt"})
+        _move(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def load_checkpoint(folder: str | Path) -> Checkpoint:
+    """Return what a folder holds, the model on the CPU in evaluation mode."""
+    folder = Path(folder)
+    config = _config(folder)
+    model = Decoder(config)
+    _fill(model, folder / WEIGHTS)
+    tokenizer = None
+    if (folder / TOKENIZER).exists():
+        text = _text(folder / TOKENIZER)
+        try:
+            tokenizer = Tokenizer.from_str(text)
+        except Exception as error:  # the library raises bare Exception
+            raise ValueError(f"{str(folder / TOKENIZER)!r} is no tokenizer ({error}).") from error
+    training = _read(folder / TRAINING) if (folder / TRAINING).exists() else {}
+    model.tokenizer = tokenizer
+    return Checkpoint(model.eval(), tokenizer, training)
+
+
+def _config(folder: Path) -> ModelConfig:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
+    file = folder / CONFIG
+    found = _read(file)
+    if found.get("format") != FORMAT or not isinstance(found.get("model"), dict):
+        raise ValueError(
+            f"{str(file)!r} is not the configuration of a model of this package: it needs "
+            f"'format' {FORMAT} and 'model', got keys {', '.join(sorted(found)) or 'none'}."
+        )
+    try:
+        return ModelConfig.from_dict(found["model"])
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{str(file)!r} does not describe a model: {error}") from error
+
+
+def _fill(model: Decoder, file: Path) -> None:
+    """Put weights into a model after everything about them has been checked."""
+    if not file.exists():
+        raise FileNotFoundError(f"{str(file)!r} is missing, so there are no weights to load.")
+    wanted = model.state_dict()
+    try:
+        with safe_open(file, framework="pt") as stored:
+            _check_names(set(stored.keys()), set(wanted), file)
+            found = {name: stored.get_tensor(name) for name in wanted}
+    except SafetensorError as error:
+        raise ValueError(f"{str(file)!r} {_what_is_wrong(file)} ({error}).") from error
+    dtypes = {each.dtype for each in found.values()}
+    if len(dtypes) > 1:
+        raise ValueError(f"{str(file)!r} mixes dtypes: {', '.join(sorted(map(str, dtypes)))}.")
+    for name, each in found.items():
+        _check_weight(name, each, wanted[name], file)
+    model.to(dtypes.pop())
+    model.load_state_dict(found)
+
+
+def _check_names(found: set[str], wanted: set[str], file: Path) -> None:
+    for what, names in (("lacks", wanted - found), ("holds unknown", found - wanted)):
+        if names:
+            raise ValueError(
+                f"{str(file)!r} {what} {len(names)} of the weights that its {CONFIG} "
+                f"describes, such as {sorted(names)[0]!r}."
+            )
+
+
+def _check_weight(name: str, found: torch.Tensor, wanted: torch.Tensor, file: Path) -> None:
+    if found.shape != wanted.shape:
+        raise ValueError(
+            f"Weight {name!r} of {str(file)!r} must have shape {tuple(wanted.shape)}, got "
+            f"{tuple(found.shape)}."
+        )
+    if not found.is_floating_point():
+        raise ValueError(
+            f"Weight {name!r} of {str(file)!r} must be of a floating dtype, got {found.dtype}."
+        )
+    if not bool(torch.isfinite(found).all()):
+        raise ValueError(f"Weight {name!r} of {str(file)!r} holds NaN or infinity.")
+
+
+def _what_is_wrong(file: Path) -> str:
+    start = file.read_bytes()[:2]
+    if start[:1] == b"\x80" or start == b"PK":
+        return "is a pickle, which could run code; only safetensors are read"
+    return "is damaged or cut short"
+
+
+def _move(beside: Path, folder: Path) -> None:
+    """Put a finished folder in its place; what was there goes only when the new one is ready."""
+    if not folder.exists():
+        beside.replace(folder)
+        return
+    old = folder.with_name(f".{folder.name}.old.{uuid4().hex[:8]}")
+    folder.replace(old)
+    beside.replace(folder)
+    shutil.rmtree(old)
+
+
+def _write(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{str(file)!r} is missing; is this a checkpoint?") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(file)!r} is not text ({error}).") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_text(file))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{str(file)!r} is not valid JSON ({error}).") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{str(file)!r} must hold a JSON object, got {type(found).__name__}.")  # noqa: TRY004
+    return found

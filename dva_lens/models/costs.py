@@ -1,0 +1,140 @@
+"""What a model costs, counted from its configuration alone.
+
+Operations are those of a forward pass: a multiplication, an addition and a nonlinearity count one
+each; norms, softmax, rotary position and residual sums are left out. A training step takes about
+three times as many.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from dva_lens.models.config import ModelConfig
+
+Measure = Literal["parameters", "flops"]
+BFLOAT16_BYTES = 2
+
+
+def parameters(config: ModelConfig) -> int:
+    """Return the number of trained numbers, each counted once."""
+    shape, norm = config.shape, config.norm.weights(config.shape)
+
+    def linear(inner: int, outer: int) -> int:
+        return config.projections.weights(inner, outer, bias=config.biases)
+
+    total = config.vocabulary * config.width * (1 if config.tied else 2)
+    total += config.positions.weights(shape) + norm
+    for layer in range(config.layers):
+        total += linear(shape.width, shape.heads * shape.qk_dim) + norm
+        total += linear(shape.heads * shape.value_dim, shape.width)
+        if config.owns_keys(layer):
+            total += linear(shape.width, shape.kv_heads * shape.qk_dim)
+        if config.owns_values(layer):
+            total += linear(shape.width, _value_width(config))
+        axes = [config.weights, config.value_form, config.output, config.depth_average]
+        if config.owns_keys(layer):
+            axes.append(config.value_source)
+        if config.feedforward.inner(shape):
+            axes.append(config.feedforward)
+            total += norm
+        total += sum(each.parameters(shape, layer, linear) for each in axes)
+    return total
+
+
+def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
+    """Return the forward operations per token of a text of `length`, by default the context.
+
+    A query sees half the text on average.
+    """
+    length = config.context if length is None else length
+    if length < 1:
+        raise ValueError(f"length must be at least 1, got {length}.")
+    shape, keys = config.shape, (length + 1) / 2
+    total = 2.0 * config.width * config.vocabulary
+    for layer in range(config.layers):
+        outer = shape.heads * shape.qk_dim
+        if config.owns_keys(layer):
+            outer += shape.kv_heads * shape.qk_dim
+        if config.owns_values(layer):
+            outer += _value_width(config)
+        total += 2.0 * shape.width * (outer + shape.heads * shape.value_dim)
+        total += 2.0 * keys * shape.heads * (shape.qk_dim + shape.value_dim)
+        axes = [config.value_form, config.output, config.depth_average, config.feedforward]
+        if config.owns_keys(layer):
+            axes.append(config.value_source)
+        total += sum(each.flops(shape, layer, keys) for each in axes)
+    return total
+
+
+def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYTES) -> int:
+    """Return the bytes that generation keeps of each token, by default in bfloat16.
+
+    Counted where keys and values are made: a layer that uses those of another keeps none, and
+    values from a table are looked up again.
+    """
+    shape, numbers = config.shape, 0
+    for layer in range(config.layers):
+        if config.owns_keys(layer):
+            numbers += shape.kv_heads * shape.qk_dim
+            numbers += _value_width(config) * config.value_source.caches(shape, layer)
+        numbers += shape.kv_heads * config.value_form.cached(shape)
+    return numbers * bytes_per_number
+
+
+def match(
+    config: ModelConfig,
+    target: float,
+    *,
+    by: Measure = "parameters",
+    vary: Literal["feedforward", "width"] | None = None,
+) -> ModelConfig:
+    """Return the model whose cost comes closest to a target, all else being equal.
+
+    Varies the hidden width of the feed-forward network where there is one, otherwise the width of
+    the model; with the width go the widths of heads, unless they differ from width / heads. Ask
+    `parameters` or `flops_per_token` of the result how close it came: widths move in steps.
+    """
+    costs: dict[str, Callable[[ModelConfig], float]] = {
+        "parameters": parameters,
+        "flops": flops_per_token,
+    }
+    if by not in costs:
+        raise ValueError(f"by must be one of {', '.join(costs)}, got {by!r}.")
+    fed = bool(config.feedforward.inner(config.shape))
+    vary = vary or ("feedforward" if fed else "width")
+    if vary == "feedforward" and not fed:
+        raise ValueError("A model without a feed-forward network can only vary its width.")
+    resize = _with_hidden if vary == "feedforward" else _with_width
+    cost = costs[by]
+    low, high = 1, 2
+    while cost(resize(config, high)) < target:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if cost(resize(config, middle)) < target else (low, middle)
+    below, above = resize(config, low), resize(config, high)
+    found = min((below, above), key=lambda each: abs(cost(each) - target))
+    if cost(found) > 2 * target:
+        raise ValueError(
+            f"No {vary} brings {by} down to {target:.4g}; the smallest has {cost(found):.4g}."
+        )
+    return found
+
+
+def _with_hidden(config: ModelConfig, hidden: int) -> ModelConfig:
+    options = config.to_dict()["feedforward"] | {"hidden": hidden}
+    return config.changed(feedforward=options)
+
+
+def _with_width(config: ModelConfig, steps: int) -> ModelConfig:
+    """Return the model with heads widened or narrowed by steps of two channels."""
+    head = 2 * steps
+    usual = config.width // config.heads
+    follows = {
+        name: 0 if getattr(config, name) == usual else getattr(config, name)
+        for name in ("qk_dim", "value_dim")
+    }
+    return config.changed(width=head * config.heads, **follows)
+
+
+def _value_width(config: ModelConfig) -> int:
+    return config.kv_heads * config.value_form.parts * config.value_dim

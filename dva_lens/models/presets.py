@@ -1,0 +1,242 @@
+"""The models of the papers and their controls, by name."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from itertools import product
+from typing import Any, final
+
+from dva_lens.mechanisms.depth_average import DenseFormer
+from dva_lens.mechanisms.feedforward import GeluMlp, NoFeedforward, SwiGlu
+from dva_lens.mechanisms.norm import LayerNorm
+from dva_lens.mechanisms.output import HeadGate, Neutreno
+from dva_lens.mechanisms.positions import Learned
+from dva_lens.mechanisms.projections import SigmaReparam
+from dva_lens.mechanisms.value_form import (
+    VALUE_FORMS,
+    ExpertValues,
+    PairGate,
+    PairwiseValue,
+    QueryGate,
+    Separable,
+    StaticValue,
+    ValueForm,
+    ValueMlp,
+)
+from dva_lens.mechanisms.value_source import (
+    FirstLayerMix,
+    FirstLayerOnly,
+    LearnableMix,
+    LearnablePlusMix,
+    Own,
+    TokenTable,
+)
+from dva_lens.mechanisms.weights import LearnedSink, Sigmoid, SoftmaxOffByOne
+from dva_lens.models.config import ModelConfig
+
+
+@final
+@dataclass(frozen=True)
+class Size:
+    """How large a preset is built; `heads` is what its multi-head baseline would have."""
+
+    layers: int
+    width: int
+    heads: int
+    vocabulary: int
+    context: int
+
+    def config(self, **chosen: Any) -> ModelConfig:
+        """Return the LLaMA-style model of this size, with some fields chosen otherwise."""
+        return ModelConfig(**{**asdict(self), **chosen})
+
+
+@final
+@dataclass(frozen=True)
+class Preset:
+    """A named model: where it comes from, what it is, and how it is made at a size."""
+
+    citation: str
+    meaning: str
+    make: Callable[[Size], ModelConfig]
+
+
+def _with(**chosen: Any) -> Callable[[Size], ModelConfig]:
+    return lambda size: size.config(**chosen)
+
+
+def _gpt2(size: Size) -> ModelConfig:
+    return size.config(
+        feedforward=GeluMlp(),
+        positions=Learned(),
+        norm=LayerNorm(),
+        tied=True,
+        biases=True,
+        init_by_depth=True,
+    )
+
+
+def _halved(size: Size) -> int:
+    if size.heads % 2:
+        raise ValueError(
+            f"Grouped queries share keys and values two by two, which needs an even number of "
+            f"heads, got heads={size.heads}."
+        )
+    return size.heads // 2
+
+
+def _sparse(size: Size) -> ModelConfig:
+    """Mix in the last three eighths of the layers, as layers 6 to 8 of 8."""
+    count = max(1, round(size.layers * 3 / 8))
+    layers = tuple(range(size.layers - count, size.layers))
+    return size.config(value_source=FirstLayerMix(first=5.0, own=1.0, layers=layers))
+
+
+def _dva(form: ValueForm, **chosen: Any) -> Callable[[Size], ModelConfig]:
+    """One head as wide as the model, without a feed-forward network."""
+    return lambda size: size.config(
+        heads=1, value_form=form, feedforward=NoFeedforward(), **chosen
+    )
+
+
+RESFORMER = "Zhou et al. 2024, 2410.17897"
+DVA = "idea of 2512.22212 (abstract); form of v_ij ours"
+CONTROL = "control of `dva`, ours"
+IDENTITY = FirstLayerMix(first=0.5, own=0.5)
+
+PRESETS: dict[str, Preset] = {
+    "transformer": Preset("Touvron et al. 2023, 2302.13971", "LLaMA-style baseline", _with()),
+    "gpt2-style": Preset(
+        "Radford et al. 2019", "GPT-2-style baseline: learned positions, biases", _gpt2
+    ),
+    "gqa": Preset(
+        "Ainslie et al. 2023, 2305.13245",
+        "two query heads share keys and values",
+        lambda size: size.config(kv_heads=_halved(size)),
+    ),
+    "mqa": Preset(
+        "Shazeer 2019, 1911.02150", "all heads share keys and values", _with(kv_heads=1)
+    ),
+    "cla": Preset(
+        "Brandon et al. 2024, 2405.12981",
+        "two layers share keys and values",
+        _with(share_kv_every=2),
+    ),
+    "resformer-identity": Preset(
+        RESFORMER, "half of the value is the first layer's", _with(value_source=IDENTITY)
+    ),
+    "resformer-constant": Preset(
+        RESFORMER,
+        "twice the first layer's value is added",
+        _with(value_source=FirstLayerMix(first=2.0, own=1.0)),
+    ),
+    "resformer-learnable": Preset(
+        RESFORMER, "each layer learns how much it adds", _with(value_source=LearnableMix())
+    ),
+    "resformer-sparse": Preset(
+        RESFORMER, "the last layers add five times the first layer's value", _sparse
+    ),
+    "resformer-learnable-plus": Preset(
+        RESFORMER,
+        "layers compete for the first layer's value",
+        _with(value_source=LearnablePlusMix()),
+    ),
+    "svformer": Preset(
+        RESFORMER, "all layers use the first layer's values", _with(value_source=FirstLayerOnly())
+    ),
+    "neutreno": Preset(
+        "Nguyen et al. 2023, 2312.00751",
+        "a skip from the first layer's values to each output",
+        _with(output=Neutreno()),
+    ),
+    "denseformer": Preset(
+        "Pagliardini et al. 2024, 2402.02622",
+        "blocks read an average over depth",
+        _with(depth_average=DenseFormer()),
+    ),
+    "gated": Preset(
+        "Qiu et al. 2025, 2505.06708", "a gate on each head's output", _with(output=HeadGate())
+    ),
+    "sigmoid": Preset(
+        "Ramapuram et al. 2024, 2409.04431", "weights do not compete", _with(weights=Sigmoid())
+    ),
+    "softmax-off-by-one": Preset(
+        "Miller 2023", "a query may attend to nothing", _with(weights=SoftmaxOffByOne())
+    ),
+    "learned-sink": Preset(
+        "gpt-oss, OpenAI 2025, 2508.10925",
+        "a learned logit per head takes mass away",
+        _with(weights=LearnedSink()),
+    ),
+    "sigma-reparam": Preset(
+        "Zhai et al. 2023, 2303.06296",
+        "the spectral norm of every linear map is learned",
+        _with(projections=SigmaReparam()),
+    ),
+    "token-table": Preset(
+        "2606.02780",
+        "late layers take values from the token alone",
+        _with(value_source=TokenTable()),
+    ),
+    "dva": Preset(DVA, "one head, no feed-forward, a value per pair", _dva(PairwiseValue())),
+    "dva-static": Preset(CONTROL, "one head, no feed-forward, plain values", _dva(StaticValue())),
+    "dva-value-mlp": Preset(CONTROL, "adds the nonlinearity alone", _dva(ValueMlp())),
+    "dva-query-gate": Preset(CONTROL, "adds a gate by the query alone", _dva(QueryGate())),
+    "dva-separable": Preset(
+        CONTROL, "the parameters of `dva` without the pairing", _dva(Separable())
+    ),
+    "dva-pair-gate": Preset(DVA, "one head, a gate per pair and channel", _dva(PairGate())),
+    "dva-experts": Preset(DVA, "one head, pairs choose among values", _dva(ExpertValues())),
+    "resformer-gqa": Preset(
+        f"{RESFORMER}, with grouped queries",
+        "value residual on shared values",
+        lambda size: size.config(kv_heads=_halved(size), value_source=IDENTITY),
+    ),
+    "resformer-neutreno": Preset(
+        f"{RESFORMER}, with NeuTRENO at 0.2",
+        "value residual and output skip",
+        _with(value_source=IDENTITY, output=Neutreno(strength=0.2)),
+    ),
+    "resformer-dva": Preset(
+        f"{DVA}; {RESFORMER}",
+        "value residual ahead of a value per pair",
+        _dva(PairwiseValue(), value_source=IDENTITY),
+    ),
+}
+
+
+def preset(name: str, size: Size, **changes: Any) -> ModelConfig:
+    """Return a preset at a size, with some fields of its configuration changed.
+
+    `preset("dva", size, qk_dim=64)` holds the head width of a baseline while heads change.
+    """
+    if name not in PRESETS:
+        close = get_close_matches(str(name), list(PRESETS), n=3, cutoff=0.5)
+        hint = f"close matches: {', '.join(close)}; " if close else ""
+        raise ValueError(f"Unknown preset {name!r}: {hint}`dva-lens list presets` shows them all.")
+    return PRESETS[name].make(size).changed(**changes)
+
+
+def grid(size: Size) -> Iterator[tuple[str, ModelConfig]]:
+    """Yield the controlled grid: heads × feed-forward × value form × value residual, by name.
+
+    The width of queries and keys is held at that of the multi-head models throughout, because
+    it moves sinks by itself.
+    """
+    qk_dim = size.width // size.heads
+    for heads, fed, form, mixed in product(
+        (1, size.heads), (True, False), VALUE_FORMS, (False, True)
+    ):
+        name = "-".join(
+            (f"{heads}h", "ff" if fed else "noff", form, "residual" if mixed else "own")
+        )
+        yield (
+            name,
+            size.config(
+                heads=heads,
+                qk_dim=qk_dim,
+                feedforward=SwiGlu() if fed else NoFeedforward(),
+                value_form=VALUE_FORMS[form](),
+                value_source=IDENTITY if mixed else Own(),
+            ),
+        )
