@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.attention import attend
-from dva_lens.kernels.inputs import check
+from dva_lens.kernels.inputs import check, check_finite
 from dva_lens.kernels.materialised import materialised
 from dva_lens.kernels.observe import observe
 from dva_lens.kernels.summary import Summary
@@ -28,14 +28,19 @@ Backend = Callable[[Tensor, Tensor, Values, Weights], tuple[Tensor, Summary]]
 def exact(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
     """Return the very output of `attention.attend`, and the summary from a second pass."""
     check(query, key, values, weights)
-    return observe(query, key, values, weights, output=attend(query, key, values, weights))
+    output = attend(query, key, values, weights)
+    output, found = observe(query, key, values, weights, output=output)
+    check_finite(found, query, key, values)
+    return output, found
 
 
 @torch.no_grad()
 def blocked(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
     """Return the output and the summary from one pass in blocks."""
     check(query, key, values, weights)
-    return observe(query, key, values, weights)
+    output, found = observe(query, key, values, weights)
+    check_finite(found, query, key, values)
+    return output, found
 
 
 BACKENDS: dict[str, Backend] = {

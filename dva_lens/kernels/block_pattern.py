@@ -1,11 +1,7 @@
-"""The weights of one block of queries over the keys it can see, and what is read off them.
-
-Nothing here is differentiated. Invisible pairs have a score that is finite and far below all
-others, so that a weight of zero times its score is zero.
-"""
+"""The weights of one block of queries over the keys it can see, and what needs their scores."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -13,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from dva_lens.kernels.blocks import Block, blocks, cuts, hidden, of_block
+from dva_lens.kernels.block_scores import Memory, Scorer, nowhere
+from dva_lens.kernels.blocks import Block
 from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
@@ -23,24 +20,6 @@ Rows = Float[Tensor, "some few row"]
 RowKeys = Int[Tensor, "some few row"]
 
 CHUNK = 64
-ROWS, FEWEST_ROWS = 128, 8
-ENTRIES_AT_ONCE = 1 << 18
-
-
-def nowhere(dtype: torch.dtype) -> float:
-    """Return the score of an invisible pair."""
-    return torch.finfo(dtype).min / 8
-
-
-def tiles(weights: Weights, query: Query, group: int) -> Iterator[Block]:
-    """Cut an attention into blocks whose scores fit in the cache; groups of heads stay whole."""
-    batch, heads, length, _ = query.shape
-    rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
-    groups = max(1, ENTRIES_AT_ONCE // (rows * length * group))
-    together = max(1, groups * group // heads)
-    for some in cuts(batch, together):
-        for few in cuts(heads, min(groups, heads // group) * group):
-            yield from blocks(weights, some, few, length, rows=rows)
 
 
 @final
@@ -56,105 +35,75 @@ class BlockPattern:
     largest_key: RowKeys
 
 
-def patterns(
-    query: Query, key: Key, weights: Weights
-) -> Iterator[tuple[BlockPattern, Float[Tensor, "entry"]]]:
+def patterns(query: Query, key: Key, weights: Weights) -> Iterator[tuple[BlockPattern, Memory]]:
     """Go through the blocks of an attention that see any key, with memory for one product.
 
     The pattern and the memory of a block are overwritten by the next one.
     """
-    group = query.shape[1] // key.shape[1]
-    todo = [block for block in tiles(weights, query, group) if block.clear]
+    scorer = Scorer(query, key, weights)
+    todo = scorer.tiles()
     memory = query.new_empty(2, max((block.pairs for block in todo), default=0))
+    spare, kept = memory.unbind()
     for block in todo:
-        scores = block_scores(query, key, block, weights, memory=memory[0])
-        yield block_pattern(scores, block, weights, memory=memory[1]), memory[0]
-
-
-def block_scores(
-    query: Query, key: Key, block: Block, weights: Weights, *, memory: Float[Tensor, "entry"]
-) -> OfBlock:
-    """Return the scores of a block in the memory given; groups of heads share one product."""
-    q, group = query[block.by_query], query.shape[1] // key.shape[1]
-    kv_heads = slice(block.heads.start // group, block.heads.stop // group)
-    k = key[block.batch, kv_heads, block.keys]
-    batch, heads, rows, width = q.shape
-    shape = (batch, heads, rows, k.shape[2])
-    scores = memory[: shape[0] * shape[1] * shape[2] * shape[3]].view(shape)
-    torch.bmm(
-        (q * weights.scale).reshape(-1, group * rows, width),
-        k.flatten(0, 1).mT,
-        out=scores.view(-1, group * rows, shape[-1]),
-    )
-    if weights.softcap is not None:
-        scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
-    if isinstance(weights.bias, Tensor):
-        scores += of_block(weights.bias, block)
-        scores.clamp_(min=nowhere(scores.dtype))
-    elif weights.bias != 0.0:
-        scores += weights.bias
-    _hide(scores, block, weights)
-    return scores
-
-
-def _hide(scores: OfBlock, block: Block, weights: Weights) -> None:
-    """Put the invisible pairs far below all others; only the tail of a causal block has any."""
-    first = 0
-    if weights.segments is None and weights.window is None:
-        first = max(0, block.queries.start - block.keys.start)
-        block = Block(
-            block.batch,
-            block.heads,
-            block.queries,
-            slice(block.keys.start + first, block.keys.stop),
-        )
-    unseen = hidden(weights, block, scores.device)
-    if unseen is not None:
-        scores[..., first:].masked_fill_(unseen, nowhere(scores.dtype))
+        yield block_pattern(scorer.scores(block, spare), block, weights, memory=kept), spare
 
 
 def block_pattern(
-    scores: OfBlock, block: Block, weights: Weights, *, memory: Float[Tensor, "entry"]
+    scores: OfBlock, block: Block, weights: Weights, *, memory: Memory
 ) -> BlockPattern:
     """Turn scores into weights in the memory given; the scores are spent on the way."""
     pattern = memory[: scores.numel()].view_as(scores)
     if weights.normaliser == "sigmoid":
-        torch.sigmoid(scores, out=pattern)
-    else:
-        torch.softmax(scores, dim=-1, out=pattern)
+        return _sigmoid(scores, block, pattern)
+    torch.softmax(scores, dim=-1, out=pattern)
     largest, place = largest_entries(pattern)
     top = scores.gather(-1, place[..., None])[..., 0]
-    empty = top <= nowhere(scores.dtype) / 2
-    key = (place + block.keys.start).masked_fill_(empty, -1)
-    if weights.normaliser == "sigmoid":
-        entropy = -torch.mul(logsigmoid(scores), pattern, out=scores).sum(dim=-1)
-        return BlockPattern(
-            block, pattern, torch.full_like(entropy, torch.nan), entropy, largest, key
-        )
-    log_sum = (top - largest.log()).masked_fill_(empty, -torch.inf)
+    log_sum = top - largest.log()
     energy = torch.mul(scores, pattern, out=scores).sum(dim=-1)
-    if weights.sink is None and not _may_be_empty(weights):
-        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, key)
-    return _lessened(
-        BlockPattern(block, pattern, log_sum, energy, largest, key), weights, empty=empty
+    place += block.keys.start
+    if not _special(weights):
+        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, place)
+    empty = top <= nowhere(scores.dtype) / 2
+    part = BlockPattern(block, pattern, log_sum, energy, largest, place)
+    return _lessened(part, weights, empty=empty)
+
+
+def _special(weights: Weights) -> bool:
+    """Say whether rows may sum to less than one: a sink, or queries that see nothing."""
+    return (
+        weights.sink is not None
+        or weights.segments is not None
+        or isinstance(weights.bias, Tensor)
     )
 
 
-def _may_be_empty(weights: Weights) -> bool:
-    return weights.segments is not None or isinstance(weights.bias, Tensor)
+def _sigmoid(scores: OfBlock, block: Block, pattern: OfBlock) -> BlockPattern:
+    torch.sigmoid(scores, out=pattern)
+    largest, place = largest_entries(pattern)
+    empty = scores.gather(-1, place[..., None])[..., 0] <= nowhere(scores.dtype) / 2
+    entropy = -torch.mul(logsigmoid(scores), pattern, out=scores).sum(dim=-1)
+    place = (place + block.keys.start).masked_fill_(empty, -1)
+    return BlockPattern(
+        block, pattern, torch.full_like(entropy, torch.nan), entropy, largest, place
+    )
 
 
 def _lessened(part: BlockPattern, weights: Weights, *, empty: Tensor) -> BlockPattern:
     """Give a sink its share and rows without keys nothing; `part.entropy` holds sum p s."""
-    log_sum = part.log_sum_exp
+    among_keys = part.log_sum_exp.masked_fill(empty, -torch.inf)
+    log_sum, share = among_keys, torch.ones_like(among_keys)
     if weights.sink is not None:
         sink = weights.sink.to(log_sum.dtype)[part.block.heads][:, None]
-        log_sum = torch.logaddexp(log_sum, sink)
-    share = torch.exp(part.log_sum_exp - log_sum).masked_fill_(empty, 0.0)
-    entropy = (share * (log_sum - part.entropy)).masked_fill_(empty, 0.0)
+        log_sum = torch.logaddexp(among_keys, sink)
+        share = torch.exp(among_keys - log_sum)
+    share = share.masked_fill(empty, 0.0)
     part.weights.mul_(share[..., None])
-    return BlockPattern(
-        part.block, part.weights, log_sum, entropy, part.largest * share, part.largest_key
+    return replace(
+        part,
+        log_sum_exp=log_sum,
+        entropy=(share * (log_sum - part.entropy)).masked_fill_(empty, 0.0),
+        largest=part.largest * share,
+        largest_key=part.largest_key.masked_fill(empty, -1),
     )
 
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Values
 from dva_lens.kernels.weights import Weights
 
@@ -12,7 +13,7 @@ Key = Float[Tensor, "..."]
 
 
 def check(query: Query, key: Key, values: Values, weights: Weights) -> None:
-    """Refuse inputs that no attention can be computed of, naming the operand."""
+    """Refuse inputs whose shapes do not fit, naming the operand."""
     if query.ndim != 4 or key.ndim != 4:
         raise ValueError(
             "query and key must be (batch, head, position, width), got shapes "
@@ -35,13 +36,23 @@ def check(query: Query, key: Key, values: Values, weights: Weights) -> None:
         )
     _check_operands(query, key.shape[1], values)
     _check_rule(query, weights)
-    named = {"query": query, "key": key, **_tensors(values)}
-    for name, tensor in named.items():
+
+
+def check_finite(found: Summary, query: Query, key: Key, values: Values) -> None:
+    """Refuse a summary that is not finite, naming the input that is to blame."""
+    told = torch.stack([found.row_mass, found.entropy, found.value_norm, found.output_norm])
+    if bool(torch.isfinite(told).all()):
+        return
+    for name, tensor in {"query": query, "key": key, **_tensors(values)}.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(
                 f"{name} holds NaN or infinite numbers, so no weight or output of this "
-                f"attention would mean anything; look at the layers before it."
+                f"attention means anything; look at the layers before it."
             )
+    raise ValueError(
+        "The scores or values of this attention overflow float32; scale queries, keys or values "
+        "down, or give them as float64."
+    )
 
 
 def _tensors(values: Values) -> dict[str, Tensor]:

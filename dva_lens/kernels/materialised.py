@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dva_lens.kernels import reference
 from dva_lens.kernels.guard import refuse_above
-from dva_lens.kernels.inputs import check
+from dva_lens.kernels.inputs import check, check_finite
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, Values
 from dva_lens.kernels.weights import Weights
@@ -56,6 +56,7 @@ def materialised(
         visible=seen.sum(dim=-1),
         viewers=seen.sum(dim=-2),
     )
+    check_finite(summary, query, key, values)
     return output.to(dtype), summary
 
 

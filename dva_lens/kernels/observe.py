@@ -5,6 +5,7 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from dva_lens.kernels.block_pattern import BlockPattern, patterns
 from dva_lens.kernels.pair_readers import PairReader
@@ -32,51 +33,47 @@ class Observation:
     def __init__(self, query: Query, weights: Weights) -> None:
         batch, heads, length, _ = query.shape
         self.weights = weights
-        self.rows = {name: query.new_zeros(batch, heads, length) for name in PER_QUERY}
-        self.rows["log_sum_exp"] = of_nothing(self.rows["log_sum_exp"], weights)
+        self.rows = query.new_zeros(len(PER_QUERY), batch, heads, length)
+        self.rows[PER_QUERY.index("log_sum_exp")] = of_nothing(query, weights)
         self.largest_key = query.new_full((batch, heads, length), -1, dtype=torch.int64)
         self.received = query.new_zeros(batch, heads, length)
+        self._positions = torch.arange(length, device=query.device).to(query.dtype)
 
-    def add(self, part: BlockPattern, value_norm: Tensor, memory: Tensor) -> None:
+    def add(self, part: BlockPattern, value_norm: Tensor) -> None:
         """Keep what one block says of its queries, and add what its keys receive."""
         block, pattern = part.block, part.weights
         row_mass = pattern.sum(dim=-1)
         found = {
             "log_sum_exp": part.log_sum_exp,
             "entropy": part.entropy,
-            "square_sum": torch.linalg.vector_norm(pattern, dim=-1).square(),
+            "square_sum": torch.linalg.vector_norm(pattern, dim=-1).square_(),
             "largest": part.largest,
-            "first_mass": mass(part, to=0),
-            "self_mass": mass(part, back=0),
-            "previous_mass": mass(part, back=1),
-            "distance": self._distance(part, row_mass, memory),
+            "first_mass": _first(part),
+            "self_mass": _diagonal(part, back=0),
+            "previous_mass": _diagonal(part, back=1),
+            "distance": self._distance(part, row_mass),
             "row_mass": row_mass,
             "value_norm": value_norm,
         }
-        for name, numbers in found.items():
-            self.rows[name][block.by_query] = numbers
+        found_rows = torch.stack([found[name] for name in PER_QUERY])
+        self.rows[:, block.batch, block.heads, block.queries] = found_rows
         self.largest_key[block.by_query] = part.largest_key
         self.received[block.by_key] += pattern.sum(dim=-2)
 
-    def _distance(self, part: BlockPattern, row_mass: Tensor, memory: Tensor) -> Tensor:
-        """Return sum_j p_ij (i - j), counted from the block so that no digits cancel."""
-        block, pattern = part.block, part.weights
-        i = torch.arange(block.queries.start, block.queries.stop, device=pattern.device)
-        j = torch.arange(block.keys.start, block.keys.stop, device=pattern.device)
-        if self.weights.causal:
-            back = (block.queries.stop - 1 - j).to(pattern.dtype)
-            far = torch.mv(pattern.view(-1, len(j)), back).view(pattern.shape[:3])
-            return far - (block.queries.stop - 1 - i) * row_mass
-        apart = (i[:, None] - j).to(pattern.dtype)
-        out = memory[: pattern.numel()].view_as(pattern)
-        return torch.mul(pattern, apart, out=out).sum(dim=-1)
+    def _distance(self, part: BlockPattern, row_mass: Tensor) -> Tensor:
+        """Return sum_j p_ij (i - j), counted from the block so that few digits cancel."""
+        queries, keys, pattern = part.block.queries, part.block.keys, part.weights
+        last = queries.stop - 1
+        there = torch.mv(pattern.view(-1, pattern.shape[-1]), self._positions[keys] - last)
+        here = (self._positions[queries] - last) * row_mass
+        return here.sub_(there.view_as(here))
 
     def summary(self, output: Output) -> Summary:
         """Return everything that was seen."""
         batch, _, length = self.received.shape
         visible, viewers = counts(self.weights, length, batch=batch, device=self.received.device)
         return Summary(
-            **self.rows,
+            **dict(zip(PER_QUERY, self.rows.unbind(), strict=True)),
             largest_key=self.largest_key,
             output_norm=output.to(self.received.dtype).norm(dim=-1),
             received=self.received,
@@ -84,28 +81,34 @@ class Observation:
             viewers=viewers,
         )
 
-
-def mass(part: BlockPattern, *, to: int | None = None, back: int = 0) -> Tensor:
-    """Return the weight of each query on one key, or on the key so many positions back."""
-    block, pattern = part.block, part.weights
-    if to is not None:
-        inside = block.keys.start <= to < block.keys.stop
-        return pattern[..., to - block.keys.start] if inside else torch.zeros_like(part.entropy)
-    rows = torch.arange(block.queries.start, block.queries.stop, device=pattern.device)
-    place = rows - back - block.keys.start
-    keys = block.keys.stop - block.keys.start
-    index = place.clamp(0, keys - 1)[:, None].expand(*pattern.shape[:3], 1)
-    inside = (place >= 0) & (place < keys)
-    return pattern.gather(-1, index)[..., 0] * inside
+    @property
+    def row_mass(self) -> Tensor:
+        """Return what the weights of each query sum to."""
+        return self.rows[PER_QUERY.index("row_mass")]
 
 
-def of_nothing(rows: Tensor, weights: Weights) -> Tensor:
+def _first(part: BlockPattern) -> Tensor:
+    """Return the weight of each query on the first key."""
+    return part.weights[..., 0] if part.block.keys.start == 0 else torch.zeros_like(part.entropy)
+
+
+def _diagonal(part: BlockPattern, *, back: int) -> Tensor:
+    """Return the weight of each query on the key so many positions back; 0 where none is."""
+    offset = part.block.queries.start - back - part.block.keys.start
+    found = part.weights.diagonal(offset=offset, dim1=-2, dim2=-1)
+    rows, start = part.weights.shape[2], max(0, -offset)
+    if found.shape[-1] == rows:
+        return found
+    return pad(found, (start, rows - start - found.shape[-1]))
+
+
+def of_nothing(query: Query, weights: Weights) -> Tensor:
     """Return log-sum-exp of rows that see no key."""
     if weights.normaliser == "sigmoid":
-        return torch.full_like(rows, torch.nan)
+        return query.new_tensor(torch.nan)
     if weights.sink is None:
-        return torch.full_like(rows, -torch.inf)
-    return weights.sink.to(rows.dtype)[:, None].expand_as(rows).clone()
+        return query.new_tensor(-torch.inf)
+    return weights.sink.to(query.dtype)[:, None]
 
 
 def reader_of(values: Values, heads: int, dtype: torch.dtype) -> Reader:
@@ -130,9 +133,9 @@ def observe(
             out, norms = reader.read(part, memory, mixing=mixed is not None)
             if mixed is not None:
                 mixed[part.block.by_query] = out
-            seen.add(part, norms, memory)
+            seen.add(part, norms)
         if mixed is not None:
-            output = _finished(values, mixed, seen.rows["row_mass"]).to(dtype)
+            output = _finished(values, mixed, seen.row_mass).to(dtype)
         return output, seen.summary(output)
 
 

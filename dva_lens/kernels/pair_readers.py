@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import final
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from dva_lens.kernels.block_pattern import BlockPattern, Rows
+from dva_lens.kernels.block_scores import Memory
 from dva_lens.kernels.blocks import Block
 from dva_lens.kernels.forms import mixer_of, operands_of
 from dva_lens.kernels.pair_mixers import OfPair, Stripe
@@ -31,7 +30,7 @@ class PairReader(Reader):
         return self.mixer.formed(self.operands, block, like)
 
     def read(
-        self, part: BlockPattern, memory: Float[Tensor, "entry"], *, mixing: bool
+        self, part: BlockPattern, memory: Memory, *, mixing: bool
     ) -> tuple[Mixed | None, Rows]:
         """Return sum_j p_ij v_ij, if wanted, and sum_j p_ij |v_ij|."""
         del memory

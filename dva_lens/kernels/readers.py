@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.block_pattern import BlockPattern, OfBlock, Rows
+from dva_lens.kernels.block_scores import Memory
 from dva_lens.kernels.blocks import Block
 from dva_lens.kernels.values import QueryGated, Static, Summed, per_query_head
 
@@ -25,7 +26,7 @@ class Reader(ABC):
 
     @abstractmethod
     def read(
-        self, part: BlockPattern, memory: Float[Tensor, "entry"], *, mixing: bool
+        self, part: BlockPattern, memory: Memory, *, mixing: bool
     ) -> tuple[Mixed | None, Rows]:
         """Return the mixed values before `finish`, if wanted, and sum_j p_ij |v_ij|."""
 
@@ -48,11 +49,11 @@ class CollapsingReader(Reader):
         return per_head.reshape(-1, self.group * per_head.shape[2], per_head.shape[-1])
 
     @abstractmethod
-    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |v_ij|."""
 
     def read(
-        self, part: BlockPattern, memory: Float[Tensor, "entry"], *, mixing: bool
+        self, part: BlockPattern, memory: Memory, *, mixing: bool
     ) -> tuple[Mixed | None, Rows]:
         """Return the mixed values before `finish`, if wanted, and sum_j p_ij |v_ij|."""
         return self.mix(part) if mixing else None, self.sizes(part, memory)
@@ -67,9 +68,7 @@ class CollapsingReader(Reader):
         """Return sum_j p_ij times sizes that the pairs hold, which are spent."""
         return sizes.clamp_(min=0.0).sqrt_().mul_(part.weights).sum(dim=-1)
 
-    def product(
-        self, left: Mixed, right: Tensor, part: BlockPattern, memory: Float[Tensor, "entry"]
-    ) -> OfBlock:
+    def product(self, left: Mixed, right: Tensor, part: BlockPattern, memory: Memory) -> OfBlock:
         """Return the products of queries and keys of a block in the memory given."""
         out = memory[: part.weights.numel()].view_as(part.weights)
         keys = self.of_keys(part.block, right).flatten(0, 1)
@@ -85,7 +84,7 @@ class StaticReader(CollapsingReader):
         super().__init__(values.value.to(dtype), heads)
         self.norm = self.static.norm(dim=-1)
 
-    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |v_j|."""
         norm = self.of_keys(part.block, self.norm).flatten(0, 1)
         pattern = self.grouped(part.weights)
@@ -102,7 +101,7 @@ class GatedReader(CollapsingReader):
         self.square = self.static.square()
         self.gate = values.gate
 
-    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |g_i * v_j|."""
         gate = self.gate[part.block.by_query].to(self.square.dtype).square()
         return self.total(part, self.product(gate, self.square, part, memory))
@@ -117,7 +116,7 @@ class SummedReader(CollapsingReader):
         self.square = self.static.square().sum(dim=-1)
         self.branch = values.query_part
 
-    def sizes(self, part: BlockPattern, memory: Float[Tensor, "entry"]) -> Rows:
+    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |a_i + b_j|."""
         a = self.branch[part.block.by_query].to(self.square.dtype)
         out = self.product(2 * a, self.static, part, memory)

@@ -1,23 +1,15 @@
-"""Per-query and per-key numbers of one attention as tensors, and how parts of them merge.
+"""Per-query and per-key numbers of one attention as tensors, on their way to the records."""
 
-Two summaries merge when they share one normaliser: numbers of a query add over parts of the keys
-and stand side by side over blocks of queries; numbers of a key do the reverse.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import final
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.records import AttentionSummary
 
 PerQuery = Float[Tensor, "batch head query"]
-PER_KEY = ("received", "viewers")
-LARGEST = ("largest", "largest_key")
 
 
 @final
@@ -48,25 +40,10 @@ class Summary:
     def numpy(self, lengths: Int[np.ndarray, "batch"]) -> AttentionSummary:
         """Hand over to records: NaN, or -1 for integers, at and beyond each length."""
         arrays = {}
-        for name, tensor in self._tensors().items():
-            array = tensor.detach().cpu().numpy()
+        for each in fields(self):
+            array = getattr(self, each.name).detach().cpu().numpy()
             beyond = np.arange(array.shape[-1]) >= np.asarray(lengths)[:, None]
             blank = -1 if array.dtype.kind == "i" else np.nan
             per_head = beyond[:, None, :] if array.ndim == 3 else beyond
-            arrays[name] = np.where(per_head, np.array(blank, array.dtype), array)
+            arrays[each.name] = np.where(per_head, np.array(blank, array.dtype), array)
         return AttentionSummary(**arrays)
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
-
-def merge_queries(blocks: Sequence[Summary]) -> Summary:
-    """Join the summaries of consecutive blocks of queries over the same keys."""
-    parts = [block._tensors() for block in blocks]
-    merged = {
-        name: sum(part[name] for part in parts[1:]) + parts[0][name]
-        if name in PER_KEY
-        else torch.cat([part[name] for part in parts], dim=-1)
-        for name in parts[0]
-    }
-    return Summary(**merged)

@@ -1,0 +1,102 @@
+"""The scores of one block of queries over the keys it can see, for passes without gradients.
+
+Invisible pairs have a score that is finite and far below all others, so that a weight of zero
+times its score is zero.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.blocks import Block, blocks, cuts, hidden, of_block
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+OfBlock = Float[Tensor, "some few row seen"]
+Memory = Float[Tensor, "entry"]
+
+ROWS, FEWEST_ROWS = 128, 8
+ENTRIES_AT_ONCE = 1 << 19
+
+
+def nowhere(dtype: torch.dtype) -> float:
+    """Return the score of an invisible pair."""
+    return torch.finfo(dtype).min / 8
+
+
+def tiles(weights: Weights, query: Query, group: int) -> Iterator[Block]:
+    """Cut an attention into blocks whose scores fit in the cache; groups of heads stay whole."""
+    batch, heads, length, _ = query.shape
+    rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
+    groups = max(1, ENTRIES_AT_ONCE // (rows * length * group))
+    together = max(1, groups * group // heads)
+    for some in cuts(batch, together):
+        for few in cuts(heads, min(groups, heads // group) * group):
+            yield from blocks(weights, some, few, length, rows=rows)
+
+
+@final
+class Scorer:
+    """Forms the scores of blocks, and remembers the masks that blocks share."""
+
+    def __init__(self, query: Query, key: Key, weights: Weights) -> None:
+        self.query = query
+        self.key = key
+        self.weights = weights
+        self.group = query.shape[1] // key.shape[1]
+        self._masks: dict[tuple[int, int, int], Tensor | None] = {}
+
+    def tiles(self) -> list[Block]:
+        """Return the blocks that see any key."""
+        return [each for each in tiles(self.weights, self.query, self.group) if each.clear]
+
+    def scores(self, block: Block, memory: Memory) -> OfBlock:
+        """Return the scores of a block in the memory given; a group of heads is one product."""
+        weights, q = self.weights, self.query[block.by_query]
+        kv_heads = slice(block.heads.start // self.group, block.heads.stop // self.group)
+        k = self.key[block.batch, kv_heads, block.keys].flatten(0, 1)
+        batch, heads, rows, width = q.shape
+        scores = memory[: block.pairs].view(batch, heads, rows, k.shape[1])
+        folded = scores.view(len(k), self.group * rows, k.shape[1])
+        q = (q * weights.scale).reshape(len(k), self.group * rows, width)
+        torch.bmm(q, k.mT, out=folded)
+        if weights.softcap is not None:
+            scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
+        if isinstance(weights.bias, Tensor):
+            scores.add_(of_block(weights.bias, block)).clamp_(min=nowhere(scores.dtype))
+        elif weights.bias != 0.0:
+            scores.add_(weights.bias)
+        self._hide(scores, block)
+        return scores
+
+    def _hide(self, scores: OfBlock, block: Block) -> None:
+        if self.weights.segments is not None:
+            unseen = hidden(self.weights, block, scores.device)
+            if unseen is not None:
+                scores.masked_fill_(unseen, nowhere(scores.dtype))
+            return
+        first = 0
+        if self.weights.window is None:
+            first = max(0, block.queries.start - block.keys.start)
+        tail = replace(block, keys=slice(block.keys.start + first, block.keys.stop))
+        mask = self._mask(tail)
+        if mask is not None:
+            scores[..., first:].add_(mask)
+
+    def _mask(self, block: Block) -> Tensor | None:
+        """Return what to add to scores so that invisible pairs drop out; None for nothing."""
+        queries, keys = block.queries, block.keys
+        place = (queries.start - keys.start, queries.stop - queries.start, keys.stop - keys.start)
+        if place not in self._masks:
+            unseen = hidden(self.weights, block, self.query.device)
+            if unseen is None:
+                self._masks[place] = None
+            else:
+                mask = torch.zeros(unseen.shape, dtype=self.query.dtype, device=unseen.device)
+                self._masks[place] = mask.masked_fill_(unseen, nowhere(mask.dtype))
+        return self._masks[place]
