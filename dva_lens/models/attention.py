@@ -19,6 +19,9 @@ from dva_lens.models.value_path import UsedValue, ValuePath
 
 Input = Float[Tensor, "batch position *head width"]
 Heads = Float[Tensor, "batch position any_head any_width"]
+Query = Float[Tensor, "batch position head qk"]
+Key = Float[Tensor, "batch position kv_head qk"]
+Attended = Float[Tensor, "batch position head value"]
 SHARED, SOURCE, OUTPUT = "shared keys and values", "value source", "output"
 
 
@@ -112,8 +115,8 @@ class Attention(nn.Module):
         return key, used, carry.put(SHARED, Shared(key, used)) if self.shares else carry
 
     def _attended(
-        self, query: Heads, key: Heads, values: Values, used: UsedValue, carry: Carry
-    ) -> Heads:
+        self, query: Query, key: Key, values: Values, used: UsedValue, carry: Carry
+    ) -> Attended:
         query, key = query.transpose(1, 2), key.transpose(1, 2)
         weights = self.rule(carry.segments)
         if self.hook_attn_scores.has_hooks() or self.hook_pattern.has_hooks():
@@ -135,7 +138,7 @@ class Attention(nn.Module):
     def _projector(self, inputs: Inputs) -> Callable[[nn.Module], Heads]:
         return lambda linear: _per_head(linear, inputs.query, self.heads)
 
-    def _written(self, attended: Heads) -> Float[Tensor, "batch position width"]:
+    def _written(self, attended: Attended) -> Float[Tensor, "batch position width"]:
         if not self.switches.use_attn_result:
             return self.out(attended.flatten(2))
         result = self.hook_result(torch.einsum("bnhd,hdm->bnhm", attended, self.W_O))

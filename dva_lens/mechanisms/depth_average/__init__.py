@@ -1,13 +1,10 @@
 """What a block receives besides the stream of the block before it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @final
@@ -60,7 +57,7 @@ class DenseFormer(Variant):
         del keys
         return 2.0 * shape.width * len(self.streams(layer))
 
-    def build(self, shape: Shape, layer: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.depth_average.parts import Average
 

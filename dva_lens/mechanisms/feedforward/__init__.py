@@ -1,13 +1,10 @@
 """What a block does to each token by itself."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, LinearFactory, Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 STEP = 8
 
@@ -48,7 +45,7 @@ class SwiGlu(Variant):
         del layer, keys
         return 6 * shape.width * self.inner(shape) + 2 * self.inner(shape)
 
-    def build(self, shape: Shape, linear: LinearFactory) -> "nn.Module":
+    def build(self, shape: Shape, linear: LinearFactory) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.feedforward.parts import Gated
 
@@ -86,7 +83,7 @@ class GeluMlp(Variant):
         del layer, keys
         return 4 * shape.width * self.inner(shape) + self.inner(shape)
 
-    def build(self, shape: Shape, linear: LinearFactory) -> "nn.Module":
+    def build(self, shape: Shape, linear: LinearFactory) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.feedforward.parts import Plain
 

@@ -1,13 +1,10 @@
 """How the residual stream is normalised before each branch reads it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @final
@@ -25,7 +22,7 @@ class RmsNorm(Variant):
         """Return the parameters of one norm."""
         return shape.width
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.norm.parts import Rms
 
@@ -47,7 +44,7 @@ class LayerNorm(Variant):
         """Return the parameters of one norm."""
         return 2 * shape.width
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.norm.parts import Layer
 

@@ -1,13 +1,10 @@
 """What happens to the attended values before the output projection."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, LinearFactory, Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @final
@@ -43,7 +40,7 @@ class Neutreno(Variant):
         del keys
         return 3.0 * shape.heads * shape.value_dim if layer else 0.0
 
-    def build(self, shape: Shape, layer: int, linear: LinearFactory) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, linear: LinearFactory) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.output.parts import Skip
 
@@ -85,7 +82,7 @@ class HeadGate(Variant):
         gates = self.gates(shape)
         return (2.0 * shape.width + 1) * gates + shape.heads * shape.value_dim
 
-    def build(self, shape: Shape, layer: int, linear: LinearFactory) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, linear: LinearFactory) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.output.parts import Gate
 

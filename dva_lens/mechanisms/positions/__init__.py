@@ -1,13 +1,10 @@
 """How the model knows where a token stands."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @final
@@ -37,7 +34,7 @@ class Rotary(Variant):
         """Return nothing: rotary positions add nothing to the stream."""
         del shape
 
-    def rotation(self, shape: Shape) -> "nn.Module":
+    def rotation(self, shape: Shape) -> Any:
         """Return the module that turns queries and keys."""
         from dva_lens.mechanisms.positions.parts import Rotation
 
@@ -57,7 +54,7 @@ class Learned(Variant):
         """Return the parameters of the model's positions."""
         return shape.context * shape.width
 
-    def embedding(self, shape: Shape) -> "nn.Module":
+    def embedding(self, shape: Shape) -> Any:
         """Return the module that gives each position its vector."""
         from dva_lens.mechanisms.positions.parts import PositionTable
 

@@ -1,12 +1,9 @@
 """How the weight of a linear map is parametrised."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.variant import Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @final
@@ -21,7 +18,7 @@ class PlainProjection(Variant):
         """Return the parameters of one map."""
         return inner * outer + bias * outer
 
-    def build(self, inner: int, outer: int, *, bias: bool) -> "nn.Module":
+    def build(self, inner: int, outer: int, *, bias: bool) -> Any:
         """Return the module."""
         from torch import nn
 
@@ -45,7 +42,7 @@ class SigmaReparam(Variant):
         """Return the parameters of one map."""
         return inner * outer + bias * outer + 1
 
-    def build(self, inner: int, outer: int, *, bias: bool) -> "nn.Module":
+    def build(self, inner: int, outer: int, *, bias: bool) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.projections.parts import SigmaLinear
 

@@ -6,13 +6,10 @@ GELU, B is folded into W_V, and q and k are taken before rotary position.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 ABSTRACT = "idea: abstract of 2512.22212; form: ours"
 FORM_OURS = "the whole form of v_ij, its start and its width"
@@ -34,7 +31,7 @@ class ValueForm(Variant):
         del shape
         return 0
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         raise NotImplementedError
 
@@ -47,7 +44,7 @@ class StaticValue(ValueForm):
     formula: ClassVar[str] = "v_ij = v_j"
     source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_form.parts import StaticForm
 
@@ -74,7 +71,7 @@ class ValueMlp(ValueForm):
         del layer, keys
         return 2.0 * shape.kv_heads * shape.value_dim
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_form.parts import MlpForm
 
@@ -100,7 +97,7 @@ class QueryGate(ValueForm):
         del layer, keys
         return shape.heads * shape.value_dim * (2.0 * shape.qk_dim + 3)
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_form.parts import QueryGateForm
 
@@ -140,7 +137,7 @@ class Separable(ValueForm):
         own = shape.kv_heads * shape.value_dim + 2.0 * shape.heads * shape.value_dim
         return _summed_map(shape) + own
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_form.parts import SummedForm
 
@@ -167,7 +164,7 @@ class PairwiseValue(ValueForm):
         del layer
         return _summed_map(shape) + 2.0 * keys * shape.heads * shape.value_dim
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_form.parts import SummedForm
 
@@ -198,7 +195,7 @@ class PairGate(ValueForm):
         """Return the key's factor, which rotated keys do not give back."""
         return shape.value_dim
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_form.parts import PairGateForm
 
@@ -250,7 +247,7 @@ class ExpertValues(ValueForm):
         del shape
         return self.experts * self.inner
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_form.parts import ExpertsForm
 

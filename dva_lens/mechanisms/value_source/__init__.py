@@ -5,13 +5,10 @@ key-value heads, so that it composes with shared heads and with every value form
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 RESFORMER = "Zhou et al. 2024 (2410.17897)"
 
@@ -38,7 +35,7 @@ class ValueSource(Variant):
         del keys
         return 3.0 * shape.kv_heads * shape.value_dim * self.mixes(shape, layer)
 
-    def build(self, shape: Shape, layer: int, parts: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, parts: int) -> Any:
         """Return the module; a value holds `parts` vectors of the value width."""
         raise NotImplementedError
 
@@ -51,7 +48,7 @@ class Own(ValueSource):
     formula: ClassVar[str] = "V_n = H_{n−1} W_n^V"
     source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"
 
-    def build(self, shape: Shape, layer: int, parts: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, parts: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import OwnValue
 
@@ -96,7 +93,7 @@ class FirstLayerMix(ValueSource):
         del shape
         return layer > 0 if self.layers is None else layer in self.layers
 
-    def build(self, shape: Shape, layer: int, parts: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, parts: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import FixedMix, PassFirst
 
@@ -127,7 +124,7 @@ class LearnableMix(ValueSource):
         del linear
         return 2 * self.mixes(shape, layer)
 
-    def build(self, shape: Shape, layer: int, parts: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, parts: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import LearnedMix, PassFirst
 
@@ -161,7 +158,7 @@ class LearnablePlusMix(ValueSource):
         del linear
         return 1 if layer else shape.layers
 
-    def build(self, shape: Shape, layer: int, parts: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, parts: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import DepthShares, SharedMix
 
@@ -182,7 +179,7 @@ class FirstLayerOnly(ValueSource):
         del shape
         return layer == 0
 
-    def build(self, shape: Shape, layer: int, parts: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, parts: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import PassFirst, TakeFirst
 
@@ -229,7 +226,7 @@ class TokenTable(ValueSource):
         size = shape.vocabulary * shape.kv_heads * shape.value_dim
         return size * self.looks_up(shape, layer)
 
-    def build(self, shape: Shape, layer: int, parts: int) -> "nn.Module":
+    def build(self, shape: Shape, layer: int, parts: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import OwnValue, Table
 

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import Any, ClassVar, final
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, Variant
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @final
@@ -19,7 +16,7 @@ class Softmax(Variant):
     formula: ClassVar[str] = "A_ij = exp(s_ij) / Σ_k exp(s_ik), s = q·k / sqrt(d_qk)"
     source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762), eq. 1"
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module that makes the rule."""
         from dva_lens.mechanisms.weights.parts import Rule
 
@@ -40,7 +37,7 @@ class Sigmoid(Variant):
 
     bias: float | None = None
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module that makes the rule."""
         from dva_lens.mechanisms.weights.parts import Rule
 
@@ -56,7 +53,7 @@ class SoftmaxOffByOne(Variant):
     formula: ClassVar[str] = "A_ij = exp(s_ij) / (1 + Σ_k exp(s_ik))"
     source: ClassVar[str] = "Miller 2023, Attention Is Off By One"
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module that makes the rule."""
         from dva_lens.mechanisms.weights.parts import ZeroSink
 
@@ -76,7 +73,7 @@ class LearnedSink(Variant):
         del layer, linear
         return shape.heads
 
-    def build(self, shape: Shape) -> "nn.Module":
+    def build(self, shape: Shape) -> Any:
         """Return the module that makes the rule."""
         from dva_lens.mechanisms.weights.parts import TrainedSink
 
