@@ -26,6 +26,7 @@ CONFIG, WEIGHTS, TOKENIZER, TRAINING = (
     "tokenizer.json",
     "training.json",
 )
+FILES = (CONFIG, WEIGHTS, TOKENIZER, TRAINING)
 FORMAT = 1
 
 
@@ -47,13 +48,11 @@ def save_checkpoint(
 ) -> Path:
     """Write a checkpoint, replacing an earlier one at the same place, and return the folder.
 
-    `training` is anything that JSON can hold. The tokenizer defaults to the model's own.
+    `training` is anything that JSON can hold. The tokenizer defaults to the model's own. Folders
+    within the folder stay; a folder that holds other files is refused.
     """
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
-        raise FileExistsError(
-            f"{str(folder)!r} holds something other than a checkpoint; choose another folder."
-        )
+    _check_place(folder)
     tokenizer = tokenizer or model.tokenizer
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
@@ -155,15 +154,29 @@ def _what_is_wrong(file: Path) -> str:
     return "is damaged or cut short"
 
 
+def _check_place(folder: Path) -> None:
+    if not folder.exists():
+        return
+    strange = [each.name for each in folder.iterdir() if each.is_file() and each.name not in FILES]
+    if (folder / CONFIG).is_file() and _read(folder / CONFIG).get("format") != FORMAT:
+        strange.append(CONFIG)
+    if strange:
+        raise FileExistsError(
+            f"{str(folder)!r} holds something other than a checkpoint of this package, such as "
+            f"{strange[0]!r}; choose another folder."
+        )
+
+
 def _move(beside: Path, folder: Path) -> None:
-    """Put a finished folder in its place; what was there goes only when the new one is ready."""
+    """Put finished files in their place; without its configuration a folder is no checkpoint."""
     if not folder.exists():
         beside.replace(folder)
         return
-    old = folder.with_name(f".{folder.name}.old.{uuid4().hex[:8]}")
-    folder.replace(old)
-    beside.replace(folder)
-    shutil.rmtree(old)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in reversed(FILES):
+        if (beside / name).exists():
+            (beside / name).replace(folder / name)
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
