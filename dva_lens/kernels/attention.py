@@ -28,9 +28,9 @@ def attend(query: Query, key: Key, values: Values, weights: Weights) -> Output:
     the gradients.
     """
     if not isinstance(values, CollapsingValues):
-        wide = torch.promote_types(query.dtype, torch.float32)
+        mixer, wide = mixer_of(values), torch.promote_types(query.dtype, torch.float32)
         operands = operands_of(values, query.shape[1], wide)
-        return _blocked(query, key, operands, weights, mixer=mixer_of(values))[0]
+        return _blocked(query, key, operands, weights, mixer=mixer)[0]
     if not fits_torch(weights, query.shape[2]):
         mixed, row_mass = _blocked(query, key, [values.static], weights, mixer=StaticMixer())
         return values.finish(mixed, None if sums_to_one(weights) else row_mass)

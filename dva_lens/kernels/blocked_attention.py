@@ -16,15 +16,16 @@ from dva_lens.kernels.weights import Weights
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch head key width"]
 Rows = Float[Tensor, "batch head query"]
-BlockScores = Float[Tensor, "batch head query key"]
+BlockScores = Float[Tensor, "some few row seen"]
+BlockRows = Float[Tensor, "some few row"]
 
-SCORES_AT_ONCE = 1 << 18
+FEWEST_ROWS = 8
 
 
 def tiles(weights: Weights, query: Query, *, rows: int, pairs: int) -> Iterator[Block]:
     """Cut an attention into blocks of at most `rows` queries and about `pairs` scores."""
     batch, heads, length, _ = query.shape
-    rows = max(8, min(rows, length, pairs // length))
+    rows = max(FEWEST_ROWS, min(rows, length, pairs // length))
     together = max(1, pairs // (rows * length))
     heads_together = min(heads, together)
     batch_together = max(1, together // heads)
@@ -55,7 +56,7 @@ def block_scores(
 
 def normaliser(
     scores: BlockScores, sink: Float[Tensor, "head"] | None, block: Block
-) -> Float[Tensor, "batch head query"]:
+) -> BlockRows:
     """Return log-sum-exp of each row, its sink included."""
     found = torch.logsumexp(scores, dim=-1)
     if sink is None:
@@ -63,7 +64,7 @@ def normaliser(
     return torch.logaddexp(found, sink[block.heads][:, None])
 
 
-def normalised(scores: BlockScores, log_sum_exp: Rows) -> BlockScores:
+def normalised(scores: BlockScores, log_sum_exp: BlockRows) -> BlockScores:
     """Turn scores into softmax weights in place; rows that see nothing become zero."""
     safe = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
     return scores.sub_(safe[..., None]).exp_()

@@ -104,7 +104,7 @@ def _restricted(weights: Weights, segments: Tensor | None) -> Weights:
 
 def of_block(
     bias: Float[Tensor, "#batch #head #query #key"], block: Block
-) -> Float[Tensor, "#batch #head #query #key"]:
+) -> Float[Tensor, "#some #few #row #seen"]:
     """Return the part of a broadcasting bias that a block needs."""
     index = (block.batch, block.heads, block.queries, block.keys)
     return bias[

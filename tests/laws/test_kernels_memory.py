@@ -1,0 +1,67 @@
+"""No forward, backward or recording forms a tensor of length times length."""
+
+import pytest
+import torch
+from attentions import FORMS, Draws, attention
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dva_lens.kernels.attention import attend
+from dva_lens.kernels.backends import BACKENDS
+from dva_lens.kernels.dynamics import moments
+
+LENGTH = 1100
+RULES_OF_TORCH = ("causal", "bidirectional", "sink")
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the largest tensor that any operation returned."""
+
+    def __init__(self):
+        super().__init__()
+        self.entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for each in out if isinstance(out, (tuple, list)) else (out,):
+            if isinstance(each, torch.Tensor):
+                self.entries = max(self.entries, each.untyped_storage().nbytes() // 4)
+        return out
+
+
+def run(form, weights, length=LENGTH):
+    draw = Draws((1, 1, 1), length, dtype=torch.float32, grad=True)
+    inputs = attention(draw, form, weights)
+    with Largest() as seen:
+        attend(*inputs).sum().backward()
+    return seen.entries
+
+
+def test_the_watch_sees_a_square():
+    with Largest() as seen:
+        torch.zeros(LENGTH, 1) @ torch.zeros(1, LENGTH)
+    assert seen.entries == LENGTH**2
+
+
+@pytest.mark.parametrize("weights", ["causal", "sink", "window", "right-padded", "sigmoid"])
+def test_training_with_static_values(weights):
+    assert run("static", weights) < LENGTH**2 / 4
+
+
+@pytest.mark.parametrize("form", ["pairwise", "pair-gated", "experts"])
+def test_training_with_pair_values(form):
+    assert run(form, "causal") < LENGTH**2 / 2
+
+
+@pytest.mark.parametrize("backend", ["exact", "blocked"])
+@pytest.mark.parametrize("form", FORMS)
+def test_recording(form, backend):
+    inputs = attention(Draws((1, 1, 1), LENGTH, dtype=torch.float32), form, "causal")
+    with Largest() as seen:
+        BACKENDS[backend](*inputs)
+        moments(*inputs)
+    assert seen.entries < LENGTH**2 / 2
+
+
+@pytest.mark.parametrize("form", ["static", "pairwise"])
+def test_memory_grows_with_length_and_not_its_square(form):
+    assert run(form, "softcap", 2 * LENGTH) <= 2.1 * run(form, "softcap", LENGTH)

@@ -1,0 +1,96 @@
+"""Seeded attentions over every mask kind, value form and head layout, for the kernels' tests."""
+
+from collections.abc import Callable
+
+import torch
+
+from dva_lens.kernels.values import (
+    Experts,
+    PairGated,
+    Pairwise,
+    QueryGated,
+    Static,
+    Summed,
+    Values,
+)
+from dva_lens.kernels.weights import Weights
+
+SCALE = 0.4
+LENGTHS = (1, 7, 33, 130)
+LAYOUTS = {"one-head": (1, 1, 1), "grouped": (2, 4, 2), "one-kv-head": (2, 3, 1)}
+
+
+class Draws:
+    """Random tensors of one batch, head layout, length and dtype."""
+
+    def __init__(self, layout=(2, 4, 2), length=33, *, dtype=torch.float64, seed=0, grad=False):
+        self.batch, self.heads, self.kv_heads = layout
+        self.length, self.dtype, self.grad = length, dtype, grad
+        self.random = torch.Generator().manual_seed(seed)
+        self.drawn = []
+
+    def __call__(self, *shape):
+        drawn = torch.randn(*shape, generator=self.random, dtype=torch.float64).to(self.dtype)
+        self.drawn.append(drawn.requires_grad_(self.grad))
+        return drawn
+
+    def query(self, *width):
+        return self(self.batch, self.heads, self.length, *(width or (6,)))
+
+    def key(self, *width):
+        return self(self.batch, self.kv_heads, self.length, *(width or (6,)))
+
+
+FORMS: dict[str, Callable[[Draws], Values]] = {
+    "static": lambda draw: Static(draw.key(8)),
+    "query-gated": lambda draw: QueryGated(draw.query(8), draw.key(8)),
+    "summed": lambda draw: Summed(draw.query(8), draw.key(8)),
+    "pairwise": lambda draw: Pairwise(draw.query(8), draw.key(8)),
+    "pair-gated": lambda draw: PairGated(draw.query(8), draw.key(8), draw.key(8)),
+    "experts": lambda draw: Experts(draw.query(3, 4), draw.key(3, 4), draw.key(3, 8)),
+}
+
+
+def right_padded(draw):
+    segments = torch.ones(draw.batch, draw.length, dtype=torch.long)
+    segments[-1, draw.length - draw.length // 3 :] = 0
+    return segments
+
+
+def left_padded(draw):
+    return right_padded(draw).flip(1)
+
+
+def packed(draw):
+    segments = torch.ones(draw.batch, draw.length, dtype=torch.long)
+    segments[:, draw.length // 3 :] = 2
+    segments[0, draw.length // 2 :] = 3
+    return segments
+
+
+def rule(**settings):
+    return Weights(scale=SCALE, **settings)
+
+
+RULES: dict[str, Callable[[Draws], Weights]] = {
+    "causal": lambda draw: rule(),
+    "bidirectional": lambda draw: rule(causal=False),
+    "window": lambda draw: rule(window=5),
+    "window-both-ways": lambda draw: rule(window=5, causal=False),
+    "right-padded": lambda draw: rule(segments=right_padded(draw)),
+    "left-padded": lambda draw: rule(segments=left_padded(draw), causal=False),
+    "packed": lambda draw: rule(segments=packed(draw), window=9),
+    "softcap": lambda draw: rule(softcap=2.0),
+    "bias": lambda draw: rule(bias=draw(1, draw.heads, draw.length, draw.length)),
+    "bias-of-keys": lambda draw: rule(bias=draw(draw.batch, 1, 1, draw.length)),
+    "sink": lambda draw: rule(sink=draw(draw.heads)),
+    "sink-and-number": lambda draw: rule(sink=draw(draw.heads), bias=0.3),
+    "sink-padded": lambda draw: rule(sink=draw(draw.heads), segments=left_padded(draw)),
+    "sigmoid": lambda draw: rule(normaliser="sigmoid", bias=-1.5),
+    "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
+}
+
+
+def attention(draw, form, weights):
+    """Return query, key, values and weights; everything drawn is in `draw.drawn`."""
+    return draw.query(), draw.key(), FORMS[form](draw), RULES[weights](draw)
