@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.values import Values
 from dva_lens.kernels.weights import Weights
-from dva_lens.mechanisms.value_source.parts import Source, Summands
 from dva_lens.models.decoder import Decoder
+from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import Formed, Logits
 from dva_lens.recording.recorder import Call, Recorder
 from dva_lens.recording.sizes import gram_of
@@ -25,13 +25,11 @@ def attach(model: Decoder, sites: Iterable[Site], backend: str = "auto") -> Iter
     recorder = Recorder(sites, backend, next(model.parameters()).device)
     attentions = [block.attn for block in model.blocks]
     before = [attention.attend for attention in attentions]
-    hooks = []
+    hooks = [model.register_forward_pre_hook(_begin(recorder))]
     try:
-        for layer, (block, own) in enumerate(zip(model.blocks, before, strict=True)):
+        for layer, block in enumerate(model.blocks):
             if recorder.watches_attention:
-                parts: Summands = {}
-                hooks += _watch_sources(block.attn, parts)
-                block.attn.attend = _recorded(recorder, layer, block.attn, own=own, parts=parts)
+                block.attn.attend = _recorded(recorder, layer, block.attn)
             if recorder.watches_stream:
                 hooks.append(block.hook_resid_post.register_forward_hook(_stream(recorder, layer)))
         yield recorder
@@ -42,21 +40,7 @@ def attach(model: Decoder, sites: Iterable[Site], backend: str = "auto") -> Iter
             hook.remove()
 
 
-def _watch_sources(attention: nn.Module, parts: Summands) -> list[RemovableHandle]:
-    """Keep what a value is the sum of, whenever its source has made it."""
-
-    def keep(module: nn.Module, args: Any, output: Any) -> None:
-        del module, args
-        parts.clear()
-        parts.update({name: part.transpose(1, 2) for name, part in output[1].items()})
-
-    sources = [module for module in attention.modules() if isinstance(module, Source)]
-    return [source.register_forward_hook(keep) for source in sources]
-
-
-def _recorded(
-    recorder: Recorder, layer: int, attention: Any, *, own: Attend, parts: Summands
-) -> Attend:
+def _recorded(recorder: Recorder, layer: int, attention: Any) -> Attend:
     gram = gram_of(attention.W_O)
 
     def attend(
@@ -65,18 +49,31 @@ def _recorded(
         values: Values,
         weights: Weights,
     ) -> Float[Tensor, "sequence head query value_width"]:
-        out = recorder.attention(
-            layer,
-            Call(query, key, values, weights),
-            gram=gram,
-            sources=dict(parts) or {"donor": key},  # no source ran: another layer's values
-        )
-        padded = recorder.layout is not None and recorder.layout.segments is not None
-        if recorder.backend == "exact" and padded:
-            return own(query, key, values, weights)
-        return out
+        recorder.layout = _layout(weights, query)
+        call = Call(query, key, values, weights)
+        return recorder.attention(layer, call, gram=gram, sources=attention.value_parts)
 
     return attend
+
+
+def _layout(weights: Weights, query: Tensor) -> Layout:
+    rows, columns = query.shape[0], query.shape[2]
+    if weights.segments is None:
+        return Layout.plain(torch.full((rows,), columns, device=query.device), columns)
+    if int(weights.segments.max()) > 1:
+        raise NotImplementedError(
+            "Several texts in one sequence cannot be recorded; pass each text as a sequence of "
+            "its own, padded on the right."
+        )
+    return Layout.plain(weights.segments.sum(dim=1), columns)
+
+
+def _begin(recorder: Recorder) -> Any:
+    def begin(module: nn.Module, args: Any) -> None:
+        del module, args
+        recorder.take(0)
+
+    return begin
 
 
 def _stream(recorder: Recorder, layer: int) -> Any:
@@ -88,9 +85,8 @@ def _stream(recorder: Recorder, layer: int) -> Any:
 
 
 def forward(model: Decoder, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
-    """Run a model; what follows a causal sequence cannot change it, so no mask is needed."""
-    del lengths
-    return Formed(model(tokens))
+    """Run a model over right-padded tokens."""
+    return Formed(model(tokens, lengths=lengths))
 
 
 def missed(model: Decoder, recorder: Recorder) -> None:
@@ -142,7 +138,7 @@ def tokenizer(model: Decoder) -> Any:
 
 def name(model: Decoder) -> str:
     """Return what the model calls itself."""
-    return type(model).__name__
+    return getattr(model, "name_or_path", "") or type(model).__name__
 
 
 def about(model: Decoder) -> dict[str, Any]:

@@ -87,8 +87,8 @@ class Recorder:
         call: Call,
         *,
         gram: Gram | None,
-        sources: Mapping[str, Float[Tensor, "sequence kv_head key width"]] | None = None,
-    ) -> Float[Tensor, "sequence head query width"]:
+        sources: Mapping[str, Float[Tensor, "sequence kv_head key value_width"]] | None = None,
+    ) -> Float[Tensor, "sequence head query _"]:
         """Compute one attention, keep what its sites ask for, and return the output."""
         kept = self._begin(layer)
         segments = None if self.layout is None else self.layout.segments

@@ -249,16 +249,16 @@ def test_a_cache_is_refused():
 
 
 def test_nothing_of_the_size_of_a_pattern_is_formed():
-    from shapes import largest_squares
+    from shapes import formed_squares
 
-    length = 300
+    length = 1024
     ids = np.random.default_rng(0).integers(3, families.VOCABULARY, (1, length))
     config = tf.Gemma3TextConfig(
-        **{**families.GROUPED, "max_position_embeddings": 512}, head_dim=8, sliding_window=50,
+        **{**families.GROUPED, "max_position_embeddings": 1024}, head_dim=8, sliding_window=50,
         layer_types=families.SLIDING,
     )  # fmt: skip
     model = tf.Gemma3ForCausalLM(config).eval()
-    assert largest_squares(lambda: record(model, ids, fidelity=False), length) == []
+    assert formed_squares(lambda: record(model, ids, fidelity=False), length) == []
 
 
 def test_a_mask_that_the_attention_does_not_tell_is_found_out():

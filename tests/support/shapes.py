@@ -18,14 +18,14 @@ class _Shapes(TorchDispatchMode):
         return found
 
 
-def largest_squares(run, length):
-    """Return the operations of `run` whose result has two dimensions of at least `length`."""
+def formed_squares(run, length):
+    """Return the operations of `run` whose result holds as many entries as a pattern would.
+
+    Blocks of scores are of a fixed size, so `length` has to be large enough for its square to be
+    larger.
+    """
     with _Shapes() as shapes:
         run()
     if not shapes.seen:
         raise AssertionError("Nothing was watched.")
-    return [
-        (name, tuple(shape))
-        for name, shape in shapes.seen
-        if sum(size >= length for size in shape) >= 2
-    ]
+    return [(name, tuple(shape)) for name, shape in shapes.seen if shape.numel() >= length**2]
