@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers as tf
 from families import DECODERS, FAMILIES, LANGUAGE, family
+from shapes import is_linear
 
 from dva_lens.recording.passes import attach, record
 from dva_lens.recording.patterns import summary_of
@@ -249,16 +250,19 @@ def test_a_cache_is_refused():
 
 
 def test_nothing_of_the_size_of_a_pattern_is_formed():
-    from shapes import formed_squares
-
-    length = 1024
-    ids = np.random.default_rng(0).integers(3, families.VOCABULARY, (1, length))
     config = tf.Gemma3TextConfig(
         **{**families.GROUPED, "max_position_embeddings": 1024}, head_dim=8, sliding_window=50,
         layer_types=families.SLIDING,
     )  # fmt: skip
     model = tf.Gemma3ForCausalLM(config).eval()
-    assert formed_squares(lambda: record(model, ids, fidelity=False), length) == []
+
+    def run(length):
+        ids = np.random.default_rng(0).integers(3, families.VOCABULARY, (1, length))
+        record(model, ids, fidelity=False)
+
+    assert is_linear(run, 400)
+    model.set_attn_implementation("eager")
+    assert not is_linear(lambda length: model(torch.zeros(1, length, dtype=torch.long)), 400)
 
 
 def test_a_mask_that_the_attention_does_not_tell_is_found_out():

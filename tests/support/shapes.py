@@ -18,14 +18,18 @@ class _Shapes(TorchDispatchMode):
         return found
 
 
-def formed_squares(run, length):
-    """Return the operations of `run` whose result holds as many entries as a pattern would.
-
-    Blocks of scores are of a fixed size, so `length` has to be large enough for its square to be
-    larger.
-    """
+def largest_formed(run):
+    """Return the number of entries of the largest tensor that an operation of `run` returned."""
     with _Shapes() as shapes:
         run()
     if not shapes.seen:
         raise AssertionError("Nothing was watched.")
-    return [(name, tuple(shape)) for name, shape in shapes.seen if shape.numel() >= length**2]
+    return max(shape.numel() for _, shape in shapes.seen)
+
+
+def is_linear(run, length):
+    """Say whether the largest tensor that `run(length)` forms grows with length, not its square.
+
+    Blocks of scores have a fixed number of rows, so `length` has to be well above it.
+    """
+    return largest_formed(lambda: run(2 * length)) <= 2.2 * largest_formed(lambda: run(length))
