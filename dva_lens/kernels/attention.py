@@ -105,6 +105,8 @@ def _blocked(
     heads, dtype = query.shape[1], query.dtype
     wide = torch.promote_types(dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
-        every = [as_heads(each, heads).to(wide) for each in (query, key, *operands)]
-        mixed, row_mass = blocked_attention(*every[:2], every[2:], weights, mixer=mixer)
+        query, key, *operands = (
+            as_heads(each, heads).to(wide) for each in (query, key, *operands)
+        )
+        mixed, row_mass = blocked_attention(query, key, operands, weights, mixer=mixer)
     return mixed.to(dtype), row_mass.to(dtype)

@@ -54,9 +54,7 @@ def block_scores(
     return scores, capped
 
 
-def normaliser(
-    scores: BlockScores, sink: Float[Tensor, "head"] | None, block: Block
-) -> BlockRows:
+def normaliser(scores: BlockScores, sink: Float[Tensor, "head"] | None, block: Block) -> BlockRows:
     """Return log-sum-exp of each row, its sink included."""
     found = torch.logsumexp(scores, dim=-1)
     if sink is None:
@@ -143,7 +141,7 @@ class BlockedAttention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(
+    def backward(  # type: ignore[override]  (torch knows how many gradients there are)
         ctx: Any, grad: Float[Tensor, "batch head query value_width"], grad_mass: Rows
     ) -> tuple[Tensor | None, ...]:
         """Recompute each block and push the gradients through it."""

@@ -128,13 +128,14 @@ def observe(
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
         reader, seen = reader_of(values, heads, wide), Observation(query, weights)
-        mixed = None if output is not None else query.new_zeros(*query.shape[:3], reader.width)
+        width = reader.width if output is None else 0
+        mixed = query.new_zeros(*query.shape[:3], width)
         for part, memory in patterns(query, key, weights):
-            out, norms = reader.read(part, memory, mixing=mixed is not None)
-            if mixed is not None:
+            out, norms = reader.read(part, memory, mixing=output is None)
+            if out is not None:
                 mixed[part.block.by_query] = out
             seen.add(part, norms)
-        if mixed is not None:
+        if output is None:
             output = _finished(values, mixed, seen.row_mass).to(dtype)
         return output, seen.summary(output)
 

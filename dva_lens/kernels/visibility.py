@@ -13,7 +13,7 @@ def counts(
 ) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
     """Return the keys that each query sees and the queries that see each key."""
     if weights.segments is not None:
-        return _counted(weights, length, batch=batch)
+        return _counted(weights, weights.segments)
     before = torch.arange(length, device=device)
     after = before.flip(0)
     if weights.window is not None:
@@ -26,9 +26,9 @@ def counts(
 
 
 def _counted(
-    weights: Weights, length: int, *, batch: int
+    weights: Weights, segments: Int[Tensor, "batch position"]
 ) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
-    segments = weights.segments
+    batch, length = segments.shape
     visible = torch.zeros_like(segments, dtype=torch.int64)
     viewers = torch.zeros_like(visible)
     rows = max(1, (1 << 20) // (batch * length))

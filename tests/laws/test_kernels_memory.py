@@ -10,7 +10,6 @@ from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.dynamics import moments
 
 LENGTH = 1100
-RULES_OF_TORCH = ("causal", "bidirectional", "sink")
 
 
 class Largest(TorchDispatchMode):
@@ -28,8 +27,8 @@ class Largest(TorchDispatchMode):
         return out
 
 
-def run(form, weights, length=LENGTH):
-    draw = Draws((1, 1, 1), length, dtype=torch.float32, grad=True)
+def run(form, weights, length=LENGTH, *, layout=(1, 1, 1)):
+    draw = Draws(layout, length, dtype=torch.float32, grad=True)
     inputs = attention(draw, form, weights)
     with Largest() as seen:
         attend(*inputs).sum().backward()
@@ -45,6 +44,11 @@ def test_the_watch_sees_a_square():
 @pytest.mark.parametrize("weights", ["causal", "sink", "window", "right-padded", "sigmoid"])
 def test_training_with_static_values(weights):
     assert run("static", weights) < LENGTH**2 / 4
+
+
+@pytest.mark.parametrize("weights", ["causal", "sink"])
+def test_training_with_grouped_heads(weights):
+    assert run("static", weights, layout=(1, 4, 2)) < LENGTH**2 / 4
 
 
 @pytest.mark.parametrize("form", ["pairwise", "pair-gated", "experts"])
