@@ -150,9 +150,22 @@ def _differences(
     entries = [entry for entry in comparisons if entry.statistic == name]
     if entries:
         said += f" On the same texts {listed([_difference(entry) for entry in entries])}."
-    if entries and entries[0].same is not None:
-        said += f" For scale: two halves of its own seeds differ by {interval(entries[0].same)}."
-    return about, said
+    return about, said + for_scale(entries)
+
+
+def for_scale(entries: Sequence[Comparison]) -> str:
+    """Say how far apart trainings of the baseline are, and whether any model is further."""
+    if not entries or entries[0].same is None:
+        return ""
+    same = entries[0].same
+    said = f" For scale: two halves of its own seeds differ by {interval(same)}"
+    told = [entry for entry in entries if entry.text_adjusted <= _CERTAIN]
+    if not told:
+        return f"{said}."
+    further = [entry.arm for entry in told if abs(entry.text.mean) > abs(same.mean)]
+    if not further:
+        return f"{said}, which is more than any of these differences."
+    return f"{said}, less than the difference of {listed(further)}."
 
 
 def _difference(entry: Comparison) -> str:
@@ -192,8 +205,8 @@ def _sinks(material: Material) -> tuple[str, str] | None:
 def _scope(material: Material) -> str:
     said = (
         "Intervals are 95 % and say how far these trained models would move on other texts of "
-        f"this kind, not how far retraining would move them. With {_trainings(material)} per "
-        "model, "
+        "this kind, not how far retraining would move them. A difference is called one where it "
+        f"stands after adjusting for all comparisons. With {_trainings(material)} per model, "
     )
     if seeds_note(material.seeds):
         return said + "nothing here is claimed of the architectures."

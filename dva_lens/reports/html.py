@@ -205,8 +205,8 @@ def show(cell: Cell, decimals: int | None = None) -> str:
         return "–"
     if isinstance(cell, bool) or not isinstance(cell, (int, float)):
         return str(cell)
-    if isinstance(cell, int):
-        shown = f"{cell:,}"
+    if isinstance(cell, int) or cell == 0:
+        shown = f"{cell:,.0f}"
     else:
         shown = f"{cell:.3e}" if decimals is None else f"{cell:,.{decimals}f}"
     return shown.replace("-", "−", 1) if cell < 0 else shown

@@ -106,9 +106,12 @@ def _sequences(material: Material) -> str:
 def _provenance(material: Material) -> Table:
     run, first = _any_run(material), material.first
     found = facts_of(run.attrs.get("provenance")) | facts_of(first.attrs.get("provenance"))
-    rows = [{"what": key.replace("_", " "), "value": _plain(said)} for key, said in found.items()]
-    recipe = facts_of(run.attrs.get("recipe"))
-    rows += [{"what": f"recipe: {key}", "value": _plain(said)} for key, said in recipe.items()]
+    found |= {f"recipe: {key}": said for key, said in facts_of(run.attrs.get("recipe")).items()}
+    rows = [
+        {"what": key.replace("_", " "), "value": _words(said)}
+        for key, said in found.items()
+        if not key.startswith(_FIDELITY) and key != "recipe: seed"
+    ]
     rows.append({"what": "report written by", "value": f"dva-lens {version('dva-lens')}"})
     return Table.of("provenance", "What it rests on", rows, "Equal for all trainings.")
 
@@ -145,6 +148,11 @@ def _any_run(material: Material) -> Run:
 def _range(values: Sequence[int] | Sequence[float]) -> str:
     low, high = min(values), max(values)
     return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
+
+
+def _words(value: Any) -> str:
+    found = _plain(value)
+    return f"{found:g}" if isinstance(found, float) else str(found)
 
 
 def _plain(value: Any) -> str | int | float | None:

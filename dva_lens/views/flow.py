@@ -14,16 +14,19 @@ from dva_lens.views.panels import Panels
 from dva_lens.views.readings import Reading, reading
 
 SHARE = "value_source_share"
+_NOTHING = 1e-6
 
 
 def value_source_flow(data: Runs) -> Figure:
     """Draw, for every layer of every training, the share of the value that each source gives.
 
-    Shares are signed and total one; the dotted line is that total, all there is when a layer
-    reads its own values only.
+    Shares are signed and total one, the dotted line. Where some trainings mix sources, those that
+    read their own values only are named in the caption and listed in the table.
     """
-    found = singles(arms(data, SHARE))
-    read = [reading(arm, SHARE, (axes.LAYER, axes.SOURCE)) for arm in found]
+    everyone = singles(arms(data, SHARE))
+    pairs = [(arm, reading(arm, SHARE, (axes.LAYER, axes.SOURCE))) for arm in everyone]
+    mixed = [pair for pair in pairs if _mixes(*pair)] or pairs
+    found, read = [arm for arm, _ in mixed], [shares for _, shares in mixed]
     panels = Panels(len(found), headings=len(found) > 1)
     kept = _kept(found[0], read)
     shape: dict[str, Any] = {"barmode": "relative", "bargap": 0.25, "hovermode": "closest"}
@@ -48,10 +51,23 @@ def value_source_flow(data: Runs) -> Figure:
             "panel per training. "
             + words.estimand(found, read, mark="Whiskers")
             + " Dotted: the total, 1."
+            + _left_out(everyone, found)
         ),
-        rows=[row for arm, shares in zip(found, read, strict=True) for row in _rows(arm, shares)],
+        rows=[row for arm, shares in pairs for row in _rows(arm, shares)],
         layout=shape,
     )
+
+
+def _mixes(arm: Arm, read: Reading) -> bool:
+    names = [str(source) for source in arm.first(SHARE)[axes.SOURCE].values]
+    others = [at for at, name in enumerate(names) if name != "own"]
+    return bool(np.nanmax(np.abs(read.value[:, others]), initial=0) > _NOTHING)
+
+
+def _left_out(everyone: Sequence[Arm], found: Sequence[Arm]) -> str:
+    drawn = {arm.label for arm in found}
+    left = [arm.label for arm in everyone if arm.label not in drawn]
+    return f" Own values only: {words.listed(left)}." if left else ""
 
 
 def _kept(arm: Arm, read: Sequence[Reading]) -> list[tuple[int, str]]:

@@ -1,5 +1,8 @@
 """A statistic against the number of keys a query can see."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from dva_lens import axes
@@ -8,6 +11,8 @@ from dva_lens.views.arms import Runs, arms, label_of, title_of
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
+
+_POWERS = 30
 
 
 def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = None) -> Figure:
@@ -48,7 +53,18 @@ def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = Non
         rows=lines.rows(drawn, "visible_keys", labels),
         layout={
             "xaxis": theme.axis("Visible keys", type="log", tickvals=longest.x, ticktext=labels),
-            "yaxis": theme.axis(label_of(variable)),
+            "yaxis": theme.axis(label_of(variable), **_scale(drawn)),
             "hovermode": "x unified",
         },
     )
+
+
+def _scale(drawn: Sequence[Line]) -> dict[str, Any]:
+    """Return a logarithmic axis for what is positive throughout and spans powers of ten."""
+    parts = [part for line in drawn for part in (line.reading.each, line.reading.low)]
+    parts += [line.reference for line in drawn if line.reference is not None]
+    values = np.concatenate([np.ravel(part) for part in parts])
+    held = values[np.isfinite(values)]
+    if held.size == 0 or held.min() <= 0 or held.max() / held.min() < _POWERS:
+        return {}
+    return {"type": "log", "dtick": 1}

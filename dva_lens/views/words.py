@@ -74,27 +74,35 @@ def dotted(drawn: bool, why_not: str = "") -> str:
 
 
 def shown(value: float, low: float | None = None, high: float | None = None) -> str:
-    """Return a number with its interval, as a hover text or a table shows it."""
+    """Return a number with its interval, as a hover text or a table shows it.
+
+    All three have the same decimals, so that they can be compared at a glance.
+    """
     if value != value:
         return "not applicable"
     if low is None or high is None or low != low:
-        return _short(value)
-    return f"{_short(value)} [{_short(low)}, {_short(high)}]"
+        return _written(value, _decimals(value))
+    places = _decimals(max(abs(value), abs(low), abs(high)))
+    return f"{_written(value, places)} [{_written(low, places)}, {_written(high, places)}]"
 
 
-def _short(value: float) -> str:
-    return _digits(value).replace("-", "−", 1) if value < 0 else _digits(value)
-
-
-def _digits(value: float) -> str:
-    if value == 0:
-        return "0"
-    size = abs(value)
+def _decimals(size: float) -> int | None:
+    """Return how many decimals a number of this size needs, None where powers of ten are due."""
+    size = abs(size)
+    if size == 0:
+        return 0
     if size >= 1e6 or size < 1e-3:
-        return f"{value:.2e}"
-    if size >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.{2 if size < 10 else 1}f}" if size >= 1 else f"{value:.3f}"
+        return None
+    return next((places for least, places in ((100, 0), (10, 1), (1, 2)) if size >= least), 3)
+
+
+def _written(value: float, places: int | None) -> str:
+    if places is None:
+        text = f"{value:.2e}"
+    else:
+        rounded = round(value, places)
+        text = f"{rounded if rounded else 0.0:,.{places}f}"
+    return text.replace("-", "−", 1) if value < 0 else text
 
 
 def plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from fakes import fake_measurement
 from dva_lens import views
 from dva_lens.views.arms import arms
 from dva_lens.views.readings import reading, reference
+from dva_lens.views.words import shown
 
 
 def one_arm(data: xr.Dataset):
@@ -176,3 +177,25 @@ def test_any_further_dimension_is_read_at_its_first_entry():
     first = [row["value"] for row in views.as_table(views.depth_profile(data, "dynamism"))]
     assert [row["value"] for row in views.as_table(figure)] == pytest.approx(first)
     assert "at part key" in figure.layout.meta["caption"]
+
+
+def test_numbers_and_their_intervals_have_the_same_decimals():
+    assert shown(0.00013, -0.0049, 0.0051) == "0.000 [−0.005, 0.005]"
+    assert shown(4.6, 4.371, 4.83) == "4.60 [4.37, 4.83]"
+    assert shown(0.0, 0.0, 0.0) == "0 [0, 0]"
+    assert shown(-2e-7) == "−2.00e-07"
+    assert shown(float("nan")) == "not applicable"
+
+
+def test_trainings_that_mix_nothing_are_named_instead_of_drawn():
+    data = {model: fake_measurement(model) for model in ("transformer", "resformer-identity")}
+    figure = views.value_source_flow(data)
+    assert {trace.yaxis for trace in figure.data} == {"y"}
+    assert "Own values only: transformer." in figure.layout.meta["caption"]
+    assert {row["model"] for row in views.as_table(figure)} == set(data)
+
+
+def test_what_falls_by_powers_of_ten_is_drawn_on_a_logarithmic_axis():
+    data = fake_measurement()
+    assert views.span_profile(data, "first_key_mass").layout.yaxis.type == "log"
+    assert views.span_profile(data, "entropy").layout.yaxis.type is None

@@ -1,0 +1,45 @@
+"""Findings in words say what the numbers allow, and no more."""
+
+import numpy as np
+import pytest
+
+from dva_lens.reports.findings import for_scale
+from dva_lens.statistics.inference.compare import Comparison
+from dva_lens.statistics.inference.estimate import Estimate, profile
+
+
+def estimate(mean: float) -> Estimate:
+    spread = np.linspace(-0.001, 0.001, 12)
+    return profile(mean + spread, [f"document {at}" for at in range(12)])
+
+
+def comparison(text: float, same: float | None, *, adjusted: float = 0.001) -> Comparison:
+    return Comparison(
+        "normalised_entropy",
+        "dva",
+        "transformer",
+        "all layers",
+        text=estimate(text),
+        retrained=estimate(text),
+        same=None if same is None else estimate(same),
+        text_adjusted=adjusted,
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (comparison(0.05, 0.1), "which is more than any of these differences."),
+        (comparison(-0.2, 0.1), "less than the difference of dva."),
+        (comparison(0.2, 0.1, adjusted=0.4), "0.101]."),
+    ],
+)
+def test_differences_are_held_against_those_between_seeds(entry, said):
+    found = for_scale([entry])
+    assert found.startswith(" For scale: two halves of its own seeds differ by 0.100 [")
+    assert found.endswith(said)
+
+
+def test_one_seed_gives_no_scale():
+    assert for_scale([comparison(0.2, None)]) == ""
+    assert for_scale([]) == ""
