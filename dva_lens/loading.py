@@ -106,7 +106,9 @@ def _from_folder(folder: Path) -> Model:
     config = _config(folder)
     if "model_type" not in config and "architectures" not in config:
         checkpoint = load_checkpoint(folder)
-        return checkpoint.model
+        own: Any = checkpoint.model
+        own.tokenizer, own.name_or_path = checkpoint.tokenizer, folder.resolve().name
+        return own
     _check_weights(folder)
     model = _whole(folder, _architecture(folder))
     model.tokenizer = _tokenizer(folder)
