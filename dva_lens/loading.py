@@ -24,9 +24,9 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
+from dva_lens.models.bridge import is_bridge
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.models.decoder import Decoder
-from dva_lens.recording.transformerlens import is_bridge
 
 Model = Decoder | PreTrainedModel | nn.Module
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from dva_lens.models.bridge import is_bridge
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording import bridge, huggingface, own
 from dva_lens.recording.fidelity import OwnPass, evaluating
@@ -16,7 +17,6 @@ from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
 from dva_lens.recording.recorder import Recorder
 from dva_lens.recording.source import Source
-from dva_lens.recording.transformerlens import is_bridge
 from dva_lens.records import Reader, Record
 from dva_lens.sites import LOSS, SITES, Site
 

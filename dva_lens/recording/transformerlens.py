@@ -95,11 +95,3 @@ def _depth(held: Mapping[str, Tensor]) -> int:
             f"or scores, and layer {depth} is missing."
         )
     return depth
-
-
-def is_bridge(model: object) -> bool:
-    """Say whether a model is a TransformerLens bridge, without importing bridges."""
-    return any(
-        each.__name__ == "TransformerBridge" and each.__module__.startswith("transformer_lens")
-        for each in type(model).__mro__
-    )
