@@ -205,7 +205,7 @@ def _sinks(material: Material) -> tuple[str, str] | None:
 def _scope(material: Material) -> str:
     said = (
         "Intervals are 95 % and say how far these trained models would move on other texts of "
-        "this kind, not how far retraining would move them. A difference is called one where it "
+        "this kind, not how far retraining would move them. A difference counts only if it "
         f"stands after adjusting for all comparisons. With {_trainings(material)} per model, "
     )
     if seeds_note(material.seeds):

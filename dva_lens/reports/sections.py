@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dva_lens import views
 from dva_lens.reports.findings import (
     TOO_SMALL,
     at_a_glance,
@@ -70,7 +71,7 @@ def concentration(material: Material, others: Sequence[Material] = ()) -> Sectio
         )
     if "normalised_entropy" in held:
         figure = layer_head_map(data, "normalised_entropy")
-        parts.append(Figure("normalised-entropy-of-heads", figure, _tall(material), wide=True))
+        parts.append(Figure("normalised-entropy-of-heads", figure, _tall(figure), wide=True))
     parts += controls(material, others)
     more = tuple(
         Figure(f"{name.replace('_', '-')}-by-depth", depth_profile(data, name))
@@ -146,7 +147,7 @@ def values(material: Material) -> Section:
         parts.append(Figure("drains-by-depth", drain_plot(data), wide=True))
     if "value_source_share" in held:
         figure = value_source_flow(data)
-        parts.append(Figure("sources-of-values", figure, _tall(material), wide=True))
+        parts.append(Figure("sources-of-values", figure, _tall(figure), wide=True))
     return Section("values", "What values do", tuple(parts))
 
 
@@ -183,6 +184,8 @@ def _whole(value: object) -> int | None:
     return None if found is None else round(found)
 
 
-def _tall(material: Material) -> int:
-    trainings = sum(len(several) for several in material.runs.values())
-    return 200 + 170 * -(-trainings // 4)
+def _tall(figure: views.Figure) -> int:
+    """Return the height that the rows of panels of a figure need."""
+    layout = figure.to_plotly_json()["layout"]
+    panels = sum(key.startswith("yaxis") for key in layout)
+    return 200 + 170 * -(-panels // 4)

@@ -31,7 +31,7 @@ def comparison(text: float, same: float | None, *, adjusted: float = 0.001) -> C
     [
         (comparison(0.05, 0.1), "which is more than any of these differences."),
         (comparison(-0.2, 0.1), "less than the difference of dva."),
-        (comparison(0.2, 0.1, adjusted=0.4), "0.101]."),
+        (comparison(0.2, 0.1, adjusted=0.4), "0.100]."),
     ],
 )
 def test_differences_are_held_against_those_between_seeds(entry, said):
