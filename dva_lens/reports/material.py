@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -99,14 +99,24 @@ def gather(archive: Archive, probe: str | None = None) -> Material:
             model: tuple(_last(archive.dataset(run, chosen), run) for run in several)
             for model, several in runs.items()
         },
-        training={
-            model: tuple(
-                archive.training(run).load().assign_attrs(seed=run.seed) for run in several
-            )
-            for model, several in runs.items()
-        },
+        training=_training(archive, runs),
         unreadable=archive.unreadable,
     )
+
+
+def _training(
+    archive: Archive, runs: Mapping[str, Sequence[Run]]
+) -> dict[str, tuple[xr.Dataset, ...]]:
+    """Read the training logs of models that were trained here; measured ones have none."""
+    trained = {
+        model: [run for run in several if number_in(run.attrs["train_seconds"]) is not None]
+        for model, several in runs.items()
+    }
+    return {
+        model: tuple(archive.training(run).load().assign_attrs(seed=run.seed) for run in several)
+        for model, several in trained.items()
+        if several
+    }
 
 
 def number_in(value: object) -> float | None:

@@ -153,8 +153,10 @@ def values(material: Material) -> Section:
 
 def training(material: Material) -> Section:
     """Return what training cost and how the loss fell."""
-    curves = Figure("loss-during-training", training_curves(material.training))
-    return Section("training", "Training and cost", (costs(material), curves))
+    parts: list[Part] = [costs(material)]
+    if material.training:
+        parts.append(Figure("loss-during-training", training_curves(material.training)))
+    return Section("training", "Training and cost", tuple(parts))
 
 
 def costs(material: Material) -> Table:
