@@ -1,0 +1,156 @@
+"""What does recording an attention cost beside computing it?
+
+Attention alone, causal, 12 heads of width 64, one sequence: every recording backend leaves the
+output and the whole summary (per query and per key, received mass included) and is timed against
+torch's own fused attention, which leaves the output. `materialised` is the usual way: form the
+pattern in full, then reduce it.
+
+    python -m dva_lens.analyses.bench_recorder --lengths 512 2048 4096 [--json] [--check]
+"""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from typing import final
+
+import torch
+import torch.nn.functional as F
+
+from dva_lens.kernels import reference
+from dva_lens.kernels.backends import BACKENDS
+from dva_lens.kernels.guard import BUDGET
+from dva_lens.kernels.values import Static
+from dva_lens.kernels.weights import Weights
+
+from .timing import Run, paired, peak_growth
+
+HEADS, WIDTH = 12, 64
+SDPA, MATERIALISED = "sdpa", "materialised"
+BOUNDS = {("blocked", 2048): 2.5, ("exact", 2048): 3.0}
+
+
+@final
+@dataclass(frozen=True)
+class Outcome:
+    """What one way of recording took at one length, beside torch's fused attention."""
+
+    length: int
+    way: str
+    plain_seconds: float
+    seconds: float
+    ratio: float
+    ratio_bound: float | None
+    extra_mib: float
+    plain_extra_mib: float
+    threads: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bound, if there is one, is kept."""
+        return self.ratio_bound is None or self.ratio <= self.ratio_bound
+
+
+def materialised(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, weights: Weights
+) -> tuple[torch.Tensor, ...]:
+    """Return the output and the same numbers, read off the pattern in full."""
+    pattern = reference.pattern(query, key, weights)
+    output = pattern @ value
+    position = torch.arange(pattern.shape[-1], dtype=pattern.dtype)
+    return (
+        output,
+        torch.special.entr(pattern).sum(dim=-1),
+        pattern.square().sum(dim=-1),
+        *pattern.max(dim=-1),
+        pattern[..., 0],
+        pattern.diagonal(dim1=-2, dim2=-1),
+        pattern.diagonal(offset=-1, dim1=-2, dim2=-1),
+        position - pattern @ position,
+        pattern.sum(dim=-1),
+        (pattern @ value.norm(dim=-1)[..., None])[..., 0],
+        output.norm(dim=-1),
+        pattern.sum(dim=-2),
+    )
+
+
+def prepare(way: str, length: int) -> Run:
+    """Return a call of one way, over projections laid out as a model leaves them."""
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(1, length, HEADS, WIDTH).transpose(1, 2) for _ in range(3))
+    weights = Weights(scale=WIDTH**-0.5)
+    if way == SDPA:
+        return lambda: F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    if way == MATERIALISED:
+        return lambda: materialised(query, key, value, weights)
+    return lambda: BACKENDS[way](query, key, Static(value), weights)
+
+
+def warmed(way: str, length: int) -> Run:
+    """Return the same call in a process that has loaded whatever a first call loads."""
+    prepare(way, 8)()
+    return prepare(way, length)
+
+
+def fits(way: str, length: int) -> bool:
+    """Say whether a way stays within the budget of memory at a length."""
+    return way != MATERIALISED or HEADS * length * length * 4 <= BUDGET
+
+
+def outcome(way: str, length: int, pairs: int) -> Outcome:
+    """Time one way at one length."""
+    times = paired(prepare(SDPA, length), prepare(way, length), pairs)
+    return Outcome(
+        length=length,
+        way=way,
+        plain_seconds=times.baseline,
+        seconds=times.contender,
+        ratio=times.ratio,
+        ratio_bound=BOUNDS.get((way, length)),
+        extra_mib=peak_growth(warmed, way, length),
+        plain_extra_mib=peak_growth(warmed, SDPA, length),
+        threads=torch.get_num_threads(),
+    )
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """Return outcomes as lines of text."""
+    lines = ["tokens  way            SDPA [ms]   this [ms]   ratio  bound  peak [MiB]  SDPA's"]
+    lines += [
+        f"{each.length:6d}  {each.way:12s}  {1e3 * each.plain_seconds:10.1f}"
+        f"  {1e3 * each.seconds:10.1f}  {each.ratio:6.2f}"
+        f"  {'' if each.ratio_bound is None else format(each.ratio_bound, '.1f'):>5s}"
+        f"  {each.extra_mib:10.1f}  {each.plain_extra_mib:6.1f}"
+        f"{'' if each.holds else '  BROKEN'}"
+        for each in outcomes
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048, 4096])
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
+    chosen = parser.parse_args(arguments)
+    ways = ("blocked", "exact", MATERIALISED)
+    outcomes = [
+        outcome(way, length, chosen.pairs)
+        for length in chosen.lengths
+        for way in ways
+        if fits(way, length)
+    ]
+    if chosen.json:
+        found = [{**asdict(each), "holds": each.holds} for each in outcomes]
+        load = os.getloadavg()[0]
+        sys.stdout.write(json.dumps({"load": load, "cases": found}, indent=2) + "\n")
+    else:
+        sys.stdout.write(table(outcomes))
+    return int(chosen.check and not all(each.holds for each in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
