@@ -30,9 +30,9 @@ SHARED, SOURCE, OUTPUT = "shared keys and values", "value source", "output"
 class Inputs:
     """The normalised stream as queries, keys and values read it: shared, or one copy per head."""
 
-    query: Input
-    key: Input
-    value: Input
+    query: Float[Tensor, "batch position *head width"]
+    key: Float[Tensor, "batch position *kv_head width"]
+    value: Float[Tensor, "batch position *kv_head width"]
 
 
 @final

@@ -6,11 +6,9 @@ three times as many.
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 from dva_lens.models.config import ModelConfig
 
-Measure = Literal["parameters", "flops"]
 BFLOAT16_BYTES = 2
 
 
@@ -82,16 +80,17 @@ def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYT
 
 def match(
     config: ModelConfig,
-    target: float,
+    target: float | int,
     *,
-    by: Measure = "parameters",
-    vary: Literal["feedforward", "width"] | None = None,
+    by: str = "parameters",
+    vary: str | None = None,
 ) -> ModelConfig:
     """Return the model whose cost comes closest to a target, all else being equal.
 
-    Varies the hidden width of the feed-forward network where there is one, otherwise the width of
-    the model; with the width go the widths of heads, unless they differ from width / heads. Ask
-    `parameters` or `flops_per_token` of the result how close it came: widths move in steps.
+    `by` is "parameters" or "flops". Varies the hidden width of the feed-forward network where
+    there is one, otherwise the width of the model, or what `vary` names of the two; with the
+    width go the widths of heads, unless they differ from width / heads. Widths move in steps, so
+    ask `parameters` or `flops_per_token` of the result how close it came.
     """
     costs: dict[str, Callable[[ModelConfig], float]] = {
         "parameters": parameters,
@@ -101,6 +100,8 @@ def match(
         raise ValueError(f"by must be one of {', '.join(costs)}, got {by!r}.")
     fed = bool(config.feedforward.inner(config.shape))
     vary = vary or ("feedforward" if fed else "width")
+    if vary not in ("feedforward", "width"):
+        raise ValueError(f"vary must be 'feedforward' or 'width', got {vary!r}.")
     if vary == "feedforward" and not fed:
         raise ValueError("A model without a feed-forward network can only vary its width.")
     resize = _with_hidden if vary == "feedforward" else _with_width

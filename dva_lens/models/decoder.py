@@ -84,7 +84,7 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):
         self,
         tokens: Tokens | str | list[str],
         *,
-        lengths: Int[Tensor, "batch"] | None = None,
+        lengths: Int[Tensor, "_"] | None = None,
         segments: Tokens | None = None,
         return_type: Literal["logits", "loss", "both"] | None = "logits",
         stop_at_layer: int | None = None,
@@ -173,7 +173,7 @@ def next_token_loss(
 
 
 def _segments(
-    tokens: Tokens, lengths: Int[Tensor, "batch"] | None, segments: Tokens | None
+    tokens: Tokens, lengths: Int[Tensor, "_"] | None, segments: Tokens | None
 ) -> Tokens | None:
     """Return the numbers of texts, or None where every sequence is one text without padding."""
     if lengths is None:

@@ -1,4 +1,4 @@
-"""The start of training: every weight depends on the seed and on its own name, on nothing else.
+"""The start of training: every weight depends on the seed and on where it stands, on nothing else.
 
 Two variants built from one seed start equal in whatever they have in common, so that a
 comparison under one seed is paired.
@@ -23,8 +23,8 @@ def initialise(model: nn.Module, config: ModelConfig, seed: int) -> None:
         if config.init_by_depth and name.endswith(WRITERS):
             spread /= (2 * config.layers) ** 0.5
         usual = ("weight",) if isinstance(module, nn.Linear | nn.Embedding) else ()
-        for each in getattr(module, "normal", usual):
-            _draw(getattr(module, each), f"{seed}/{name}.{each}", spread)
+        for place, each in enumerate(getattr(module, "normal", usual)):
+            _draw(getattr(module, each), f"{seed}/{name}/{place}", spread)
         if isinstance(module, nn.Linear) and module.bias is not None:
             module.bias.zero_()
         calibrate = getattr(module, "calibrate", None)

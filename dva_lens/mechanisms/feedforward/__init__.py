@@ -43,7 +43,7 @@ class SwiGlu(Variant):
     def flops(self, shape: Shape, layer: int, keys: float) -> float:
         """Return three products, a nonlinearity and a gate."""
         del layer, keys
-        return 6 * shape.width * self.inner(shape) + 2 * self.inner(shape)
+        return (6.0 * shape.width + 2) * self.inner(shape)
 
     def build(self, shape: Shape, linear: LinearFactory) -> Any:
         """Return the module."""
@@ -81,7 +81,7 @@ class GeluMlp(Variant):
     def flops(self, shape: Shape, layer: int, keys: float) -> float:
         """Return two products and a nonlinearity."""
         del layer, keys
-        return 4 * shape.width * self.inner(shape) + self.inner(shape)
+        return (4.0 * shape.width + 1) * self.inner(shape)
 
     def build(self, shape: Shape, linear: LinearFactory) -> Any:
         """Return the module."""

@@ -1,0 +1,190 @@
+"""The ladder of value forms: formulas, and which of them only seem to depend on the pair."""
+
+import pytest
+import torch
+from small_models import SIZE, random_tokens, sharp
+from torch.nn.functional import gelu
+
+from dva_lens.kernels.dynamics import dynamics
+from dva_lens.mechanisms.feedforward import NoFeedforward
+from dva_lens.mechanisms.value_form import VALUE_FORMS
+from dva_lens.mechanisms.value_source import FirstLayerMix
+from dva_lens.models.decoder import build
+from dva_lens.models.presets import preset
+
+TOKENS = random_tokens()
+EVERY = torch.arange(13)
+LAYER = 1
+PAIRED = [name for name, form in VALUE_FORMS.items() if form.paired]
+COLLAPSING = [name for name in VALUE_FORMS if name not in PAIRED]
+
+
+def model_of(form, **chosen):
+    """Return a sharp model; gates that start at zero are opened."""
+    chosen = {"feedforward": NoFeedforward(), "kv_heads": 1} | chosen
+    return sharp(SIZE.config(value_form=VALUE_FORMS[form](), **chosen))
+
+
+def seen(model):
+    """Return all pairs' values, and queries, keys, own values and pattern of a layer."""
+    with torch.no_grad():
+        pairs = model.dynamic_values(TOKENS, LAYER, EVERY, EVERY)
+        _, cache = model.run_with_cache(TOKENS)
+    group = model.config.heads // model.config.kv_heads
+    query, key, value = (cache[name, LAYER].transpose(1, 2) for name in "qkv")
+    key, value = (each.repeat_interleave(group, 1) for each in (key, value))
+    return pairs, query, key, value, cache
+
+
+def parts_of(model):
+    form = model.blocks[LAYER].attn.mix.form
+    return getattr(form, "query_map", None), getattr(form, "key_map", None)
+
+
+def mapped(head_map, heads):
+    return torch.einsum("bhni,hio->bhno", heads, head_map.weight)
+
+
+def formula(name, model, query, key, value):
+    asks, offers = parts_of(model)
+    at_query = lambda each: each[:, :, :, None]  # noqa: E731
+    at_key = lambda each: each[:, :, None]  # noqa: E731
+    if name == "static":
+        return at_key(value).expand(-1, -1, 13, -1, -1)
+    if name == "value-mlp":
+        return at_key(gelu(value + offers.bias)).expand(-1, -1, 13, -1, -1)
+    if name == "query-gate":
+        return at_query(2 * torch.sigmoid(mapped(asks, query))) * at_key(value)
+    if name in ("separable", "pairwise"):
+        left = at_query(mapped(asks, query) + asks.bias[:, None])
+        right = at_key(value + offers.bias)
+        return gelu(left + right) if name == "pairwise" else gelu(left) + gelu(right)
+    right = torch.einsum("bhni,io->bhno", key, offers.weight[0])
+    if name == "pair-gate":
+        return 2 * torch.sigmoid(at_query(mapped(asks, query)) * at_key(right)) * at_key(value)
+    left, right = (each.unflatten(-1, (4, 16)) for each in (mapped(asks, query), right))
+    choice = torch.softmax(torch.einsum("bhqrm,bhkrm->bhqkr", left, right) / 4, -1)
+    return torch.einsum("bhqkr,bhkrd->bhqkd", choice, value.unflatten(-1, (4, -1)))
+
+
+@pytest.mark.parametrize("name", VALUE_FORMS)
+def test_values_are_their_formula(name):
+    model = model_of(name)
+    pairs, query, key, value, _ = seen(model)
+    torch.testing.assert_close(pairs, formula(name, model, query, key, value))
+
+
+@pytest.mark.parametrize("name", VALUE_FORMS)
+def test_values_do_not_depend_on_where_a_pair_stands(name):
+    """Queries and keys come in before rotary position: the same tokens later, the same values."""
+    model = model_of(name)
+    repeated = torch.full((1, 13), 7)
+    with torch.no_grad():
+        pairs = model.dynamic_values(repeated, LAYER, EVERY, EVERY)
+    torch.testing.assert_close(pairs, pairs[:, :, :1, :1].expand_as(pairs))
+
+
+def interaction(pairs, pattern):
+    """Return the share of the centred variance of v_ij that is neither of i nor of j alone."""
+    del pattern
+    centred = pairs - pairs.mean((2, 3), keepdim=True)
+    rest = centred - centred.mean(2, keepdim=True) - centred.mean(3, keepdim=True)
+    return float(rest.square().sum() / centred.square().sum())
+
+
+@pytest.mark.parametrize("name", VALUE_FORMS)
+def test_interaction_is_zero_for_what_collapses_into_a_sum(name):
+    pairs, *_, cache = seen(model_of(name))
+    found = interaction(pairs, cache["pattern", LAYER])
+    if name in ("static", "value-mlp", "separable"):
+        assert found < 1e-12
+    else:
+        assert found > 1e-4
+
+
+@pytest.mark.parametrize("name", VALUE_FORMS)
+def test_dynamism_is_zero_for_values_of_the_key_alone(name):
+    model = model_of(name)
+    found = []
+    attention = model.blocks[LAYER].attn
+    own = attention.attend
+
+    def attend(query, key, values, weights):
+        power, mean_power = dynamics(query, key, values, weights)[:2]
+        found.append(1 - mean_power / power)
+        return own(query, key, values, weights)
+
+    attention.attend = attend
+    with torch.no_grad():
+        model(TOKENS)
+    if name in ("static", "value-mlp"):
+        torch.testing.assert_close(found[0], torch.zeros_like(found[0]), rtol=0, atol=1e-10)
+    else:
+        assert found[0].min() > 1e-4
+
+
+def test_a_query_gate_is_a_gate_after_attention():
+    model = model_of("query-gate")
+    _, query, _, value, cache = seen(model)
+    gate = 2 * torch.sigmoid(mapped(parts_of(model)[0], query))
+    expected = gate * (cache["pattern", LAYER] @ value)
+    torch.testing.assert_close(cache["z", LAYER].transpose(1, 2), expected)
+
+
+def test_separable_values_are_a_branch_beside_attention():
+    model = model_of("separable")
+    _, query, _, value, cache = seen(model)
+    asks, offers = parts_of(model)
+    branch = gelu(mapped(asks, query) + asks.bias[:, None])
+    expected = cache["pattern", LAYER] @ gelu(value + offers.bias) + branch
+    torch.testing.assert_close(cache["z", LAYER].transpose(1, 2), expected)
+
+
+@pytest.mark.parametrize("weights", ["sigmoid", "learned-sink"])
+def test_the_branch_is_weighed_by_the_mass_of_the_row(weights):
+    model = sharp(
+        SIZE.config(feedforward=NoFeedforward(), kv_heads=1).changed(
+            value_form="separable", weights=weights
+        )
+    )
+    _, query, _, value, cache = seen(model)
+    asks, offers = parts_of(model)
+    pattern = cache["pattern", LAYER]
+    branch = pattern.sum(-1, keepdim=True) * gelu(mapped(asks, query) + asks.bias[:, None])
+    torch.testing.assert_close(
+        cache["z", LAYER].transpose(1, 2), pattern @ gelu(value + offers.bias) + branch
+    )
+    with torch.no_grad():
+        logits = model(TOKENS)
+        watched, _ = model.run_with_cache(TOKENS)
+    torch.testing.assert_close(logits, watched)
+
+
+@pytest.mark.parametrize("name", ["query-gate", "pair-gate"])
+def test_gates_start_open(name):
+    tokens = random_tokens()
+    gated, plain = (build(preset(each, SIZE)).double() for each in (f"dva-{name}", "dva-static"))
+    torch.testing.assert_close(gated(tokens), plain(tokens))
+
+
+def test_the_residual_mix_comes_before_the_form():
+    model = model_of("pairwise", value_source=FirstLayerMix(0.5, 0.5))
+    _, cache = model.run_with_cache(TOKENS)
+    bias = parts_of(model)[1].bias
+    used = cache[f"blocks.{LAYER}.attn.mix.hook_v"]
+    torch.testing.assert_close(used, 0.5 * cache["v", 0] + 0.5 * cache["v", LAYER] + bias)
+
+
+@pytest.mark.parametrize("name", VALUE_FORMS)
+def test_all_gradients_are_those_of_the_formed_pattern(name):
+    """At an odd length, against attention with everything in the open."""
+    found = []
+    for watch in (False, True):
+        model = model_of(name)
+        if watch:
+            for block in model.blocks:
+                block.attn.hook_pattern.add_hook(lambda pattern, hook: None)
+        model(TOKENS, return_type="loss").backward()
+        found.append({each: weight.grad for each, weight in model.named_parameters()})
+    for each, gradient in found[0].items():
+        torch.testing.assert_close(gradient, found[1][each], rtol=1e-8, atol=1e-10)

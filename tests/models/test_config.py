@@ -1,0 +1,107 @@
+import json
+
+import pytest
+from small_models import NAMES, SIZE
+
+from dva_lens.mechanisms.output import Neutreno
+from dva_lens.mechanisms.value_form import ExpertValues, Separable
+from dva_lens.mechanisms.value_source import FirstLayerMix, TokenTable
+from dva_lens.mechanisms.weights import Sigmoid
+from dva_lens.models.config import AXES, ModelConfig
+from dva_lens.models.presets import PRESETS, Size, grid, preset
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_goes_to_json_and_back(name):
+    config = preset(name, SIZE)
+    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("axis", "kind"), [(axis, kind) for axis, table in AXES.items() for kind in table]
+)
+def test_every_variant_can_be_asked_for_by_name(axis, kind):
+    config = SIZE.config().changed(**{axis: kind})
+    assert type(getattr(config, axis)) is AXES[axis][kind]
+    assert config.to_dict()[axis]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"width": 30, "heads": 4}, "width must be a multiple of heads .* width=30, heads=4"),
+        ({"heads": 4, "kv_heads": 3}, "kv_heads must divide heads, got kv_heads=3, heads=4"),
+        ({"layers": 0}, "layers must be a whole number from 1 on, got 0"),
+        ({"qk_dim": 7}, "Rotary positions need an even qk_dim, got 7"),
+        ({"share_kv_every": 4}, "share_kv_every must not exceed layers, got 4 for 3 layers"),
+        (
+            {"value_source": FirstLayerMix(5.0, 1.0, layers=(5, 6))},
+            r"between 1 and 2 .* got layers=\[5, 6\] for 3 layers",
+        ),
+        ({"value_source": TokenTable(layers=(3,))}, r"between 0 and 2, got \[3\] for 3 layers"),
+        ({"value_form": ExpertValues(experts=1)}, "experts must be at least 2 .* experts=1"),
+        ({"value_form": ExpertValues(), "output": Neutreno()}, "a value form of 4 values"),
+        ({"init_std": 0.0}, "init_std must exceed 0, got 0.0"),
+    ],
+)
+def test_an_impossible_model_is_refused_with_its_numbers(chosen, told):
+    with pytest.raises(ValueError, match=told):
+        SIZE.config(**chosen)
+
+
+def test_a_variant_of_another_axis_is_refused():
+    with pytest.raises(TypeError, match=r"weights must be one of Softmax.*got Separable"):
+        SIZE.config(weights=Separable())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"wdth": 3}, "Unknown key of a model 'wdth': close matches: width"),
+        ({"weights": {"kind": "softmx"}}, "Unknown kind of weights 'softmx': close matches: soft"),
+        ({"weights": {"kind": "sigmoid", "bais": 1}}, "Unknown option of sigmoid 'bais': .* bias"),
+        ({"weights": {"bias": 1}}, "weights needs a 'kind'"),
+    ],
+)
+def test_an_unknown_key_is_refused_by_name(wrong, told):
+    with pytest.raises(ValueError, match=told):
+        ModelConfig.from_dict(SIZE.config().to_dict() | wrong)
+
+
+def test_a_missing_size_is_named():
+    plain = SIZE.config().to_dict()
+    del plain["context"]
+    with pytest.raises(ValueError, match="context is missing"):
+        ModelConfig.from_dict(plain)
+
+
+def test_an_unknown_preset_names_its_neighbours():
+    with pytest.raises(ValueError, match="Unknown preset 'dva-statc': close matches: dva-static"):
+        preset("dva-statc", SIZE)
+
+
+def test_presets_take_changes():
+    config = preset("dva", SIZE, qk_dim=8, weights="sigmoid")
+    assert (config.heads, config.qk_dim, config.value_dim) == (1, 8, 32)
+    assert config.weights == Sigmoid()
+
+
+def test_every_preset_says_where_it_comes_from():
+    assert all(each.citation and each.meaning for each in PRESETS.values())
+
+
+def test_grouped_queries_need_an_even_number_of_heads():
+    with pytest.raises(ValueError, match="even number of heads, got heads=3"):
+        preset("gqa", Size(layers=2, width=24, heads=3, vocabulary=9, context=8))
+
+
+def test_the_grid_crosses_everything_and_holds_the_width_of_queries():
+    configs = dict(grid(SIZE))
+    assert len(configs) == 2 * 2 * 7 * 2
+    assert {each.qk_dim for each in configs.values()} == {16}
+    assert {each.heads for each in configs.values()} == {1, 2}
+
+
+def test_the_sparse_layers_are_the_papers_at_its_depth():
+    config = preset("resformer-sparse", Size(8, 32, 2, 40, 16))
+    assert config.value_source.layers == (5, 6, 7)
