@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
-from typing import final
+from typing import Any, cast, final
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder, build
 from dva_lens.models.presets import PRESETS, Size, preset
 from dva_lens.recording import record
-from dva_lens.records import Record
+from dva_lens.records import AttentionSummary, Record, ValueSizes
 from dva_lens.sites import SUMMARY, VALUES
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
@@ -101,16 +101,16 @@ def _told(model: Decoder, test: TaskBatch) -> tuple[float, float]:
     return float(right[test.predictable].mean()), float(excess[~test.predictable].mean())
 
 
-def _parking(seen: Record, test: TaskBatch) -> dict[str, float | int]:
+def _parking(seen: Record, test: TaskBatch) -> dict[str, Any]:
     """Return where most is parked on the start token, and what its value is like there."""
     idle = ~test.predictable
     idle[:, :SETTLED] = False
     busy = test.predictable.copy()
     busy[:, :SETTLED] = False
-    parked = np.stack([_at(layer.summary.first_mass, idle) for layer in seen.layers])
+    mass = [cast("AttentionSummary", each.at(SUMMARY)).first_mass for each in seen.layers]
+    parked = np.stack([_at(each, idle) for each in mass])
     layer, head = (int(each) for each in np.unravel_index(parked.argmax(), parked.shape))
-    found = seen.layers[layer]
-    written = found.values.written_norm
+    written = cast("ValueSizes", seen.layers[layer].at(VALUES)).written_norm
     group = head * written.shape[1] // parked.shape[1]
     drain = written[:, group, 0] / np.median(written[:, group, 1:], axis=-1)
     places = np.broadcast_to(np.arange(idle.shape[1]), idle.shape)[idle]
@@ -118,7 +118,7 @@ def _parking(seen: Record, test: TaskBatch) -> dict[str, float | int]:
         "layer": layer,
         "head": head,
         "parked": float(parked[layer, head]),
-        "parked_at_triggers": float(_at(found.summary.first_mass, busy)[head]),
+        "parked_at_triggers": float(_at(mass[layer], busy)[head]),
         "even": float((1 / (places + 1)).mean()),
         "drain": float(drain.mean()),
     }

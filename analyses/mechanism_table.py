@@ -93,7 +93,7 @@ def _cell(formula: str) -> str:
     return formula.replace("|", "\\|")
 
 
-def _signed(count: float) -> str:
+def _signed(count: float | int) -> str:
     """Return a number with its sign, in thousands or millions where it is large."""
     for unit, name in ((1e6, " M"), (1e3, " k")):
         if abs(count) >= unit:

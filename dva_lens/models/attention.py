@@ -53,6 +53,14 @@ class Attention(nn.Module):
     summands of the static value, (batch, kv_head, key, width) by source.
     """
 
+    query: nn.Module
+    key: nn.Module | None
+    value: nn.Module | None
+    out: nn.Linear
+    rule: nn.Module
+    rotation: nn.Module | None
+    gate: nn.Module | None
+
     def __init__(
         self, config: ModelConfig, layer: int, linear: LinearFactory, switches: Any
     ) -> None:
@@ -73,8 +81,10 @@ class Attention(nn.Module):
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
         self.layer, self.shares = layer, config.share_kv_every > 1
-        for name in ("q", "k", "v", "q_input", "k_input", "v_input", "attn_scores", "pattern"):
-            setattr(self, f"hook_{name}", HookPoint())
+        self.hook_q, self.hook_k, self.hook_v = HookPoint(), HookPoint(), HookPoint()
+        self.hook_q_input, self.hook_k_input = HookPoint(), HookPoint()
+        self.hook_v_input = HookPoint()
+        self.hook_attn_scores, self.hook_pattern = HookPoint(), HookPoint()
         self.hook_z, self.hook_result = HookPoint(), HookPoint()
         if self.rotation is not None:
             self.hook_rot_q, self.hook_rot_k = HookPoint(), HookPoint()
@@ -172,7 +182,7 @@ class Attention(nn.Module):
         return weight.new_zeros(len(weight)) if self.out.bias is None else self.out.bias
 
 
-def _per_head(linear: nn.Module, inputs: Input, heads: int) -> Heads:
+def _per_head(linear: Any, inputs: Input, heads: int) -> Heads:
     """Return a linear map cut into heads; inputs with a head axis go to their own head."""
     if inputs.ndim == 3:
         return linear(inputs).unflatten(-1, (heads, -1))
@@ -182,7 +192,7 @@ def _per_head(linear: nn.Module, inputs: Input, heads: int) -> Heads:
 
 
 def _stacked(
-    linear: nn.Module | None, heads: int, what: str, layer: int
+    linear: Any, heads: int, what: str, layer: int
 ) -> Float[Tensor, "any_head width inner"]:
     if linear is None:
         raise LookupError(

@@ -1,6 +1,6 @@
 """What TransformerLens's own tools expect of a model besides its hooks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -8,21 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformer_lens import ActivationCache, FactoredMatrix
 from transformer_lens.config import TransformerBridgeConfig
-from transformer_lens.hook_points import HookPoint
-from transformer_lens.utilities import Slice
 
+from dva_lens.models.caching import PER_HEAD, Names, then_slice, wanted
 from dva_lens.models.config import ModelConfig
 
 Tokens = Int[Tensor, "batch position"]
-Names = Callable[[str], bool] | Sequence[str] | str | None
-PER_HEAD = (
-    "hook_rot_q",
-    "hook_rot_k",
-    "hook_attn_in",
-    "hook_q_input",
-    "hook_k_input",
-    "hook_v_input",
-)
 
 
 def transformer_lens_config(config: ModelConfig) -> TransformerBridgeConfig:
@@ -52,33 +42,6 @@ def transformer_lens_config(config: ModelConfig) -> TransformerBridgeConfig:
     )
 
 
-def _wanted(names_filter: Names) -> Callable[[str], bool]:
-    if names_filter is None:
-        return bool
-    if isinstance(names_filter, str):
-        return lambda name: name == names_filter
-    if callable(names_filter):
-        return names_filter
-    names = set(names_filter)
-    return lambda name: name in names
-
-
-def _then_slice(
-    save: Callable[..., None],
-    unsliced: dict[str, Tensor],
-    cache: dict[str, Tensor],
-    pos_slice: Any,
-) -> Callable[..., None]:
-    """Return a hook that saves a tensor of heads, and keeps the wanted positions of it."""
-
-    def hook(tensor: Tensor, hook: HookPoint) -> None:
-        save(tensor, hook=hook)
-        for name in list(unsliced):
-            cache[name] = Slice.unwrap(pos_slice).apply(unsliced.pop(name), dim=-3)
-
-    return hook
-
-
 class TransformerLensSurface(nn.Module):
     """The attributes and methods that patching, decompositions, lenses and detectors call."""
 
@@ -86,6 +49,7 @@ class TransformerLensSurface(nn.Module):
     embed: Any
     pos_embed: Any
     unembed: Any
+    ln_final: Any
     tokenizer: Any
 
     def _become_citizen(self, config: ModelConfig) -> None:
@@ -119,21 +83,21 @@ class TransformerLensSurface(nn.Module):
         The base class knows the position axis of a tensor by the name of its hook, and takes
         heads for positions under names it does not know; those are cached here.
         """
-        wanted = _wanted(names_filter)
+        chosen = wanted(names_filter)
         cache = {} if cache is None else cache
         rest = {"incl_bwd": incl_bwd, "device": device, "remove_batch_dim": remove_batch_dim}
         plain = super().get_caching_hooks(  # type: ignore[misc]
-            lambda name: wanted(name) and not name.endswith(PER_HEAD),
+            lambda name: chosen(name) and not name.endswith(PER_HEAD),
             cache=cache,
             pos_slice=pos_slice,
             **rest,
         )
         unsliced: dict[str, Tensor] = {}
         whole = super().get_caching_hooks(  # type: ignore[misc]
-            lambda name: wanted(name) and name.endswith(PER_HEAD), cache=unsliced, **rest
+            lambda name: chosen(name) and name.endswith(PER_HEAD), cache=unsliced, **rest
         )
         return cache, *(
-            known + [(name, _then_slice(save, unsliced, cache, pos_slice)) for name, save in extra]
+            known + [(name, then_slice(save, unsliced, cache, pos_slice)) for name, save in extra]
             for known, extra in zip(plain[1:], whole[1:], strict=True)
         )
 

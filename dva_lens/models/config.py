@@ -3,19 +3,20 @@
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any, final
 
-from dva_lens.mechanisms.depth_average import DEPTH_AVERAGES, NoAverage
-from dva_lens.mechanisms.feedforward import FEEDFORWARDS, SwiGlu
-from dva_lens.mechanisms.norm import NORMS, RmsNorm
-from dva_lens.mechanisms.output import OUTPUTS, Neutreno, PlainOutput
-from dva_lens.mechanisms.positions import POSITIONS, Rotary
-from dva_lens.mechanisms.projections import PROJECTIONS, PlainProjection
+from dva_lens.mechanisms.depth_average import DEPTH_AVERAGES, DepthAverage, NoAverage
+from dva_lens.mechanisms.feedforward import FEEDFORWARDS, Feedforward, SwiGlu
+from dva_lens.mechanisms.norm import NORMS, Norm, RmsNorm
+from dva_lens.mechanisms.output import OUTPUTS, Neutreno, Output, PlainOutput
+from dva_lens.mechanisms.positions import POSITIONS, Positions, Rotary
+from dva_lens.mechanisms.projections import PROJECTIONS, PlainProjection, Projection
 from dva_lens.mechanisms.shape import Shape
-from dva_lens.mechanisms.value_form import VALUE_FORMS, StaticValue
-from dva_lens.mechanisms.value_source import VALUE_SOURCES, Own
+from dva_lens.mechanisms.value_form import VALUE_FORMS, StaticValue, ValueForm
+from dva_lens.mechanisms.value_source import VALUE_SOURCES, Own, ValueSource
 from dva_lens.mechanisms.variant import Variant
-from dva_lens.mechanisms.weights import WEIGHTS, Softmax
+from dva_lens.mechanisms.weights import WEIGHTS, Softmax, WeightRule
 
 AXES: dict[str, Mapping[str, type[Variant]]] = {
     "weights": WEIGHTS,
@@ -54,15 +55,15 @@ class ModelConfig:
     qk_dim: int = 0
     value_dim: int = 0
     share_kv_every: int = 1
-    weights: Variant = field(default_factory=Softmax)
-    projections: Variant = field(default_factory=PlainProjection)
-    value_source: Variant = field(default_factory=Own)
-    value_form: Variant = field(default_factory=StaticValue)
-    output: Variant = field(default_factory=PlainOutput)
-    depth_average: Variant = field(default_factory=NoAverage)
-    feedforward: Variant = field(default_factory=SwiGlu)
-    positions: Variant = field(default_factory=Rotary)
-    norm: Variant = field(default_factory=RmsNorm)
+    weights: WeightRule = field(default_factory=Softmax)
+    projections: Projection = field(default_factory=PlainProjection)
+    value_source: ValueSource = field(default_factory=Own)
+    value_form: ValueForm = field(default_factory=StaticValue)
+    output: Output = field(default_factory=PlainOutput)
+    depth_average: DepthAverage = field(default_factory=NoAverage)
+    feedforward: Feedforward = field(default_factory=SwiGlu)
+    positions: Positions = field(default_factory=Rotary)
+    norm: Norm = field(default_factory=RmsNorm)
     tied: bool = False
     biases: bool = False
     init_std: float = 0.02
@@ -175,8 +176,6 @@ class ModelConfig:
                 f"neutreno adds one value to one output, got a value form of "
                 f"{self.value_form.parts} values per key; use another form or output."
             )
-        if self.value_form.parts > 1 and self.value_dim * self.value_form.parts < 1:
-            raise ValueError("A value form needs at least one channel.")
 
 
 def variant(axis: str, given: str | Mapping[str, Any]) -> Variant:
@@ -188,7 +187,7 @@ def variant(axis: str, given: str | Mapping[str, Any]) -> Variant:
     kind = options.pop(KIND)
     _check_members(f"kind of {axis}", [kind], AXES[axis])
     chosen = AXES[axis][kind]
-    _check_members(f"option of {kind}", options, [each.name for each in fields(chosen)])
+    _check_members(f"option of {kind}", options, list(signature(chosen).parameters))
     return chosen(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 

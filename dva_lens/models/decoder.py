@@ -51,7 +51,7 @@ class Unembed(nn.Module):
 
 
 @final
-class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):
+class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: ignore[misc]
     """A causal language model made of the mechanisms that its configuration names.
 
     A TransformerLens `HookedRootModule`, so that its tools apply. `tokenizer` is a

@@ -5,9 +5,10 @@ Only models made of what those two know can be exchanged; the axis that they do 
 
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -29,16 +30,18 @@ STYLE_AXES = ("feedforward", "positions", "norm")
 def to_hugging_face(model: Decoder) -> LlamaForCausalLM | GPT2LMHeadModel:
     """Return the same model as a Hugging Face module."""
     _check_exchangeable(model.config)
-    llama = isinstance(model.config.positions, Rotary)
+    positions = model.config.positions
     made = (
-        LlamaForCausalLM(_llama(model.config)) if llama else GPT2LMHeadModel(_gpt2(model.config))
+        LlamaForCausalLM(_llama(model.config, positions.base))
+        if isinstance(positions, Rotary)
+        else GPT2LMHeadModel(_gpt2(model.config))
     )
-    made.to(next(model.parameters()).dtype).eval()
+    nn.Module.to(made, next(model.parameters()).dtype).eval()
     theirs = made.state_dict()
-    pairs = _llama_pairs(model.config) if llama else _gpt2_pairs(model.config)
+    made_like = _llama_pairs if isinstance(positions, Rotary) else _gpt2_pairs
     ours = model.state_dict()
     with torch.no_grad():
-        for names, name, turned in pairs:
+        for names, name, turned in made_like(model.config):
             weight = torch.cat([ours[each] for each in names])
             theirs[name].copy_(weight.T if turned else weight)
     return made
@@ -70,7 +73,7 @@ def from_hugging_face(theirs: PreTrainedModel) -> Decoder:
 
 def _check_exchangeable(config: ModelConfig) -> None:
     style = "GPT-2" if isinstance(config.positions, Learned) else "LLaMA"
-    known = dict(zip(STYLE_AXES, STYLES[style], strict=True))
+    known: dict[str, Any] = dict(zip(STYLE_AXES, STYLES[style], strict=True))
     default = {each.name: each.default_factory for each in fields(ModelConfig)}
     for axis in AXES:
         expected = known.get(axis) or default[axis]
@@ -92,7 +95,7 @@ def _check_exchangeable(config: ModelConfig) -> None:
             )
 
 
-def _llama(config: ModelConfig) -> LlamaConfig:
+def _llama(config: ModelConfig, base: float) -> LlamaConfig:
     return LlamaConfig(
         vocab_size=config.vocabulary,
         hidden_size=config.width,
@@ -103,7 +106,7 @@ def _llama(config: ModelConfig) -> LlamaConfig:
         head_dim=config.qk_dim,
         max_position_embeddings=config.context,
         rms_norm_eps=config.norm.epsilon,
-        rope_parameters={"rope_type": "default", "rope_theta": config.positions.base},
+        rope_parameters={"rope_type": "default", "rope_theta": base},
         tie_word_embeddings=config.tied,
         attention_bias=config.biases,
         mlp_bias=config.biases,
@@ -113,8 +116,8 @@ def _llama(config: ModelConfig) -> LlamaConfig:
     )
 
 
-def _from_llama(theirs: LlamaConfig) -> ModelConfig:
-    rope = dict(theirs.rope_parameters or {})
+def _from_llama(theirs: Any) -> ModelConfig:
+    rope: dict[str, Any] = dict(theirs.rope_parameters or {})
     if rope.get("rope_type", "default") != "default" or theirs.hidden_act != "silu":
         raise ValueError(
             f"Only plain rotary positions and silu can be exchanged, got {rope} and "
@@ -155,7 +158,7 @@ def _gpt2(config: ModelConfig) -> GPT2Config:
     )
 
 
-def _from_gpt2(theirs: GPT2Config) -> ModelConfig:
+def _from_gpt2(theirs: Any) -> ModelConfig:
     odd = theirs.scale_attn_by_inverse_layer_idx or not theirs.scale_attn_weights
     if theirs.activation_function != "gelu_new" or odd:
         raise ValueError(

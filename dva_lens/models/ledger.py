@@ -8,7 +8,7 @@ the value used, which total one.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float, Int
@@ -149,7 +149,7 @@ def _shares(summands: Mapping[str, Tensor]) -> dict[str, Float[Tensor, "kv_head"
     return {name: _share(part, whole).mean((0, 2)) for name, part in summands.items()}
 
 
-def _writers(average: torch.nn.Module | None, streams: list[Tensor]) -> dict[int, float]:
+def _writers(average: Any, streams: list[Tensor]) -> dict[int, float]:
     if average is None or not average.streams:
         return {}
     parts = {
@@ -184,9 +184,7 @@ def _seen(model: Decoder) -> Iterator[tuple[list[Mapping[str, Tensor]], list[Ten
             hook.remove()
 
 
-def _noting(
-    attention: torch.nn.Module, own: Attend, summands: list[Mapping[str, Tensor]]
-) -> Attend:
+def _noting(attention: Any, own: Attend, summands: list[Mapping[str, Tensor]]) -> Attend:
     def attend(query: Tensor, key: Tensor, values: Values, weights: Weights) -> Tensor:
         summands.append(dict(attention.value_parts))
         return own(query, key, values, weights)

@@ -65,7 +65,9 @@ class DenseFormer(Variant):
         return Average(self.streams(layer))
 
 
-DEPTH_AVERAGES: dict[str, type[NoAverage] | type[DenseFormer]] = {
+DepthAverage = NoAverage | DenseFormer
+
+DEPTH_AVERAGES: dict[str, type[DepthAverage]] = {
     "none": NoAverage,
     "denseformer": DenseFormer,
 }

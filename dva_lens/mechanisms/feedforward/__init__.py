@@ -110,7 +110,9 @@ class NoFeedforward(Variant):
         del shape, linear
 
 
-FEEDFORWARDS: dict[str, type[SwiGlu] | type[GeluMlp] | type[NoFeedforward]] = {
+Feedforward = SwiGlu | GeluMlp | NoFeedforward
+
+FEEDFORWARDS: dict[str, type[Feedforward]] = {
     "swiglu": SwiGlu,
     "gelu": GeluMlp,
     "none": NoFeedforward,

@@ -51,4 +51,6 @@ class LayerNorm(Variant):
         return Layer(shape.width, self.epsilon)
 
 
-NORMS: dict[str, type[RmsNorm] | type[LayerNorm]] = {"rms": RmsNorm, "layer": LayerNorm}
+Norm = RmsNorm | LayerNorm
+
+NORMS: dict[str, type[Norm]] = {"rms": RmsNorm, "layer": LayerNorm}

@@ -90,7 +90,9 @@ class HeadGate(Variant):
         return Gate(linear(shape.width, self.gates(shape)), shape.heads)
 
 
-OUTPUTS: dict[str, type[PlainOutput] | type[Neutreno] | type[HeadGate]] = {
+Output = PlainOutput | Neutreno | HeadGate
+
+OUTPUTS: dict[str, type[Output]] = {
     "plain": PlainOutput,
     "neutreno": Neutreno,
     "head-gate": HeadGate,

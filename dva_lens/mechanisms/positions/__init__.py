@@ -65,4 +65,6 @@ class Learned(Variant):
         del shape
 
 
-POSITIONS: dict[str, type[Rotary] | type[Learned]] = {"rotary": Rotary, "learned": Learned}
+Positions = Rotary | Learned
+
+POSITIONS: dict[str, type[Positions]] = {"rotary": Rotary, "learned": Learned}

@@ -49,7 +49,9 @@ class SigmaReparam(Variant):
         return SigmaLinear(inner, outer, bias=bias)
 
 
-PROJECTIONS: dict[str, type[PlainProjection] | type[SigmaReparam]] = {
+Projection = PlainProjection | SigmaReparam
+
+PROJECTIONS: dict[str, type[Projection]] = {
     "plain": PlainProjection,
     "sigma-reparam": SigmaReparam,
 }

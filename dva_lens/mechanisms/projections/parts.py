@@ -13,6 +13,7 @@ class SigmaLinear(nn.Module):
     """A linear map whose spectral norm is a parameter."""
 
     normal = ("raw",)
+    right: Tensor
 
     def __init__(self, inner: int, outer: int, *, bias: bool) -> None:
         super().__init__()

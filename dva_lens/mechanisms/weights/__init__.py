@@ -80,7 +80,9 @@ class LearnedSink(Variant):
         return TrainedSink(shape)
 
 
-WEIGHTS: dict[str, type[Softmax] | type[Sigmoid] | type[SoftmaxOffByOne] | type[LearnedSink]] = {
+WeightRule = Softmax | Sigmoid | SoftmaxOffByOne | LearnedSink
+
+WEIGHTS: dict[str, type[WeightRule]] = {
     "softmax": Softmax,
     "sigmoid": Sigmoid,
     "softmax-off-by-one": SoftmaxOffByOne,
