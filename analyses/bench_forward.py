@@ -1,22 +1,17 @@
-"""What measuring a model costs beside running it, on a model of GPT-2 small's shape.
+"""What does measuring a model cost beside running it?
 
-A whole forward pass with the primary set of statistics is timed against the same model's own SDPA
-forward, in interleaved pairs within one process; the figure is the median of the paired ratios.
-Memory is the growth of the process's peak beyond that of the plain forward, in a process of its
-own. Weights are random: time and memory do not depend on them.
+A whole forward pass with the primary set of statistics, on a model of GPT-2 small's shape, is
+timed against the same model's own SDPA forward, in interleaved pairs within one process; the
+figure is the median of the paired ratios. Memory is the growth of the process's peak beyond that
+of the plain forward, in a process of its own. Weights are random: neither depends on them.
 
     python -m dva_lens.analyses.bench_forward [--json] [--pairs 7]
 """
 
 import argparse
 import json
-import multiprocessing
 import os
-import resource
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import final
 
@@ -26,7 +21,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from dva_lens.measuring import measure
 
-MIB = 1 << 20
+from .timing import Run, paired, peak_growth
 
 
 @final
@@ -63,6 +58,7 @@ class Outcome:
 
 
 CASES = (Case(1024, 12, 1.15, 100.0), Case(4096, 2, 1.3, 100.0))
+SMALLEST = Case(16, 1, 0.0, 0.0)
 
 
 def model_of(case: Case) -> GPT2LMHeadModel:
@@ -73,7 +69,7 @@ def model_of(case: Case) -> GPT2LMHeadModel:
     return model
 
 
-def passes(case: Case, backend: str) -> tuple[Callable[[], None], Callable[[], None]]:
+def passes(case: Case, backend: str) -> tuple[Run, Run]:
     """Return the plain pass and the measured one, over the same tokens."""
     model = model_of(case)
     ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (1, case.length))
@@ -89,66 +85,26 @@ def passes(case: Case, backend: str) -> tuple[Callable[[], None], Callable[[], N
     return plain, measured
 
 
-def seconds(run: Callable[[], None]) -> float:
-    """Return how long a call takes."""
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
-
-
-def paired(case: Case, backend: str, pairs: int) -> list[tuple[float, float]]:
-    """Time both passes in pairs, in alternating order, after one of each to warm up."""
+def prepared(case: Case, backend: str) -> Run:
+    """Return a measured pass, after everything is loaded and plain passes have had their peak."""
     plain, measured = passes(case, backend)
-    plain()
-    measured()
-    found = []
-    for pair in range(pairs):
-        if pair % 2:
-            second, first = seconds(measured), seconds(plain)
-        else:
-            first, second = seconds(plain), seconds(measured)
-        found.append((first, second))
-    return found
-
-
-def extra_memory(case: Case, backend: str) -> float:
-    """Return the growth of the peak of a fresh process, in MiB, beyond that of plain passes."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak_growth, (case, backend))
-
-
-def _peak_growth(case: Case, backend: str) -> float:
-    plain, measured = passes(case, backend)
-    _once(backend)
+    passes(SMALLEST, backend)[1]()
     for _ in range(2):
         plain()
-    before = _peak()
-    for _ in range(2):
-        measured()
-    return (_peak() - before) / MIB
-
-
-def _once(backend: str) -> None:
-    """Load whatever a first measurement loads, on a model too small to matter."""
-    passes(Case(16, 1, 0.0, 0.0), backend)[1]()
-
-
-def _peak() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return measured
 
 
 def outcome(case: Case, backend: str, pairs: int) -> Outcome:
     """Run one case."""
-    times = paired(case, backend, pairs)
+    times = paired(*passes(case, backend), pairs)
     return Outcome(
         length=case.length,
         layers=case.layers,
-        plain_seconds=statistics.median(first for first, _ in times),
-        measured_seconds=statistics.median(second for _, second in times),
-        ratio=statistics.median(second / first for first, second in times),
+        plain_seconds=times.baseline,
+        measured_seconds=times.contender,
+        ratio=times.ratio,
         ratio_bound=case.ratio,
-        extra_mib=extra_memory(case, backend),
+        extra_mib=peak_growth(prepared, case, backend),
         extra_mib_bound=case.extra_mib,
         threads=torch.get_num_threads(),
         backend=backend,
