@@ -100,7 +100,9 @@ def test_neutreno_adds_a_skip_that_is_not_attended():
 def test_neutreno_mixes_by_a_minus_lambda():
     model = attention_only(output=Neutreno(0.375))
     eye = torch.eye(13).double()
-    expected = two_layers(model, lambda a, first, own, x: mixed(a - 0.375 * eye, own) + 0.375 * first)
+    expected = two_layers(
+        model, lambda a, first, own, x: mixed(a - 0.375 * eye, own) + 0.375 * first
+    )
     same(model(TOKENS), expected)
 
 
