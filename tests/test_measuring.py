@@ -210,8 +210,8 @@ def test_a_long_text_takes_memory_by_the_window(model):
         return most
 
     peak(320)
-    short, long = peak(800), peak(2400)
-    per_window = (long - short) / 100
+    short, long = peak(320), peak(960)
+    per_window = (long - short) / 40
     assert per_window < 40_000  # the results themselves; no window's records are kept
 
 
