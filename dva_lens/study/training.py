@@ -43,12 +43,13 @@ def trained(plan: Plan, texts: Texts, workshop: Workshop, *, progress: Any = Non
     resume = None
     if workshop.save_every is not None:
         resume = StateFile(workshop.folder / "state.safetensors", workshop.save_every)
+    save = saver(workshop.folder / "models", plan, texts.tokenizer, provenance(texts))
     return train(
         model,
         Windows(texts.train.tokens, plan.recipe.batch, plan.recipe.length, plan.seed),
         plan.recipe,
         held_out=_held_out(plan, texts),
-        on_step=saver(workshop.folder / "models", plan, texts.tokenizer, provenance(texts)),
+        on_step=lambda step, _: save(step, model),
         progress=progress,
         resume=resume,
     )
