@@ -147,8 +147,10 @@ class _Bench:
     ) -> None:
         tell("measure")
         fresh = self._measured(plan, checkpoints.kept(self.folder, plan), wanted)
-        together = {name: data.load() for name, data in before.items()}
-        together |= {name: updated(before.get(name), now) for name, now in fresh.items()}
+        together = {
+            name: updated(before.get(name), fresh[name]) if name in fresh else before[name].load()
+            for name in dict.fromkeys((*self.study.probes, *before))
+        }
         attrs = self._attrs_before(plan)
         log = self.archive.training(plan.key).load()
         self._write(plan, attrs, together, log)
