@@ -105,10 +105,10 @@ def token_lane(library: Library, chosen: Selection) -> go.Figure:
 def tokens_of(library: Library, chosen: Selection) -> tuple[list[str], np.ndarray]:
     """Return the tokens of a display text and the chosen statistic at each, heads averaged."""
     measure, held = _by_token(library, chosen)
-    if chosen.sequence >= held.sizes[axes.SEQUENCE]:
+    if chosen.sequence >= held.sizes[axes.SHOWN]:
         raise NothingToShowError(f"There is no text {chosen.sequence} on “{chosen.probe}”.")
-    one = held.isel({axes.SEQUENCE: chosen.sequence})
-    length = int(one[axes.LENGTH].item())
+    length = int(held[axes.LENGTH].isel({axes.SEQUENCE: chosen.sequence}).item())
+    one = held.isel({axes.SHOWN: chosen.sequence})
     values = one[measure.variable + BY_QUERY].sel({axes.LAYER: chosen.layer}).mean(axes.HEAD)
     tokens = [str(token) for token in one["token"].values[:length]]
     return tokens, values.values[:length].astype(float)

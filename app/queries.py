@@ -173,7 +173,8 @@ class Library:
             raise NothingToShowError(
                 f"{run} kept no single tokens on “{probe}”; measure with keep='query' to see them."
             )
-        return opened[[*kept, "token"]].load()
+        texts = {name: opened[name] for name in (axes.LENGTH, axes.DOCUMENT)}
+        return opened[[*kept, "token"]].assign_coords(texts).load()
 
     def _opened(self, run: str, probe: str) -> xr.Dataset:
         choice: Choice = self.menu.run(run)

@@ -39,14 +39,14 @@ def guard(app: Dash, *inline_scripts: str) -> None:
 def serve(app: Dash, port: int = 8050) -> None:
     """Serve the explorer on this machine until it is interrupted."""
     check_port(port)
-    warm = app.server.extensions.get(WARM)
-    if warm is not None:
-        threading.Thread(target=warm, daemon=True).start()
+    warm = threading.Thread(target=app.server.extensions.get(WARM), daemon=True)
+    warm.start()
     server = create_server(app.server, host=HOST, port=port, threads=8, ident=None)
     try:
         server.run()
     finally:
         server.close()
+        warm.join()  # a reader that outlives the interpreter ends in a traceback
 
 
 def check_port(port: int) -> None:

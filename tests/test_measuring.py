@@ -116,19 +116,28 @@ def test_queries_are_kept_for_the_first_sequences(model):
     ids = np.random.default_rng(1).integers(3, 61, (10, 13))
     found = measure(model, ids, keep="query", tokenizer=word_tokenizer())
     kept = found["entropy_by_query"]
-    assert kept.dims == ("layer", "head", "sequence", "query")
-    assert np.isfinite(kept[:, :, :8]).all()
-    assert np.isnan(kept[:, :, 8:]).all()
+    assert kept.dims == ("layer", "head", "shown", "query")
+    assert kept["shown"].values.tolist() == list(range(8))
+    assert np.isfinite(kept).all()
     assert found["token"].dtype == object
-    assert (found["token"][8:] == "").all()
-    mean = kept[:, :, :8, 7:].mean("query")
+    assert found["token"].shape == (8, 13)
+    mean = kept[:, :, :, 7:].mean("query")
     np.testing.assert_allclose(mean, found["entropy"][:, :, :8, 3], rtol=1e-5)
+
+
+def test_fewer_sequences_are_kept_where_memory_is_short(model, monkeypatch):
+    ids = np.random.default_rng(1).integers(3, 61, (5, 13))
+    one = measure(model, ids[:1], keep="query", statistics="entropy")["entropy_by_query"]
+    monkeypatch.setattr("dva_lens.measuring.run.KEPT_BUDGET", 3 * one.nbytes)
+    found = measure(model, ids, keep="query", statistics="entropy", batch=2)
+    assert found["entropy_by_query"].sizes["shown"] == 3
+    np.testing.assert_allclose(found["entropy_by_query"][:, :, :1], one, rtol=1e-5)
 
 
 def test_keeping_too_much_is_refused_with_bytes(model, monkeypatch):
     monkeypatch.setattr("dva_lens.measuring.run.KEPT_BUDGET", 1000)
     with pytest.raises(
-        MemoryError, match=r"Keeping 7 statistics of every query would take .* KiB"
+        MemoryError, match=r"Keeping 7 statistics of every query of one sequence would take .* KiB"
     ):
         measure(model, IDS, keep="query")
 

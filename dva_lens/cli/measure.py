@@ -31,6 +31,9 @@ def measure(  # noqa: PLR0913 - one argument per option
     backend: Annotated[
         str, typer.Option(help="auto, exact, blocked, fused or reference.")
     ] = "auto",
+    queries: Annotated[
+        bool, typer.Option(help="Keep the numbers of every query of the first texts.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Decides which documents are taken.")] = 0,
 ) -> None:
     """Measure a model on a text as it is, and keep the result in an archive.
@@ -52,7 +55,7 @@ def measure(  # noqa: PLR0913 - one argument per option
     from dva_lens.study.single import Wish, measure_into
 
     statistics = (*PRIMARY, *EXTENDED) if extended else PRIMARY
-    wish = Wish(statistics, length, documents, backend, seed)
+    wish = Wish(statistics, length, documents, backend, seed, queries)
     with counted("measuring", "texts") as progress:
         label = measure_into(out, model, opened, wish, progress=progress)
     typer.echo(f"Measured {label} on {opened.name}.")

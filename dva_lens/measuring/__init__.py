@@ -56,7 +56,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     statistics : names, optional
         Which statistics; the primary set unless given.
     keep : {"query"}, optional
-        Keep the numbers of every query, for the first sequences, beside the averages.
+        Keep the numbers of every query beside the averages, for the first sequences: 8, or as
+        many as the budget of memory allows.
     backend : str
         The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
     length, stride : int, optional
@@ -101,7 +102,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     attrs = _attrs(name or source.name(model), facts, windows) | source.about(model)
     data = assembled(parts, chosen, documents=windows.documents, attrs=attrs)
     if keep == "query":
-        data = with_queries(data, parts, chosen, run.words(tokenizer))
+        shown = sum(part.kept for part in parts)
+        data = with_queries(data, parts, chosen, run.words(tokenizer, shown))
     return data
 
 

@@ -33,6 +33,7 @@ class Part:
     rows_by_layer: Int[np.ndarray, "layer sequence span"]
     why_not: Mapping[str, str]
     lengths: Int[np.ndarray, "sequence"]
+    kept: int = 0
 
 
 def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept: int = 0) -> Part:
@@ -61,7 +62,7 @@ def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept
             references[statistic.name] = reference
     each_rows = np.stack([rows_by_span(seen, spans) for seen in visible])
     rows = rows_by_span(widest, spans)
-    return Part(values, by_query, references, rows, each_rows, why_not, record.lengths)
+    return Part(values, by_query, references, rows, each_rows, why_not, record.lengths, kept)
 
 
 def assembled(
@@ -112,16 +113,17 @@ def with_queries(
     statistics: Sequence[Statistic],
     tokens: Sequence[Sequence[str]],
 ) -> xr.Dataset:
-    """Add the numbers per query, and the tokens, of the sequences that are displayed."""
-    longest, sequences = int(data[axes.LENGTH].max()), data.sizes[axes.SEQUENCE]
-    dims = (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.QUERY)
+    """Add the numbers per query, and the tokens, of the first sequences."""
+    lengths = data[axes.LENGTH].values[: len(tokens)]
+    shown, longest = len(lengths), int(lengths.max())
+    dims = (axes.LAYER, axes.HEAD, axes.SHOWN, axes.QUERY)
     found = {}
     for statistic in statistics:
         if statistic.at != "query":
             continue
         held = [p.by_query[statistic.name] for p in parts if statistic.name in p.by_query]
         layers, heads = data.sizes[axes.LAYER], data.sizes[axes.HEAD]
-        values = np.full((layers, heads, sequences, longest), np.nan, dtype=np.float32)
+        values = np.full((layers, heads, shown, longest), np.nan, dtype=np.float32)
         row = 0
         for each in held:
             count, size = each.shape[1], each.shape[-1]
@@ -129,11 +131,12 @@ def with_queries(
             row += count
         about = {"long_name": statistic.long_name, "units": statistic.units}
         found[statistic.name + BY_QUERY] = (dims, values, about)
-    texts = np.full((sequences, longest), "", dtype=object)
+    texts = np.full((shown, longest), "", dtype=object)
     for row, words in enumerate(tokens):
         texts[row, : len(words)] = words
-    found["token"] = ((axes.SEQUENCE, axes.QUERY), texts)
-    return data.assign(found).assign_coords({axes.QUERY: np.arange(longest)})
+    found["token"] = ((axes.SHOWN, axes.QUERY), texts)
+    places = {axes.SHOWN: np.arange(shown), axes.QUERY: np.arange(longest)}
+    return data.assign(found).assign_coords(places)
 
 
 def missing(statistic: Statistic, layer: LayerRecord, record: Record) -> str | None:

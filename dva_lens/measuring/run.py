@@ -47,15 +47,15 @@ class Run:
         self, batch: int, progress: Callable[[Progress], None] | None
     ) -> tuple[list[Part], dict[str, Any]]:
         """Record every batch; the first sequence runs alone and says how faithful it was."""
-        started, done, spans = time.monotonic(), 0, 0
+        started, done, spans, shown = time.monotonic(), 0, 0, 0
         parts: list[Part] = []
         facts: dict[str, Any] = {}
         for each in self.windows.batches(self._together(batch)):
             seen = self._record(each, first=not parts)
             spans = spans or self._spans(seen)
-            kept = max(0, DISPLAYED - done) if self.keep == "query" else 0
-            if kept and not parts:
-                self._check_kept(seen)
+            if self.keep == "query" and not parts:
+                shown = self._shown(seen)
+            kept = min(max(0, shown - done), len(seen.lengths))
             parts.append(part_of(seen, self.statistics, spans=spans, kept=kept))
             facts = _worst(facts, seen.provenance)
             done += len(seen.lengths)
@@ -64,10 +64,11 @@ class Run:
                 progress(Progress(done, total, spent / done * (total - done)))
         return parts, facts
 
-    def words(self, tokenizer: Any) -> list[list[str]]:
-        """Return the tokens of the displayed sequences as texts, or as numbers without one."""
-        shown = [] if self.windows.images else range(min(DISPLAYED, len(self.windows)))
-        ids = [self.windows.tokens(index) for index in shown]
+    def words(self, tokenizer: Any, shown: int) -> list[list[str]]:
+        """Return the tokens of the first sequences as texts, or as numbers without a tokenizer."""
+        if self.windows.images:
+            return [[] for _ in range(shown)]
+        ids = [self.windows.tokens(index) for index in range(shown)]
         if tokenizer is None:
             return [[str(token) for token in row.tolist()] for row in ids]
         return [token_texts(tokenizer, row.tolist()) for row in ids]
@@ -85,8 +86,11 @@ class Run:
         )
 
     def _spans(self, seen: Record) -> int:
+        return axes.span_count(self._longest(seen))
+
+    def _longest(self, seen: Record) -> int:
         lengths = seen.lengths if self.windows.images else self.windows.lengths
-        return axes.span_count(int(lengths.max()))
+        return int(lengths.max())
 
     def _together(self, batch: int) -> int:
         """Return how many sequences run at once, so that logits stay small."""
@@ -102,18 +106,21 @@ class Run:
         )
         return max(1, min(batch, LOGITS_AT_ONCE // logits))
 
-    def _check_kept(self, seen: Record) -> None:
+    def _shown(self, seen: Record) -> int:
+        """Return how many sequences, the first ones, may keep their numbers per query."""
         heads = max(
             (each.summary.entropy.shape[1] for each in seen.layers if each.summary), default=0
         )
-        each = 4 * len(seen.layers) * heads * len(self.windows) * int(self.windows.lengths.max())
-        kept = sum(statistic.at == "query" for statistic in self.statistics)
+        count = sum(statistic.at == "query" for statistic in self.statistics)
+        each = max(1, 4 * count * len(seen.layers) * heads * self._longest(seen))
         refuse_above(
-            each * kept,
-            f"Keeping {kept} statistics of every query",
-            alternative="choose fewer `statistics`, a shorter text, or leave `keep` out",
+            each,
+            f"Keeping {count} statistics of every query of one sequence",
+            alternative="choose fewer `statistics` or a shorter text, or leave `keep` out "
+            "(`--no-queries`)",
             budget=KEPT_BUDGET,
         )
+        return min(DISPLAYED, len(self.windows), KEPT_BUDGET // each)
 
 
 def _worst(facts: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

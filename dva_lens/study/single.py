@@ -14,7 +14,7 @@ from dva_lens.measuring import measure
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
 from dva_lens.statistics.table import PRIMARY
-from dva_lens.store.archive import scan
+from dva_lens.store.archive import Archive, scan
 from dva_lens.store.schema import SCHEMA_VERSION
 from dva_lens.store.writer import write_catalogue, write_run
 from dva_lens.study.folder import claimed
@@ -33,6 +33,7 @@ class Wish:
     documents: int = 32
     backend: str = "auto"
     seed: int = 0
+    queries: bool = True
 
 
 def measure_into(
@@ -55,7 +56,7 @@ def measure_into(
             model,
             text,
             statistics=wish.statistics,
-            keep="query",
+            keep="query" if wish.queries else None,
             backend=wish.backend,
             length=wish.length,
             progress=progress,
@@ -67,7 +68,7 @@ def measure_into(
             "preset": label,
             "seed": 0,
             "label": label,
-            "order": len(scan(folder).runs),
+            "order": _order(scan(folder), key),
             "loss": float(np.nanmean(data["loss"])) if "loss" in data else None,
             "train_seconds": None,
             **_costs(model),
@@ -92,6 +93,12 @@ def spread(corpus: Corpus, count: int, seed: int) -> Corpus:
 def _drawn(population: int, count: int, seed: int) -> frozenset[int]:
     drawn = np.random.default_rng(seed).choice(population, count, replace=False)
     return frozenset(int(place) for place in drawn)
+
+
+def _order(archive: Archive, key: str) -> int:
+    """Return the place of a run among the others: the one it has, or the next."""
+    places = {run.key: int(run.attrs.get("order", 0)) for run in archive.runs}
+    return places.get(key, 1 + max(places.values(), default=-1))
 
 
 def _costs(model: Any) -> dict[str, Any]:

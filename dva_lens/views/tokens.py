@@ -64,16 +64,14 @@ def token_lane(
 
 
 def _strip(run: xr.Dataset, statistic: str, sequence: int, layer: int | None) -> Strip:
-    held = run[TOKEN].sizes[axes.SEQUENCE]
+    held = run[TOKEN].sizes[axes.SHOWN]
     if not 0 <= sequence < held:
-        raise ValueError(f"sequence must be among 0 to {held - 1}, got {sequence}.")
-    length = int(run[axes.LENGTH].isel({axes.SEQUENCE: sequence}).item())
-    one = run.isel({axes.SEQUENCE: sequence, axes.QUERY: slice(0, length)})
-    values, pinned = one[f"{statistic}{BY_QUERY}"], one[f"{PINNED}{BY_QUERY}"]
-    if not np.isfinite(pinned).any():
         raise ValueError(
-            f"Text {sequence} is not among the display texts, whose queries alone are kept."
+            f"sequence must be one whose queries are kept, 0 to {held - 1}, got {sequence}."
         )
+    length = int(run[axes.LENGTH].isel({axes.SEQUENCE: sequence}).item())
+    one = run.isel({axes.SHOWN: sequence, axes.QUERY: slice(0, length)})
+    values, pinned = one[f"{statistic}{BY_QUERY}"], one[f"{PINNED}{BY_QUERY}"]
     if layer is None:
         values, over = values.mean(axes.HEAD), axes.LAYER
         pinned = pinned.mean((axes.LAYER, axes.HEAD))

@@ -11,9 +11,9 @@ def words_of(shown):
 
 def test_every_token_has_its_number(library, chosen):
     tokens, values = tokens_of(library, chosen.but(sequence=5, layer=2))
-    held = library.display("transformer-0", "held-out").isel(sequence=5)
-    assert len(tokens) == int(held["length"]) == 59
-    expected = held["entropy_by_query"].sel(layer=2).mean("head").values[:59]
+    held = library.display("transformer-0", "held-out")
+    assert len(tokens) == int(held["length"][5]) == 59
+    expected = held["entropy_by_query"].sel(shown=5, layer=2).mean("head").values[:59]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 

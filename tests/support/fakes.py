@@ -256,23 +256,23 @@ def _references(frame: xr.Dataset) -> xr.Dataset:
 
 
 def _by_query(frame: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    """Return per-query numbers and tokens of the display sequences, NaN and "" in the rest."""
-    sizes, longest = frame.sizes, int(frame["length"].max())
+    """Return per-query numbers and tokens of the sequences that are shown."""
+    sizes = frame.sizes
     shown = min(8, sizes["sequence"])
-    query = np.arange(longest)
-    lengths = frame["length"].values
-    real = (query < lengths[:, None]) & (np.arange(sizes["sequence"]) < shown)[:, None]
-    sharp = rng.uniform(0.1, 0.8, (sizes["layer"], sizes["head"], sizes["sequence"], longest))
+    lengths = frame["length"].values[:shown]
+    query = np.arange(lengths.max())
+    real = query < lengths[:, None]
+    sharp = rng.uniform(0.1, 0.8, (sizes["layer"], sizes["head"], *real.shape))
     visible = (query + 1.0)[None, None, None]
     found = {}
     for name, draw in QUERY.items():
         values = np.where(real, draw(sharp, visible, rng) + 0 * visible, np.nan)
         attrs = {"long_name": STATISTICS[name].long_name, "units": STATISTICS[name].units}
-        dims = ("layer", "head", "sequence", "query")
+        dims = ("layer", "head", "shown", "query")
         found[f"{name}_by_query"] = (dims, values.astype(np.float32), attrs)
     words = rng.choice(WORDS, size=real.shape)
-    found["token"] = (("sequence", "query"), np.where(real, words, "").astype(object))
-    return xr.Dataset(found, coords={"query": query})
+    found["token"] = (("shown", "query"), np.where(real, words, "").astype(object))
+    return xr.Dataset(found, coords={"query": query, "shown": np.arange(shown)})
 
 
 def _statistic_attrs(one: Statistic) -> dict[str, object]:
