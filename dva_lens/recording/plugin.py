@@ -21,7 +21,7 @@ from dva_lens.recording.families import Anatomy
 from dva_lens.recording.layout import Layout, Mask
 from dva_lens.recording.recorder import Call, Recorder
 from dva_lens.recording.sizes import Gram, gram_of
-from dva_lens.sites import MIX, VALUES
+from dva_lens.sites import MIX, TILES, VALUES
 
 NAME = "dva_lens"
 UNREADABLE = {
@@ -85,7 +85,8 @@ def _attention(
     layout = watch.passing.of(attention_mask, (query.shape[0], query.shape[2]), query.device)
     watch.recorder.layout = layout
     recorder = watch.recorder
-    gram = _gram(watch, module, layer, query.shape[1]) if VALUES in recorder.sites else None
+    written = recorder.sites & {VALUES, TILES}
+    gram = _gram(watch, module, layer, query.shape[1]) if written else None
     value = layout.apart(value)
     out = recorder.attention(
         layer,
@@ -131,9 +132,10 @@ def _gram(watch: Watch, module: nn.Module, layer: int, heads: int) -> Gram | Non
         output = watch.anatomy.output_projection(module, heads)
         watch.grams[module] = None if output is None else gram_of(output)
     if watch.grams[module] is None:
-        watch.recorder.skip(
-            layer, VALUES, f"no output projection of plain weights in {type(module).__name__}"
-        )
+        for site in (VALUES, TILES):
+            watch.recorder.skip(
+                layer, site, f"no output projection of plain weights in {type(module).__name__}"
+            )
     return watch.grams[module]
 
 
