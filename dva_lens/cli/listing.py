@@ -43,10 +43,16 @@ def _statistics() -> Iterator[str]:
 
 
 def _presets() -> Iterator[str]:
+    from dva_lens.mechanisms.value_form import VALUE_FORMS
     from dva_lens.models.presets import PRESETS
 
     for name, one in PRESETS.items():
-        yield _entry(name, getattr(one, "citation", "") or _first_sentence(one))
+        yield _entry(name, f"{one.meaning}; {one.citation}")
+    forms = ", ".join(VALUE_FORMS)
+    yield _entry("Hh-FED-FORM-SOURCE", "the controlled grid: H heads (1, or those of the size);")
+    yield _entry("", f"FED: ff, noff; FORM: {forms}; SOURCE: own, residual")
+    yield _entry("1h-noff-pairwise-own", "one of them: one head, no feed-forward, pairwise values")
+    yield _entry("grid", "all of them, in the presets of a study")
 
 
 def _studies() -> Iterator[str]:

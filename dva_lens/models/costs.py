@@ -5,11 +5,13 @@ each; norms, softmax, rotary position and residual sums are left out. A training
 three times as many.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 
 from dva_lens.models.config import ModelConfig
 
 BFLOAT16_BYTES = 2
+FEEDFORWARD, WIDTH = "feedforward", "width"
 
 
 def parameters(config: ModelConfig) -> int:
@@ -84,28 +86,25 @@ def match(
     *,
     by: str = "parameters",
     vary: str | None = None,
+    held: Collection[str] = (),
 ) -> ModelConfig:
     """Return the model whose cost comes closest to a target, all else being equal.
 
     `by` is "parameters" or "flops". Varies the hidden width of the feed-forward network where
     there is one, otherwise the width of the model, or what `vary` names of the two; with the
-    width go the widths of heads, unless they differ from width / heads. Widths move in steps, so
-    ask `parameters` or `flops_per_token` of the result how close it came.
+    width go the widths of heads, qk_dim and value_dim, unless they differ from width / heads or
+    are `held`. Widths move in steps, so ask the cost of the result how close it came.
     """
-    costs: dict[str, Callable[[ModelConfig], float]] = {
-        "parameters": parameters,
-        "flops": flops_per_token,
-    }
-    if by not in costs:
-        raise ValueError(f"by must be one of {', '.join(costs)}, got {by!r}.")
+    if by not in COSTS:
+        raise ValueError(f"by must be one of {', '.join(COSTS)}, got {by!r}.")
     fed = bool(config.feedforward.inner(config.shape))
-    vary = vary or ("feedforward" if fed else "width")
-    if vary not in ("feedforward", "width"):
-        raise ValueError(f"vary must be 'feedforward' or 'width', got {vary!r}.")
-    if vary == "feedforward" and not fed:
+    vary = vary or (FEEDFORWARD if fed else WIDTH)
+    if vary not in (FEEDFORWARD, WIDTH):
+        raise ValueError(f"vary must be {FEEDFORWARD!r} or {WIDTH!r}, got {vary!r}.")
+    if vary == FEEDFORWARD and not fed:
         raise ValueError("A model without a feed-forward network can only vary its width.")
-    resize = _with_hidden if vary == "feedforward" else _with_width
-    cost = costs[by]
+    resize = _with_hidden if vary == FEEDFORWARD else partial(_with_width, held=held)
+    cost = COSTS[by]
     low, high = 1, 2
     while cost(resize(config, high)) < target:
         low, high = high, 2 * high
@@ -121,18 +120,25 @@ def match(
     return found
 
 
+COSTS: dict[str, Callable[[ModelConfig], float]] = {
+    "parameters": parameters,
+    "flops": flops_per_token,
+}
+
+
 def _with_hidden(config: ModelConfig, hidden: int) -> ModelConfig:
     options = config.to_dict()["feedforward"] | {"hidden": hidden}
     return config.changed(feedforward=options)
 
 
-def _with_width(config: ModelConfig, steps: int) -> ModelConfig:
+def _with_width(config: ModelConfig, steps: int, *, held: Collection[str]) -> ModelConfig:
     """Return the model with heads widened or narrowed by steps of two channels."""
     head = 2 * steps
     usual = config.width // config.heads
     follows = {
-        name: 0 if getattr(config, name) == usual else getattr(config, name)
+        name: 0
         for name in ("qk_dim", "value_dim")
+        if name not in held and getattr(config, name) == usual
     }
     return config.changed(width=head * config.heads, **follows)
 

@@ -1,19 +1,18 @@
 """The models of the papers and their controls, by name."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import product
+from fnmatch import fnmatchcase
 from typing import Any, final
 
 from dva_lens.mechanisms.depth_average import DenseFormer
-from dva_lens.mechanisms.feedforward import GeluMlp, NoFeedforward, SwiGlu
+from dva_lens.mechanisms.feedforward import GeluMlp, NoFeedforward
 from dva_lens.mechanisms.norm import LayerNorm
 from dva_lens.mechanisms.output import HeadGate, Neutreno
 from dva_lens.mechanisms.positions import Learned
 from dva_lens.mechanisms.projections import SigmaReparam
 from dva_lens.mechanisms.value_form import (
-    VALUE_FORMS,
     ExpertValues,
     PairGate,
     PairwiseValue,
@@ -28,27 +27,12 @@ from dva_lens.mechanisms.value_source import (
     FirstLayerOnly,
     LearnableMix,
     LearnablePlusMix,
-    Own,
     TokenTable,
 )
 from dva_lens.mechanisms.weights import LearnedSink, Sigmoid, SoftmaxOffByOne
 from dva_lens.models.config import ModelConfig
-
-
-@final
-@dataclass(frozen=True)
-class Size:
-    """How large a preset is built; `heads` is what its multi-head baseline would have."""
-
-    layers: int
-    width: int
-    heads: int
-    vocabulary: int
-    context: int
-
-    def config(self, **chosen: Any) -> ModelConfig:
-        """Return the LLaMA-style model of this size, with some fields chosen otherwise."""
-        return ModelConfig(**{**asdict(self), **chosen})
+from dva_lens.models.grid import cell, cells, grid, is_cell
+from dva_lens.models.size import Size
 
 
 @final
@@ -103,6 +87,7 @@ RESFORMER = "Zhou et al. 2024, 2410.17897"
 DVA = "idea of 2512.22212 (abstract); form of v_ij ours"
 CONTROL = "control of `dva`, ours"
 IDENTITY = FirstLayerMix(first=0.5, own=0.5)
+GRID = "grid"
 
 PRESETS: dict[str, Preset] = {
     "transformer": Preset("Touvron et al. 2023, 2302.13971", "LLaMA-style baseline", _with()),
@@ -206,10 +191,12 @@ PRESETS: dict[str, Preset] = {
 
 
 def preset(name: str, size: Size, **changes: Any) -> ModelConfig:
-    """Return a preset at a size, with some fields of its configuration changed.
+    """Return a preset, or a model of the grid, with some fields of its configuration changed.
 
     `preset("dva", size, qk_dim=64)` holds the head width of a baseline while heads change.
     """
+    if is_cell(name):
+        return cell(name, size).changed(**changes)
     if name not in PRESETS:
         close = get_close_matches(str(name), list(PRESETS), n=3, cutoff=0.5)
         hint = f"close matches: {', '.join(close)}; " if close else ""
@@ -217,26 +204,25 @@ def preset(name: str, size: Size, **changes: Any) -> ModelConfig:
     return PRESETS[name].make(size).changed(**changes)
 
 
-def grid(size: Size) -> Iterator[tuple[str, ModelConfig]]:
-    """Yield the controlled grid: heads × feed-forward × value form × value residual, by name.
+def named(wanted: Sequence[str], size: Size) -> tuple[str, ...]:
+    """Return the presets that are asked for, each once: by name, by pattern, or by `grid`.
 
-    The width of queries and keys is held at that of the multi-head models throughout, because
-    it moves sinks by itself.
+    `grid` stands for all models of the controlled grid; `*` and `?` in a pattern stand for any
+    letters and for one, in names of presets and of the grid.
     """
-    qk_dim = size.width // size.heads
-    for heads, fed, form, mixed in product(
-        (1, size.heads), (True, False), VALUE_FORMS, (False, True)
-    ):
-        name = "-".join(
-            (f"{heads}h", "ff" if fed else "noff", form, "residual" if mixed else "own")
-        )
-        yield (
-            name,
-            size.config(
-                heads=heads,
-                qk_dim=qk_dim,
-                feedforward=SwiGlu() if fed else NoFeedforward(),
-                value_form=VALUE_FORMS[form](),
-                value_source=IDENTITY if mixed else Own(),
-            ),
-        )
+    found: dict[str, None] = {}
+    for each in wanted:
+        found |= dict.fromkeys(_named(each, size))
+    return tuple(found)
+
+
+def _named(wanted: str, size: Size) -> Sequence[str]:
+    if wanted == GRID:
+        return tuple(name for name, _ in grid(size))
+    if not set("*?") & set(wanted):
+        preset(wanted, size)
+        return (wanted,)
+    found = [name for name in (*PRESETS, *cells(size)) if fnmatchcase(name, wanted)]
+    if not found:
+        raise ValueError(f"No preset is like {wanted!r}; `dva-lens list presets` shows them all.")
+    return found

@@ -6,28 +6,29 @@ from typing import Any, final
 
 import yaml
 
+from dva_lens.models.presets import GRID
 from dva_lens.study.plan import Study
 
 LADDER = ("transformer", "resformer-identity", "dva", "dva-separable")
 
-STUDIES: dict[str, dict[str, Any]] = {
-    "quick": {
-        "name": "quick",
-        "presets": LADDER,
-        "seeds": (0, 1),
-        "size": {"layers": 4, "width": 96, "heads": 4, "vocabulary": 2048, "context": 128},
-        "recipe": {
-            "steps": 120,
-            "batch": 12,
-            "learning_rate": 3e-3,
-            "final_learning_rate": 3e-4,
-            "warmup": 20,
-            "eval_every": 30,
-            "measurements": 5,
-        },
-        "probes": ("held-out", "shuffled"),
-        "sequences": 24,
+SMALL = {
+    "size": {"layers": 4, "width": 96, "heads": 4, "vocabulary": 2048, "context": 128},
+    "recipe": {
+        "steps": 120,
+        "batch": 12,
+        "learning_rate": 3e-3,
+        "final_learning_rate": 3e-4,
+        "warmup": 20,
+        "eval_every": 30,
+        "measurements": 5,
     },
+    "probes": ("held-out", "shuffled"),
+    "sequences": 24,
+}
+
+STUDIES: dict[str, dict[str, Any]] = {
+    "quick": {"name": "quick", "presets": LADDER, "seeds": (0, 1), **SMALL},
+    "grid": {"name": "grid", "presets": (GRID,), "seeds": (0, 1, 2), **SMALL},
     "reference": {
         "name": "reference",
         "presets": (*LADDER, "svformer", "dva-static"),

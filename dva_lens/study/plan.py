@@ -7,8 +7,10 @@ from typing import Any, final
 
 from dva_lens.data.probe import PROBES as TEXTS
 from dva_lens.models.config import ModelConfig
-from dva_lens.models.presets import PRESETS, Size, preset
+from dva_lens.models.presets import named
+from dva_lens.models.size import Size
 from dva_lens.study.keys import train_key
+from dva_lens.study.matching import Match, model_of
 from dva_lens.training.recipe import Recipe
 
 HELD_OUT = "held-out"
@@ -19,6 +21,10 @@ PROBES = (HELD_OUT, *(name for name in TEXTS if name != "text"))
 @dataclass(frozen=True)
 class Study:
     """Models trained and measured alike: every preset with every seed.
+
+    `presets` may also hold models of the controlled grid, patterns such as `dva-*` and
+    `?h-noff-*-own`, and the word `grid` for all of it. With `match` every model is brought to the
+    cost of a baseline; otherwise each is as large as its mechanism makes it.
 
     All runs share `size`, `recipe` and the text: what `text` names, or the documentation of the
     running Python. Each is measured on `sequences` held-out sequences as long as the context, at
@@ -38,15 +44,16 @@ class Study:
     backend: str = "auto"
     text: str | None = None
     save_every: int | None = None
+    match: Match | None = None
 
     def __post_init__(self) -> None:
-        for name in self.presets:
-            _check_member("preset", name, PRESETS, "`dva-lens list presets` shows them all")
-            preset(name, self.size)  # an impossible size is refused here, not after an hour
         for name in self.probes:
             _check_member("probe", name, PROBES, f"probes are {', '.join(PROBES)}")
         for name in ("presets", "seeds", "probes"):
             _check_distinct(name, getattr(self, name))
+        object.__setattr__(self, "presets", named(self.presets, self.size))
+        for name in self.presets:  # what is impossible is refused here, not after an hour
+            model_of(name, self.size, self.match)
         if self.probes[0] != HELD_OUT:
             raise ValueError(f"probes must begin with {HELD_OUT!r}, got {list(self.probes)}.")
         if self.sequences < 1:
@@ -70,6 +77,8 @@ class Study:
         recipe = {"length": size["context"], **_mapping(values["recipe"], "recipe")}
         values["size"] = Size(**size)
         values["recipe"] = Recipe.from_dict(_checked(Recipe, recipe, "recipe"))
+        if values.get("match") is not None:
+            values["match"] = Match(**_checked(Match, values["match"], "match"))
         for name in ("presets", "seeds", "probes"):
             if name in values:
                 values[name] = _as_tuple(values[name], name)
@@ -112,7 +121,7 @@ def plans(study: Study, *, vocabulary: int, data: str, tokenizer: str) -> tuple[
     for seed in study.seeds:
         recipe = replace(study.recipe, seed=seed)
         for order, name in enumerate(study.presets):
-            config = preset(name, size)
+            config = model_of(name, size, study.match)
             key = train_key(
                 config.to_dict(), recipe.to_dict(), data=data, tokenizer=tokenizer, seed=seed
             )

@@ -8,7 +8,7 @@ from dva_lens.mechanisms.value_form import ExpertValues, Separable
 from dva_lens.mechanisms.value_source import FirstLayerMix, TokenTable
 from dva_lens.mechanisms.weights import Sigmoid
 from dva_lens.models.config import AXES, ModelConfig
-from dva_lens.models.presets import PRESETS, Size, grid, preset
+from dva_lens.models.presets import PRESETS, Size, preset
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,13 +93,6 @@ def test_every_preset_says_where_it_comes_from():
 def test_grouped_queries_need_an_even_number_of_heads():
     with pytest.raises(ValueError, match="even number of heads, got heads=3"):
         preset("gqa", Size(layers=2, width=24, heads=3, vocabulary=9, context=8))
-
-
-def test_the_grid_crosses_everything_and_holds_the_width_of_queries():
-    configs = dict(grid(SIZE))
-    assert len(configs) == 2 * 2 * 7 * 2
-    assert {each.qk_dim for each in configs.values()} == {16}
-    assert {each.heads for each in configs.values()} == {1, 2}
 
 
 def test_the_sparse_layers_are_the_papers_at_its_depth():

@@ -2,9 +2,12 @@ import json
 
 import pytest
 
+from dva_lens.models.costs import COSTS
+from dva_lens.models.grid import cells
 from dva_lens.models.presets import PRESETS
 from dva_lens.study import STUDIES
 from dva_lens.study.builtin import read_study
+from dva_lens.study.matching import NEAR
 from dva_lens.study.plan import Study, plans
 
 
@@ -20,7 +23,7 @@ def test_a_recipe_without_a_length_takes_the_context(study):
 def test_built_in_studies_are_complete(name):
     study = read_study(name)
     assert study.name == name
-    assert set(study.presets) <= set(PRESETS)
+    assert set(study.presets) <= {*PRESETS, *cells(study.size)}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,13 @@ def test_built_in_studies_are_complete(name):
         ({"presets": ["transfomer"]}, r"Unknown preset 'transfomer': close matches: transformer"),
         ({"presets": []}, "presets must hold at least one"),
         ({"presets": "dva"}, "presets must be a list, got 'dva'"),
+        ({"presets": ["davos*"]}, r"No preset is like 'davos\*'"),
+        ({"presets": ["8h-noff-static-own"]}, "with heads=2 a name is 1h or 2h"),
+        ({"presets": ["1h-noff-pairwse-own"]}, "close matches: 1h-noff-pairwise-own"),
+        ({"match": {"by": "money", "baseline": "dva"}}, "match.by must be one of parameters, flo"),
+        ({"match": {"by": "flops", "baseline": "dba"}}, "Unknown preset 'dba'"),
+        ({"match": {"by": "flops"}}, "match lacks baseline"),
+        ({"match": "flops"}, "match must map keys to values, got 'flops'"),
         ({"seeds": [0, 0]}, r"none twice, got \[0, 0\]"),
         ({"probes": ["shuffled"]}, "probes must begin with 'held-out'"),
         ({"probes": ["held-out", "reversed"]}, "Unknown probe 'reversed'"),
@@ -101,6 +111,61 @@ def test_runs_differ_in_what_decides_their_weights_and_in_nothing_else(study, va
         assert keys.isdisjoint(plan.key for plan in plans(study, **(about | change)))
     values["recipe"]["learning_rate"] = 2e-3
     assert keys.isdisjoint(plan.key for plan in plans(Study.from_dict(values), **about))
+
+
+def test_the_grid_is_a_study_in_which_queries_keep_their_width():
+    study = read_study("grid")
+    todo = plans(study, vocabulary=300, data="", tokenizer="")
+    assert len({plan.key for plan in todo}) == len(todo) == 2 * 2 * 7 * 2 * 3
+    assert {plan.config.qk_dim for plan in todo} == {24}
+    assert {plan.config.heads for plan in todo} == {1, 4}
+
+
+def test_presets_are_chosen_by_pattern_each_once(values):
+    values["presets"] = ["dva", "1h-noff-pair*", "dva*"]
+    assert Study.from_dict(values).presets[:6] == (
+        "dva",
+        "1h-noff-pairwise-own",
+        "1h-noff-pairwise-residual",
+        "1h-noff-pair-gate-own",
+        "1h-noff-pair-gate-residual",
+        "dva-static",
+    )
+
+
+@pytest.mark.parametrize("by", ["parameters", "flops"])
+def test_matched_models_cost_what_the_baseline_costs(values, by):
+    values["presets"] = ["transformer", "resformer-identity", "svformer", "dva", "1h-noff-*-own"]
+    values["size"] |= {"layers": 4, "width": 64, "context": 32}
+    values["match"] = {"by": by, "baseline": "transformer"}
+    study = Study.from_dict(values)
+    assert Study.from_dict(json.loads(json.dumps(study.to_dict()))) == study
+    todo = {
+        plan.preset: plan.config for plan in plans(study, vocabulary=260, data="", tokenizer="")
+    }
+    wanted = COSTS[by](todo["transformer"])
+    assert todo["transformer"] == study.size.config(vocabulary=260)
+    for config in todo.values():
+        assert COSTS[by](config) == pytest.approx(wanted, rel=NEAR)
+    assert todo["svformer"].width == 64 < todo["dva"].width
+    assert todo["1h-noff-static-own"].qk_dim == 32
+
+
+def test_matching_changes_the_key_of_what_it_changes_alone(values):
+    about = {"vocabulary": 260, "data": "", "tokenizer": ""}
+    plain = plans(Study.from_dict(values), **about)
+    values["match"] = {"by": "parameters", "baseline": "transformer"}
+    other = plans(Study.from_dict(values), **about)
+    assert [a.key == b.key for a, b in zip(plain, other, strict=True)] == [True, False]
+
+
+def test_what_cannot_be_matched_is_refused_with_how_close_it_comes(values):
+    values["match"] = {"by": "parameters", "baseline": "dva-static"}
+    with pytest.raises(ValueError, match=r"dva cannot be matched to dva-static.* \+5\.4% .* 5%"):
+        Study.from_dict(values)
+    values["match"] = {"by": "flops", "baseline": "transformer", "vary": "feedforward"}
+    with pytest.raises(ValueError, match=r"dva cannot be matched .* can only vary its width"):
+        Study.from_dict(values)
 
 
 def test_seeds_come_one_after_the_other(values):

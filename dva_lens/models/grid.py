@@ -1,0 +1,77 @@
+"""The controlled grid: heads × feed-forward × value form × value residual, each by its name.
+
+`1h-noff-pairwise-own` has one head, no feed-forward network, pairwise values and no value
+residual; `4h-ff-static-residual` has the four heads of its size, a feed-forward network, plain
+values, and half of each value from the first layer. The width of queries and keys is held at that
+of the multi-head models throughout, because it moves sinks by itself.
+"""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import product
+
+from dva_lens.mechanisms.feedforward import Feedforward, NoFeedforward, SwiGlu
+from dva_lens.mechanisms.value_form import VALUE_FORMS
+from dva_lens.mechanisms.value_source import FirstLayerMix, Own, ValueSource
+from dva_lens.models.config import ModelConfig
+from dva_lens.models.size import Size
+
+FEEDFORWARDS: dict[str, Feedforward] = {"ff": SwiGlu(), "noff": NoFeedforward()}
+SOURCES: dict[str, ValueSource] = {"own": Own(), "residual": FirstLayerMix(first=0.5, own=0.5)}
+HEADS, FED, MIXED = r"(\d+)h", "|".join(FEEDFORWARDS), "|".join(SOURCES)
+_NAME = re.compile(f"{HEADS}-({FED})-({'|'.join(VALUE_FORMS)})-({MIXED})")
+_LIKE = re.compile(f"{HEADS}-.*")
+
+
+def grid(size: Size) -> Iterator[tuple[str, ModelConfig]]:
+    """Yield every model of the grid by name."""
+    if size.heads < 2:
+        raise ValueError(f"The grid sets one head against several, got heads={size.heads}.")
+    for name in cells(size):
+        yield name, cell(name, size)
+
+
+def cells(size: Size) -> tuple[str, ...]:
+    """Return the names of the grid at a size."""
+    heads = dict.fromkeys((1, size.heads))
+    return tuple(
+        f"{many}h-{fed}-{form}-{source}"
+        for many, fed, form, source in product(heads, FEEDFORWARDS, VALUE_FORMS, SOURCES)
+    )
+
+
+def is_cell(name: str) -> bool:
+    """Say whether a name is formed like those of the grid, rightly or not."""
+    return _LIKE.fullmatch(name) is not None
+
+
+def cell(name: str, size: Size) -> ModelConfig:
+    """Return one model of the grid."""
+    found = _NAME.fullmatch(name)
+    if found is None or int(found[1]) not in (1, size.heads):
+        close = get_close_matches(name, cells(size), n=3, cutoff=0.5)
+        hint = f"close matches: {', '.join(close)}; " if close else ""
+        raise ValueError(
+            f"Unknown model of the grid {name!r}: {hint}with heads={size.heads} a name is 1h or "
+            f"{size.heads}h, {' or '.join(FEEDFORWARDS)}, one of {', '.join(VALUE_FORMS)}, and "
+            f"{' or '.join(SOURCES)}, joined by '-'."
+        )
+    heads, fed, form, source = found.groups()
+    if size.width % size.heads:
+        raise ValueError(
+            f"width must be a multiple of heads, because {name} holds the width of queries and "
+            f"keys at their ratio, got width={size.width}, heads={size.heads}."
+        )
+    if source == "residual" and size.layers < 2:
+        raise ValueError(
+            f"{name} takes values of the first layer to later ones, which needs at least 2 "
+            f"layers, got layers={size.layers}."
+        )
+    return size.config(
+        heads=int(heads),
+        qk_dim=size.width // size.heads,
+        feedforward=FEEDFORWARDS[fed],
+        value_form=VALUE_FORMS[form](),
+        value_source=SOURCES[source],
+    )

@@ -1,0 +1,61 @@
+"""The models of a study made to cost alike: in parameters, or in operations per token."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import final
+
+from dva_lens.models.config import ModelConfig
+from dva_lens.models.costs import COSTS, match
+from dva_lens.models.grid import is_cell
+from dva_lens.models.presets import preset
+from dva_lens.models.size import Size
+
+NEAR = 0.05
+
+
+@final
+@dataclass(frozen=True)
+class Match:
+    """Which cost all models share, and the preset whose cost it is.
+
+    `by` is parameters or flops. `vary` names what gives way, the feedforward or the width; absent,
+    it is the hidden width of the feed-forward network where there is one, otherwise the width of
+    the model.
+    """
+
+    by: str
+    baseline: str
+    vary: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.by not in COSTS:
+            raise ValueError(f"match.by must be one of {', '.join(COSTS)}, got {self.by!r}.")
+
+
+@cache
+def model_of(name: str, size: Size, matched: Match | None = None) -> ModelConfig:
+    """Return a preset at a size, brought to the cost of the baseline if models are matched.
+
+    A preset that costs what the baseline costs stays as it is. Models of the grid keep the width
+    of their queries and keys.
+    """
+    config = preset(name, size)
+    if matched is None:
+        return config
+    cost = COSTS[matched.by]
+    target = cost(preset(matched.baseline, size))
+    if cost(config) == target:
+        return config
+    held = ("qk_dim",) if is_cell(name) else ()
+    try:
+        found = match(config, target, by=matched.by, vary=matched.vary, held=held)
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be matched to {matched.baseline}. {error}") from error
+    apart = cost(found) / target - 1
+    if abs(apart) > NEAR:
+        raise ValueError(
+            f"{name} cannot be matched to {matched.baseline}: its {matched.by} come no closer "
+            f"than {apart:+.1%} of {target:.4g}, and {NEAR:.0%} is allowed; choose another size, "
+            f"or vary the width or the feedforward instead."
+        )
+    return found

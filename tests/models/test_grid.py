@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from small_models import SIZE, random_tokens
+
+from dva_lens.models.costs import parameters
+from dva_lens.models.decoder import build
+from dva_lens.models.grid import cell, cells, grid
+from dva_lens.models.presets import PRESETS, named, preset
+
+NAMES = cells(SIZE)
+
+
+def test_the_grid_crosses_everything_and_holds_the_width_of_queries():
+    configs = dict(grid(SIZE))
+    assert tuple(configs) == NAMES
+    assert len(NAMES) == 2 * 2 * 7 * 2
+    assert {each.qk_dim for each in configs.values()} == {16}
+    assert {each.heads for each in configs.values()} == {1, 2}
+    assert len({str(each.to_dict()) for each in configs.values()}) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_of_the_grid_is_what_its_name_says(name):
+    config = preset(name, SIZE)
+    assert name == "-".join(
+        (
+            f"{config.heads}h",
+            "noff" if config.to_dict()["feedforward"]["kind"] == "none" else "ff",
+            config.to_dict()["value_form"]["kind"],
+            "own" if config.to_dict()["value_source"]["kind"] == "own" else "residual",
+        )
+    )
+    model = build(config)
+    assert parameters(config) == sum(each.numel() for each in model.parameters())
+    loss = model(random_tokens(), return_type="loss")
+    loss.backward()
+    assert loss.isfinite()
+    assert model.blocks[0].attn.value.weight.grad.any()
+
+
+def test_the_simplest_models_are_presets():
+    assert preset("2h-ff-static-own", SIZE) == preset("transformer", SIZE)
+    assert preset("2h-ff-static-residual", SIZE) == preset("resformer-identity", SIZE)
+    for form in ("static", "pairwise", "experts"):
+        name = "dva" if form == "pairwise" else f"dva-{form}"
+        assert preset(f"1h-noff-{form}-own", SIZE) == preset(name, SIZE, qk_dim=16)
+
+
+def test_changes_apply_to_the_grid_as_well():
+    assert preset("1h-noff-static-own", SIZE, weights="sigmoid").qk_dim == 16
+
+
+def test_names_patterns_and_the_word_grid_are_presets():
+    assert named(["grid"], SIZE) == NAMES
+    assert named(["*"], SIZE) == (*PRESETS, *NAMES)
+    assert named(["1h-noff-static-own", "dva"], SIZE) == ("1h-noff-static-own", "dva")
+    assert named(["?h-noff-static-own"], SIZE) == ("1h-noff-static-own", "2h-noff-static-own")
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "told"),
+    [
+        ("4h-ff-static-own", {}, "with heads=2 a name is 1h or 2h"),
+        ("1h-ff-sttic-own", {}, "close matches: 1h-ff-static-own"),
+        ("1h-ff-static-own", {"width": 33}, "multiple of heads, .* width=33, heads=2"),
+        ("1h-ff-static-own", {"width": 30}, "even qk_dim, got 15"),
+        ("1h-ff-static-residual", {"layers": 1}, "at least 2 layers, got layers=1"),
+    ],
+)
+def test_impossible_models_of_the_grid_are_refused(name, changed, told):
+    with pytest.raises(ValueError, match=told):
+        cell(name, replace(SIZE, **changed))
+
+
+def test_a_grid_of_one_head_is_none():
+    with pytest.raises(ValueError, match="one head against several, got heads=1"):
+        dict(grid(replace(SIZE, heads=1)))
+
+
+def test_models_of_one_form_differ_by_the_residual_alone():
+    own, mixed = (build(cell(f"1h-noff-pairwise-{each}", SIZE)) for each in ("own", "residual"))
+    weights = mixed.state_dict()
+    for name, each in own.state_dict().items():
+        assert torch.equal(each, weights[name])
