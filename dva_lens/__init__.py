@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "load": "dva_lens.loading",
     "measure": "dva_lens.measuring",
+    "sink_atlas": "dva_lens.measuring.sinks",
     "open_archive": "dva_lens.store.archive",
     "views": "dva_lens.views",
 }

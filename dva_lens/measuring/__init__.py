@@ -12,19 +12,13 @@ import xarray as xr
 from dva_lens import __version__, axes
 from dva_lens.data.probe import Probe
 from dva_lens.measuring.assemble import assembled, part_of, with_queries
-from dva_lens.measuring.inputs import is_text, of_ids, of_images, of_probe, of_texts, texts_of
+from dva_lens.measuring.opening import Treatment, opened
 from dva_lens.measuring.run import Progress, Run
-from dva_lens.measuring.windows import (
-    Cut,
-    Windows,
-    check_range,
-)
-from dva_lens.recording.passes import source_of
+from dva_lens.measuring.windows import Windows
 from dva_lens.records import Record
 from dva_lens.statistics.table import PRIMARY, statistic
 from dva_lens.store.schema import SCHEMA_VERSION
 
-IMAGE_DIMENSIONS = 4
 STORED = ("backend", "dtype", "device", "fidelity")
 
 
@@ -89,21 +83,16 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         raise ValueError(f"keep must be 'query' or nothing, got {keep!r}.")
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}.")
-    source = source_of(model)
-    tokenizer = source.tokenizer(model) if tokenizer is None else tokenizer
-    cut = Cut(length, stride, source.positions(model))
-    windows = _windows(
-        text_or_tokens, tokenizer, cut, documents=documents, special_tokens=special_tokens
-    )
-    if not windows.images:
-        check_range(windows, source.vocabulary(model))
+    treated = Treatment(length, stride, documents, tokenizer, special_tokens)
+    found = opened(model, text_or_tokens, treated)
+    source, windows = found.source, found.windows
     run = Run(model, windows, chosen, backend, keep, fidelity)
     parts, facts = run.over(batch, progress)
     attrs = _attrs(name or source.name(model), facts, windows) | source.about(model)
     data = assembled(parts, chosen, documents=windows.documents, attrs=attrs)
     if keep == "query":
         shown = sum(part.kept for part in parts)
-        data = with_queries(data, parts, chosen, run.words(tokenizer, shown))
+        data = with_queries(data, parts, chosen, run.words(found.tokenizer, shown))
     return data
 
 
@@ -144,27 +133,6 @@ def _listed(statistics: Sequence[str] | None) -> Sequence[str]:
     if not found:
         raise ValueError("statistics is empty; name at least one, or leave it out.")
     return found
-
-
-def _windows(
-    data: Any, tokenizer: Any, cut: Cut, *, documents: Sequence[str] | None, special_tokens: bool
-) -> Windows:
-    if isinstance(documents, str):
-        documents = (documents,)
-    if isinstance(data, Probe):
-        return of_probe(data)
-    if is_text(data):
-        if tokenizer is None:
-            raise ValueError(
-                "The model came without a tokenizer, so a text cannot be turned into tokens; "
-                "pass tokenizer=..., or token ids instead of a text."
-            )
-        return of_texts(texts_of(data, documents), tokenizer, cut, special_tokens=special_tokens)
-    if getattr(data, "ndim", 0) == IMAGE_DIMENSIONS:
-        return of_images(data, documents)
-    if not hasattr(data, "__len__"):
-        raise TypeError(f"Pass a text or token ids to measure, got {type(data).__name__}.")
-    return of_ids(data, cut, documents=documents)
 
 
 def _attrs(name: str, facts: Mapping[str, Any], windows: Windows | None) -> dict[str, Any]:

@@ -29,6 +29,27 @@ def triad_agreement(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequ
     return found
 
 
+def relative_sizes(layer: LayerRecord, sequence: int, position: int) -> tuple[float, float]:
+    """Return how large the value of a position and its state are, over the medians of the text.
+
+    NaN for what the layer has no record of, and for the virtual key, which has neither.
+    """
+    if position < 0:
+        return float("nan"), float("nan")
+    sizes, stream = layer.values, layer.stream
+    value = None if sizes is None else sizes.written_norm[sequence].mean(0)
+    return _relative(value, position), _relative(
+        None if stream is None else stream.norm[sequence], position
+    )
+
+
+def _relative(sizes: Float[np.ndarray, "position"] | None, position: int) -> float:
+    if sizes is None:
+        return float("nan")
+    middle = float(np.nanmedian(sizes))
+    return float(sizes[position]) / middle if middle > 0 else float("nan")
+
+
 def _correlations(
     sink: Float[np.ndarray, "position"],
     drain: Float[np.ndarray, "position"],
