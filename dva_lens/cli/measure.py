@@ -40,7 +40,7 @@ def measure(  # noqa: PLR0913 - one argument per option
 
     Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
     """
-    from dva_lens.cli.progress import counted
+    from dva_lens.cli.progress import counted, quiet_unless_watched
     from dva_lens.data.corpus import open_corpus
     from dva_lens.statistics.table import EXTENDED, PRIMARY
     from dva_lens.study.folder import refuse_foreign
@@ -54,9 +54,10 @@ def measure(  # noqa: PLR0913 - one argument per option
     opened = open_corpus(named)
     from dva_lens.study.single import Wish, measure_into
 
+    quiet_unless_watched()
     statistics = (*PRIMARY, *EXTENDED) if extended else PRIMARY
     wish = Wish(statistics, length, documents, backend, seed, queries)
-    with counted("measuring", "texts") as progress:
+    with counted("measuring", "windows") as progress:
         label = measure_into(out, model, opened, wish, progress=progress)
     typer.echo(f"Measured {label} on {opened.name}.")
     typer.echo(f"Report:   dva-lens report {out} --out {out / 'report.html'}")

@@ -56,6 +56,14 @@ def shown() -> Iterator[Progress]:
         yield tell
 
 
+def quiet_unless_watched() -> None:
+    """Keep the bars that transformers draws while it loads to those who sit at a terminal."""
+    if not sys.stderr.isatty():
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+
+
 @contextmanager
 def counted(what: str, units: str) -> Iterator[Callable[[Any], None]]:
     """Return what to call with anything that knows `done`, `total` and `seconds_left`."""
