@@ -7,7 +7,10 @@ from typing import final
 @final
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a model: everything that a part, its checks and its costs depend on."""
+    """Sizes of a model: everything that a part, its checks and its costs depend on.
+
+    `value_parts` counts the vectors of `value_dim` that the static value of a key holds.
+    """
 
     vocabulary: int
     context: int
@@ -17,3 +20,4 @@ class Shape:
     kv_heads: int
     qk_dim: int
     value_dim: int
+    value_parts: int

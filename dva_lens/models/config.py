@@ -88,6 +88,11 @@ class ModelConfig:
         """Return the sizes that mechanisms may need to know."""
         return Shape(**{each.name: getattr(self, each.name) for each in fields(Shape)})
 
+    @property
+    def value_parts(self) -> int:
+        """Return how many vectors of the value width the static value of a key holds."""
+        return self.value_form.parts
+
     def owns_keys(self, layer: int) -> bool:
         """Say whether the layer computes keys, and with them whatever values it has."""
         return layer % self.share_kv_every == 0

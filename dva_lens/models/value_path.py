@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -37,7 +37,9 @@ class ValuePath(nn.Module):
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
-        self.source = config.value_source.build(config.shape, layer, config.value_form.parts)
+        self.source: Any = None  # a layer that uses keys and values of another has none
+        if config.owns_keys(layer):
+            self.source = config.value_source.build(config.shape, layer)
         self.form = config.value_form.build(config.shape)
         self.hook_q, self.hook_k = HookPoint(), HookPoint()
         self.hook_v, self.hook_z = HookPoint(), HookPoint()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 
 Attended = Float[Tensor, "batch position head width"]
-Used = Float[Tensor, "batch position kv_head width"]
+Used = Float[Tensor, "batch position kv_head used"]
 Project = Callable[[nn.Module], Tensor]
 
 

@@ -33,10 +33,11 @@ class ValueSource(Variant):
     def flops(self, shape: Shape, layer: int, keys: float) -> float:
         """Return two products and a sum per channel where the layer mixes."""
         del keys
-        return 3.0 * shape.kv_heads * shape.value_dim * self.mixes(shape, layer)
+        channels = shape.kv_heads * shape.value_dim * shape.value_parts
+        return 3.0 * channels * self.mixes(shape, layer)
 
-    def build(self, shape: Shape, layer: int, parts: int) -> Any:
-        """Return the module; a value holds `parts` vectors of the value width."""
+    def build(self, shape: Shape, layer: int) -> Any:
+        """Return the module."""
         raise NotImplementedError
 
 
@@ -48,11 +49,11 @@ class Own(ValueSource):
     formula: ClassVar[str] = "V_n = H_{n−1} W_n^V"
     source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"
 
-    def build(self, shape: Shape, layer: int, parts: int) -> Any:
+    def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import OwnValue
 
-        del shape, layer, parts
+        del shape, layer
         return OwnValue()
 
 
@@ -93,11 +94,10 @@ class FirstLayerMix(ValueSource):
         del shape
         return layer > 0 if self.layers is None else layer in self.layers
 
-    def build(self, shape: Shape, layer: int, parts: int) -> Any:
+    def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import FixedMix, PassFirst
 
-        del parts
         if not self.mixes(shape, layer):
             return PassFirst()
         return FixedMix(self.first, self.own)
@@ -124,11 +124,10 @@ class LearnableMix(ValueSource):
         del linear
         return 2 * self.mixes(shape, layer)
 
-    def build(self, shape: Shape, layer: int, parts: int) -> Any:
+    def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import LearnedMix, PassFirst
 
-        del parts
         return LearnedMix(self.first, self.own) if self.mixes(shape, layer) else PassFirst()
 
 
@@ -158,11 +157,10 @@ class LearnablePlusMix(ValueSource):
         del linear
         return 1 if layer else shape.layers
 
-    def build(self, shape: Shape, layer: int, parts: int) -> Any:
+    def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import DepthShares, SharedMix
 
-        del parts
         return SharedMix(layer, self.own) if layer else DepthShares(shape.layers)
 
 
@@ -179,11 +177,11 @@ class FirstLayerOnly(ValueSource):
         del shape
         return layer == 0
 
-    def build(self, shape: Shape, layer: int, parts: int) -> Any:
+    def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import PassFirst, TakeFirst
 
-        del shape, parts
+        del shape
         return TakeFirst() if layer else PassFirst()
 
 
@@ -223,16 +221,16 @@ class TokenTable(ValueSource):
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the table."""
         del linear
-        size = shape.vocabulary * shape.kv_heads * shape.value_dim
-        return size * self.looks_up(shape, layer)
+        size = shape.kv_heads * shape.value_dim * shape.value_parts
+        return shape.vocabulary * size * self.looks_up(shape, layer)
 
-    def build(self, shape: Shape, layer: int, parts: int) -> Any:
+    def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
         from dva_lens.mechanisms.value_source.parts import OwnValue, Table
 
         if not self.looks_up(shape, layer):
             return OwnValue()
-        return Table(shape.vocabulary, shape.kv_heads, parts * shape.value_dim)
+        return Table(shape.vocabulary, shape.kv_heads, shape.value_parts * shape.value_dim)
 
 
 VALUE_SOURCES: dict[str, type[ValueSource]] = {
