@@ -45,7 +45,8 @@ def _headline(library: Library, chosen: Selection) -> Any:
     lines = library.remembered(headline, chosen.probe, chosen.span)
     first = {run.model: run.name for run in reversed(library.menu.runs)}
     ordered = {run.model: first[run.model] for run in library.menu.runs}
-    return headline_table(lines, chosen, first_run=ordered, costs=_costs(library))
+    how = _conditions(library, chosen.probe, ordered)
+    return headline_table(lines, chosen, first_run=ordered, costs=_costs(library), conditions=how)
 
 
 def _meaning(library: Library, chosen: Selection) -> Any:
@@ -101,6 +102,24 @@ def _costs(library: Library) -> list[tuple[str, str, Mapping[str, str]]]:
     return rows
 
 
+def _conditions(
+    library: Library, probe: str, first: Mapping[str, str]
+) -> list[tuple[str, str, Mapping[str, str]]]:
+    """Return how each model was measured on a text, as its first training says."""
+    measured = {run.name for run in library.menu.runs if probe in run.probes}
+    said = {
+        model: library.measurement(run, probe).attrs
+        for model, run in first.items()
+        if run in measured
+    }
+    rows = []
+    for key, title, unit in _CONDITIONS:
+        found = {model: str(attrs[key]) for model, attrs in said.items() if key in attrs}
+        if found:
+            rows.append((title, unit, found))
+    return rows
+
+
 def _short(value: float) -> str:
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
@@ -113,6 +132,16 @@ _COSTS = (
     ("flops_per_token", "Compute", "FLOP per token", _short),
     ("kv_bytes_per_token", "Key-value cache", "bytes per token", _short),
     ("train_seconds", "Training time", "s", lambda value: f"{value:.3g}"),
+)
+
+_CONDITIONS = (
+    ("bos", "Special tokens", ""),
+    ("chat_template", "Chat template", ""),
+    ("padding_side", "Padding", ""),
+    ("window", "Window", "tokens"),
+    ("stride", "Stride", "tokens"),
+    ("dtype", "Precision", ""),
+    ("backend", "Kernel", ""),
 )
 
 _RUN = ("run", "probe", "span", "statistic")

@@ -14,6 +14,9 @@ from .attributes import attributes
 from .taking import csv_link
 from .text import interval, number
 
+Row = tuple[str, str, Mapping[str, str]]
+"""A title, a unit, and a text for each model."""
+
 CAPTION = (
     "Mean over layers, heads, texts and seeds; below it the 95 % interval for these checkpoints "
     "on new text. Click a statistic to see it by depth, a model to see its heads."
@@ -25,11 +28,13 @@ def headline_table(
     chosen: Selection,
     *,
     first_run: Mapping[str, str],
-    costs: Sequence[tuple[str, str, Mapping[str, str]]],
+    costs: Sequence[Row],
+    conditions: Sequence[Row] = (),
 ) -> html.Div:
-    """Return models by statistics: costs first, then every measure with its interval.
+    """Return models by statistics: costs, measures with intervals, and how they were measured.
 
-    `first_run` names the run that a model's heading leads to; `costs` are rows of ready text.
+    `first_run` names the run that a model's heading leads to; `costs` and `conditions` are rows
+    of ready text.
     """
     models = list(first_run)
     colours = {model: theme.PALETTE[place] for model, place in theme.places(models).items()}
@@ -38,6 +43,7 @@ def headline_table(
     rows = [
         *[_cost(title, unit, found, models) for title, unit, found in costs],
         *[_measure(line, models, colours, chosen) for line in lines],
+        *[_cost(title, unit, found, models) for title, unit, found in conditions],
     ]
     table = html.Div(
         html.Table(

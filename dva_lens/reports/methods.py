@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
+import xarray as xr
+
 from dva_lens import axes
 from dva_lens.reports.material import Material, facts_of
 from dva_lens.reports.page import Definition, Folded, Part, Section, Table, Text
@@ -92,9 +94,22 @@ def _texts(material: Material) -> str:
         f"Every model was measured on the same {_sequences(material)} of the probe "
         f"{material.probe!r}, {_range(first[axes.LENGTH].values.tolist())} tokens long"
         f"{', from documents that no model was trained on' if trained else ''}. "
-        f"{f'Special tokens: {bos}. ' if bos else ''}Numbers per query and per key were kept, the "
-        "attention pattern never."
+        f"{f'Special tokens: {bos}. ' if bos else ''}{_cut(first)}Numbers per query and per key "
+        "were kept, the attention pattern never."
     )
+
+
+def _cut(measured: xr.Dataset) -> str:
+    """Return how texts became sequences, where the measurement says it."""
+    said = measured.attrs
+    found = []
+    if "window" in said:
+        found.append(f"Windows of {said['window']} tokens, one every {said['stride']}")
+    if "padding_side" in said:
+        found.append(f"padding on the {said['padding_side']}, which never counts")
+    if "chat_template" in said:
+        found.append(f"chat template: {said['chat_template']}")
+    return f"{'; '.join(found)}. " if found else ""
 
 
 def _sequences(material: Material) -> str:

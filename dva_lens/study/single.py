@@ -71,6 +71,7 @@ def measure_into(
             "order": _order(scan(folder), key),
             "loss": float(np.nanmean(data["loss"])) if "loss" in data else None,
             "train_seconds": None,
+            "provenance": json.dumps({"text": text.name, "text_sha256": text.sha256}),
             **_costs(model),
         }
         data.attrs |= {"preset": label, "seed": 0, "label": label}

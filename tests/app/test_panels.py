@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dva_lens.app.panels import PANELS, show
 from dva_lens.app.settle import settle
+from dva_lens.app.slots import fill
 
 
 @pytest.mark.parametrize("name", PANELS)
@@ -74,3 +75,10 @@ def test_text_from_the_archive_is_no_markup(library, chosen, monkeypatch):
     monkeypatch.setattr(type(library.menu), "measure", lambda menu, name: odd)
     shown = show("difference", library, chosen.but(statistic="value_drain"))
     assert "<b>" not in shown.drawing["layout"]["yaxis"]["title"]["text"]
+
+
+def test_the_headline_says_how_every_model_was_measured(library, chosen):
+    shown = str(fill("headline", library, chosen))
+    assert "Special tokens" in shown
+    assert shown.count("each window begins with <s>") == len({r.model for r in library.menu.runs})
+    assert shown.index("Key-value cache") < shown.index("Special tokens")

@@ -113,6 +113,12 @@ def test_what_small_models_cannot_show_is_labelled(report):
     assert any("too small to show sinks" in note for note in notes)
 
 
+def test_how_texts_became_sequences_is_said(page):
+    assert "Special tokens: each window begins with &lt;s&gt;." in page
+    assert "Windows of 64 tokens, one every 64; padding on the right" in page
+    assert "chat template: none" in page
+
+
 def test_two_seeds_make_no_claim_about_architectures(report):
     (short,) = [section for section in report.sections if section.name == "findings"]
     (points,) = [part for part in short.parts if isinstance(part, Points)]

@@ -292,7 +292,11 @@ def _attrs(model: str, seed: int) -> dict[str, object]:
         "backend": "blocked",
         "dtype": "float32",
         "fidelity_output": 1e-6,
-        "bos": "none",
+        "bos": "each window begins with <s>",
+        "chat_template": "none",
+        "padding_side": "right",
+        "window": 64,
+        "stride": 64,
         "provenance": '{"device": "cpu", "fake": true}',
     }
 
