@@ -12,6 +12,9 @@ __version__ = "0.1.0"
 _LAZY = {
     "load": "dva_lens.loading",
     "measure": "dva_lens.measuring",
+    "layer_similarity": "dva_lens.measuring.layers",
+    "rollout": "dva_lens.measuring.layers",
+    "dynamic_diagnostics": "dva_lens.measuring.pairing",
     "sink_atlas": "dva_lens.measuring.sinks",
     "open_archive": "dva_lens.store.archive",
     "views": "dva_lens.views",

@@ -144,7 +144,7 @@ def test_keeping_too_much_is_refused_with_bytes(model, monkeypatch):
 
 def test_large_logits_are_refused_before_they_are_formed(monkeypatch):
     model = family("gemma2")
-    monkeypatch.setattr("dva_lens.measuring.run.LOGITS_BUDGET", 1000)
+    monkeypatch.setattr("dva_lens.measuring.opening.LOGITS_BUDGET", 1000)
     with pytest.raises(MemoryError, match="puts out for 13 tokens would take"):
         measure(model, IDS)
 

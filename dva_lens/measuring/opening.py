@@ -9,12 +9,14 @@ from jaxtyping import Int
 
 from dva_lens import axes
 from dva_lens.data.probe import Probe
+from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.inputs import is_text, of_ids, of_images, of_probe, of_texts, texts_of
 from dva_lens.measuring.windows import Cut, Windows, check_range
 from dva_lens.recording.passes import source_of
 from dva_lens.recording.source import Source
 
 IMAGE_DIMENSIONS = 4
+LOGITS_BUDGET = 4 * BUDGET
 
 
 @final
@@ -72,11 +74,29 @@ def opened(model: Any, text_or_tokens: Any, treated: Treatment) -> Opened:
 
 
 def opened_tokens(model: Any, text_or_tokens: Any, treated: Treatment) -> Opened:
-    """Do the same for what needs tokens, and refuse images."""
+    """Do the same for what needs tokens; refuse images, and texts with too large an output.
+
+    What a model puts out may have to be tried on two tokens. That happens here, so that no
+    reader that keeps something from layer to layer meets them.
+    """
     found = opened(model, text_or_tokens, treated)
     if found.windows.images:
         raise TypeError("This needs a text or token ids, got images.")
+    refuse_long_output(found.source, model, found.windows)
     return found
+
+
+def refuse_long_output(source: Source, model: Any, windows: Windows) -> int:
+    """Return the bytes that a model puts out for the longest sequence, if they fit the budget."""
+    longest = int(windows.lengths.max())
+    logits = longest * source.row_bytes(model)
+    refuse_above(
+        logits,
+        f"What the model puts out for {longest} tokens",
+        alternative="pass a shorter length, and the text is measured in windows",
+        budget=LOGITS_BUDGET,
+    )
+    return logits
 
 
 def _windows(

@@ -10,6 +10,7 @@ from dva_lens import axes
 from dva_lens.data.tokenizer import token_texts
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.assemble import DISPLAYED, Part, part_of
+from dva_lens.measuring.opening import refuse_long_output
 from dva_lens.measuring.windows import Batch, Windows
 from dva_lens.recording.passes import record, source_of
 from dva_lens.records import Record
@@ -17,7 +18,6 @@ from dva_lens.statistics.extended.reading import Reading
 from dva_lens.statistics.statistic import Statistic
 
 LOGITS_AT_ONCE = BUDGET // 4
-LOGITS_BUDGET = 4 * BUDGET
 KEPT_BUDGET = BUDGET
 
 
@@ -96,14 +96,7 @@ class Run:
         """Return how many sequences run at once, so that logits stay small."""
         if self.windows.images:
             return batch
-        longest = int(self.windows.lengths.max())
-        logits = longest * source_of(self.model).row_bytes(self.model)
-        refuse_above(
-            logits,
-            f"What the model puts out for {longest} tokens",
-            alternative="pass a shorter length, and the text is measured in windows",
-            budget=LOGITS_BUDGET,
-        )
+        logits = refuse_long_output(source_of(self.model), self.model, self.windows)
         return max(1, min(batch, LOGITS_AT_ONCE // logits))
 
     def _shown(self, seen: Record) -> int:

@@ -21,6 +21,7 @@ from dva_lens.statistics.statistic import Statistic
 PARTS = ("key", "query", "interaction")
 WEIGHTINGS = ("uniform", "attention", "uniform without first", "attention without first")
 LOST_ENERGY = 0.01
+KEYS_PER_CHANNEL, KEYS_PER_COEFFICIENT = 8, 4
 
 
 def decomposition_sums(tile: RowTile) -> Float[np.ndarray, "head weighting part"]:
@@ -69,10 +70,11 @@ class OperatorRank:
         Static values need at most the width, hence a result of one or less. Fewer keys than
         eight times the width would bound the rank from above, and are refused.
         """
-        if len(self.gram) < 8 * self.width:
+        fewest = KEYS_PER_CHANNEL * self.width
+        if len(self.gram) < fewest:
             raise ValueError(
-                f"The operator rank needs at least 8 keys per channel, {8 * self.width}, got "
-                f"{len(self.gram)}; pool the keys of several texts."
+                f"The operator rank needs at least {KEYS_PER_CHANNEL} keys per channel, {fewest}, "
+                f"got {len(self.gram)}; pool the keys of several texts."
             )
         energy = np.maximum(np.linalg.eigvalsh(self.gram)[::-1], 0.0)
         total = energy.sum()
@@ -101,10 +103,11 @@ def non_affine_share(
         Which half of the keys the maps are fitted on.
     """
     keys, channels = static.shape
-    if keys < 4 * (channels + 1):
+    fewest = KEYS_PER_COEFFICIENT * (channels + 1)
+    if keys < fewest:
         raise ValueError(
-            f"The maps have {channels + 1} coefficients per channel and need at least "
-            f"{4 * (channels + 1)} keys, got {keys}; pool the keys of several texts."
+            f"The maps have {channels + 1} coefficients per channel and need at least {fewest} "
+            f"keys, got {keys}; pool the keys of several texts."
         )
     order = np.random.default_rng(seed).permutation(keys)
     fitted, held = order[: keys // 2], order[keys // 2 :]

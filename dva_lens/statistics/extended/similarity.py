@@ -1,5 +1,6 @@
 """How alike layers are: their patterns against each other and against uniform, and CKA."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -59,9 +60,22 @@ def linear_cka(
         )
     if len(ours) < 4:
         raise ValueError(f"Unbiased CKA needs at least 4 positions, got {len(ours)}.")
-    mine, other = _centred_gram(ours), _centred_gram(theirs)
-    size = np.sqrt(max((mine * mine).sum() * (other * other).sum(), 0.0))
-    return float((mine * other).sum() / size) if size > 0 else float("nan")
+    return float(_cosines([_centred_gram(ours), _centred_gram(theirs)])[0, 1])
+
+
+def cka_between(
+    states: Sequence[Float[np.ndarray, "position _"]],
+) -> Float[np.ndarray, "layer layer"]:
+    """Return the unbiased linear CKA between all pairs of descriptions, NaN below 4 positions."""
+    if len(states[0]) < 4:
+        return np.full((len(states), len(states)), np.nan)
+    return _cosines([_centred_gram(each) for each in states])
+
+
+def _cosines(grams: Sequence[Float[np.ndarray, "one other"]]) -> Float[np.ndarray, "layer layer"]:
+    products = np.array([[np.vdot(one, other) for other in grams] for one in grams])
+    size = np.sqrt(np.diagonal(products))
+    return ratio(products, size[:, None] * size[None, :])
 
 
 def _centred_gram(states: np.ndarray) -> np.ndarray:
