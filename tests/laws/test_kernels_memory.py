@@ -3,8 +3,10 @@
 import pytest
 import torch
 from attentions import FORMS, Draws, attention
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from dva_lens.kernels import reference
 from dva_lens.kernels.attention import attend
 from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.dynamics import moments
@@ -66,6 +68,28 @@ def test_recording(form, backend):
     assert seen.entries < LENGTH**2 / 2
 
 
-@pytest.mark.parametrize("form", ["static", "pairwise"])
-def test_memory_grows_with_length_and_not_its_square(form):
-    assert run(form, "softcap", 2 * LENGTH) <= 2.1 * run(form, "softcap", LENGTH)
+def test_memory_grows_with_length_and_not_its_square():
+    assert run("static", "softcap", 2 * LENGTH) <= 2.1 * run("static", "softcap", LENGTH)
+
+
+def peak(attend, form, length):
+    """Return the most bytes that forward and backward hold at once, beyond their inputs."""
+    inputs = attention(Draws((1, 1, 1), length, dtype=torch.float32, grad=True), form, "causal")
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        attend(*inputs).sum().backward()
+    events = [each for each in seen.profiler.kineto_results.events() if each.name() == "[memory]"]
+    held = most = 0
+    for each in sorted(events, key=lambda event: event.start_ns()):
+        held += each.nbytes()
+        most = max(most, held)
+    return most
+
+
+@pytest.mark.parametrize("form", ["pairwise", "pair-gated", "experts"])
+def test_the_peak_of_training_is_linear_in_length(form):
+    assert peak(attend, form, LENGTH // 2) <= 2.2 * peak(attend, form, LENGTH // 4)
+
+
+def test_the_peak_of_values_formed_in_full_is_a_square():
+    short, long = (peak(reference.attend, "pairwise", length) for length in (200, 400))
+    assert long > 3.5 * short > 3.5 * 200**2 * 8 * 4
