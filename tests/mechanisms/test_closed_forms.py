@@ -106,6 +106,16 @@ def test_neutreno_mixes_by_a_minus_lambda():
     same(model(TOKENS), expected)
 
 
+def test_a_skip_takes_the_mixed_value_where_there_is_a_mix():
+    model = attention_only(output=Neutreno(0.25), value_source=FirstLayerMix(0.5, 0.5))
+
+    def combine(pattern, first, own, seen):
+        value = 0.5 * first + 0.5 * own
+        return mixed(pattern, value) + 0.25 * (first - value)
+
+    same(model(TOKENS), two_layers(model, combine))
+
+
 @pytest.mark.parametrize("per", ["channel", "head"])
 def test_a_gate_multiplies_what_was_attended(per):
     model = attention_only(output=HeadGate(per))

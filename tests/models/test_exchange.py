@@ -32,10 +32,14 @@ def test_weights_go_to_hugging_face_and_back(name):
     ).to_dict() | {"init_by_depth": None}
 
 
-def test_random_hugging_face_models_come_over():
-    theirs = to_hugging_face(sharp(SIZE.config(), dtype=torch.float32))
-    fresh = LlamaForCausalLM(theirs.config).eval()
+@pytest.mark.parametrize("name", MODELS)
+def test_random_hugging_face_models_come_over(name):
+    theirs = to_hugging_face(sharp(MODELS[name], dtype=torch.float32))
+    torch.manual_seed(0)
+    fresh = type(theirs)(theirs.config).eval()
     with torch.no_grad():
+        for parameter in fresh.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
         torch.testing.assert_close(
             from_hugging_face(fresh)(TOKENS), fresh(TOKENS).logits, rtol=0, atol=1e-5
         )

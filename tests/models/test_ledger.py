@@ -82,6 +82,32 @@ def test_an_audit_says_what_is_alive():
         assert each.without != 0
 
 
+def test_a_weight_on_nothing_is_dead_and_its_neighbour_alive():
+    model = sharp_preset("resformer-learnable")
+    with torch.no_grad():
+        model.blocks[0].attn.value.weight.zero_()
+    found = {each.name: each for each in audit(model, TOKENS, model.state_dict())}
+    for layer in (1, 2):
+        dead, alive = (
+            found[f"blocks.{layer}.attn.mix.source.{each}_share"] for each in ("first", "own")
+        )
+        assert (dead.gradient, dead.without, dead.moved) == (0, 0, 0)
+        assert dead.norm > 0
+        assert alive.gradient > 0
+        assert alive.without != 0
+
+
+def test_what_a_weight_is_worth_is_the_loss_without_it():
+    model = sharp_preset("resformer-learnable")
+    found = audit(model, TOKENS)[-1]
+    with torch.no_grad():
+        before = model(TOKENS, return_type="loss").item()
+        model.blocks[2].attn.mix.source.own_share.zero_()
+        after = model(TOKENS, return_type="loss").item()
+    assert found.name == "blocks.2.attn.mix.source.own_share"
+    assert found.without == pytest.approx(after - before)
+
+
 def test_an_audit_changes_nothing_and_sees_fixed_and_dead_weights():
     model = sharp_preset("resformer-identity")
     before = model(TOKENS)
