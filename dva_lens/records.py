@@ -123,6 +123,7 @@ class RowTile:
       depend on the query.
     - `gram`: W_O W_O^T of each head, so that <W_O a, W_O b> is a.gram.b without the width of W_O.
     - `tokens`: the token of every key.
+    - `memo`: what several readers of the tile need and one has computed, by a name of theirs.
     """
 
     queries: Int[np.ndarray, "row"]
@@ -131,6 +132,9 @@ class RowTile:
     values: Float[np.ndarray, "kv_head key width"] | Float[np.ndarray, "head row key width"]
     gram: Float[np.ndarray, "head width width"]
     tokens: Int[np.ndarray, "key"]
+    memo: dict[str, np.ndarray] = field(
+        default_factory=dict[str, np.ndarray], compare=False, repr=False
+    )
 
 
 @runtime_checkable

@@ -8,8 +8,11 @@ from dva_lens.sites import TILES
 from dva_lens.statistics.extended.tiles import (
     Summed,
     gathered,
+    once,
     outputs,
+    over_keys,
     ratio,
+    turned,
     values_per_head,
 )
 from dva_lens.statistics.extended.twoway import query_part
@@ -31,10 +34,17 @@ def key_accounts(tile: RowTile) -> Float[np.ndarray, "account row key"]:
     return (chosen == np.arange(len(KEYS))[:, None, None]).astype(np.float64)
 
 
+def _by_account(
+    tile: RowTile, numbers: Float[np.ndarray, "head row key"]
+) -> Float[np.ndarray, "head account"]:
+    accounts = once(tile, "accounts", lambda: key_accounts(tile))
+    return numbers.reshape(len(numbers), -1) @ accounts.reshape(len(accounts), -1).T
+
+
 def mass_sums(tile: RowTile) -> Float[np.ndarray, "head account"]:
     """Return the weight in every account, what rows lack of one as virtual, and the rows."""
     weights = tile.weights.astype(np.float64)
-    found = np.einsum("ark,hrk->ha", key_accounts(tile), weights)
+    found = _by_account(tile, weights)
     virtual = (1.0 - weights.sum(-1)).sum(-1)
     rows = np.full(len(weights), float(len(tile.queries)))
     return np.column_stack([found, virtual, rows])
@@ -49,13 +59,13 @@ def contributions(
     o_i>. Together they total |W_O o_i|^2.
     """
     weights, values = tile.weights.astype(np.float64), values_per_head(tile)
-    turned = np.einsum("hrd,hde->hre", outputs(tile), tile.gram.astype(np.float64))
+    inner = turned(outputs(tile), tile.gram)
     if values.ndim == 3:
-        along = np.einsum("hkd,hrd->hrk", values, turned)
-        return weights * along, np.zeros(weights.shape[:2])
+        return weights * (inner @ values.swapaxes(1, 2)), np.zeros(weights.shape[:2])
     own = query_part(values, tile.seen.astype(np.float64))
-    along = np.einsum("hrkd,hrd->hrk", values - own[:, :, None], turned)
-    return weights * along, weights.sum(-1) * np.einsum("hrd,hrd->hr", own, turned)
+    alone = (own * inner).sum(-1)
+    along = (values @ inner[..., None])[..., 0] - alone[..., None]
+    return weights * along, weights.sum(-1) * alone
 
 
 def remainder_shares(tile: RowTile) -> Float[np.ndarray, "head row key"]:
@@ -67,16 +77,15 @@ def remainder_shares(tile: RowTile) -> Float[np.ndarray, "head row key"]:
     if values.ndim == 3:
         values = np.broadcast_to(values[:, None], (*weights.shape, values.shape[-1]))
     values = values - query_part(values, tile.seen.astype(np.float64))[:, :, None]
-    left = np.einsum("hrk,hrkd->hrd", weights, values)
-    turned = np.einsum("hrd,hde->hre", left, tile.gram.astype(np.float64))
-    along = weights * np.einsum("hrkd,hrd->hrk", values, turned)
+    inner = turned(over_keys(weights, values), tile.gram)
+    along = weights * (values @ inner[..., None])[..., 0]
     return ratio(along, along.sum(-1, keepdims=True))
 
 
 def output_sums(tile: RowTile) -> Float[np.ndarray, "head account"]:
     """Return what every account adds to the squared outputs of all rows."""
     by_key, own = contributions(tile)
-    found = np.einsum("ark,hrk->ha", key_accounts(tile), by_key)
+    found = _by_account(tile, by_key)
     return np.column_stack([found, own.sum(-1)])
 
 

@@ -8,6 +8,7 @@ from dva_lens.statistics.extended.tiles import (
     ByRow,
     PerRow,
     gathered,
+    over_keys,
     ratio,
     values_per_head,
 )
@@ -24,10 +25,11 @@ def surviving_size(tile: RowTile) -> PerRow:
         kept = ((share @ values) ** 2).sum(-1)
         return ratio(kept, np.einsum("hrk,hk->hr", share, (values**2).sum(-1)))
     seen = tile.seen.astype(np.float64)
-    mean = np.einsum("rk,hrkd->hd", seen, values) / max(seen.sum(), 1.0)
-    values = values - mean[:, None, None]
-    kept = (np.einsum("hrk,hrkd->hrd", share, values) ** 2).sum(-1)
-    return ratio(kept, np.einsum("hrk,hrk->hr", share, (values**2).sum(-1)))
+    mean = over_keys(seen[None], values).sum(1) / max(seen.sum(), 1.0)
+    kept = ((over_keys(share, values) - share.sum(-1)[..., None] * mean[:, None]) ** 2).sum(-1)
+    size = (values**2).sum(-1) - 2 * (values @ mean[:, None, :, None])[..., 0]
+    size = np.maximum(size + (mean**2).sum(-1)[:, None, None], 0.0)
+    return ratio(kept, (share * size).sum(-1))
 
 
 MEASURES = {"surviving_size": ByRow(surviving_size)}

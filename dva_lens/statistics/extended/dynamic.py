@@ -14,8 +14,14 @@ from jaxtyping import Float
 
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES
-from dva_lens.statistics.extended.tiles import Summed, gathered, ratio, values_per_head
-from dva_lens.statistics.extended.twoway import sums_of_squares
+from dva_lens.statistics.extended.tiles import (
+    Summed,
+    gathered,
+    ratio,
+    values_per_head,
+    written_power,
+)
+from dva_lens.statistics.extended.twoway import static_squares, sums_of_squares
 from dva_lens.statistics.statistic import Statistic
 
 PARTS = ("key", "query", "interaction")
@@ -27,15 +33,16 @@ KEYS_PER_CHANNEL, KEYS_PER_COEFFICIENT = 8, 4
 def decomposition_sums(tile: RowTile) -> Float[np.ndarray, "head weighting part"]:
     """Return squares explained by key, query and neither within a tile, and their total."""
     values = values_per_head(tile)
-    if values.ndim == 3:
-        values = np.broadcast_to(
-            values[:, None], (len(values), len(tile.queries), *values.shape[1:])
-        )
     uniform = np.broadcast_to(tile.seen.astype(np.float64), tile.weights.shape)
     attention = np.abs(tile.weights.astype(np.float64))
     later = (np.arange(tile.weights.shape[-1]) > 0).astype(np.float64)
     weightings = (uniform, attention, uniform * later, attention * later)
-    return np.stack([sums_of_squares(values, each, tile.gram) for each in weightings], axis=1)
+    if values.ndim == 3:
+        found = [static_squares(values, each, tile.gram) for each in weightings]
+    else:
+        power = written_power(tile)
+        found = [sums_of_squares(values, each, tile.gram, power) for each in weightings]
+    return np.stack(found, axis=1)
 
 
 def decomposition_shares(sums: np.ndarray) -> Float[np.ndarray, "head weighting part"]:

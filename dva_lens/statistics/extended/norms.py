@@ -9,8 +9,11 @@ from dva_lens.statistics.extended.tiles import (
     ByRow,
     PerRow,
     gathered,
+    over_keys,
     ratio,
+    turned,
     values_per_head,
+    written_power,
 )
 from dva_lens.statistics.statistic import Statistic
 
@@ -19,11 +22,14 @@ WHY_NO_REFERENCE = "it depends on the values; with values of equal size it is th
 
 def weighted_norms(tile: RowTile, *, centred: bool) -> Float[np.ndarray, "head row key"]:
     """Return |a_ij W_O v_ij| for every pair, the mean value of the keys taken off if `centred`."""
-    values = values_per_head(tile)
+    power = written_power(tile)
     if centred:
-        values = values - _centre(tile, values)
-    turned = np.einsum("h...d,hde->h...e", values, tile.gram.astype(np.float64))
-    size = np.sqrt(np.maximum((turned * values).sum(-1), 0.0))
+        values, centre = values_per_head(tile), _centre(tile)
+        inner = turned(centre[:, None], tile.gram)
+        along = values @ inner.reshape(len(inner), *(1,) * (values.ndim - 3), -1, 1)
+        own = (inner[:, 0] * centre).sum(-1).reshape(-1, *(1,) * (power.ndim - 1))
+        power = np.maximum(power - 2 * along[..., 0] + own, 0.0)
+    size = np.sqrt(power)
     return np.abs(tile.weights) * (size if size.ndim == 3 else size[:, None])
 
 
@@ -41,12 +47,13 @@ def first_norm_share(tile: RowTile, *, centred: bool = False) -> PerRow:
     return np.where(tile.seen[:, 0], found, np.nan)
 
 
-def _centre(tile: RowTile, values: np.ndarray) -> np.ndarray:
+def _centre(tile: RowTile) -> Float[np.ndarray, "head width"]:
     """Return the mean value of each head over the keys, or over the pairs of this tile."""
+    values = values_per_head(tile)
     if values.ndim == 3:
-        return values.mean(1, keepdims=True)
-    total = np.einsum("rk,hrkd->hd", tile.seen.astype(np.float64), values)
-    return (total / max(tile.seen.sum(), 1))[:, None, None]
+        return values.mean(1)
+    seen = tile.seen.astype(np.float64)[None]
+    return over_keys(seen, values).sum(1) / max(tile.seen.sum(), 1)
 
 
 def _entry(name: str, long_name: str, units: str, meaning: str, formula: str) -> Statistic:

@@ -125,20 +125,59 @@ def visible_keys(tile: RowTile) -> Float[np.ndarray, "row"]:
     return tile.seen.sum(-1).astype(np.float64)
 
 
+def once(tile: RowTile, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """Return what was computed for this tile under a name before, or compute it now."""
+    if name not in tile.memo:
+        tile.memo[name] = compute()
+    return tile.memo[name]
+
+
 def values_per_head(tile: RowTile) -> np.ndarray:
     """Return v_j as (head, key, width), or v_ij as (head, row, key, width), in float64."""
+    return once(tile, "values", lambda: _per_head(tile))
+
+
+def _per_head(tile: RowTile) -> np.ndarray:
     values = tile.values.astype(np.float64)
     if values.ndim == 4:
         return values
     return values.repeat(tile.weights.shape[0] // len(values), axis=0)
 
 
+def turned(values: np.ndarray, gram: Float[np.ndarray, "head width width"]) -> np.ndarray:
+    """Return G v, so that <W_O a, W_O b> is a product with it, for vectors of every head."""
+    gram = gram.astype(np.float64)
+    return values @ (gram[:, None] if values.ndim == 4 else gram)
+
+
+def written_power(tile: RowTile) -> np.ndarray:
+    """Return |W_O v_j|^2 as (head, key), or |W_O v_ij|^2 as (head, row, key)."""
+
+    def compute() -> np.ndarray:
+        values = values_per_head(tile)
+        return np.maximum((turned(values, tile.gram) * values).sum(-1), 0.0)
+
+    return once(tile, "written power", compute)
+
+
+def over_keys(
+    weights: Float[np.ndarray, "#head row key"], values: Float[np.ndarray, "head row key width"]
+) -> Float[np.ndarray, "head row width"]:
+    """Return sum_k w_rk v_rk."""
+    return (weights[:, :, None, :] @ values)[:, :, 0]
+
+
+def over_rows(
+    weights: Float[np.ndarray, "#head row key"], values: Float[np.ndarray, "head row key width"]
+) -> Float[np.ndarray, "head key width"]:
+    """Return sum_r w_rk v_rk."""
+    return (weights.swapaxes(1, 2)[:, :, None, :] @ values.swapaxes(1, 2))[:, :, 0]
+
+
 def outputs(tile: RowTile) -> Float[np.ndarray, "head row width"]:
     """Return what each row of each head writes, before W_O."""
     values, weights = values_per_head(tile), tile.weights.astype(np.float64)
-    if values.ndim == 3:
-        return weights @ values
-    return np.einsum("hrk,hrkd->hrd", weights, values)
+    return weights @ values if values.ndim == 3 else over_keys(weights, values)
 
 
 def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:

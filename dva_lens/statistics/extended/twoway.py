@@ -7,7 +7,11 @@ query sees only some keys. All channels of all heads share nothing but the weigh
 import numpy as np
 from jaxtyping import Float
 
+from dva_lens.statistics.extended.tiles import over_keys, over_rows, turned
+
 PairValues = Float[np.ndarray, "head row key width"]
+Weighting = Float[np.ndarray, "#head row key"]
+Gram = Float[np.ndarray, "head width width"]
 
 
 def query_part(
@@ -17,57 +21,79 @@ def query_part(
 
     `weights` says which pairs count, and how much; rows without weight get zero.
     """
-    mass = weights.sum(1)
-    key_mean = _key_means(values, weights[None])
-    apart = np.einsum("rk,hrkd->hrd", weights, values - key_mean[:, None])
+    _, apart = _without_keys(values, weights[None])
     found = _solve(weights[None], apart)
+    mass = weights.sum(1)
     share = mass / max(mass.sum(), 1e-300)
     return found - np.einsum("r,hrd->hd", share, found)[:, None]
 
 
 def sums_of_squares(
     values: PairValues,
-    weights: Float[np.ndarray, "head row key"],
-    gram: Float[np.ndarray, "head width width"],
+    weights: Weighting,
+    gram: Gram,
+    power: Float[np.ndarray, "head row key"] | None = None,
 ) -> Float[np.ndarray, "head part"]:
     """Return squares explained by key, by query, by neither, and their total about the mean.
 
-    Squares are in the units of W_O through its gram matrix. Keys come first: what the key and the
-    query could both explain, as happens where queries see unequal keys, is the key's, so that
-    static values read as nothing but key.
+    Squares are in the units of W_O through its gram matrix; `power` is |W_O v_ij|^2 where it is
+    known already. Keys come first: what the key and the query could both explain, as happens
+    where queries see unequal keys, is the key's, so that static values read as nothing but key.
+    Every square follows from the sums over keys and over rows, so values are gone through twice.
     """
-    gram, weights = gram.astype(np.float64), weights.astype(np.float64)
-    mass = np.maximum(weights.sum((1, 2)), 1e-300)
-    mean = np.einsum("hrk,hrkd->hd", weights, values) / mass[:, None]
-    centred = values - mean[:, None, None]
-    key_mean = _key_means(centred, weights)
-    total = _squares(centred, weights, gram)
-    after_key = _squares(centred - key_mean[:, None], weights, gram)
-    apart = np.einsum("hrk,hrkd->hrd", weights, centred - key_mean[:, None])
-    query = _solve(weights, apart)
-    rest = centred - query[:, :, None]
-    rest = rest - _key_means(rest, weights)[:, None]
-    left = np.minimum(_squares(rest, weights, gram), after_key)
+    weights = weights.astype(np.float64)
+    if power is None:
+        power = (turned(values, gram) * values).sum(-1)
+    key_mean, apart = _without_keys(values, weights)
+    key_mass = np.broadcast_to(weights.sum(1), key_mean.shape[:2])
+    whole = (weights * power).sum((1, 2))
+    total = np.maximum(whole - _mean_square(key_mean, key_mass, gram), 0.0)
+    keyed = (key_mass * (turned(key_mean, gram) * key_mean).sum(-1)).sum(-1)
+    after_key = np.clip(whole - keyed, 0.0, total)
+    query = (turned(_solve(weights, apart), gram) * apart).sum((1, 2))
+    left = np.clip(after_key - query, 0.0, after_key)
     return np.column_stack([total - after_key, after_key - left, left, total])
 
 
-def _key_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    mass = weights.sum(1)
-    total = np.einsum("hrk,hrkd->hkd", np.broadcast_to(weights, values.shape[:3]), values)
-    safe = np.where(mass > 0, mass, 1.0)[..., None]
-    return np.where(mass[..., None] > 0, total / safe, 0.0)
+def static_squares(
+    values: Float[np.ndarray, "head key width"],
+    weights: Weighting,
+    gram: Gram,
+) -> Float[np.ndarray, "head part"]:
+    """Return the same for values of keys alone, which explain everything."""
+    mass = np.broadcast_to(weights.astype(np.float64).sum(1), values.shape[:2])
+    mean = np.einsum("hk,hkd->hd", mass, values) / np.maximum(mass.sum(1), 1e-300)[:, None]
+    centred = values - mean[:, None]
+    total = (mass * (turned(centred, gram) * centred).sum(-1)).sum(-1)
+    return np.column_stack([total, np.zeros_like(total), np.zeros_like(total), total])
 
 
-def _solve(weights: np.ndarray, apart: np.ndarray) -> np.ndarray:
+def _without_keys(
+    values: PairValues, weights: Weighting
+) -> tuple[Float[np.ndarray, "head key width"], Float[np.ndarray, "head row width"]]:
+    """Return the mean value of every key, and what rows sum to without it."""
+    mass = weights.sum(1)[..., None]
+    total = over_rows(weights, values)
+    key_mean = np.where(mass > 0, total / np.where(mass > 0, mass, 1.0), 0.0)
+    return key_mean, over_keys(weights, values) - weights @ key_mean
+
+
+def _mean_square(
+    key_mean: Float[np.ndarray, "head key width"],
+    key_mass: Float[np.ndarray, "head key"],
+    gram: Gram,
+) -> Float[np.ndarray, "head"]:
+    mass = np.maximum(key_mass.sum(1), 1e-300)
+    mean = np.einsum("hk,hkd->hd", key_mass, key_mean)[:, None] / mass[:, None, None]
+    return mass * (turned(mean, gram) * mean).sum((1, 2))
+
+
+def _solve(
+    weights: Weighting, apart: Float[np.ndarray, "head row width"]
+) -> Float[np.ndarray, "head row width"]:
     """Solve for the query parts, the keys' already taken out; one constant is free, and zero."""
     key_mass = weights.sum(1)
     inverse = np.where(key_mass > 0, 1.0 / np.where(key_mass > 0, key_mass, 1.0), 0.0)
-    rows = weights.shape[1]
-    normal = np.eye(rows) * weights.sum(2)[:, :, None]
-    normal = normal - np.einsum("hrk,hk,hsk->hrs", weights, inverse, weights, optimize=True)
+    normal = np.eye(weights.shape[1]) * weights.sum(2)[:, :, None]
+    normal = normal - (weights * inverse[:, None]) @ weights.swapaxes(1, 2)
     return np.linalg.pinv(normal, rcond=1e-10, hermitian=True) @ apart
-
-
-def _squares(values: np.ndarray, weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
-    turned = values @ gram[:, None]
-    return np.einsum("hrk,hrkd,hrkd->h", weights, turned, values, optimize=True)
