@@ -73,5 +73,5 @@ def devices() -> Iterator[str]:
     yield f"backends: {', '.join(BACKENDS)}"
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     yield f"auto means {choose('auto', device)} on {device}"
-    if find_spec("triton") is None:
+    if find_spec("triton") is None or device.type != "cuda":
         yield "fused needs triton and an NVIDIA GPU"

@@ -1,7 +1,8 @@
 """Ways to compute one attention and its summary; all of them answer to `reference`.
 
 `reference` forms the pattern in float64. `exact` returns bit for bit what the models' own forward
-returns and reads the numbers in a second pass. `blocked` does both in one pass, in blocks.
+returns and reads the numbers in a second pass. `blocked` does both in one pass, in blocks. `fused`
+does both in Triton kernels on an NVIDIA GPU.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.attention import attend
+from dva_lens.kernels.fused.backend import fused
+from dva_lens.kernels.fused.guards import installed, takes
 from dva_lens.kernels.inputs import check, check_finite
 from dva_lens.kernels.materialised import materialised
 from dva_lens.kernels.observe import observe
@@ -47,16 +50,26 @@ BACKENDS: dict[str, Backend] = {
     "reference": materialised,
     "exact": exact,
     "blocked": blocked,
+    "fused": fused,
 }
 
 
-def choose(name: str, device: torch.device | str) -> str:
-    """Return the name of the backend to use: `auto` means the fastest there is for the device."""
+def choose(
+    name: str,
+    device: torch.device | str,
+    *,
+    query: Query | None = None,
+    values: Values | None = None,
+) -> str:
+    """Return the name of the backend to use: `auto` means the fastest there is.
+
+    That is `fused` on a GPU where Triton is installed, unless it does not take the dtype, the
+    width or the form of values of what is given, and `blocked` everywhere else.
+    """
     if name == "auto":
-        on_gpu = torch.device(device).type == "cuda"
-        return "fused" if on_gpu and "fused" in BACKENDS else "blocked"
+        on_gpu = torch.device(device).type == "cuda" and installed()
+        known = query is None or values is None or takes(query, values)
+        return "fused" if on_gpu and known else "blocked"
     if name not in BACKENDS:
-        raise KeyError(
-            f"Unknown backend {name!r}; on this machine there are: auto, {', '.join(BACKENDS)}."
-        )
+        raise KeyError(f"Unknown backend {name!r}; there are: auto, {', '.join(BACKENDS)}.")
     return name

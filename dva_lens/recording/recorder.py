@@ -56,6 +56,7 @@ class Recorder:
     def __init__(self, sites: Iterable[Site], backend: str, device: torch.device) -> None:
         self.sites = frozenset(known(sites))
         self.backend = choose(backend, device)
+        self._wanted = backend
         self.residual = float("nan")
         self.layout: Layout | None = None
         self.reader: Reader | None = None
@@ -95,7 +96,8 @@ class Recorder:
         weights = call.weights
         if segments is not None and weights.segments is None:
             weights = replace(weights, segments=segments)
-        out, summary = BACKENDS[self.backend](call.query, call.key, call.values, weights)
+        ran = self._choose(call)
+        out, summary = BACKENDS[ran](call.query, call.key, call.values, weights)
         lengths = self.lengths
         if SUMMARY in self.sites:
             kept["summary"] = summary.numpy(lengths)
@@ -118,6 +120,15 @@ class Recorder:
         if TILES in self.sites and self.reader is not None and gram is not None:
             kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
         return out
+
+    def _choose(self, call: Call) -> str:
+        """Choose for what a call holds, and keep the names of all that ran in this pass."""
+        ran = choose(self._wanted, call.query.device, query=call.query, values=call.values)
+        if len(self._attended) == 1:
+            self.backend = ran
+        elif ran not in self.backend.split("+"):
+            self.backend = f"{self.backend}+{ran}"
+        return ran
 
     def _tiles(self, call: Call, gram: Gram) -> Iterator[tuple[int, Iterator[RowTile]]]:
         """Go through the sequences, and through the rows of each."""

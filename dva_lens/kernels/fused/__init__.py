@@ -1,0 +1,1 @@
+"""Attention as Triton kernels, for NVIDIA GPUs; nothing here is imported until it is needed."""

@@ -1,0 +1,44 @@
+"""The backend `fused`: the output and its numbers from one pass, received mass from another."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.fused.guards import check_machine, check_operands
+from dva_lens.kernels.inputs import check, check_finite
+from dva_lens.kernels.summary import Summary
+from dva_lens.kernels.values import CollapsingValues, Values
+from dva_lens.kernels.visibility import counts
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+Output = Float[Tensor, "batch head query value_width"]
+
+
+@torch.no_grad()
+def fused(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
+    """Return the output and the summary from Triton kernels; the sums are in float32."""
+    check(query, key, values, weights)
+    check_machine(query)
+    check_operands(query, values)
+    from dva_lens.kernels.fused.launch import forward, received
+    from dva_lens.kernels.fused.operands import operands_of
+
+    found = forward(query, key, operands_of(values), weights, measure=True)
+    output = found.output
+    if isinstance(values, CollapsingValues):
+        output = values.finish(output, found.rows["row_mass"])
+    output = output.to(query.dtype)
+    batch, _, length, _ = query.shape
+    visible, viewers = counts(weights, length, batch=batch, device=query.device)
+    summary = Summary(
+        **found.rows,
+        largest_key=found.largest_key,
+        output_norm=torch.linalg.vector_norm(output, dim=-1, dtype=torch.float32),
+        received=received(query, key, found.rows["log_sum_exp"], weights),
+        visible=visible,
+        viewers=viewers,
+    )
+    check_finite(summary, query, key, values)
+    return output, summary

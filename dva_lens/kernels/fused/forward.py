@@ -1,0 +1,239 @@
+"""The kernel that leaves the output and every number per query in one pass over the keys.
+
+Scores are kept in units of log 2, so that one instruction exponentiates them. Sums are relative
+to the running maximum and rescaled when it rises; the sum for the entropy is taken of differences
+to that maximum, so that no large numbers cancel.
+"""
+
+import triton.language as tl
+
+from dva_lens.kernels.fused.language import (
+    finished_scores,
+    gelu,
+    kernel,
+    seen_pairs,
+    weight_on,
+)
+
+PER_QUERY = (
+    "log_sum_exp", "row_mass", "entropy", "square_sum", "largest", "distance", "value_norm",
+    "first_mass", "self_mass", "previous_mass",
+)  # fmt: skip
+"""The rows of `Stats`, in the order in which the kernel writes them."""
+
+
+@kernel
+def forward(
+    Q, K, V, Left, Right, LeftSizes, Sizes, Sink, Bias, Segments, Out, Stats, Largest,
+    q_b, q_h, q_n, k_b, k_h, k_n, v_b, v_h, v_n, bias_b, bias_h, bias_q, bias_k,
+    length, heads, group, rows, scale, softcap, bias, window,
+    QK: tl.constexpr, DV: tl.constexpr, BLOCK_QK: tl.constexpr, BLOCK_DV: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr, SEGMENTS: tl.constexpr, SINK: tl.constexpr,
+    SOFTCAP: tl.constexpr, TENSOR_BIAS: tl.constexpr, SIGMOID: tl.constexpr,
+    VALUES: tl.constexpr, MEASURE: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Attend from one block of queries of one head to all keys that it may see.
+
+    `VALUES` is the `how` of `operands.Operands`. Without `MEASURE` only the output, log-sum-exp
+    and row mass are written.
+    """
+    LOG2E = 1.4426950408889634
+    LN2 = 0.6931471805599453
+    block = tl.num_programs(0) - 1 - tl.program_id(0)  # the longest rows first
+    batch = tl.program_id(1) // heads
+    head = tl.program_id(1) % heads
+    kv_head = head // group
+    place = block * BLOCK_M
+    queries = place + tl.arange(0, BLOCK_M)
+    inside = queries < length
+    offset = (queries - place).to(tl.float32)
+    c_qk = tl.arange(0, BLOCK_QK)
+    c_dv = tl.arange(0, BLOCK_DV)
+    columns = tl.arange(0, BLOCK_N)
+    Q += batch.to(tl.int64) * q_b + head.to(tl.int64) * q_h
+    K += batch.to(tl.int64) * k_b + kv_head.to(tl.int64) * k_h
+    V += batch.to(tl.int64) * v_b + kv_head.to(tl.int64) * v_h
+    Bias += batch.to(tl.int64) * bias_b + head.to(tl.int64) * bias_h
+    Segments += batch.to(tl.int64) * length
+    own_keys = (batch.to(tl.int64) * (heads // group) + kv_head) * length
+    row = tl.program_id(1).to(tl.int64) * length + queries
+    q_at = queries[:, None].to(tl.int64) * q_n + c_qk[None, :]
+    q = tl.load(Q + q_at, mask=inside[:, None] & (c_qk[None, :] < QK), other=0.0)
+    wide = inside[:, None] & (c_dv[None, :] < DV)
+    if VALUES != 0:
+        left = tl.load(Left + row[:, None] * DV + c_dv[None, :], mask=wide, other=0.0)
+    if VALUES == 1:
+        left_size = tl.load(LeftSizes + row, mask=inside, other=0.0)
+    segment_q = tl.zeros([BLOCK_M], tl.int32)
+    if SEGMENTS:
+        segment_q = tl.load(Segments + queries, mask=inside, other=0)
+
+    m = tl.full([BLOCK_M], float("-inf"), tl.float32)
+    total = tl.zeros([BLOCK_M], tl.float32)
+    surprise = tl.zeros([BLOCK_M], tl.float32)
+    squares = tl.zeros([BLOCK_M], tl.float32)
+    distance = tl.zeros([BLOCK_M], tl.float32)
+    sizes = tl.zeros([BLOCK_M], tl.float32)
+    largest = tl.full([BLOCK_M], -1, tl.int32)
+    out = tl.zeros([BLOCK_M, BLOCK_DV], tl.float32)
+
+    start = block * 0
+    stop = start + length
+    if CAUSAL:
+        stop = tl.minimum(length, place + BLOCK_M)
+    if WINDOW:
+        start = tl.maximum(0, (place - window + 1) // BLOCK_N * BLOCK_N)
+        if not CAUSAL:
+            stop = tl.minimum(length, place + BLOCK_M + window - 1)
+    middle = start  # before it every pair is visible, and nothing has to be masked
+    if not WINDOW and not SEGMENTS:
+        middle = length // BLOCK_N * BLOCK_N
+        if CAUSAL:
+            middle = tl.minimum(middle, place // BLOCK_N * BLOCK_N)
+    for edge in tl.static_range(2):
+        low = start if edge == 0 else middle
+        high = middle if edge == 0 else stop
+        for first in range(low, high, BLOCK_N):
+            keys = first + columns
+            there = keys < length
+            k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
+            k = tl.load(K + k_at, mask=there[:, None] & (c_qk[None, :] < QK), other=0.0)
+            product = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
+            s = finished_scores(
+                product, queries[:, None], keys[None, :], Bias, bias_q, bias_k, bias, softcap,
+                length, SOFTCAP, TENSOR_BIAS,
+            )  # fmt: skip
+            s = s * LOG2E
+            if edge == 1:
+                segment_k = tl.zeros([BLOCK_N], tl.int32)
+                if SEGMENTS:
+                    segment_k = tl.load(Segments + keys, mask=there, other=0)
+                seen = seen_pairs(
+                    queries[:, None], keys[None, :], segment_q[:, None], segment_k[None, :],
+                    length, window, CAUSAL, WINDOW, SEGMENTS,
+                )  # fmt: skip
+                s = tl.where(seen, s, float("-inf"))
+            top = tl.max(s, 1)
+            risen = tl.maximum(m, top)
+            base = tl.where(risen == float("-inf"), 0.0, risen)
+            if MEASURE:
+                at_top = tl.where(s == top[:, None], keys[None, :], 2147483647)
+                largest = tl.where(top > m, tl.min(at_top, 1), largest)
+            if SIGMOID:
+                alive = s > float("-inf")
+                natural = tl.where(alive, s * LN2, 0.0)
+                p = tl.where(alive, tl.sigmoid(natural), 0.0)
+                if MEASURE:
+                    log_p = tl.minimum(natural, 0.0) - tl.log(1 + tl.exp(-tl.abs(natural)))
+                    surprise -= tl.sum(p * log_p, 1)
+            else:
+                old = tl.where(m == float("-inf"), base, m)
+                shrink = tl.exp2(old - base)
+                p = tl.exp2(s - base[:, None])
+                if MEASURE:
+                    lag = s - base[:, None]
+                    if edge == 1 or TENSOR_BIAS:
+                        lag = tl.where(p > 0.0, lag, 0.0)
+                    surprise = shrink * (surprise + (old - base) * total) + tl.sum(p * lag, 1)
+                    squares *= shrink * shrink
+                    distance *= shrink
+                    sizes *= shrink
+                total *= shrink
+                out *= shrink[:, None]
+            m = risen
+            mass = tl.sum(p, 1)
+            total += mass
+            if MEASURE:
+                squares += tl.sum(p * p, 1)
+                if edge == 1:
+                    apart = (queries[:, None] - keys[None, :]).to(tl.float32)
+                    distance += tl.sum(p * apart, 1)
+                else:
+                    apart = (place - keys).to(tl.float32)
+                    distance += tl.sum(p * apart[None, :], 1) + offset * mass
+            if VALUES < 2:
+                v_at = keys[:, None].to(tl.int64) * v_n + c_dv[None, :]
+                v = tl.load(V + v_at, mask=there[:, None] & (c_dv[None, :] < DV), other=0.0)
+                out += tl.dot(p.to(v.dtype), v, input_precision=PRECISION)
+                if MEASURE:
+                    size = tl.load(Sizes + own_keys + keys, mask=there, other=0.0)
+                    if VALUES == 0:
+                        sizes += tl.sum(p * size[None, :], 1)
+                    else:
+                        r_at = (own_keys + keys)[:, None] * DV + c_dv[None, :]
+                        there_wide = there[:, None] & (c_dv[None, :] < DV)
+                        right = tl.load(Right + r_at, mask=there_wide, other=0.0)
+                        pair = tl.dot(left, tl.trans(right), input_precision="ieee")
+                        pair += left_size[:, None] + size[None, :]
+                        sizes += tl.sum(p * tl.sqrt(tl.maximum(pair, 0.0)), 1)
+            else:
+                for j in range(tl.minimum(BLOCK_N, high - first)):
+                    share = tl.sum(tl.where(columns[None, :] == j, p, 0.0), 1)
+                    v_row = V + tl.cast(first + j, tl.int64) * v_n + c_dv
+                    v = tl.load(v_row, mask=c_dv < DV, other=0.0).to(tl.float32)
+                    if VALUES == 2:
+                        value = gelu(left + v[None, :])
+                    else:
+                        r_row = Right + (own_keys + first + j) * DV + c_dv
+                        right = tl.load(r_row, mask=c_dv < DV, other=0.0)
+                        value = 2.0 * tl.sigmoid(left * right[None, :]) * v[None, :]
+                    out += share[:, None] * value
+                    if MEASURE:
+                        sizes += share * tl.sqrt(tl.sum(value * value, 1))
+
+    nothing = m == float("-inf")
+    base = tl.where(nothing, 0.0, m)
+    unit = tl.full([BLOCK_M], 1.0, tl.float32)
+    if SIGMOID:
+        entropy = surprise
+        normaliser = tl.full([BLOCK_M], float("nan"), tl.float32)
+        peak = tl.where(nothing, 0.0, tl.sigmoid(base * LN2))
+    else:
+        whole = total
+        if SINK:
+            sink = tl.load(Sink + head) * LOG2E
+            raised = tl.where(nothing, sink, tl.maximum(base, sink))
+            lowered = tl.where(nothing, 0.0, tl.exp2(base - raised))
+            surprise = lowered * (surprise + (base - raised) * total)
+            squares *= lowered * lowered
+            distance *= lowered
+            sizes *= lowered
+            total *= lowered
+            out *= lowered[:, None]
+            whole = total + tl.exp2(sink - raised)
+            base = raised
+        empty = whole == 0.0
+        unit = tl.where(empty, 0.0, 1.0 / tl.where(empty, 1.0, whole))
+        log_whole = tl.log2(tl.where(empty, 1.0, whole))
+        entropy = LN2 * unit * (log_whole * total - surprise)
+        normaliser = tl.where(empty, float("-inf"), LN2 * (base + log_whole))
+        peak = tl.where(nothing, 0.0, tl.exp2(m - base) * unit)
+    out *= unit[:, None]
+    o_at = row[:, None] * DV + c_dv[None, :]
+    tl.store(Out + o_at, out.to(Out.dtype.element_ty), mask=wide)
+    Stats += row
+    tl.store(Stats, normaliser, mask=inside)
+    Stats += rows
+    tl.store(Stats, total * unit, mask=inside)
+    if MEASURE:
+        tl.store(Largest + row, largest, mask=inside)
+        Stats += rows
+        tl.store(Stats, entropy, mask=inside)
+        Stats += rows
+        tl.store(Stats, squares * unit * unit, mask=inside)
+        Stats += rows
+        tl.store(Stats, peak, mask=inside)
+        Stats += rows
+        tl.store(Stats, distance * unit, mask=inside)
+        Stats += rows
+        tl.store(Stats, sizes * unit, mask=inside)
+        for which in tl.static_range(3):
+            keys = queries - queries if which == 0 else queries - (which - 1)
+            weight = weight_on(
+                keys, normaliser, queries, segment_q, Q, K, q_n, k_n, Bias, bias_q, bias_k,
+                Segments, length, window, scale, softcap, bias, QK, CAUSAL, WINDOW, SEGMENTS,
+                SOFTCAP, TENSOR_BIAS, SIGMOID,
+            )  # fmt: skip
+            Stats += rows
+            tl.store(Stats, weight, mask=inside)

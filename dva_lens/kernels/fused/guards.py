@@ -1,0 +1,78 @@
+"""What the fused kernels need of a machine and of an attention; said before anything runs."""
+
+from importlib.util import find_spec
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels.values import CollapsingValues, Experts, Values
+
+Query = Float[Tensor, "batch head query width"]
+
+WIDEST = 256
+WIDEST_PAIRS = 1024
+
+
+def installed() -> bool:
+    """Say whether Triton can be imported."""
+    return find_spec("triton") is not None
+
+
+def takes(query: Query, values: Values) -> bool:
+    """Say whether the kernels compute an attention of these operands."""
+    try:
+        check_operands(query, values)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def check_machine(query: Query) -> None:
+    """Refuse a machine that cannot run the kernels, saying what it lacks."""
+    if not installed():
+        raise ImportError(
+            "The backend 'fused' needs Triton, which is not installed: "
+            "pip install 'dva-lens[gpu]', or choose the backend 'blocked'."
+        )
+    if query.is_cuda:
+        return
+    if query.device.type != "cpu" or not interpreted():
+        raise RuntimeError(
+            f"The backend 'fused' runs on NVIDIA GPUs, got tensors on {query.device}; choose the "
+            f"backend 'blocked', or set TRITON_INTERPRET=1 before Python starts to try the "
+            f"kernels, slowly, on a CPU."
+        )
+    if query.dtype == torch.bfloat16:
+        raise TypeError(
+            "Triton's interpreter computes bfloat16 wrongly; give float32 or float16 on a CPU."
+        )
+
+
+def check_operands(query: Query, values: Values) -> None:
+    """Refuse forms, dtypes and widths that the kernels were not made for."""
+    if isinstance(values, Experts):
+        raise TypeError(
+            "The backend 'fused' knows no values of type Experts; choose the backend 'blocked'."
+        )
+    if query.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        raise TypeError(
+            f"The backend 'fused' computes in float32, got {query.dtype}; choose the backend "
+            f"'blocked'."
+        )
+    widest = WIDEST if isinstance(values, CollapsingValues) else WIDEST_PAIRS
+    width = max(query.shape[-1], *(each.shape[-1] for each in vars(values).values()))
+    if width > widest:
+        raise ValueError(
+            f"The backend 'fused' takes heads of up to {widest} channels, got {width}; choose "
+            f"the backend 'blocked'."
+        )
+
+
+def interpreted() -> bool:
+    """Say whether kernels run in Triton's interpreter, which is settled when it is imported."""
+    from triton.runtime.interpreter import InterpretedFunction
+
+    from dva_lens.kernels.fused.language import gelu
+
+    return isinstance(gelu, InterpretedFunction)

@@ -1,0 +1,110 @@
+"""What the Triton kernels share: scores, visibility and the nonlinearity of pair values.
+
+Formula letters in capitals are pointers, or constants known when a kernel is compiled.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import triton
+import triton.language as tl
+
+
+def kernel(function: Callable[..., object]) -> Any:
+    """Compile a function for the device, as it stands in the source.
+
+    Checks of shapes wrap every function where tests switch them on; a kernel has to be read from
+    its own source, and what it gets are no tensors of torch.
+    """
+    return triton.jit(inspect.unwrap(function))
+
+
+@kernel
+def seen_pairs(
+    i, j, segment_i, segment_j, length, window,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr, SEGMENTS: tl.constexpr,
+):  # fmt: skip
+    """Say which queries see which keys; positions and segments broadcast against each other."""
+    seen = (i < length) & (j < length) & (j >= 0)
+    if CAUSAL:
+        seen = seen & (j <= i)
+    if WINDOW:
+        seen = seen & (i - j < window) & (j - i < window)
+    if SEGMENTS:
+        seen = seen & (segment_i == segment_j) & (segment_j != 0)
+    return seen
+
+
+@kernel
+def finished_scores(
+    product, i, j, Bias, bias_q, bias_k, bias, softcap, length,
+    SOFTCAP: tl.constexpr, TENSOR_BIAS: tl.constexpr,
+):  # fmt: skip
+    """Cap scaled products and add the bias."""
+    s = product
+    if SOFTCAP:
+        s = softcap * tanh(s / softcap)
+    s = s + bias
+    if TENSOR_BIAS:
+        inside = (i < length) & (j < length) & (j >= 0)
+        at = i.to(tl.int64) * bias_q + j.to(tl.int64) * bias_k
+        s = s + tl.load(Bias + at, mask=inside, other=0.0).to(tl.float32)
+    return s
+
+
+@kernel
+def weight_on(
+    keys, normaliser, queries, segment_q, Q, K, q_n, k_n, Bias, bias_q, bias_k, Segments,
+    length, window, scale, softcap, bias,
+    QK: tl.constexpr, CAUSAL: tl.constexpr, WINDOW: tl.constexpr, SEGMENTS: tl.constexpr,
+    SOFTCAP: tl.constexpr, TENSOR_BIAS: tl.constexpr, SIGMOID: tl.constexpr,
+):  # fmt: skip
+    """Return the weight of each query on a key of its own choice."""
+    there = (keys >= 0) & (keys < length) & (queries < length)
+    product = tl.zeros_like(normaliser)
+    for first in range(0, QK, 16):  # few channels at a time, which leaves registers to the rest
+        c = first + tl.arange(0, 16)
+        mask = there[:, None] & (c[None, :] < QK)
+        q = tl.load(Q + queries[:, None].to(tl.int64) * q_n + c[None, :], mask=mask, other=0.0)
+        k = tl.load(K + keys[:, None].to(tl.int64) * k_n + c[None, :], mask=mask, other=0.0)
+        product += tl.sum(q.to(tl.float32) * k.to(tl.float32), 1)
+    product *= scale
+    s = finished_scores(
+        product, queries, keys, Bias, bias_q, bias_k, bias, softcap, length, SOFTCAP, TENSOR_BIAS
+    )
+    segment_k = segment_q
+    if SEGMENTS:
+        segment_k = tl.load(Segments + keys, mask=there, other=0)
+    seen = seen_pairs(
+        queries, keys, segment_q, segment_k, length, window, CAUSAL, WINDOW, SEGMENTS
+    )
+    if SIGMOID:
+        return tl.where(seen, tl.sigmoid(s), 0.0)
+    safe = tl.where(normaliser == float("-inf"), 0.0, normaliser)
+    return tl.where(seen, tl.exp(s - safe), 0.0)
+
+
+@kernel
+def tanh(x):
+    """Return tanh; a series near zero, where the quotient would lose digits."""
+    square = x * x
+    series = 1.0 + square * (-1.0 / 3.0 + square * (2.0 / 15.0 + square * (-17.0 / 315.0)))
+    series += square * square * square * square * (62.0 / 2835.0)
+    decay = tl.exp(-2.0 * tl.abs(x))
+    quotient = (1.0 - decay) / (1.0 + decay)
+    return tl.where(tl.abs(x) < 0.25, x * series, tl.where(x < 0.0, -quotient, quotient))
+
+
+@kernel
+def gelu(hidden):
+    """Return the exact GELU."""
+    return 0.5 * hidden * (1.0 + tl.erf(hidden * 0.7071067811865476))
+
+
+@kernel
+def gelu_and_slope(hidden):
+    """Return the exact GELU and its derivative."""
+    below = 0.5 + 0.5 * tl.erf(hidden * 0.7071067811865476)
+    density = 0.3989422804014327 * tl.exp(-0.5 * hidden * hidden)
+    return hidden * below, below + hidden * density

@@ -1,0 +1,168 @@
+"""Starting the kernels on what an attention is given."""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from dva_lens.kernels.fused.forward import PER_QUERY
+from dva_lens.kernels.fused.forward import forward as forward_kernel
+from dva_lens.kernels.fused.operands import PAIRWISE, Operands
+from dva_lens.kernels.fused.received import received as received_kernel
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+Rows = Float[Tensor, "batch head query"]
+
+
+@final
+@dataclass(frozen=True)
+class Tiles:
+    """How many queries and keys one program works on, and how the GPU runs it."""
+
+    queries: int
+    keys: int
+    warps: int = 4
+    stages: int = 2
+
+    @property
+    def of_pairs(self) -> dict[str, int]:
+        """Return the names under which kernels know these numbers."""
+        return {"BLOCK_M": self.queries, "BLOCK_N": self.keys}
+
+    @property
+    def running(self) -> dict[str, int]:
+        """Return how the GPU runs a program."""
+        return {"num_warps": self.warps, "num_stages": self.stages}
+
+
+@final
+@dataclass(frozen=True)
+class Found:
+    """What the pass over the keys leaves; the largest keys mean nothing unless it measured."""
+
+    output: Float[Tensor, "batch head query value_width"]
+    rows: dict[str, Rows]
+    largest_key: Int[Tensor, "#batch #head #query"]
+
+
+def tiles_of(width: int, value_width: int, how: int, itemsize: int) -> Tiles:
+    """Return tiles that fit in the registers and the shared memory of a GPU."""
+    widest = max(padded(width), padded(value_width))
+    if how >= PAIRWISE:
+        return Tiles(16, 16, warps=4 if widest <= 256 else 8, stages=1)
+    if itemsize == 2 and widest <= 128:
+        return Tiles(128, 64, warps=8)
+    if widest <= 64:
+        return Tiles(64, 32, warps=8)
+    return Tiles(32, 32, warps=8, stages=2 if widest <= 128 else 1)
+
+
+def padded(width: int) -> int:
+    """Return the power of two that holds a width, at least what a product of tiles needs."""
+    return max(16, 1 << (width - 1).bit_length())
+
+
+def forward(
+    query: Query,
+    key: Key,
+    operands: Operands,
+    weights: Weights,
+    *,
+    measure: bool,
+    tiles: Tiles | None = None,
+) -> Found:
+    """Run the pass over the keys; its output is in float32 and not yet finished."""
+    query, key, mixed = (in_rows(each) for each in (query, key, operands.mixed))
+    batch, heads, length, width = query.shape
+    value_width = mixed.shape[-1]
+    tiles = tiles or tiles_of(width, value_width, operands.how, query.element_size())
+    names = PER_QUERY if measure else PER_QUERY[:2]
+    output = query.new_empty(*query.shape[:3], value_width, dtype=torch.float32)
+    rows = query.new_empty(len(names), batch, heads, length, dtype=torch.float32)
+    largest_shape = (batch, heads, length) if measure else (1, 1, 1)
+    largest = query.new_empty(largest_shape, dtype=torch.int32)
+    empty = query.new_empty(1, dtype=torch.float32)
+    left, right, left_sizes, sizes = (
+        empty if each is None else each.float().contiguous()
+        for each in (operands.left, operands.right, operands.left_sizes, operands.sizes)
+    )
+    sink = empty if weights.sink is None else weights.sink.float().contiguous()
+    bias, bias_strides = bias_of(query, weights)
+    forward_kernel[(blocks(length, tiles.queries), batch * heads)](
+        query, key, mixed, left, right, left_sizes, sizes, sink, bias,
+        segments_of(query, weights), output, rows, largest,
+        *query.stride()[:3], *key.stride()[:3], *mixed.stride()[:3], *bias_strides,
+        length, heads, heads // key.shape[1], batch * heads * length, *numbers(weights),
+        QK=width, DV=value_width, BLOCK_QK=padded(width), BLOCK_DV=padded(value_width),
+        SINK=weights.sink is not None, VALUES=operands.how, MEASURE=measure,
+        **rule(weights), **tiles.of_pairs, **tiles.running,
+    )  # fmt: skip
+    found: dict[str, Tensor] = dict(zip(names, rows.unbind(), strict=True))
+    return Found(output, found, largest.long())
+
+
+def received(
+    query: Query, key: Key, log_sum_exp: Rows, weights: Weights, *, tiles: Tiles | None = None
+) -> Float[Tensor, "batch head key"]:
+    """Run the transposed pass over the queries."""
+    query, key = in_rows(query), in_rows(key)
+    batch, heads, length, width = query.shape
+    tiles = tiles or tiles_of(width, width, 0, query.element_size())
+    total = query.new_empty((batch, heads, length), dtype=torch.float32)
+    bias, bias_strides = bias_of(query, weights)
+    received_kernel[(blocks(length, tiles.keys), batch * heads)](
+        query, key, bias, segments_of(query, weights), log_sum_exp.contiguous(), total,
+        *query.stride()[:3], *key.stride()[:3], *bias_strides,
+        length, heads, heads // key.shape[1], *numbers(weights),
+        QK=width, BLOCK_QK=padded(width), **rule(weights), **tiles.of_pairs, **tiles.running,
+    )  # fmt: skip
+    return total
+
+
+def in_rows(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return a tensor whose last axis is dense; only one that is not is copied."""
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
+
+
+def blocks(length: int, size: int) -> int:
+    """Return how many blocks cover a length."""
+    return -(-length // size)
+
+
+def bias_of(query: Query, weights: Weights) -> tuple[Tensor, tuple[int, ...]]:
+    """Return the bias of every pair without a copy, and how far apart its entries are."""
+    if not isinstance(weights.bias, Tensor):
+        return query, (0, 0, 0, 0)
+    batch, heads, length, _ = query.shape
+    bias = weights.bias.expand(batch, heads, length, length)
+    return bias, bias.stride()
+
+
+def segments_of(query: Query, weights: Weights) -> Tensor:
+    """Return the segments as the kernels read them."""
+    if weights.segments is None:
+        return query.new_empty(1, dtype=torch.int32)
+    return weights.segments.to(torch.int32).contiguous()
+
+
+def numbers(weights: Weights) -> tuple[float, float, float, int]:
+    """Return scale, cap, bias and window; those that a rule does not have are never read."""
+    bias = 0.0 if isinstance(weights.bias, Tensor) else float(weights.bias)
+    return float(weights.scale), float(weights.softcap or 1.0), bias, weights.window or 1
+
+
+def rule(weights: Weights) -> dict[str, Any]:
+    """Return what a kernel has to know of the rule when it is compiled."""
+    return {
+        "CAUSAL": weights.causal,
+        "WINDOW": weights.window is not None,
+        "SEGMENTS": weights.segments is not None,
+        "SOFTCAP": weights.softcap is not None,
+        "TENSOR_BIAS": isinstance(weights.bias, Tensor),
+        "SIGMOID": weights.normaliser == "sigmoid",
+        "PRECISION": "ieee",
+    }
