@@ -35,6 +35,15 @@ bfloat16. *Ours* says what the source leaves open and how it was decided here.
 No formula of Dynamic Value Attention (2512.22212) is public beyond its abstract: that a value is
 decided for each query, that one head suffices, that the feed-forward network can go. Every value
 form here is ours, and no result with one is a reproduction.
+
+What a mechanism came to in a trained model is data as well: `python -m
+dva_lens.analyses.value_path CHECKPOINT` tells for every layer in which shares its values come from
+the layer itself, the first layer, a donor or a table, and for every mixing weight whether it is
+alive: its norm, its gradient, how far it moved, and what the loss gains without it. In Python
+these are `dva_lens.models.ledger.value_ledger(model, tokens)` and `audit(model, tokens, start)`.
+Models of different mechanisms are made to cost alike by `dva_lens.models.costs.match`, or by
+`match:` in a study. Whether every preset learns a task, and where it parks its attention, is in
+[known_answers.md](known_answers.md).
 """
 HEAD = "| {first} | formula | source | parameters | operations | KV bytes | ours |\n" + (
     "|---|---|---|---|---|---|---|"

@@ -59,6 +59,11 @@ class MixingWeight:
     moved: float | None
     without: float
 
+    @property
+    def alive(self) -> bool:
+        """Whether the weight does something, or could learn to."""
+        return bool(self.gradient) or self.without != 0
+
 
 @torch.no_grad()
 def value_ledger(model: Decoder, tokens: Tokens) -> tuple[LayerAccount, ...]:

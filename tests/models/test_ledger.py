@@ -93,6 +93,7 @@ def test_a_weight_on_nothing_is_dead_and_its_neighbour_alive():
         )
         assert (dead.gradient, dead.without, dead.moved) == (0, 0, 0)
         assert dead.norm > 0
+        assert (dead.alive, alive.alive) == (False, True)
         assert alive.gradient > 0
         assert alive.without != 0
 
@@ -118,4 +119,4 @@ def test_an_audit_changes_nothing_and_sees_fixed_and_dead_weights():
     silent = build(preset("dva-query-gate", SIZE))
     gates = audit(silent, TOKENS, silent.state_dict())
     assert all(each.norm == each.moved == each.without == 0 for each in gates)
-    assert all(each.gradient > 0 for each in gates)
+    assert all(each.gradient > 0 and each.alive for each in gates)
