@@ -37,12 +37,8 @@ def decomposition_sums(tile: RowTile) -> Float[np.ndarray, "head weighting part"
     attention = np.abs(tile.weights.astype(np.float64))
     later = (np.arange(tile.weights.shape[-1]) > 0).astype(np.float64)
     weightings = (uniform, attention, uniform * later, attention * later)
-    if values.ndim == 3:
-        found = [static_squares(values, each, tile.gram) for each in weightings]
-    else:
-        power = written_power(tile)
-        found = [sums_of_squares(values, each, tile.gram, power) for each in weightings]
-    return np.stack(found, axis=1)
+    power, squares = written_power(tile), static_squares if values.ndim == 3 else sums_of_squares
+    return np.stack([squares(values, each, tile.gram, power) for each in weightings], axis=1)
 
 
 def decomposition_shares(sums: np.ndarray) -> Float[np.ndarray, "head weighting part"]:

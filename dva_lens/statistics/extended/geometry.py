@@ -19,7 +19,9 @@ VARIANTS = ("plain", "standardised", "without first")
 
 def effective_rank(states: States) -> float:
     """Return exp of the entropy of the singular values divided by their sum (Roy & Vetterli)."""
-    sizes = np.linalg.svd(states.astype(np.float64), compute_uv=False)
+    states = states.astype(np.float64)
+    gram = states.T @ states if len(states) > states.shape[1] else states @ states.T
+    sizes = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0.0))
     share = sizes[sizes > 0] / max(sizes.sum(), 1e-300)
     return float(np.exp(-(share * np.log(share)).sum())) if len(share) else float("nan")
 

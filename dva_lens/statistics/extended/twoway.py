@@ -59,12 +59,11 @@ def static_squares(
     values: Float[np.ndarray, "head key width"],
     weights: Weighting,
     gram: Gram,
+    power: Float[np.ndarray, "head key"],
 ) -> Float[np.ndarray, "head part"]:
     """Return the same for values of keys alone, which explain everything."""
     mass = np.broadcast_to(weights.astype(np.float64).sum(1), values.shape[:2])
-    mean = np.einsum("hk,hkd->hd", mass, values) / np.maximum(mass.sum(1), 1e-300)[:, None]
-    centred = values - mean[:, None]
-    total = (mass * (turned(centred, gram) * centred).sum(-1)).sum(-1)
+    total = np.maximum((mass * power).sum(1) - _mean_square(values, mass, gram), 0.0)
     return np.column_stack([total, np.zeros_like(total), np.zeros_like(total), total])
 
 
@@ -84,7 +83,7 @@ def _mean_square(
     gram: Gram,
 ) -> Float[np.ndarray, "head"]:
     mass = np.maximum(key_mass.sum(1), 1e-300)
-    mean = np.einsum("hk,hkd->hd", key_mass, key_mean)[:, None] / mass[:, None, None]
+    mean = key_mass[:, None] @ key_mean / mass[:, None, None]
     return mass * (turned(mean, gram) * mean).sum((1, 2))
 
 
