@@ -88,9 +88,10 @@ class Panels:
         row, column = divmod(at, self.columns)
         width = (1 - self.gap_x * (self.columns - 1)) / self.columns
         whole = 1 - _HEADING * self.headings
-        height = (whole - self.gap_y * (self.rows - 1)) / self.rows
+        gap = min(self.gap_y, whole / (2 * self.rows - 1))  # many rows still leave panels a height
+        height = (whole - gap * (self.rows - 1)) / self.rows
         left = column * (width + self.gap_x)
-        top = whole - row * (height + self.gap_y)
+        top = whole - row * (height + gap)
         return (left, min(1.0, left + width)), (max(0.0, top - height), max(0.0, top))
 
 
