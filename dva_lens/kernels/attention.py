@@ -10,8 +10,9 @@ from torch import Tensor
 
 from dva_lens.kernels.blocked_attention import blocked_attention
 from dva_lens.kernels.forms import as_heads, mixer_of, operands_of
+from dva_lens.kernels.fused.gradients import attend_pairwise, runs
 from dva_lens.kernels.mixers import Mixer, StaticMixer
-from dva_lens.kernels.values import CollapsingValues, Values
+from dva_lens.kernels.values import CollapsingValues, Pairwise, Values
 from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
@@ -25,8 +26,10 @@ def attend(query: Query, key: Key, values: Values, weights: Weights) -> Output:
 
     Softmax over causal or all keys, with or without a sink, is torch's fused attention; every
     other rule, and every value that depends on the pair, runs in blocks that are recomputed for
-    the gradients.
+    the gradients. GELU(a_i + b_j) on a GPU with Triton runs in the fused kernels.
     """
+    if isinstance(values, Pairwise) and runs(query, values, weights):
+        return attend_pairwise(query, key, values, weights)
     if not isinstance(values, CollapsingValues):
         mixer, wide = mixer_of(values), torch.promote_types(query.dtype, torch.float32)
         operands = operands_of(values, query.shape[1], wide)

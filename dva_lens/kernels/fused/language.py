@@ -108,3 +108,26 @@ def gelu_and_slope(hidden):
     below = 0.5 + 0.5 * tl.erf(hidden * 0.7071067811865476)
     density = 0.3989422804014327 * tl.exp(-0.5 * hidden * hidden)
     return hidden * below, below + hidden * density
+
+
+@kernel
+def pair_weights(
+    product, i, j, segment_i, segment_j, normaliser, Bias, bias_q, bias_k, bias, softcap, length,
+    window, CAUSAL: tl.constexpr, WINDOW: tl.constexpr, SEGMENTS: tl.constexpr,
+    SOFTCAP: tl.constexpr, TENSOR_BIAS: tl.constexpr, SIGMOID: tl.constexpr,
+):  # fmt: skip
+    """Return the weights of pairs whose normalisers are known, and the slope of the cap."""
+    slope = tl.full([1, 1], 1.0, tl.float32)
+    if SOFTCAP:
+        share = tanh(product / softcap)
+        slope = 1.0 - share * share
+        product = softcap * share
+    s = finished_scores(
+        product, i, j, Bias, bias_q, bias_k, bias, softcap, length, False, TENSOR_BIAS
+    )
+    seen = seen_pairs(i, j, segment_i, segment_j, length, window, CAUSAL, WINDOW, SEGMENTS)
+    if SIGMOID:
+        p = tl.sigmoid(s)
+    else:
+        p = tl.exp(s - tl.where(normaliser == float("-inf"), float("inf"), normaliser))
+    return tl.where(seen, p, 0.0), slope

@@ -10,7 +10,9 @@ from torch import Tensor
 from dva_lens.kernels.fused.forward import PER_QUERY
 from dva_lens.kernels.fused.forward import forward as forward_kernel
 from dva_lens.kernels.fused.operands import PAIRWISE, Operands
+from dva_lens.kernels.fused.pairwise import pull_keys, pull_queries
 from dva_lens.kernels.fused.received import received as received_kernel
+from dva_lens.kernels.values import Pairwise
 from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
@@ -53,7 +55,7 @@ def tiles_of(width: int, value_width: int, how: int, itemsize: int) -> Tiles:
     """Return tiles that fit in the registers and the shared memory of a GPU."""
     widest = max(padded(width), padded(value_width))
     if how >= PAIRWISE:
-        return Tiles(16, 16, warps=4 if widest <= 256 else 8, stages=1)
+        return Tiles(16, 16, warps=4 if widest <= 128 else 8, stages=1)
     if itemsize == 2 and widest <= 128:
         return Tiles(128, 64, warps=8)
     if widest <= 64:
@@ -73,13 +75,12 @@ def forward(
     weights: Weights,
     *,
     measure: bool,
-    tiles: Tiles | None = None,
 ) -> Found:
     """Run the pass over the keys; its output is in float32 and not yet finished."""
     query, key, mixed = (in_rows(each) for each in (query, key, operands.mixed))
     batch, heads, length, width = query.shape
     value_width = mixed.shape[-1]
-    tiles = tiles or tiles_of(width, value_width, operands.how, query.element_size())
+    tiles = tiles_of(width, value_width, operands.how, query.element_size())
     names = PER_QUERY if measure else PER_QUERY[:2]
     output = query.new_empty(*query.shape[:3], value_width, dtype=torch.float32)
     rows = query.new_empty(len(names), batch, heads, length, dtype=torch.float32)
@@ -106,12 +107,12 @@ def forward(
 
 
 def received(
-    query: Query, key: Key, log_sum_exp: Rows, weights: Weights, *, tiles: Tiles | None = None
+    query: Query, key: Key, log_sum_exp: Rows, weights: Weights
 ) -> Float[Tensor, "batch head key"]:
     """Run the transposed pass over the queries."""
     query, key = in_rows(query), in_rows(key)
     batch, heads, length, width = query.shape
-    tiles = tiles or tiles_of(width, width, 0, query.element_size())
+    tiles = tiles_of(width, width, 0, query.element_size())
     total = query.new_empty((batch, heads, length), dtype=torch.float32)
     bias, bias_strides = bias_of(query, weights)
     received_kernel[(blocks(length, tiles.keys), batch * heads)](
@@ -121,6 +122,45 @@ def received(
         QK=width, BLOCK_QK=padded(width), **rule(weights), **tiles.of_pairs, **tiles.running,
     )  # fmt: skip
     return total
+
+
+def pull(
+    query: Query,
+    key: Key,
+    values: Pairwise,
+    weights: Weights,
+    *,
+    grad: Float[Tensor, "batch head query value_width"],
+    rows: tuple[Rows, Rows],
+) -> tuple[Tensor, ...]:
+    """Return the gradients of query, key and both parts of the values.
+
+    `rows` are the log-sum-exp of each query and what the gradient of its weights is relative to.
+    """
+    query, key, a, b = (
+        in_rows(each) for each in (query, key, values.query_part.contiguous(), values.key_part)
+    )
+    batch, heads, length, width = query.shape
+    kv_heads, value_width = b.shape[1], b.shape[-1]
+    tiles = tiles_of(width, value_width, PAIRWISE, query.element_size())
+    bias, bias_strides = bias_of(query, weights)
+    found = []
+    for program, size in ((pull_queries, tiles.queries), (pull_keys, tiles.keys)):
+        narrow, wide = (
+            query.new_empty(batch, heads, length, each) for each in (width, value_width)
+        )
+        program[(blocks(length, size), batch * heads)](
+            query, key, a, b, grad.contiguous(), *(each.contiguous() for each in rows), bias,
+            segments_of(query, weights), narrow, wide,
+            *query.stride()[:3], *key.stride()[:3], *b.stride()[:3], *bias_strides,
+            length, heads, heads // kv_heads, *numbers(weights),
+            QK=width, DV=value_width, BLOCK_QK=padded(width), BLOCK_DV=padded(value_width),
+            **rule(weights), **tiles.of_pairs, **tiles.running,
+        )  # fmt: skip
+        found += [narrow, wide]
+    d_query, d_a, d_key, d_b = found
+    d_key, d_b = (each.unflatten(1, (kv_heads, -1)).sum(dim=2) for each in (d_key, d_b))
+    return d_query, d_key, d_a, d_b
 
 
 def in_rows(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -1,0 +1,95 @@
+"""Attention over values GELU(a_i + b_j) in Triton kernels, with all its gradients.
+
+Nothing of the size of a pair is kept: the way back forms scores, weights and values again.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from dva_lens.kernels.fused.guards import WIDEST_PAIRS, check_machine, installed
+from dva_lens.kernels.values import Pairwise
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+Output = Float[Tensor, "batch head query value_width"]
+Rows = Float[Tensor, "batch head query"]
+
+
+def runs(query: Query, values: Pairwise, weights: Weights) -> bool:
+    """Say whether the kernels serve an attention where it is, on a GPU."""
+    return query.is_cuda and installed() and takes(query, values, weights)
+
+
+def takes(query: Query, values: Pairwise, weights: Weights) -> bool:
+    """Say whether the kernels know dtype and widths and give every gradient that is wanted."""
+    return (
+        query.dtype != torch.float64
+        and max(query.shape[-1], values.key_part.shape[-1]) <= WIDEST_PAIRS
+        and not (isinstance(weights.bias, Tensor) and weights.bias.requires_grad)
+    )
+
+
+def attend_pairwise(query: Query, key: Key, values: Pairwise, weights: Weights) -> Output:
+    """Return sum_j p_ij GELU(a_i + b_j); differentiable in everything but a bias."""
+    check_machine(query)
+    if isinstance(weights.bias, Tensor) and weights.bias.requires_grad:
+        raise ValueError(
+            "The fused kernels give no gradient to a bias of pairs, and this one requires it; use "
+            "kernels.blocked_attention, or detach the bias."
+        )
+    with torch.autocast(query.device.type, enabled=False):
+        wide = (each.float() for each in (query, key, values.query_part, values.key_part))
+        return PairwiseAttention.apply(weights, *wide, weights.sink).to(query.dtype)
+
+
+class PairwiseAttention(torch.autograd.Function):
+    """One pass over the keys forwards, and one over the keys and one over the queries back."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913  (what autograd differentiates has to be an argument)
+        ctx: Any,
+        weights: Weights,
+        query: Query,
+        key: Key,
+        query_part: Output,
+        key_part: Float[Tensor, "batch kv_head key value_width"],
+        sink: Float[Tensor, "head"] | None,
+    ) -> Output:
+        """Return the output."""
+        from dva_lens.kernels.fused.launch import forward
+        from dva_lens.kernels.fused.operands import operands_of
+
+        operands = operands_of(Pairwise(query_part, key_part), measure=False)
+        found = forward(query, key, operands, weights, measure=False)
+        log_sum_exp = found.rows["log_sum_exp"]
+        ctx.weights = weights
+        ctx.save_for_backward(query, key, query_part, key_part, sink, found.output, log_sum_exp)
+        return found.output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Output) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Form every pair again, once per query and once per key."""
+        from dva_lens.kernels.fused.launch import pull
+
+        query, key, query_part, key_part, sink, output, log_sum_exp = ctx.saved_tensors
+        inner = (grad * output).sum(dim=-1)
+        softmax = ctx.weights.normaliser == "softmax"
+        gradients = pull(
+            query,
+            key,
+            Pairwise(query_part, key_part),
+            ctx.weights,
+            grad=grad,
+            rows=(log_sum_exp, inner if softmax else torch.zeros_like(inner)),
+        )
+        d_sink = None
+        if sink is not None:
+            share = torch.exp(sink[:, None] - log_sum_exp)
+            d_sink = -(share * inner).sum(dim=(0, 2)).to(sink.dtype)
+        return None, *gradients, d_sink
