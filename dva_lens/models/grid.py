@@ -20,7 +20,7 @@ from dva_lens.models.size import Size
 FEEDFORWARDS: dict[str, Feedforward] = {"ff": SwiGlu(), "noff": NoFeedforward()}
 SOURCES: dict[str, ValueSource] = {"own": Own(), "residual": FirstLayerMix(first=0.5, own=0.5)}
 HEADS, FED, MIXED = r"(\d+)h", "|".join(FEEDFORWARDS), "|".join(SOURCES)
-_NAME = re.compile(f"{HEADS}-({FED})-({'|'.join(VALUE_FORMS)})-({MIXED})")
+_NAME = re.compile(f"{HEADS}-({FED})-(.*)-({MIXED})")
 _LIKE = re.compile(f"{HEADS}-.*")
 
 
@@ -49,7 +49,7 @@ def is_cell(name: str) -> bool:
 def cell(name: str, size: Size) -> ModelConfig:
     """Return one model of the grid."""
     found = _NAME.fullmatch(name)
-    if found is None or int(found[1]) not in (1, size.heads):
+    if found is None or name not in cells(size):
         close = get_close_matches(name, cells(size), n=3, cutoff=0.5)
         hint = f"close matches: {', '.join(close)}; " if close else ""
         raise ValueError(

@@ -4,6 +4,7 @@ import pytest
 import torch
 from small_models import SIZE, random_tokens
 
+from dva_lens.mechanisms.value_form import VALUE_FORMS, StaticValue
 from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import build
 from dva_lens.models.grid import cell, cells, grid
@@ -46,6 +47,12 @@ def test_the_simplest_models_are_presets():
     for form in ("static", "pairwise", "experts"):
         name = "dva" if form == "pairwise" else f"dva-{form}"
         assert preset(f"1h-noff-{form}-own", SIZE) == preset(name, SIZE, qk_dim=16)
+
+
+def test_a_form_put_into_the_table_is_in_the_grid(monkeypatch):
+    monkeypatch.setitem(VALUE_FORMS, "again", StaticValue)
+    assert preset("2h-ff-again-own", SIZE) == preset("transformer", SIZE)
+    assert len(dict(grid(SIZE))) == 2 * 2 * 8 * 2
 
 
 def test_changes_apply_to_the_grid_as_well():
