@@ -1,9 +1,18 @@
 """`dva-lens measure`: one existing model, one text, one archive."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Control(StrEnum):
+    """What can be measured beside a text, with what is claimed destroyed."""
+
+    SHUFFLED = "shuffled"
+    REPEATED = "repeated"
+    RANDOM_INIT = "random-init"
 
 
 def measure(  # noqa: PLR0913 - one argument per option
@@ -34,7 +43,13 @@ def measure(  # noqa: PLR0913 - one argument per option
     queries: Annotated[
         bool, typer.Option(help="Keep the numbers of every query of the first texts.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Decides which documents are taken.")] = 0,
+    control: Annotated[
+        list[Control] | None,
+        typer.Option(help="Measure a control too; give it again for more."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Decides which documents are taken, and the controls.")
+    ] = 0,
 ) -> None:
     """Measure a model on a text as it is, and keep the result in an archive.
 
@@ -56,7 +71,8 @@ def measure(  # noqa: PLR0913 - one argument per option
 
     quiet_unless_watched()
     statistics = (*PRIMARY, *EXTENDED) if extended else PRIMARY
-    wish = Wish(statistics, length, documents, backend, seed, queries)
+    controls = tuple(dict.fromkeys(each.value for each in control or ()))
+    wish = Wish(statistics, length, documents, backend, seed, queries, controls)
     with counted("measuring", "windows") as progress:
         label = measure_into(out, model, opened, wish, progress=progress)
     typer.echo(f"Measured {label} on {opened.name}.")

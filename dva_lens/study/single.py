@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+import xarray as xr
 
 from dva_lens.data.documents import Corpus, corpus_of
 from dva_lens.loading import load
 from dva_lens.measuring import measure
+from dva_lens.measuring.controls import measure_control
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
 from dva_lens.statistics.table import PRIMARY
@@ -26,7 +28,7 @@ PROBE = "text"
 @final
 @dataclass(frozen=True)
 class Wish:
-    """What to measure of a model: which statistics, in windows of which length, on which seed."""
+    """What to measure of a model: which statistics, of which texts, with which controls."""
 
     statistics: tuple[str, ...] = PRIMARY
     length: int | None = None
@@ -34,6 +36,7 @@ class Wish:
     backend: str = "auto"
     seed: int = 0
     queries: bool = True
+    controls: tuple[str, ...] = ()
 
 
 def measure_into(
@@ -74,11 +77,29 @@ def measure_into(
             "provenance": json.dumps({"text": text.name, "text_sha256": text.sha256}),
             **_costs(model),
         }
-        data.attrs |= {"preset": label, "seed": 0, "label": label}
-        write_run(folder, key, attrs=attrs, measurements={PROBE: data})
+        measurements = {PROBE: data, **_controls(model, text, wish, label)}
+        for each in measurements.values():
+            each.attrs |= {"preset": label, "seed": 0, "label": label}
+        write_run(folder, key, attrs=attrs, measurements=measurements)
         rows = [dict(row) for row in scan(folder).catalogue]
         write_catalogue(folder, {"schema": SCHEMA_VERSION, "runs": rows})
     return label
+
+
+def _controls(model: Any, text: Corpus, wish: Wish, label: str) -> dict[str, xr.Dataset]:
+    return {
+        control: measure_control(
+            model,
+            text,
+            control,
+            seed=wish.seed,
+            statistics=wish.statistics,
+            backend=wish.backend,
+            length=wish.length,
+            name=label,
+        )
+        for control in wish.controls
+    }
 
 
 def spread(corpus: Corpus, count: int, seed: int) -> Corpus:

@@ -1,0 +1,81 @@
+"""Controls of a measurement: the same with what is claimed destroyed.
+
+Shuffled tokens keep the words of a text and lose their order, one repeated token loses both, and
+weights drawn anew keep the text and lose what was learned. Permuting the weights within rows is
+no control: it leaves entropy, the largest weight and their kin as they are.
+"""
+
+import copy
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from transformers import PreTrainedModel
+
+from dva_lens.data.probe import PROBES, Probe
+from dva_lens.measuring import measure
+from dva_lens.measuring.opening import Treatment, opened_tokens
+from dva_lens.measuring.windows import Windows
+from dva_lens.models.decoder import Decoder, build
+
+RANDOM_INIT = "random-init"
+CONTROLS: tuple[str, ...] = (*(name for name in PROBES if name != "text"), RANDOM_INIT)
+
+
+def measure_control(
+    model: Any, text_or_tokens: Any, control: str, *, seed: int = 0, **chosen: Any
+) -> xr.Dataset:
+    """Measure a control of a model on a text, in the windows that the text itself would have.
+
+    Parameters
+    ----------
+    model, text_or_tokens, chosen
+        As in `dva_lens.measure`.
+    control : {"shuffled", "repeated", "random-init"}
+        Tokens of each sequence in random order; one token of each sequence throughout, start
+        tokens excepted; or the model's architecture with new weights.
+    seed : int
+        Decides orders, tokens and weights.
+    """
+    if control not in CONTROLS:
+        raise KeyError(f"Unknown control {control!r}; there are: {', '.join(CONTROLS)}.")
+    if control == RANDOM_INIT:
+        data = measure(reinitialised(model, seed), text_or_tokens, **chosen)
+        return data.assign_attrs(probe=control)
+    names = [each.name for each in fields(Treatment)]
+    treated = Treatment(**{name: chosen.pop(name) for name in names if name in chosen})
+    found = opened_tokens(model, text_or_tokens, treated)
+    probe = PROBES[control](_probe(found.windows), seed)
+    data = measure(model, probe, tokenizer=found.tokenizer, **chosen)
+    return data.assign_attrs({**found.windows.facts, "probe": control})
+
+
+def _probe(windows: Windows) -> Probe:
+    lengths = windows.lengths
+    tokens = np.zeros((len(windows), int(lengths.max())), dtype=np.int64)
+    for index, row in enumerate(tokens):
+        row[: lengths[index]] = windows.tokens(index)
+    return Probe("text", tokens, lengths, windows.documents, bool(windows.prefix))
+
+
+def reinitialised(model: Any, seed: int) -> Any:
+    """Return a model of the same architecture, size, dtype and device with new weights."""
+    weight = next(model.parameters())
+    if isinstance(model, Decoder):
+        fresh: Any = build(model.config, seed)
+    elif isinstance(model, PreTrainedModel):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            fresh = type(model)(copy.deepcopy(model.config))
+    else:
+        raise TypeError(
+            f"A {type(model).__name__} cannot be made anew from its configuration; pass a model "
+            f"of this package or of transformers."
+        )
+    named: Any = model
+    for name in ("tokenizer", "name_or_path"):
+        if hasattr(named, name):
+            setattr(fresh, name, getattr(named, name))
+    return fresh.to(weight.dtype).to(weight.device).eval()
