@@ -9,6 +9,7 @@ from small_models import random_tokens, sharp
 from dva_lens.models.config import AXES
 from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import build
+from dva_lens.models.ledger import value_ledger
 from dva_lens.models.size import Size
 
 TINY = Size(layers=3, width=16, heads=2, vocabulary=23, context=16)
@@ -53,6 +54,9 @@ def test_any_two_value_paths_make_one_that_is_alive_and_causal(pair):
         watched, _ = model.run_with_cache(TOKENS, names_filter=lambda name: "pattern" in name)
         torch.testing.assert_close(plain, watched, rtol=0, atol=1e-10)
         torch.testing.assert_close(plain[:, :5], model(TOKENS[:, :5]), rtol=0, atol=1e-10)
+    for account in value_ledger(model, TOKENS):
+        total = sum(account.shares.values())
+        torch.testing.assert_close(total, torch.ones_like(total))
 
 
 def test_a_table_and_a_mix_count_every_value_that_a_key_offers():
