@@ -62,3 +62,43 @@ def test_scaling_the_weight_changes_nothing_and_has_no_gradient(linear):
     with torch.no_grad():
         linear.raw.mul_(7.0)
         torch.testing.assert_close(linear(inputs), out.detach())
+
+
+def least_entropy(norm, count):
+    """Return the least entropy of a softmax over logits of this norm (2303.06296, theorem 3.1)."""
+    fall = torch.exp(-norm * (count / (count - 1)) ** 0.5)
+    rest = (count - 1) * fall
+    return torch.log1p(rest) + norm * (count * (count - 1)) ** 0.5 * fall / (1 + rest)
+
+
+@pytest.mark.parametrize("gain", [0.3, 1.0, 4.0])
+def test_gains_alone_keep_entropy_from_collapsing(gain):
+    """Rotary position turns queries and keys, so products of gains and lengths bound scores."""
+    model = build(preset("sigma-reparam", SIZE)).double().eval()
+    with torch.no_grad():
+        for block in model.blocks:
+            for each in (block.attn.query, block.attn.key):
+                each.raw.normal_(generator=torch.Generator().manual_seed(2))
+                each.calibrate()
+                each.gain.fill_(gain)
+        _, cache = model.run_with_cache(random_tokens())
+    slack = []
+    for layer, block in enumerate(model.blocks):
+        stream = cache["resid_pre", layer]
+        read = stream / (stream.square().mean(-1, keepdim=True) + 1e-5).sqrt() * block.ln1.weight
+        lengths = read.norm(dim=-1)
+        scores = gain**2 * lengths[:, :, None] * lengths[:, None] / 16**0.5
+        pattern = cache["pattern", layer]
+        entropy = torch.special.entr(pattern).sum(-1)
+        for row in range(1, 13):
+            bound = least_entropy(scores[:, row, : row + 1].norm(dim=-1), row + 1)
+            assert (entropy[:, :, row] >= bound[:, None]).all()
+            slack.append((entropy[:, :, row] - bound[:, None]).min())
+    assert min(slack) < 1  # the bound says something
+
+
+def test_the_bound_is_reached_by_one_high_logit():
+    logits = torch.full((7,), -0.5).double()
+    logits[3] = 3.0
+    norm, entropy = logits.norm(), torch.special.entr(logits.softmax(0)).sum()
+    torch.testing.assert_close(least_entropy(norm, 7), entropy)
