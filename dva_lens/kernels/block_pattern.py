@@ -35,13 +35,18 @@ class BlockPattern:
     largest_key: RowKeys
 
 
-def patterns(query: Query, key: Key, weights: Weights) -> Iterator[tuple[BlockPattern, Memory]]:
+def patterns(
+    query: Query, key: Key, weights: Weights, *, queries: slice | None = None
+) -> Iterator[tuple[BlockPattern, Memory]]:
     """Go through the blocks of an attention that see any key, with memory for one product.
 
-    The pattern and the memory of a block are overwritten by the next one.
+    The pattern and the memory of a block are overwritten by the next one. With `queries`, only
+    theirs come.
     """
     scorer = Scorer(query, key, weights)
     todo = scorer.tiles()
+    if queries is not None:
+        todo = [part for block in todo if (part := block.within(queries)) is not None]
     memory = query.new_empty(2, max((block.pairs for block in todo), default=0))
     spare, kept = memory.unbind()
     for block in todo:

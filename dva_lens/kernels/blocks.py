@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -43,6 +43,12 @@ class Block:
     def clear(self) -> bool:
         """Whether the block sees any key at all."""
         return self.keys.start < self.keys.stop
+
+    def within(self, queries: slice) -> "Block | None":
+        """Return the part of the block that holds some of these queries, if there is one."""
+        start = max(self.queries.start, queries.start)
+        stop = min(self.queries.stop, queries.stop)
+        return replace(self, queries=slice(start, stop)) if start < stop else None
 
 
 def cuts(length: int, size: int) -> list[slice]:
