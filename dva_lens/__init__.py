@@ -16,8 +16,12 @@ _LAZY = {
     "layer_similarity": "dva_lens.measuring.layers",
     "rollout": "dva_lens.measuring.layers",
     "dynamic_diagnostics": "dva_lens.measuring.pairing",
+    "head_importance": "dva_lens.measuring.ablation",
+    "value_gradients": "dva_lens.measuring.gradients",
     "sink_atlas": "dva_lens.measuring.sinks",
     "open_archive": "dva_lens.store.archive",
+    "pattern_tiles": "dva_lens.measuring.closeup",
+    "top_edges": "dva_lens.measuring.closeup",
     "views": "dva_lens.views",
 }
 __all__ = ["__version__", *_LAZY]

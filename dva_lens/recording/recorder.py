@@ -1,7 +1,7 @@
 """What an attachment keeps of one forward pass, whatever model it watches."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -49,8 +49,8 @@ class Call:
 class Recorder:
     """Collects the records of the layers of one forward pass after another.
 
-    `residual` is how far the weights of any query, with
-    its sink, are from summing to one.
+    `residual` is how far the weights of any query, with its sink, are from summing to one. `edit`
+    may change what a layer attended before the model goes on with it.
     """
 
     def __init__(self, sites: Iterable[Site], backend: str, device: torch.device) -> None:
@@ -60,6 +60,8 @@ class Recorder:
         self.residual = float("nan")
         self.layout: Layout | None = None
         self.reader: Reader | None = None
+        self.edit: Callable[[int, Tensor], Tensor] | None = None
+        self.listener: Callable[[int, Call], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
         self._layers: dict[int, dict[str, object]] = {}
         self._why_not: dict[int, dict[str, str]] = {}
@@ -96,6 +98,8 @@ class Recorder:
         weights = call.weights
         if segments is not None and weights.segments is None:
             weights = replace(weights, segments=segments)
+        if self.listener is not None:
+            self.listener(layer, replace(call, weights=weights))
         ran = self._choose(call)
         out, summary = BACKENDS[ran](call.query, call.key, call.values, weights)
         lengths = self.lengths
@@ -119,7 +123,7 @@ class Recorder:
             kept["mix"] = value_mix(sources, lengths)
         if TILES in self.sites and self.reader is not None and gram is not None:
             kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
-        return out
+        return out if self.edit is None else self.edit(layer, out)
 
     def _choose(self, call: Call) -> str:
         """Choose for what a call holds, and keep the names of all that ran in this pass."""

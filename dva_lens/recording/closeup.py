@@ -1,0 +1,61 @@
+"""One attention of a model as it runs: its queries, keys, values and rule, for a closer look."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from dva_lens.recording.fidelity import evaluating
+from dva_lens.recording.layout import Layout
+from dva_lens.recording.passes import source_of
+from dva_lens.recording.recorder import Call
+from dva_lens.sites import SUMMARY
+
+
+@torch.no_grad()
+def call_of(model: Any, tokens: Int[np.ndarray, "position"], layer: int) -> Call:
+    """Run a model over one sequence and return what one of its layers attended with."""
+    source = source_of(model)
+    depth = source.depth(model)
+    if not 0 <= layer < depth:
+        raise ValueError(f"layer must be one of 0 to {depth - 1}, got {layer}.")
+    batch = torch.as_tensor(tokens).to(next(model.parameters()).device)[None]
+    counts = torch.full((1,), batch.shape[1], device=batch.device)
+    heard: dict[int, Call] = {}
+
+    def listen(which: int, call: Call) -> None:
+        if which == layer:
+            heard[which] = call
+
+    with evaluating(model), source.attach(model, (SUMMARY,)) as recorder:
+        recorder.layout = Layout.plain(counts, batch.shape[1])
+        recorder.listener = listen
+        source.forward(model, batch, counts)
+    if layer not in heard:
+        raise TypeError(
+            f"Layer {layer} of {source.name(model)} hands over a pattern and not its queries and "
+            f"keys, so there is nothing to look closer at; pass the model that is wrapped."
+        )
+    return heard[layer]
+
+
+def of_heads(call: Call, heads: Sequence[int]) -> Call:
+    """Return an attention with some of its query heads, each with the keys of its group."""
+    most = call.query.shape[1]
+    outside = [head for head in heads if not 0 <= head < most]
+    if outside or not heads:
+        raise ValueError(f"heads must be some of 0 to {most - 1}, got {list(heads)}.")
+    chosen = torch.as_tensor(heads, device=call.query.device)
+    group = chosen // (most // call.key.shape[1])
+    weights, changed = call.weights, {}
+    if weights.sink is not None:
+        changed["sink"] = weights.sink[chosen]
+    if isinstance(weights.bias, Tensor) and weights.bias.shape[1] > 1:
+        changed["bias"] = weights.bias[:, chosen]
+    return Call(
+        call.query[:, chosen], call.key[:, group], call.values, replace(weights, **changed)
+    )
