@@ -1,0 +1,162 @@
+"""What a head is worth: how much worse the model predicts when the head is taken out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from dva_lens import axes
+from dva_lens.measuring.opening import Opened, Treatment, opened_tokens
+from dva_lens.models.bridge import is_bridge
+from dva_lens.recording.fidelity import evaluating
+from dva_lens.recording.layout import Layout
+from dva_lens.recording.logits import next_token_loss
+from dva_lens.recording.recorder import Recorder
+from dva_lens.sites import SUMMARY
+
+Attended = Float[Tensor, "sequence head query width"]
+Edit = Callable[[int, Tensor], Tensor]
+REPLACEMENTS = ("zero", "mean")
+MEANING = (
+    "next-token loss with what the head attended replaced by {by}, minus the loss as it is; "
+    "positive where the head helps"
+)
+
+
+def head_importance(
+    model: Any,
+    text_or_tokens: Any,
+    *,
+    by: str = "zero",
+    length: int | None = None,
+    documents: Sequence[str] | None = None,
+    tokenizer: Any = None,
+) -> xr.Dataset:
+    """Take every head out by itself and say how much the loss grows.
+
+    Costs one forward pass per head and sequence. Where a layer has one head, its importance is
+    that of the whole attention of the layer.
+
+    Parameters
+    ----------
+    by : {"zero", "mean"}
+        What takes the place of a head's output before gates and W_O: nothing, or its mean over
+        all positions of the text, which keeps what the head adds whatever it attends to.
+    model, text_or_tokens, length, documents, tokenizer
+        As in `dva_lens.measure`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `head_importance` over layer, head and sequence in nats, and `loss` over sequence.
+    """
+    if by not in REPLACEMENTS:
+        raise ValueError(f"by must be 'zero' or 'mean', got {by!r}.")
+    _check(model)
+    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
+    if not found.source.predicts(model):
+        raise TypeError(
+            f"{found.source.name(model)} does not predict a next token, so there is no loss that "
+            f"could grow."
+        )
+    with _running(found) as run:
+        means = _means(found, run)
+        rows = list(found.rows())
+        plain = [run.loss(row) for row in rows]
+        grown = [
+            [
+                [run.loss(row, _without(layer, head, mean[head], by=by)) for row in rows]
+                for head in range(len(mean))
+            ]
+            for layer, mean in means.items()
+        ]
+    return _labelled(found, grown, np.array(plain), by)
+
+
+@final
+@dataclass(frozen=True)
+class _Run:
+    """A watched model that answers with the mean loss of a sequence."""
+
+    found: Opened
+    recorder: Recorder
+
+    def loss(self, tokens: Int[np.ndarray, "1 position"], edit: Edit | None = None) -> float:
+        """Return the mean loss with attention edited."""
+        model, length = self.found.model, tokens.shape[1]
+        ids = torch.as_tensor(tokens, device=next(model.parameters()).device)
+        counts = torch.full((1,), length, device=ids.device)
+        self.recorder.layout = Layout.plain(counts, length)
+        self.recorder.edit = edit
+        output = self.found.source.forward(model, ids, counts)
+        self.recorder.take(0)
+        return float(np.nanmean(next_token_loss(output, ids, np.array([length]))))
+
+
+@contextmanager
+def _running(found: Opened) -> Iterator[_Run]:
+    attached = found.source.attach(found.model, (SUMMARY,))
+    with torch.no_grad(), evaluating(found.model), attached as recorder:
+        yield _Run(found, recorder)
+
+
+def _check(model: Any) -> None:
+    if is_bridge(model):
+        raise TypeError(
+            "A bridge of TransformerLens computes attention itself; use its own hooks on "
+            "`hook_z`, or pass the model of transformers that it was made from."
+        )
+
+
+def _means(found: Opened, run: _Run) -> dict[int, Float[Tensor, "head width"]]:
+    """Return what every head attends to on average, over all positions of all sequences."""
+    totals: dict[int, Tensor] = {}
+
+    def collect(layer: int, attended: Tensor) -> Tensor:
+        total = attended.detach().double().sum((0, 2))
+        totals[layer] = totals.get(layer, 0) + total
+        return attended
+
+    for row in found.rows():
+        run.loss(row, collect)
+    count = int(found.windows.lengths.sum())
+    return {layer: totals[layer] / count for layer in sorted(totals)}
+
+
+def _without(layer: int, head: int, mean: Float[Tensor, "width"], *, by: str) -> Edit:
+    def edit(now: int, attended: Tensor) -> Tensor:
+        if now != layer:
+            return attended
+        changed = attended.clone()
+        changed[:, head] = 0.0 if by == "zero" else mean.to(attended.dtype)
+        return changed
+
+    return edit
+
+
+def _labelled(
+    found: Opened, grown: Sequence[Sequence[Sequence[float]]], plain: np.ndarray, by: str
+) -> xr.Dataset:
+    heads = max(len(layer) for layer in grown)
+    values = np.full((len(grown), heads, len(plain)), np.nan)
+    for row, layer in zip(values, grown, strict=True):
+        row[: len(layer)] = np.array(layer) - plain
+    about = {"units": "nat", "meaning": MEANING.format(by="its mean" if by == "mean" else "zero")}
+    dims = (axes.LAYER, axes.HEAD, axes.SEQUENCE)
+    data = {
+        "head_importance": (dims, values, about),
+        "loss": (axes.SEQUENCE, plain, {"units": "nat", "meaning": "mean next-token loss"}),
+    }
+    places = {
+        **found.coordinates,
+        axes.LAYER: np.arange(len(grown)),
+        axes.HEAD: np.arange(heads),
+    }
+    facts = {"model": found.source.name(found.model), "by": by}
+    return xr.Dataset(data, coords=places, attrs=facts)
