@@ -1,0 +1,183 @@
+"""Do the fused kernels give what the reference gives, on the device that runs them?
+
+Every rule of weights, every form of values and every dtype, at odd lengths, against the reference
+in float64 on the same inputs. An error is a share of the largest number, in units of float32's
+rounding for what is summed in float32.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dva_lens.kernels import reference
+from dva_lens.kernels.backends import BACKENDS
+from dva_lens.kernels.fused.gradients import attend_pairwise
+from dva_lens.kernels.values import PairGated, Pairwise, QueryGated, Static, Summed, Values
+from dva_lens.kernels.weights import Weights
+
+SCALE, HEADS, KV_HEADS = 0.15, 4, 2
+LENGTHS, FEW_LENGTHS = (1, 37, 333), (1, 37, 130)
+SINGLE = torch.finfo(torch.float32).eps
+LIMIT = 64
+Rule = Callable[["Draw"], Weights]
+
+
+class Draw:
+    """Random tensors of one length and dtype on one device, the same on every machine."""
+
+    def __init__(self, length: int, dtype: torch.dtype, device: str) -> None:
+        self.length, self.dtype, self.device = length, dtype, device
+        self.random = torch.Generator().manual_seed(length)
+
+    def __call__(self, *shape: int) -> Tensor:
+        """Draw a tensor of any shape."""
+        found = torch.randn(*shape, generator=self.random, dtype=torch.float64)
+        return found.to(self.device, self.dtype)
+
+    def of_queries(self, width: int) -> Tensor:
+        """Draw what belongs to queries."""
+        return self(1, HEADS, self.length, width)
+
+    def of_keys(self, width: int) -> Tensor:
+        """Draw what belongs to keys."""
+        return self(1, KV_HEADS, self.length, width)
+
+    def segments(self, *starts: float) -> Tensor:
+        """Return segments that begin at shares of the length; what comes before is padding."""
+        place = torch.arange(self.length, device=self.device)[None]
+        return sum((place >= int(share * self.length)).long() for share in starts)  # type: ignore[return-value]
+
+
+def fixed(**settings: Any) -> Rule:
+    """Return a rule that holds no tensors."""
+    return lambda _: Weights(SCALE, **settings)
+
+
+RULES: dict[str, Rule] = {
+    "causal": fixed(),
+    "bidirectional": fixed(causal=False),
+    "window": fixed(window=29),
+    "window-both-ways": fixed(window=29, causal=False),
+    "padded": lambda draw: Weights(SCALE, segments=draw.segments(0.3), causal=False),
+    "packed": lambda draw: Weights(SCALE, segments=draw.segments(0.0, 0.3, 0.6), window=70),
+    "softcap": fixed(softcap=2.0),
+    "bias": lambda draw: Weights(SCALE, bias=draw(1, HEADS, draw.length, draw.length)),
+    "bias-of-keys": lambda draw: Weights(SCALE, bias=draw(1, 1, 1, draw.length)),
+    "sink": lambda draw: Weights(SCALE, sink=draw(HEADS)),
+    "sink-and-number": lambda draw: Weights(SCALE, sink=draw(HEADS), bias=0.3),
+    "sink-padded": lambda draw: Weights(SCALE, sink=draw(HEADS), segments=draw.segments(0.3)),
+    "sigmoid": fixed(normaliser="sigmoid", bias=-1.5),
+    "sigmoid-packed": lambda draw: Weights(
+        SCALE, normaliser="sigmoid", segments=draw.segments(0.0, 0.5)
+    ),
+}
+FORMS: dict[str, Callable[[Draw, int], Values]] = {
+    "static": lambda draw, width: Static(draw.of_keys(width)),
+    "query-gated": lambda draw, width: QueryGated(draw.of_queries(width), draw.of_keys(width)),
+    "summed": lambda draw, width: Summed(draw.of_queries(width), draw.of_keys(width)),
+    "pairwise": lambda draw, width: Pairwise(draw.of_queries(width), draw.of_keys(width)),
+    "pair-gated": lambda draw, width: PairGated(
+        draw.of_queries(width), draw.of_keys(width), draw.of_keys(width)
+    ),
+}
+
+
+def forward(
+    rule: str,
+    form: str = "static",
+    *,
+    dtype: str = "float32",
+    widths: tuple[int, int] = (64, 64),
+    lengths: tuple[int, ...] = LENGTHS,
+    device: str = "cuda",
+) -> dict[str, Any]:
+    """Hold output and summary of one rule and form to the reference; say the worst errors."""
+    exact = getattr(torch, dtype)
+    worst: dict[str, float] = {}
+    holds = True
+    for length in lengths:
+        draw = Draw(length, exact, device)
+        query, key = draw.of_queries(widths[0]), draw.of_keys(widths[0])
+        values, weights = FORMS[form](draw, widths[1]), RULES[rule](draw)
+        output, found = BACKENDS["fused"](query, key, values, weights)
+        truth, want = BACKENDS["reference"](query.double(), key.double(), _wide(values), weights)
+        plain = error(reference.attend(query, key, values, weights), truth)
+        gap = error(output, truth)
+        holds &= gap <= plain + 8 * torch.finfo(exact).eps
+        _keep(worst, "output", gap / torch.finfo(exact).eps)
+        for each in fields(found):
+            if each.name == "output_norm":
+                continue
+            gap = error(getattr(found, each.name), getattr(want, each.name)) / SINGLE
+            if each.name == "largest_key":
+                gap = float((found.largest_key != want.largest_key).double().mean())
+            holds &= gap <= (1e-3 if each.name == "largest_key" else LIMIT)
+            _keep(worst, each.name, gap)
+    return {"holds": holds, "worst": {name: round(gap, 3) for name, gap in worst.items()}}
+
+
+def gradients(
+    rule: str,
+    *,
+    width: int = 64,
+    lengths: tuple[int, ...] = FEW_LENGTHS,
+    device: str = "cuda",
+) -> dict[str, Any]:
+    """Hold the output and every gradient of fused pairwise values to the reference."""
+    worst: dict[str, float] = {}
+    holds = True
+    for length in lengths:
+        single, wide = (
+            _pulled(rule, Draw(length, dtype, device), width)
+            for dtype in (torch.float32, torch.float64)
+        )
+        want, plain, found = (
+            single_or_wide(attend)
+            for single_or_wide, attend in (
+                (wide, reference.attend),
+                (single, reference.attend),
+                (single, attend_pairwise),
+            )
+        )
+        for name, truth in want.items():
+            gap = error(found[name], truth)
+            holds &= gap <= 2 * error(plain[name], truth) + 8 * SINGLE
+            _keep(worst, name, gap / SINGLE)
+    return {"holds": holds, "worst": {name: round(gap, 3) for name, gap in worst.items()}}
+
+
+def _pulled(rule: str, draw: Draw, width: int) -> Callable[[Any], dict[str, Tensor]]:
+    named = {
+        "query": draw.of_queries(width),
+        "key": draw.of_keys(width),
+        "query_part": draw.of_queries(width),
+        "key_part": draw.of_keys(width),
+    }
+    weights, upstream = RULES[rule](draw), draw.of_queries(width)
+
+    def run(attend: Any) -> dict[str, Tensor]:
+        leaves = [each.detach().requires_grad_() for each in named.values()]
+        output = attend(leaves[0], leaves[1], Pairwise(*leaves[2:]), weights)
+        pulled = torch.autograd.grad(output, leaves, upstream)
+        return {"output": output.detach(), **dict(zip(named, pulled, strict=True))}
+
+    return run
+
+
+def error(found: Tensor, want: Tensor) -> float:
+    """Return the largest difference as a share of the largest number, or of one."""
+    found, want = found.double(), want.double()
+    gap = (found - want).abs()
+    gap[(found == want) | (found.isnan() & want.isnan())] = 0.0
+    return float(gap.max() / want.nan_to_num(0.0, 0.0, 0.0).abs().max().clamp(min=1.0))
+
+
+def _wide(values: Values) -> Values:
+    return type(values)(**{name: each.double() for name, each in vars(values).items()})
+
+
+def _keep(worst: dict[str, float], name: str, gap: float) -> None:
+    worst[name] = max(worst.get(name, 0.0), gap) if gap == gap else float("inf")
