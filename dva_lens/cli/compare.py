@@ -1,5 +1,6 @@
 """`dva-lens compare`: every model of an archive against one of them."""
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,9 @@ def compare(  # noqa: PLR0913 - one argument per option
     power: Annotated[
         bool, typer.Option("--power", help="Say what difference would have been found.")
     ] = False,
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Compare all heads as collections of numbers too.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for contrasts.csv, and layers.csv to explore.")
     ] = None,
@@ -48,6 +52,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     """
     from dva_lens.cli.claims import read_claims, show_verdicts
     from dva_lens.cli.contrasts import describe, sensitivity, write_tables
+    from dva_lens.cli.heads import show_heads
     from dva_lens.statistics.inference.compare import adjust
     from dva_lens.store.archive import open_archive
 
@@ -59,14 +64,15 @@ def compare(  # noqa: PLR0913 - one argument per option
     arms = {name: profiles(archive, name, baseline=baseline, probe=probe) for name in names}
     found = adjust([entry for name in names for entry in comparisons(name, *arms[name], baseline)])
     typer.echo(f"Difference from {baseline}, [95 %], p by Holm over {len(found)} contrasts")
-    for name in names:
-        for contrast, words in CONTRASTS.items():
-            typer.echo(f"\n{name}, {words}")
-            for entry in found:
-                if (entry.statistic, entry.contrast) == (name, contrast):
-                    typer.echo(f"  {describe(entry)}")
-                    if power:
-                        typer.echo(f"  {sensitivity(entry)}")
+    for name, (contrast, words) in product(names, CONTRASTS.items()):
+        typer.echo(f"\n{name}, {words}")
+        for entry in found:
+            if (entry.statistic, entry.contrast) == (name, contrast):
+                typer.echo(f"  {describe(entry)}")
+                if power:
+                    typer.echo(f"  {sensitivity(entry)}")
+    if heads:
+        show_heads(archive, names, baseline=baseline, probe=probe)
     if claims is not None:
         show_verdicts(claims, found)
     if out is not None:

@@ -8,7 +8,27 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from dva_lens.statistics.spans import pooled
+
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+
+
+def head_values(values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return (layer, head) from a measured variable: the mean over texts.
+
+    `values` is (layer, head, sequence) or, with `rows` over (sequence, span), (layer, head,
+    sequence, span), where each span counts as many times as it has queries.
+    """
+    if rows is not None:
+        values = pooled(values, rows)
+    if values.ndim != 3:
+        raise ValueError(
+            "values must be (layer, head, sequence) or, with rows, (layer, head, sequence, span); "
+            f"got {values.ndim} dimensions. Choose one entry of the others."
+        )
+    held = np.isfinite(values)
+    count, total = held.sum(-1), np.where(held, values, 0.0).sum(-1)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def head_quantiles(
@@ -34,7 +54,7 @@ def wasserstein(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def wasserstein_between_seeds(
-    ours: Float[np.ndarray, "seed *cells"], theirs: Float[np.ndarray, "other *cells"]
+    ours: Float[np.ndarray, "seed *cells"], theirs: Float[np.ndarray, "other *others"]
 ) -> tuple[Float[np.ndarray, "pair"], Float[np.ndarray, "twin"]]:
     """Return distances between arms for all pairs of seeds, and within arms as their yardstick."""
     across = [wasserstein(one, other) for one in ours for other in theirs]

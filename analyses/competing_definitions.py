@@ -1,0 +1,132 @@
+"""Do definitions that compete for one name rank heads and layers alike?
+
+For every question that papers answer in several ways, the mean reading of each definition in each
+model, and Kendall's rank agreement between the definitions over all heads (or layers) of all
+models and seeds: 1 where the choice of definition does not matter for who is first, 0 where one
+says nothing about the other. Only definitions that the archive was measured with are shown; most
+need the extended set.
+
+    python -m dva_lens.analyses.competing_definitions runs/quick --out definitions.html
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from dva_lens import axes
+from dva_lens.reports.files import write_page
+from dva_lens.reports.material import Material, gather
+from dva_lens.reports.methods import facts
+from dva_lens.reports.page import Part, Report, Section, Table
+from dva_lens.statistics.inference.agreement import RIVALS, Definition, Rivalry, agreement
+from dva_lens.statistics.inference.compare import layer_profile
+from dva_lens.statistics.inference.distributions import head_values
+from dva_lens.store.archive import Archive, open_archive
+from dva_lens.store.schema import REFERENCE, ArchiveError
+
+QUESTION = "Do definitions that compete for one name rank heads and layers alike?"
+
+
+def report(archive: Archive) -> Report:
+    """Return the answer of an archive as a page."""
+    material = gather(archive)
+    sections = [
+        Section(name, rivalry.question, _parts(name, rivalry, material))
+        for name, rivalry in RIVALS.items()
+    ]
+    if not any(section.parts for section in sections):
+        raise ArchiveError(
+            f"{archive.folder} holds no two definitions of the same thing; measure it again with "
+            f"the primary or the extended statistics."
+        )
+    return Report(
+        title="Competing definitions",
+        lede=QUESTION,
+        facts=facts(material),
+        sections=tuple(section for section in sections if section.parts),
+    )
+
+
+def reading(data: xr.Dataset, definition: Definition, cells: str) -> np.ndarray:
+    """Return what a definition reads: over (layer, head), or over (layer, sequence)."""
+    values = data[definition.statistic].sel(dict(definition.at))
+    places = (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.SPAN)
+    values = values.mean([name for name in values.dims if name not in places])
+    if definition.over:
+        values = values + data[definition.over + REFERENCE]
+    rows = data["rows"].values if axes.SPAN in values.dims else None
+    ordered = values.transpose(*(name for name in places if name in values.dims)).values
+    found = head_values(ordered, rows) if cells == "head" else layer_profile(ordered, rows).T
+    return definition.sign * found
+
+
+def _parts(name: str, rivalry: Rivalry, material: Material) -> tuple[Part, ...]:
+    """Return the table of one question, nothing where fewer than two definitions were measured."""
+    held = [each for each in rivalry.definitions if _is_held(each, material)]
+    if len(held) < 2:
+        return ()
+    by_model = [
+        {
+            model: [reading(one, each, rivalry.cells) for one in several]
+            for model, several in material.data.items()
+        }
+        for each in held
+    ]
+    pooled = [
+        np.concatenate([one.ravel() for several in each.values() for one in several])
+        for each in by_model
+    ]
+    ranks = agreement(pooled)
+    rows: list[dict[str, Any]] = []
+    for number, each in enumerate(held):
+        means = {
+            model: each.sign * float(np.nanmean([np.nanmean(one) for one in several]))
+            for model, several in by_model[number].items()
+        }
+        taus = {f"({place + 1})": _cell(tau) for place, tau in enumerate(ranks[number])}
+        rows.append({"definition": f"({number + 1}) {each.label}", **means, **taus})
+    caption = (
+        f"Mean reading per model, then Kendall's tau-b with each definition over "
+        f"{np.isfinite(pooled[0]).sum()} "
+        f"{'heads' if rivalry.cells == 'head' else 'layers on texts'}, turned so that large "
+        "means the same for all. A definition that reads the same everywhere ranks nothing."
+    )
+    return (Table.of(f"agreement-{name}", "Agreement", rows, caption),)
+
+
+def _is_held(definition: Definition, material: Material) -> bool:
+    """Say whether all measurements hold a definition, and the reference it may need."""
+    several = [one for data in material.data.values() for one in data]
+    over = not definition.over or all(definition.over + REFERENCE in one for one in several)
+    return definition.statistic in material.statistics and over
+
+
+def _cell(tau: float) -> float | None:
+    return None if np.isnan(tau) else round(float(tau), 3)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Answer the question from the command line; 0 if it could be answered, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dva_lens.analyses.competing_definitions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a study")
+    parser.add_argument("--out", type=Path, default=Path("competing_definitions.html"))
+    given = parser.parse_args(arguments)
+    try:
+        written = write_page(report(open_archive(given.folder)), given.out)
+    except (ArchiveError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"Report: {written}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
