@@ -4,14 +4,17 @@ In Bigram-Backcopy (Guo et al., 2410.13835) a head that copies has nothing to do
 but the triggers. Where weights must sum to one, it is expected to park them on the start token
 and to drain that token's value; where weights may sum to less, or a gate may close, it need not.
 
-python -m dva_lens.analyses.known_answers [--steps 400] [--presets transformer dva ...]
+python -m dva_lens.analyses.known_answers [--out docs/known_answers.md] [--presets dva ...]
 """
 
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass
-from typing import Any, cast, final
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -28,46 +31,22 @@ from dva_lens.sites import SUMMARY, VALUES
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
 
+from .known_table import Answer, Made, last, page, table
+
 SIZE = Size(layers=2, width=64, heads=2, vocabulary=64, context=64)
-TASK = BigramBackcopy(vocabulary=64, length=64, batch=32)
+TASK = BigramBackcopy(vocabulary=64, length=64, batch=16)
 SEQUENCES = 32
 SETTLED = 16
-SOLVED = 0.9
-
-
-@final
-@dataclass(frozen=True)
-class Answer:
-    """What became of one preset.
-
-    `copied` is the share of successors of triggers that are told right, `bigram_excess` the loss
-    elsewhere beyond the best possible, in nats. The head is the one that parks most:
-    `parked` and `parked_at_triggers` are its mean weights on the start token at queries that have
-    nothing to copy and at triggers, `even` what uniform attention would give, and `drain` the
-    norm of the start token's value after W_O over the median of the others.
-    """
-
-    preset: str
-    expects_sink: bool
-    copied: float
-    bigram_excess: float
-    layer: int
-    head: int
-    parked: float
-    parked_at_triggers: float
-    even: float
-    drain: float
-
-    @property
-    def solved(self) -> bool:
-        """Say whether the model copies."""
-        return self.copied >= SOLVED
 
 
 def expects_sink(config: ModelConfig) -> bool:
-    """Say whether the head has no other way to do nothing: no free mass, and no gate."""
-    kinds = config.to_dict()
-    return kinds["weights"]["kind"] == "softmax" and kinds["output"]["kind"] != "head-gate"
+    """Say whether the head has no other way to do nothing: no free mass, and no gate.
+
+    A gate on values that depends on the query alone is a gate after attention.
+    """
+    kinds = {axis: config.to_dict()[axis]["kind"] for axis in ("weights", "output", "value_form")}
+    gated = kinds["output"] == "head-gate" or kinds["value_form"] == "query-gate"
+    return kinds["weights"] == "softmax" and not gated
 
 
 def answer(name: str, steps: int, seed: int = 0) -> Answer:
@@ -87,7 +66,8 @@ def answer(name: str, steps: int, seed: int = 0) -> Answer:
     test = TASK.sample(SEQUENCES)
     copied, excess = _told(model, test)
     seen = record(model, test.tokens[:, :-1], sites=(SUMMARY, VALUES))
-    return Answer(name, expects_sink(config), copied, excess, **_parking(seen, test))
+    expected = expects_sink(config)
+    return Answer(name, steps, seed, expected, copied, excess, **_parking(seen, test))
 
 
 @torch.no_grad()
@@ -107,8 +87,8 @@ def _parking(seen: Record, test: TaskBatch) -> dict[str, Any]:
     idle[:, :SETTLED] = False
     busy = test.predictable.copy()
     busy[:, :SETTLED] = False
-    mass = [cast("AttentionSummary", each.at(SUMMARY)).first_mass for each in seen.layers]
-    parked = np.stack([_at(each, idle) for each in mass])
+    summaries = [cast("AttentionSummary", each.at(SUMMARY)) for each in seen.layers]
+    parked = np.stack([_at(each.first_mass, idle) for each in summaries])
     layer, head = (int(each) for each in np.unravel_index(parked.argmax(), parked.shape))
     written = cast("ValueSizes", seen.layers[layer].at(VALUES)).written_norm
     group = head * written.shape[1] // parked.shape[1]
@@ -118,8 +98,9 @@ def _parking(seen: Record, test: TaskBatch) -> dict[str, Any]:
         "layer": layer,
         "head": head,
         "parked": float(parked[layer, head]),
-        "parked_at_triggers": float(_at(mass[layer], busy)[head]),
+        "parked_at_triggers": float(_at(summaries[layer].first_mass, busy)[head]),
         "even": float((1 / (places + 1)).mean()),
+        "mass": float(_at(summaries[layer].row_mass, idle)[head]),
         "drain": float(drain.mean()),
     }
 
@@ -131,37 +112,42 @@ def _at(
     return np.array([each[chosen].mean() for each in np.moveaxis(mass, 1, 0)])
 
 
-def table(answers: list[Answer]) -> str:
-    """Return answers as lines of text."""
-    lines = [
-        f"{'preset':<26} sink expected  copied  excess  head   parked  at triggers   even  drain"
-    ]
-    lines += [
-        f"{each.preset:<26} {'yes' if each.expects_sink else 'weaker':<13}  {each.copied:6.2f}"
-        f"  {each.bigram_excess:6.2f}  {each.layer}.{each.head}    {each.parked:6.2f}"
-        f"  {each.parked_at_triggers:11.2f}  {each.even:5.2f}  {each.drain:5.2f}"
-        f"{'' if each.solved else '  UNSOLVED'}"
-        for each in answers
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table, or JSON; return 1 where one does not copy and `--check` asks."""
+    """Print the table, JSON, or write the page; return 1 if `--check` and one does not copy."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(PRESETS))
+    parser.add_argument(
+        "--patience", type=int, default=3, help="times the steps for presets that do not copy"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--out", type=Path, help="write the page with its reading into a file")
     parser.add_argument("--check", action="store_true", help="fail where a model does not copy")
     chosen = parser.parse_args(arguments)
-    answers = [answer(name, chosen.steps, chosen.seed) for name in chosen.presets]
-    if chosen.json:
+    started = time.process_time()
+    answers = _asked(chosen.presets, chosen.seeds, chosen.steps)
+    slow = [row.preset for row in last(answers) if not row.solved]
+    if slow and chosen.patience > 1:
+        answers += _asked(slow, chosen.seeds, chosen.patience * chosen.steps)
+    if chosen.out is not None:
+        made = Made(tuple(chosen.seeds), time.process_time() - started)
+        chosen.out.write_text(page(answers, made), encoding="utf-8")
+    elif chosen.json:
         found = [{**asdict(each), "solved": each.solved} for each in answers]
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
-        sys.stdout.write(table(answers))
-    return int(chosen.check and not all(each.solved for each in answers))
+        sys.stdout.write(table(answers) + "\n")
+    return int(chosen.check and not all(row.solved for row in last(answers)))
+
+
+def _asked(names: Sequence[str], seeds: Sequence[int], steps: int) -> list[Answer]:
+    """Return the answers of presets, and tell on the way which are done."""
+    found = []
+    for name in names:
+        found += [answer(name, steps, seed) for seed in seeds]
+        sys.stderr.write(f"{name}, {steps} steps: done\n")
+    return found
 
 
 if __name__ == "__main__":

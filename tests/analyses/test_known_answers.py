@@ -1,14 +1,19 @@
 import json
+from pathlib import Path
 
 import pytest
 from dva_lens.analyses import known_answers
+from dva_lens.analyses.known_table import INTRODUCTION, Answer, table
 
 from dva_lens.models.presets import PRESETS, preset
+
+PAGE = Path(__file__).parents[2] / "docs" / "known_answers.md"
 
 
 def test_a_sink_is_expected_where_nothing_else_can_be_done():
     expected = {n for n in PRESETS if known_answers.expects_sink(preset(n, known_answers.SIZE))}
-    assert set(PRESETS) - expected == {"gated", "sigmoid", "softmax-off-by-one", "learned-sink"}
+    free = {"sigmoid", "softmax-off-by-one", "learned-sink"}
+    assert set(PRESETS) - expected == free | {"gated", "dva-query-gate"}
 
 
 @pytest.mark.parametrize("name", ["transformer", "mqa", "dva"])
@@ -21,7 +26,41 @@ def test_an_untrained_model_neither_copies_nor_parks(name):
 
 
 def test_answers_are_printed(capsys):
-    assert known_answers.main(["--steps", "1", "--presets", "dva-static", "--check"]) == 1
-    assert "dva-static" in capsys.readouterr().out
-    assert known_answers.main(["--steps", "1", "--presets", "gated", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["preset"] == "gated"
+    few = ["--steps", "1", "--seeds", "0", "--patience", "1", "--presets"]
+    assert known_answers.main([*few, "dva-static", "--check"]) == 1
+    assert "| `dva-static` | sink | 1 |" in capsys.readouterr().out
+    assert known_answers.main([*few, "gated", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)[0]
+    assert (found["preset"], found["seed"], found["solved"]) == ("gated", 0, False)
+    assert found["mass"] == pytest.approx(1)
+
+
+def test_a_page_says_how_it_was_made_and_what_it_found(tmp_path):
+    place = tmp_path / "page.md"
+    known_answers.main(
+        ["--steps", "1", "--seeds", "3", "4", "--presets", "transformer", "--out", str(place)]
+    )
+    written = place.read_text()
+    assert "Seeds 3, 4;" in written
+    assert "- After 1 steps 0 of 1 presets (not `transformer`) copy with every seed." in written
+    assert "- Of the others, after 3 steps 0 of 1 presets (not `transformer`) do." in written
+
+
+@pytest.mark.parametrize(
+    ("parked", "drain", "told"),
+    [((0.3, 0.09), (0.2, 0.9), "yes, drained"), ((0.3, 0.07), (0.2, 1.1), "no")],
+)
+def test_a_sink_has_to_show_with_every_seed(parked, drain, told):
+    answers = [
+        Answer("dva", 9, seed, True, 1.0, 0.1, 1, 0, parked[seed], 0.01, 0.04, 1.0, drain[seed])
+        for seed in (0, 1)
+    ]
+    line = table(answers).splitlines()[-1]
+    assert line.endswith(f"| {told} |")
+    assert f"{sum(parked) / 2:.2f} ({parked[1]:.2f}–{parked[0]:.2f})" in line
+
+
+def test_the_page_of_answers_is_about_every_preset():
+    written = PAGE.read_text()
+    assert [name for name in PRESETS if f"\n| `{name}` |" not in written] == []
+    assert INTRODUCTION in written
