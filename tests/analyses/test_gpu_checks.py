@@ -10,6 +10,8 @@ from dva_lens.analyses import gpu_checks, gpu_kernels, gpu_ledger, gpu_running, 
 from dva_lens.analyses.gpu_ledger import Ledger
 from dva_lens.analyses.gpu_running import Limits, run_all
 
+from dva_lens.kernels.fused.guards import installed
+
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 MACHINE = {"hardware": {"gpu": "a fast one"}, "versions": {"torch": "9"}}
 SPEAKER = """
@@ -117,6 +119,7 @@ def test_nothing_starts_when_time_is_up():
     assert found == {}
 
 
+@pytest.mark.skipif(not installed(), reason="Triton is not installed")
 def test_the_kernels_are_checked_as_they_are():
     settings = {"lengths": (5,), "device": DEVICE}
     for rule in ("packed", "sink-padded", "bias-of-keys"):
@@ -127,6 +130,7 @@ def test_the_kernels_are_checked_as_they_are():
     assert gpu_kernels.gradients("softcap", width=16, **settings)["holds"]
 
 
+@pytest.mark.skipif(not installed(), reason="Triton is not installed")
 def test_a_kernel_that_is_wrong_does_not_hold(monkeypatch):
     right = gpu_kernels.BACKENDS["fused"]
 
@@ -140,6 +144,7 @@ def test_a_kernel_that_is_wrong_does_not_hold(monkeypatch):
     assert found["worst"]["output"] > 100
 
 
+@pytest.mark.skipif(not installed(), reason="Triton is not installed")
 def test_the_kernels_need_no_jaxtyping():
     code = (
         "import sys; sys.modules['jaxtyping'] = None\n"

@@ -13,10 +13,11 @@ from attentions import FORMS, RULES, Draws, attention
 
 from dva_lens.kernels import reference
 from dva_lens.kernels.backends import BACKENDS, choose
-from dva_lens.kernels.fused import backend, guards, launch
-from dva_lens.kernels.fused.launch import Tiles
+from dva_lens.kernels.fused import backend, guards
 from dva_lens.kernels.values import Static
 from dva_lens.kernels.weights import Weights
+
+launch = pytest.importorskip("dva_lens.kernels.fused.launch", reason="Triton is not installed")
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PER_KEY = ("static", "query-gated", "summed")
@@ -35,7 +36,7 @@ def poisoned():
 @pytest.fixture
 def small_tiles(monkeypatch):
     """Cut short lengths into many tiles, so that some are skipped and some are all visible."""
-    monkeypatch.setattr(launch, "tiles_of", lambda *_: Tiles(16, 16))
+    monkeypatch.setattr(launch, "tiles_of", lambda *_: launch.Tiles(16, 16))
 
 
 def on_device(inputs):

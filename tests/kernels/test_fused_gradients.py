@@ -8,11 +8,11 @@ from attentions import RULES, Draws, attention
 
 from dva_lens.kernels import attention as forwards
 from dva_lens.kernels import reference
-from dva_lens.kernels.fused import launch
 from dva_lens.kernels.fused.gradients import attend_pairwise, runs, takes
-from dva_lens.kernels.fused.launch import Tiles
 from dva_lens.kernels.values import Pairwise
 from dva_lens.kernels.weights import Weights
+
+launch = pytest.importorskip("dva_lens.kernels.fused.launch", reason="Triton is not installed")
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SINGLE = torch.finfo(torch.float32).eps
@@ -102,7 +102,7 @@ def test_half_precision_is_computed_in_single():
 def test_tiles_of_other_sizes_give_the_same(monkeypatch):
     operands = drawn("packed", 33, torch.float32, layout=(1, 1, 1))
     want = everything(attend_pairwise, *operands)
-    monkeypatch.setattr(launch, "tiles_of", lambda *_: Tiles(32, 16))
+    monkeypatch.setattr(launch, "tiles_of", lambda *_: launch.Tiles(32, 16))
     for name, ours in everything(attend_pairwise, *operands).items():
         assert error(ours, want[name].double()) <= 16 * SINGLE, name
 
