@@ -4,16 +4,20 @@ python -m dva_lens.analyses.statistics_page > docs/statistics.md
 """
 
 import sys
+from collections.abc import Callable
 
 import numpy as np
 
+from dva_lens.measuring.ablation import head_importance
+from dva_lens.measuring.collapse import collapse_bound
+from dva_lens.measuring.controls import measure_control
+from dva_lens.measuring.gradients import value_gradients
+from dva_lens.measuring.layers import layer_similarity, rollout
+from dva_lens.measuring.pairing import dynamic_diagnostics
+from dva_lens.measuring.sinks import sink_atlas
 from dva_lens.sites import SUMMARY, TILES
 from dva_lens.statistics.extended.accounts import remainder_shares
-from dva_lens.statistics.extended.atlas import atlas
-from dva_lens.statistics.extended.bound import lowest_entropy, score_sigma
-from dva_lens.statistics.extended.dynamic import OperatorRank, non_affine_share
-from dva_lens.statistics.extended.rollout import rollout_step, uniform_rollout
-from dva_lens.statistics.extended.similarity import PatternGram, linear_cka
+from dva_lens.statistics.inference.agreement import RIVALS, Rivalry, agreement
 from dva_lens.statistics.inference.distributions import (
     head_quantiles,
     rank_agreement,
@@ -31,20 +35,22 @@ PLACES = {
     "layer": "one number per layer and text",
     "model": "one number per text",
 }
-FUNCTIONS = (
-    atlas,
-    OperatorRank,
-    non_affine_share,
+ON_MODELS = (
+    sink_atlas,
+    layer_similarity,
+    rollout,
+    dynamic_diagnostics,
+    head_importance,
+    value_gradients,
+    collapse_bound,
+    measure_control,
+)
+ON_ARRAYS = (
     remainder_shares,
-    PatternGram,
-    linear_cka,
-    rollout_step,
-    uniform_rollout,
-    lowest_entropy,
-    score_sigma,
     head_quantiles,
     wasserstein,
     rank_agreement,
+    agreement,
 )
 INTRODUCTION = f"""# Statistics
 
@@ -97,12 +103,29 @@ def page() -> str:
     parts += [section(STATISTICS[name]) for name in PRIMARY]
     parts.append("## Extended set\n\nMeasured on request.\n")
     parts += [section(STATISTICS[name]) for name in EXTENDED]
-    parts.append("## On arrays\n\nFunctions for what does not belong to one layer or head.\n")
-    parts += [
-        f"- `{each.__module__}.{each.__name__}`: {(each.__doc__ or '').splitlines()[0]}"
-        for each in FUNCTIONS
-    ]
+    parts.append(
+        "## Of models\n\nCalls from a model and a text, for what is no number of one layer, "
+        "head or query: each is `dva_lens.NAME(model, text)` and returns labelled data.\n"
+    )
+    parts += [f"- `{each.__name__}`: {_first_line(each)}" for each in ON_MODELS]
+    parts.append("\n## On arrays\n")
+    parts += [f"- `{each.__module__}.{each.__name__}`: {_first_line(each)}" for each in ON_ARRAYS]
+    parts.append(
+        "\n## Competing definitions\n\nWhat papers answer in several ways; "
+        "`python -m dva_lens.analyses.competing_definitions DIR` says how far the answers of an "
+        "archive agree.\n"
+    )
+    parts += [_rivalry(each) for each in RIVALS.values()]
     return "\n".join(parts) + "\n"
+
+
+def _first_line(function: Callable[..., object]) -> str:
+    return (function.__doc__ or "").splitlines()[0]
+
+
+def _rivalry(rivalry: Rivalry) -> str:
+    ways = "; ".join(f"{each.label} (`{each.statistic}`)" for each in rivalry.definitions)
+    return f"- **{rivalry.question}** {ways}."
 
 
 def main() -> int:

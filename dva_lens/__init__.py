@@ -16,6 +16,7 @@ _LAZY = {
     "layer_similarity": "dva_lens.measuring.layers",
     "rollout": "dva_lens.measuring.layers",
     "dynamic_diagnostics": "dva_lens.measuring.pairing",
+    "collapse_bound": "dva_lens.measuring.collapse",
     "head_importance": "dva_lens.measuring.ablation",
     "value_gradients": "dva_lens.measuring.gradients",
     "sink_atlas": "dva_lens.measuring.sinks",

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from dva_lens.statistics.extended.accounts import MASS_ACCOUNT, OUTPUT_ACCOUNT
 from dva_lens.statistics.extended.aggregation import SURVIVING_SIZE
 from dva_lens.statistics.extended.atlas import SINK_COUNT, STRONGEST_OTHER_SINK, VIRTUAL_MASS
+from dva_lens.statistics.extended.bound import ENTROPY_FLOOR
 from dva_lens.statistics.extended.concentration import GINI, HOYER, RENYI_ENTROPY, TOP_MASS
 from dva_lens.statistics.extended.dynamic import VALUE_DECOMPOSITION
 from dva_lens.statistics.extended.geometry import (
@@ -64,6 +65,7 @@ STATISTICS: dict[str, Statistic] = {
     "hoyer": HOYER,
     "gini": GINI,
     "top_mass": TOP_MASS,
+    "entropy_floor": ENTROPY_FLOOR,
     "virtual_mass": VIRTUAL_MASS,
     "distance": DISTANCE,
     "sink_free_distance": SINK_FREE_DISTANCE,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dva_lens.analyses import statistics_page
 
+import dva_lens
 from dva_lens.statistics.table import STATISTICS
 
 PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
@@ -21,3 +22,8 @@ def test_every_statistic_has_a_section_with_an_example_or_a_reason():
         assert f"### {entry.long_name}\n" in page
         assert statistics_page.example(entry) in page
         assert "nan" not in statistics_page.example(entry)
+
+
+def test_every_function_on_models_is_offered_by_the_package():
+    for each in statistics_page.ON_MODELS:
+        assert getattr(dva_lens, each.__name__) is each

@@ -31,6 +31,7 @@ BOUNDS = {
     "massive_activation": (1, np.inf),
     "loss": (0, np.inf),
     "renyi_entropy": (0, np.log(16)),
+    "entropy_floor": (0, np.log(16)),
     "hoyer": (0, 1),
     "gini": (0, 1),
     "top_mass": (0, 1),

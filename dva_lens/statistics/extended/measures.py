@@ -3,6 +3,7 @@
 from dva_lens.statistics.extended import (
     accounts,
     aggregation,
+    bound,
     concentration,
     dynamic,
     heads,
@@ -12,6 +13,7 @@ from dva_lens.statistics.extended.tiles import Measure
 
 MEASURES: dict[str, Measure] = {
     **concentration.MEASURES,
+    **bound.MEASURES,
     **norms.MEASURES,
     **aggregation.MEASURES,
     **accounts.MEASURES,

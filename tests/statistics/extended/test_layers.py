@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import records
+import tiles
 from evaluation import evaluate
 
 from dva_lens.statistics.extended.atlas import VIRTUAL, atlas, strengths
@@ -13,7 +14,9 @@ from dva_lens.statistics.extended.geometry import (
     shape_of,
     token_similarity,
 )
+from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.similarity import PatternGram, linear_cka
+from dva_lens.statistics.extended.tiles import gather
 from dva_lens.statistics.table import STATISTICS
 
 
@@ -182,3 +185,30 @@ def test_the_entropy_bound_is_tight_and_holds():
     pattern = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
     entropy = -(pattern * np.log(pattern)).sum(-1)
     assert (entropy >= lowest_entropy(score_sigma(states, query, key), 9)).all()
+    turned = score_sigma(states, query, key, rotary=True)
+    assert turned >= score_sigma(states, query, key)
+
+
+def test_the_floor_of_a_row_is_that_of_its_own_scores():
+    generator = np.random.default_rng(6)
+    scores = 2 * generator.standard_normal(12)
+    weights = np.exp(scores) / np.exp(scores).sum()
+    gap = np.sqrt(((scores - scores.mean()) ** 2).sum() * 12 / 11)
+    steep = np.array([1.0] + [np.exp(-gap)] * 11)
+    steep /= steep.sum()
+    pattern = np.broadcast_to(weights, (1, 1, 1, 12, 12))
+    seen = records.visibility((12,), causal=False)
+    pieces = records.random_pieces(pattern, seen, (12,))
+    found = gather(tiles.tiles_of(pieces), {"floor": MEASURES["entropy_floor"]}, 12)["floor"]
+    np.testing.assert_allclose(found, -(steep * np.log(steep)).sum(), rtol=1e-9)
+
+
+def test_no_row_is_below_its_floor_and_one_that_reaches_it_is_at_it():
+    pieces = records.random_causal((20,), heads=2, concentration=3.0)
+    pieces.pattern[0, 0, 0, 15, :16] = [0.9] + [0.1 / 15] * 15
+    found = gather(tiles.tiles_of(pieces), {"floor": MEASURES["entropy_floor"]}, 20)["floor"]
+    logs = np.log(np.where(pieces.pattern[0, 0] > 0, pieces.pattern[0, 0], 1.0))
+    entropy = -(pieces.pattern[0, 0, :2] * logs[:2]).sum(-1)
+    assert np.isnan(found[:, 0]).all()
+    assert (found[:, 1:] <= entropy[:, 1:] + 1e-12).all()
+    assert found[0, 15] == pytest.approx(entropy[0, 15], rel=1e-9)

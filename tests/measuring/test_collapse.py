@@ -1,0 +1,73 @@
+"""The bound of the theorem on models that ran: it holds, and is what the weights say."""
+
+import numpy as np
+import pytest
+import torch
+from families import family
+from small_models import random_tokens, sharp_preset
+
+import dva_lens as lens
+
+IDS = random_tokens(2, 13).numpy()
+
+
+def entropies(model, row, layer):
+    _, cache = model.run_with_cache(torch.as_tensor(row)[None])
+    pattern = cache[f"blocks.{layer}.attn.hook_pattern"][0].detach().numpy()
+    return -(pattern * np.log(np.where(pattern > 0, pattern, 1.0))).sum(-1)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("name", ["transformer", "gpt2-style", "gqa", "dva"])
+def test_no_row_over_all_keys_is_below_the_bound(name, scale):
+    model = sharp_preset(name, scale=scale)
+    found = lens.collapse_bound(model, IDS)["entropy_bound"]
+    assert found.dims == ("layer", "head", "sequence")
+    for layer in range(3):
+        for sequence, row in enumerate(IDS):
+            last = entropies(model, row, layer)[:, -1]
+            assert (last >= found[layer, :, sequence].values - 1e-12).all()
+    assert (found >= 0).all()
+    assert (found <= np.log(13) + 1e-12).all()
+
+
+def test_the_bound_falls_as_the_weights_grow():
+    bounds = [
+        lens.collapse_bound(sharp_preset("gpt2-style", scale=scale), IDS)["entropy_bound"].mean()
+        for scale in (0.1, 1.0, 4.0)
+    ]
+    assert bounds[0] > bounds[1] > bounds[2]
+
+
+@torch.no_grad()
+def test_sigma_by_hand_without_rotary_positions():
+    model = sharp_preset("gpt2-style", scale=1.0)
+    attention = model.blocks[0].attn
+    attention.query.bias.zero_()
+    attention.key.bias.zero_()
+    _, cache = model.run_with_cache(torch.as_tensor(IDS[:1]))
+    states = model.blocks[0].ln1(cache["blocks.0.hook_resid_pre"])[0]
+    product = attention.W_K[1] @ attention.W_Q[1].T
+    largest = torch.linalg.matrix_norm(product, ord=2) * torch.linalg.matrix_norm(states, 2) ** 2
+    want = float(largest) / attention.W_Q.shape[-1] ** 0.5
+    found = lens.collapse_bound(model, IDS)["score_sigma"]
+    assert found[0, 1, 0].item() == pytest.approx(want, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("sigmoid", "sigmoid weights"), ("learned-sink", "a sink"), ("cla", "another layer")],
+)
+def test_what_the_theorem_is_not_about_is_refused(name, words):
+    with pytest.raises(ValueError, match=words):
+        lens.collapse_bound(sharp_preset(name), IDS)
+
+
+def test_models_of_transformers_have_the_floor_instead():
+    with pytest.raises(TypeError, match="entropy_floor"):
+        lens.collapse_bound(family("gpt2"), IDS)
+    found = lens.measure(family("gpt2"), IDS, statistics=["entropy_floor", "entropy"])
+    held = np.isfinite(found["entropy_floor"].values)
+    assert held.any()
+    floor, entropy = (found[name].values[held] for name in ("entropy_floor", "entropy"))
+    assert (floor <= entropy + 1e-5).all()
