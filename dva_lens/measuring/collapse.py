@@ -115,21 +115,24 @@ def _sigmas(
 def _of_layer(model: Decoder, layer: int, states: np.ndarray) -> list[float]:
     """Return the sigma of every head; shifts of queries and keys are weights of a constant."""
     attention: Any = model.blocks[layer].attn
-    queries, keys = (
-        _with_shift(attention.query, attention.heads),
-        _with_shift(attention.key, attention.kv_heads),
-    )
+    maps = (attention.query, attention.heads), (attention.key, attention.kv_heads)
+    shifted = any(linear.bias is not None for linear, _ in maps)
+    queries, keys = (_per_head(linear, heads, shifted=shifted) for linear, heads in maps)
     keys = keys.repeat(len(queries) // len(keys), axis=0)
     scale, rotary = attention.rule(None).scale, attention.rotation is not None
-    whole = np.column_stack([states, np.ones(len(states))])
+    if shifted:
+        states = np.column_stack([states, np.ones(len(states))])
     return [
-        score_sigma(whole, query, key, scale, rotary=rotary)
+        score_sigma(states, query, key, scale, rotary=rotary)
         for query, key in zip(queries, keys, strict=True)
     ]
 
 
-def _with_shift(linear: Any, heads: int) -> Float[np.ndarray, "any_head channel width"]:
+def _per_head(
+    linear: Any, heads: int, *, shifted: bool
+) -> Float[np.ndarray, "any_head channel width"]:
     weight = linear.weight.double()
-    shift = weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.double()
-    joined = torch.cat([weight, shift[:, None]], dim=1)
-    return joined.unflatten(0, (heads, -1)).mT.detach().cpu().numpy()
+    if shifted:
+        shift = weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.double()
+        weight = torch.cat([weight, shift[:, None]], dim=1)
+    return weight.unflatten(0, (heads, -1)).mT.detach().cpu().numpy()

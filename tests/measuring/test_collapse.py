@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from families import family
-from small_models import random_tokens, sharp_preset
+from small_models import SIZE, random_tokens, sharp, sharp_preset
 
 import dva_lens as lens
+from dva_lens.mechanisms.positions import Learned
 
 IDS = random_tokens(2, 13).numpy()
 
@@ -41,17 +42,24 @@ def test_the_bound_falls_as_the_weights_grow():
 
 @torch.no_grad()
 def test_sigma_by_hand_without_rotary_positions():
-    model = sharp_preset("gpt2-style", scale=1.0)
+    model = sharp(SIZE.config(positions=Learned()), scale=1.0)
     attention = model.blocks[0].attn
-    attention.query.bias.zero_()
-    attention.key.bias.zero_()
     _, cache = model.run_with_cache(torch.as_tensor(IDS[:1]))
     states = model.blocks[0].ln1(cache["blocks.0.hook_resid_pre"])[0]
-    product = attention.W_K[1] @ attention.W_Q[1].T
-    largest = torch.linalg.matrix_norm(product, ord=2) * torch.linalg.matrix_norm(states, 2) ** 2
-    want = float(largest) / attention.W_Q.shape[-1] ** 0.5
+    product = torch.linalg.matrix_norm(attention.W_K[1] @ attention.W_Q[1].T, ord=2)
+    largest = product * torch.linalg.matrix_norm(states, ord=2) ** 2
     found = lens.collapse_bound(model, IDS)["score_sigma"]
+    want = float(largest) / attention.W_Q.shape[-1] ** 0.5
     assert found[0, 1, 0].item() == pytest.approx(want, rel=1e-9)
+
+
+@torch.no_grad()
+def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
+    model = sharp_preset("gpt2-style", scale=1.0)
+    before = lens.collapse_bound(model, IDS)["score_sigma"]
+    model.blocks[0].attn.query.bias.mul_(50.0)
+    after = lens.collapse_bound(model, IDS)["score_sigma"]
+    assert (after[0] > before[0]).all()
 
 
 @pytest.mark.parametrize(
