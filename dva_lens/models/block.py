@@ -20,7 +20,8 @@ class Block(nn.Module):
     """Add what attention and feed-forward network read off the normalised stream.
 
     With a depth average `hook_block_out` holds what the block returns, and `hook_resid_post` the
-    average that the next block reads.
+    average that the next block reads. Where there is no feed-forward network, whoever hooks one
+    is shown one that writes nothing.
     """
 
     hook_out_is_single_residual_stream = True
@@ -35,10 +36,10 @@ class Block(nn.Module):
         self.hook_resid_pre, self.hook_attn_in = HookPoint(), HookPoint()
         self.hook_attn_out, self.hook_resid_post = HookPoint(), HookPoint()
         self.mlp = config.feedforward.build(config.shape, linear)
+        self.hook_mlp_in, self.hook_mlp_out = HookPoint(), HookPoint()
         if self.mlp is not None:
             self.ln2 = config.norm.build(config.shape)
-            self.hook_resid_mid, self.hook_mlp_in = HookPoint(), HookPoint()
-            self.hook_mlp_out = HookPoint()
+            self.hook_resid_mid = HookPoint()
         self.average = config.depth_average.build(config.shape, layer)
         if self.average is not None:
             self.hook_block_out = HookPoint()
@@ -50,14 +51,17 @@ class Block(nn.Module):
         after = before + self.hook_attn_out(written)
         if self.mlp is not None:
             after = self.hook_resid_mid(after)
-            inputs = after
-            if self.switches.use_hook_mlp_in:
-                inputs = self.hook_mlp_in(inputs.clone())
-            after = after + self.hook_mlp_out(self.mlp(self.ln2(inputs)))
+            after = after + self.hook_mlp_out(self.mlp(self.ln2(self._fed(after))))
+        elif self.hook_mlp_in.has_hooks() or self.hook_mlp_out.has_hooks():
+            after = after + self.hook_mlp_out(0 * self._fed(after))
         if self.average is not None:
             after, streams = self.average(before, self.hook_block_out(after), carry.get(DEPTH))
             carry = carry.put(DEPTH, streams)
         return self.hook_resid_post(after), carry
+
+    def _fed(self, stream: Stream) -> Stream:
+        """Return what the feed-forward network reads, as a copy where a tool wants to edit it."""
+        return self.hook_mlp_in(stream.clone()) if self.switches.use_hook_mlp_in else stream
 
     def _inputs(self, stream: Stream) -> Inputs:
         """Return the normalised stream, in one copy per head where a tool wants to edit those."""

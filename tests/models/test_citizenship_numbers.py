@@ -1,7 +1,4 @@
-"""TransformerLens's own tools on our models say what can be worked out without them.
-
-Its attribution asks every layer for a feed-forward network, so pair values are tried with one.
-"""
+"""TransformerLens's own tools on our models say what can be worked out without them."""
 
 import pytest
 import torch
@@ -50,7 +47,7 @@ def test_patching_the_first_layers_values_reaches_every_layer():
     assert not torch.allclose(patched["pattern", 1], cache["pattern", 1])
 
 
-@pytest.mark.parametrize("name", ["transformer", "gated", "1h-ff-pairwise-own"])
+@pytest.mark.parametrize("name", ["transformer", "gated", "dva", "1h-ff-pairwise-own"])
 def test_effects_along_edges_add_up_to_those_of_nodes(name):
     model = sharp_preset(name)
     nodes, edges = (
@@ -64,9 +61,7 @@ def test_effects_along_edges_add_up_to_those_of_nodes(name):
         assert edges[node] == pytest.approx(effect, rel=1e-6, abs=1e-9), node
 
 
-@pytest.mark.parametrize(
-    "name", ["resformer-identity", "neutreno", "sigmoid", "2h-ff-pair-gate-own"]
-)
+@pytest.mark.parametrize("name", ["resformer-identity", "neutreno", "sigmoid", "dva-pair-gate"])
 def test_an_attributed_effect_is_the_effect_of_a_small_change(name):
     model = sharp_preset(name)
     with torch.no_grad():
@@ -88,6 +83,18 @@ def test_an_attributed_effect_is_the_effect_of_a_small_change(name):
             changed = model.run_with_hooks(corrupted, fwd_hooks=[(node.hook_name, patch)])
             effect = metric(changed) - metric(model(corrupted))
         assert scores[node] == pytest.approx(effect.item(), rel=1e-4, abs=1e-13)
+
+
+def test_a_network_that_is_not_there_is_shown_writing_nothing():
+    model = sharp_preset("dva")
+    with torch.no_grad():
+        plain = model(CLEAN)
+        logits, cache = model.run_with_cache(CLEAN, names_filter=lambda name: "mlp" in name)
+        assert torch.equal(logits, plain)
+        assert list(cache) == [f"blocks.{layer}.hook_mlp_out" for layer in range(3)]
+        assert not any(each.any() for each in cache.values())
+        add = [("blocks.1.hook_mlp_out", lambda each, hook: each + 1)]
+        assert not torch.allclose(model.run_with_hooks(CLEAN, fwd_hooks=add), plain)
 
 
 @pytest.mark.parametrize("name", ["transformer", "mqa", "dva"])
