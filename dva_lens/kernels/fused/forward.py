@@ -40,9 +40,11 @@ def forward(
     """
     LOG2E = 1.4426950408889634
     LN2 = 0.6931471805599453
-    block = tl.num_programs(0) - 1 - tl.program_id(0)  # the longest rows first
-    batch = tl.program_id(1) // heads
-    head = tl.program_id(1) % heads
+    blocks = (length + BLOCK_M - 1) // BLOCK_M
+    which = tl.program_id(0) // blocks
+    block = blocks - 1 - tl.program_id(0) % blocks  # the longest rows first
+    batch = which // heads
+    head = which % heads
     kv_head = head // group
     place = block * BLOCK_M
     queries = place + tl.arange(0, BLOCK_M)
@@ -57,7 +59,7 @@ def forward(
     Bias += batch.to(tl.int64) * bias_b + head.to(tl.int64) * bias_h
     Segments += batch.to(tl.int64) * length
     own_keys = (batch.to(tl.int64) * (heads // group) + kv_head) * length
-    row = tl.program_id(1).to(tl.int64) * length + queries
+    row = which.to(tl.int64) * length + queries
     q_at = queries[:, None].to(tl.int64) * q_n + c_qk[None, :]
     q = tl.load(Q + q_at, mask=inside[:, None] & (c_qk[None, :] < QK), other=0.0)
     wide = inside[:, None] & (c_dv[None, :] < DV)
@@ -228,8 +230,8 @@ def forward(
         tl.store(Stats, distance * unit, mask=inside)
         Stats += rows
         tl.store(Stats, sizes * unit, mask=inside)
-        for which in tl.static_range(3):
-            keys = queries - queries if which == 0 else queries - (which - 1)
+        for chosen in tl.static_range(3):
+            keys = queries - queries if chosen == 0 else queries - (chosen - 1)
             weight = weight_on(
                 keys, normaliser, queries, segment_q, Q, K, q_n, k_n, Bias, bias_q, bias_k,
                 Segments, length, window, scale, softcap, bias, QK, CAUSAL, WINDOW, SEGMENTS,

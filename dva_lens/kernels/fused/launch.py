@@ -93,7 +93,7 @@ def forward(
     )
     sink = empty if weights.sink is None else weights.sink.float().contiguous()
     bias, bias_strides = bias_of(query, weights)
-    forward_kernel[(blocks(length, tiles.queries), batch * heads)](
+    forward_kernel[(blocks(length, tiles.queries) * batch * heads,)](
         query, key, mixed, left, right, left_sizes, sizes, sink, bias,
         segments_of(query, weights), output, rows, largest,
         *query.stride()[:3], *key.stride()[:3], *mixed.stride()[:3], *bias_strides,
@@ -115,7 +115,7 @@ def received(
     tiles = tiles_of(width, width, 0, query.element_size())
     total = query.new_empty((batch, heads, length), dtype=torch.float32)
     bias, bias_strides = bias_of(query, weights)
-    received_kernel[(blocks(length, tiles.keys), batch * heads)](
+    received_kernel[(blocks(length, tiles.keys) * batch * heads,)](
         query, key, bias, segments_of(query, weights), log_sum_exp.contiguous(), total,
         *query.stride()[:3], *key.stride()[:3], *bias_strides,
         length, heads, heads // key.shape[1], *numbers(weights),
@@ -149,7 +149,7 @@ def pull(
         narrow, wide = (
             query.new_empty(batch, heads, length, each) for each in (width, value_width)
         )
-        program[(blocks(length, size), batch * heads)](
+        program[(blocks(length, size) * batch * heads,)](
             query, key, a, b, grad.contiguous(), *(each.contiguous() for each in rows), bias,
             segments_of(query, weights), narrow, wide,
             *query.stride()[:3], *key.stride()[:3], *b.stride()[:3], *bias_strides,

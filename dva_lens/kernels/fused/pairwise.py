@@ -21,9 +21,11 @@ def pull_queries(
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Write the gradients of one block of queries and of their parts of the values."""
-    block = tl.num_programs(0) - 1 - tl.program_id(0)
-    batch = tl.program_id(1) // heads
-    head = tl.program_id(1) % heads
+    blocks = (length + BLOCK_M - 1) // BLOCK_M
+    which = tl.program_id(0) // blocks
+    block = blocks - 1 - tl.program_id(0) % blocks
+    batch = which // heads
+    head = which % heads
     kv_head = head // group
     place = block * BLOCK_M
     queries = place + tl.arange(0, BLOCK_M)
@@ -36,7 +38,7 @@ def pull_queries(
     B += batch.to(tl.int64) * b_b + kv_head.to(tl.int64) * b_h
     Bias += batch.to(tl.int64) * bias_b + head.to(tl.int64) * bias_h
     Segments += batch.to(tl.int64) * length
-    row = tl.program_id(1).to(tl.int64) * length + queries
+    row = which.to(tl.int64) * length + queries
     narrow = inside[:, None] & (c_qk[None, :] < QK)
     wide = inside[:, None] & (c_dv[None, :] < DV)
     own = row[:, None] * DV + c_dv[None, :]
@@ -103,10 +105,12 @@ def pull_keys(
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Write the gradients of one block of keys and of their parts, for one query head."""
-    batch = tl.program_id(1) // heads
-    head = tl.program_id(1) % heads
+    blocks = (length + BLOCK_N - 1) // BLOCK_N
+    which = tl.program_id(0) // blocks
+    batch = which // heads
+    head = which % heads
     kv_head = head // group
-    place = tl.program_id(0) * BLOCK_N
+    place = tl.program_id(0) % blocks * BLOCK_N
     keys = place + tl.arange(0, BLOCK_N)
     there = keys < length
     c_qk = tl.arange(0, BLOCK_QK)
@@ -117,7 +121,7 @@ def pull_keys(
     B += batch.to(tl.int64) * b_b + kv_head.to(tl.int64) * b_h
     Bias += batch.to(tl.int64) * bias_b + head.to(tl.int64) * bias_h
     Segments += batch.to(tl.int64) * length
-    base = tl.program_id(1).to(tl.int64) * length
+    base = which.to(tl.int64) * length
     narrow = there[:, None] & (c_qk[None, :] < QK)
     wide = there[:, None] & (c_dv[None, :] < DV)
     k = tl.load(K + keys[:, None].to(tl.int64) * k_n + c_qk[None, :], mask=narrow, other=0.0)

@@ -17,9 +17,11 @@ def received(
 ):  # fmt: skip
     """Sum the weights that one block of keys gets from all queries that may see it."""
     LOG2E = 1.4426950408889634
-    block = tl.program_id(0)
-    batch = tl.program_id(1) // heads
-    head = tl.program_id(1) % heads
+    blocks = (length + BLOCK_N - 1) // BLOCK_N
+    which = tl.program_id(0) // blocks
+    block = tl.program_id(0) % blocks
+    batch = which // heads
+    head = which % heads
     place = block * BLOCK_N
     keys = place + tl.arange(0, BLOCK_N)
     there = keys < length
@@ -28,7 +30,7 @@ def received(
     K += batch.to(tl.int64) * k_b + (head // group).to(tl.int64) * k_h
     Bias += batch.to(tl.int64) * bias_b + head.to(tl.int64) * bias_h
     Segments += batch.to(tl.int64) * length
-    Normalisers += tl.program_id(1).to(tl.int64) * length
+    Normalisers += which.to(tl.int64) * length
     k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
     k = tl.load(K + k_at, mask=there[:, None] & (c_qk[None, :] < QK), other=0.0)
     segment_k = tl.zeros([BLOCK_N], tl.int32)
@@ -79,5 +81,5 @@ def received(
                 )  # fmt: skip
                 p = tl.where(seen, p, 0.0)
             total += tl.sum(p, 0)
-    row = tl.program_id(1).to(tl.int64) * length + keys
+    row = which.to(tl.int64) * length + keys
     tl.store(Received + row, total, mask=there)
