@@ -49,7 +49,7 @@ def test_every_run_is_there_with_everything(finished):
         assert data["entropy"].dims == ("step", "layer", "head", "sequence", "span")
         assert np.isfinite(data["entropy"].isel(span=2)).all()
         assert data.attrs["train_key"] == one.key
-        assert data["token"].dims == ("sequence", "query")
+        assert data["token"].dims == ("shown", "query")
         log = archive.training(one)
         assert log["train_step"].values.tolist() == [1, 2, 3, 4]
         assert np.isfinite(log["loss"]).all()
