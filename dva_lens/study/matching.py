@@ -27,6 +27,11 @@ class Match:
     baseline: str
     vary: str | None = None
 
+    @property
+    def words(self) -> str:
+        """The match as a reader is told of it."""
+        return f"{self.by}, to within {NEAR:.0%} of {self.baseline}"
+
     def __post_init__(self) -> None:
         if self.by not in COSTS:
             raise ValueError(f"match.by must be one of {', '.join(COSTS)}, got {self.by!r}.")

@@ -176,6 +176,9 @@ class _Bench:
         write_catalogue(self.folder, {"schema": SCHEMA_VERSION, "study": study, "runs": rows})
 
     def _attrs(self, plan: Plan, log: TrainingLog) -> dict[str, Any]:
+        facts = provenance(self.texts)
+        if self.study.match is not None:
+            facts["models_matched_in"] = self.study.match.words
         return {
             "model": plan.preset,
             "preset": plan.preset,
@@ -185,7 +188,7 @@ class _Bench:
             "study": self.study.name,
             "config": json.dumps(plan.config.to_dict()),
             "recipe": json.dumps(plan.recipe.to_dict()),
-            "provenance": json.dumps(provenance(self.texts)),
+            "provenance": json.dumps(facts),
             "parameters": parameters(plan.config),
             "flops_per_token": flops_per_token(plan.config),
             "kv_bytes_per_token": kv_bytes_per_token(plan.config),

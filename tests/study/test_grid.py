@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from dva_lens.reports.report import write_report
 from dva_lens.store.archive import open_archive
 from dva_lens.study.matching import NEAR
 from dva_lens.study.plan import Study
@@ -54,3 +55,9 @@ def test_what_matching_came_to_is_recorded(cells):
         baseline = 2 * 32 * config["vocabulary"] + 2 * layer
         assert attrs["flops_per_token"] == pytest.approx(baseline, rel=NEAR)
         assert attrs["parameters"] > 0
+
+
+def test_a_report_says_that_models_were_matched(cells, tmp_path):
+    page = write_report(cells.folder, tmp_path / "report.html").read_text()
+    assert "models matched in" in page
+    assert "flops, to within 5% of 1h-noff-static-own" in page
