@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 from attentions import FORMS, RULES, Draws, attention
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dva_lens.kernels import reference
 from dva_lens.kernels.backends import BACKENDS, choose
@@ -89,6 +90,19 @@ def widened(inputs):
     return query.double(), key.double(), type(values)(**wide), weights
 
 
+class Largest(TorchDispatchMode):
+    """Remembers the largest tensor that any operation returned."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for each in out if isinstance(out, (tuple, list)) else (out,):
+            if isinstance(each, torch.Tensor):
+                self.entries = max(self.entries, each.untyped_storage().nbytes() // 4)
+        return out
+
+
 @pytest.mark.parametrize("weights", RULES)
 def test_every_mask_kind(weights):
     compare(lambda dtype: attention(Draws((2, 2, 1), 37, dtype=dtype), "static", weights))
@@ -132,6 +146,14 @@ def test_half_precision(weights):
         lambda dtype: attention(Draws((1, 2, 1), 70, dtype=dtype), "static", weights),
         dtype=torch.float16,
     )
+
+
+def test_memory_is_linear_in_length():
+    length = 500
+    inputs = attention(Draws((1, 1, 1), length, dtype=torch.float32), "static", "causal")
+    with Largest() as seen:
+        backend.fused(*on_device(inputs))
+    assert seen.entries <= 16 * length
 
 
 def test_projections_are_read_where_they_lie():
