@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from dva_lens.cli.profiles import Moment, moment_of, profiles, words_for
+
 if TYPE_CHECKING:
     from dva_lens.statistics.inference.compare import Comparison
-    from dva_lens.store.archive import Archive
 
 DEFAULT = (
     "normalised_entropy",
@@ -33,6 +34,10 @@ def compare(  # noqa: PLR0913 - one argument per option
         list[str] | None, typer.Option(help="A statistic; give it again for more.")
     ] = None,
     probe: Annotated[str | None, typer.Option(help="The text; the main one unless told.")] = None,
+    at: Annotated[
+        Moment,
+        typer.Option(help="Compare at the last step all share, or at the lowest loss all reach."),
+    ] = Moment.STEP,
     plan: Annotated[
         Path | None, typer.Option(help="YAML file of claims to hold against the data.")
     ] = None,
@@ -61,9 +66,12 @@ def compare(  # noqa: PLR0913 - one argument per option
     names = statistic or (
         DEFAULT if claims is None else dict.fromkeys(c.statistic for c in claims)
     )
-    arms = {name: profiles(archive, name, baseline=baseline, probe=probe) for name in names}
+    arms = {
+        name: profiles(archive, name, baseline=baseline, probe=probe, moment=at) for name in names
+    }
+    when = words_for(at, moment_of(archive, at, probe))
     found = adjust([entry for name in names for entry in comparisons(name, *arms[name], baseline)])
-    typer.echo(f"Difference from {baseline}, [95 %], p by Holm over {len(found)} contrasts")
+    typer.echo(f"Difference from {baseline} {when}, [95 %], p by Holm over {len(found)} contrasts")
     for name, (contrast, words) in product(names, CONTRASTS.items()):
         typer.echo(f"\n{name}, {words}")
         for entry in found:
@@ -86,45 +94,3 @@ def comparisons(
     from dva_lens.statistics.inference.compare import compare as over_depth
 
     return over_depth(statistic, arms, documents, baseline=baseline, contrasts=tuple(CONTRASTS))
-
-
-def profiles(
-    archive: "Archive", statistic: str, *, baseline: str, probe: str | None
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return a statistic over (seed, sequence, layer) for every preset, and the documents."""
-    from dva_lens.statistics.table import statistic as find
-
-    find(statistic)
-    presets = dict.fromkeys(run.preset for run in archive.runs)
-    if baseline not in presets:
-        raise ValueError(
-            f"No model {baseline!r} in {archive.folder}; it has: {', '.join(presets)}."
-        )
-    held: dict[str, list[np.ndarray]] = {preset: [] for preset in presets}
-    documents: list[str] | None = None
-    for run in archive.runs:
-        values, texts = profile(archive, run.label, statistic, probe)
-        if documents is not None and texts != documents:
-            raise ValueError(
-                f"{run.label} was measured on other texts than {archive.runs[0].label}; compare "
-                f"models of one study."
-            )
-        documents = texts
-        held[run.preset].append(values)
-    return {preset: np.stack(values) for preset, values in held.items()}, documents or []
-
-
-def profile(
-    archive: "Archive", run: str, statistic: str, probe: str | None
-) -> tuple[np.ndarray, list[str]]:
-    """Return a statistic of a run over (sequence, layer) at the last step, and the documents."""
-    from dva_lens.statistics.inference.compare import layer_profile
-
-    data = archive.dataset(run, probe)
-    if "step" in data.dims:
-        data = data.isel(step=-1)
-    if statistic not in data or data[statistic].attrs["at"] == "model":
-        raise ValueError(f"{run} holds no {statistic!r} of its layers; choose another statistic.")
-    values = data[statistic]
-    rows = data["rows"].values if "span" in values.dims else None
-    return layer_profile(values.values, rows), [str(name) for name in data["document"].values]

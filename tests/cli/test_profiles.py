@@ -1,0 +1,84 @@
+"""At equal step and at equal loss: the numbers that are compared are those of that moment."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dva_lens.cli.profiles import Moment, moment_of, profiles
+from dva_lens.store.archive import open_archive
+from dva_lens.store.writer import write_run
+
+NAME = "dynamism"
+LOSSES = {"transformer": [4.0, 3.0, 2.0, 1.5], "dva": [4.0, 2.0, 1.0, 0.5]}
+
+
+@pytest.fixture(scope="module")
+def learning(study_folder, tmp_path_factory):
+    """The fake study with losses that fall, in one model faster than in the other."""
+    folder = shutil.copytree(study_folder, tmp_path_factory.mktemp("learning") / "study")
+    archive = open_archive(folder)
+    for run in archive.runs:
+        data = archive.dataset(run).load()
+        sequences = data.sizes["sequence"]
+        falling = np.repeat(np.array(LOSSES[run.preset])[:, None], sequences, axis=1)
+        loss = xr.DataArray(falling, dims=("step", "sequence"), attrs=data["loss"].attrs)
+        attrs = {name: value for name, value in run.attrs.items() if name != "probes"}
+        write_run(folder, run.key, attrs=attrs, measurements={"held-out": data.assign(loss=loss)})
+    return folder
+
+
+def shown(result, model="dva"):
+    line = next(each for each in result.stdout.splitlines() if each.strip().startswith(model))
+    return float(line.split()[1])
+
+
+def middle(archive, run, steps, share):
+    values = archive.dataset(run)[NAME].isel(layer=[1, 2]).mean(["layer", "head", "sequence"])
+    before, after = (float(values.isel(step=step)) for step in steps)
+    return (1 - share) * before + share * after
+
+
+def test_the_moment_is_one_that_all_trainings_have(learning):
+    archive = open_archive(learning)
+    assert moment_of(archive, Moment.STEP, None) == 160
+    assert moment_of(archive, Moment.LOSS, None) == 1.5
+
+
+def test_at_equal_loss_the_faster_model_is_taken_earlier(call, learning):
+    words = ("compare", learning, "--baseline", "transformer", "--statistic", NAME, "--at", "loss")
+    result = call(*words)
+    assert result.exit_code == 0, result.output
+    assert "Difference from transformer at loss 1.5000" in result.stdout
+    archive = open_archive(learning)
+    want = np.mean([middle(archive, f"dva-{seed}", (1, 2), 0.5) for seed in (0, 1)])
+    want -= np.mean([middle(archive, f"transformer-{seed}", (2, 3), 1.0) for seed in (0, 1)])
+    assert shown(result) == pytest.approx(want, abs=1e-4)
+
+
+def test_at_equal_step_the_loss_does_not_matter(call, learning, study_folder):
+    words = ("--baseline", "transformer", "--statistic", NAME)
+    ours, theirs = call("compare", learning, *words), call("compare", study_folder, *words)
+    assert "at step 160" in ours.stdout
+    assert ours.stdout == theirs.stdout
+
+
+def test_spans_are_weighed_by_their_queries_at_every_step(learning):
+    archive = open_archive(learning)
+    found, _ = profiles(archive, "entropy", baseline="dva", probe=None, moment=Moment.LOSS)
+    assert {name: each.shape[0] for name, each in found.items()} == {"transformer": 2, "dva": 2}
+    assert all(np.isfinite(each).all() for each in found.values())
+
+
+def test_models_measured_once_have_no_loss_to_be_equal_at(call, refused, study_folder, tmp_path):
+    folder = shutil.copytree(study_folder, tmp_path / "once")
+    archive = open_archive(folder)
+    for run in archive.runs:
+        data = archive.dataset(run).isel(step=-1, drop=True).load()
+        attrs = {name: value for name, value in run.attrs.items() if name != "probes"}
+        write_run(folder, run.key, attrs=attrs, measurements={"held-out": data})
+    words = ("compare", folder, "--baseline", "transformer", "--statistic", "entropy")
+    assert "as they are" in call(*words).stdout
+    assert re.search("measured once .* equal loss", refused(*words, "--at", "loss"))
