@@ -176,6 +176,17 @@ class ModelConfig:
 
     def _check_together(self) -> None:
         """Refuse what only the combination makes impossible."""
+        idle = [
+            layer
+            for layer in getattr(self.value_source, "layers", None) or ()
+            if not self.owns_keys(layer)
+        ]
+        if idle:
+            raise ValueError(
+                f"Layers that share keys and values have no values of their own to change: with "
+                f"share_kv_every={self.share_kv_every} the layers of a value source must be "
+                f"multiples of it, got {idle}."
+            )
         if isinstance(self.output, Neutreno) and self.value_form.parts > 1:
             raise ValueError(
                 f"neutreno adds one value to one output, got a value form of "

@@ -63,11 +63,6 @@ def cell(name: str, size: Size) -> ModelConfig:
             f"width must be a multiple of heads, because {name} holds the width of queries and "
             f"keys at their ratio, got width={size.width}, heads={size.heads}."
         )
-    if source == "residual" and size.layers < 2:
-        raise ValueError(
-            f"{name} takes values of the first layer to later ones, which needs at least 2 "
-            f"layers, got layers={size.layers}."
-        )
     return size.config(
         heads=int(heads),
         qk_dim=size.width // size.heads,

@@ -5,7 +5,7 @@ from small_models import NAMES, SIZE
 
 from dva_lens.mechanisms.output import Neutreno
 from dva_lens.mechanisms.value_form import ExpertValues, Separable
-from dva_lens.mechanisms.value_source import FirstLayerMix, TokenTable
+from dva_lens.mechanisms.value_source import FirstLayerMix, LearnableMix, TokenTable
 from dva_lens.mechanisms.weights import Sigmoid
 from dva_lens.models.config import AXES, ModelConfig
 from dva_lens.models.presets import PRESETS, Size, preset
@@ -39,6 +39,12 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
             r"between 1 and 2 .* got layers=\[5, 6\] for 3 layers",
         ),
         ({"value_source": TokenTable(layers=(3,))}, r"between 0 and 2, got \[3\] for 3 layers"),
+        (
+            {"value_source": TokenTable(layers=(1, 2)), "share_kv_every": 2},
+            r"with share_kv_every=2 .* multiples of it, got \[1\]",
+        ),
+        ({"value_source": FirstLayerMix(), "layers": 1}, "at least 2 layers, got 1"),
+        ({"value_source": LearnableMix(), "layers": 1}, "at least 2 layers, got 1"),
         ({"value_form": ExpertValues(experts=1)}, "experts must be at least 2 .* experts=1"),
         ({"value_form": ExpertValues(), "output": Neutreno()}, "a value form of 4 values"),
         ({"init_std": 0.0}, "init_std must exceed 0, got 0.0"),

@@ -73,7 +73,7 @@ def test_names_patterns_and_the_word_grid_are_presets():
         ("1h-ff-sttic-own", {}, "close matches: 1h-ff-static-own"),
         ("1h-ff-static-own", {"width": 33}, "multiple of heads, .* width=33, heads=2"),
         ("1h-ff-static-own", {"width": 30}, "even qk_dim, got 15"),
-        ("1h-ff-static-residual", {"layers": 1}, "at least 2 layers, got layers=1"),
+        ("1h-ff-static-residual", {"layers": 1}, "needs at least 2 layers, got 1"),
     ],
 )
 def test_impossible_models_of_the_grid_are_refused(name, changed, told):

@@ -57,7 +57,13 @@ class Own(ValueSource):
         return OwnValue()
 
 
+def _check_depth(shape: Shape) -> None:
+    if shape.layers < 2:
+        raise ValueError(f"A mix over depth needs at least 2 layers, got {shape.layers}.")
+
+
 def _check_layers(layers: tuple[int, ...] | None, shape: Shape) -> None:
+    _check_depth(shape)
     if layers is None:
         return
     if not layers or any(not 1 <= layer < shape.layers for layer in layers):
@@ -114,6 +120,10 @@ class LearnableMix(ValueSource):
     first: float = 0.5
     own: float = 0.5
 
+    def check(self, shape: Shape) -> None:
+        """Refuse a model in which nothing can mix."""
+        _check_depth(shape)
+
     def mixes(self, shape: Shape, layer: int) -> bool:
         """Say whether the layer mixes."""
         del shape
@@ -149,8 +159,7 @@ class LearnablePlusMix(ValueSource):
 
     def check(self, shape: Shape) -> None:
         """Refuse a model in which nothing can mix."""
-        if shape.layers < 2:
-            raise ValueError(f"A mix over depth needs at least 2 layers, got {shape.layers}.")
+        _check_depth(shape)
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the own weight; the first layer holds the logits and the scale."""
