@@ -27,7 +27,7 @@ def show_heads(
     another: the distance is what one collection has to move to become the other, and how far
     apart trainings of one model are is its yardstick.
     """
-    typer.echo("\nHeads of all layers: quantiles 10 %, 50 %, 90 %, and distance (Wasserstein)")
+    typer.echo("\nHeads of all layers at the last step: quantiles 10 %, 50 %, 90 %, and distance (Wasserstein)")
     for name in statistics:
         arms = _arms(archive, name, probe)
         if not arms:

@@ -9,20 +9,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dva_lens.kernels.weights import Weights
 from dva_lens.recording.given import layer_of
 from dva_lens.recording.logits import Formed, Logits
 from dva_lens.recording.recorder import Recorder
+from dva_lens.recording.sizes import Gram, gram_of
+from dva_lens.recording.tiles import pattern_tiles
 from dva_lens.recording.transformerlens import (
     PATTERN,
     STREAM_AFTER,
     VALUE,
     output_of,
 )
-from dva_lens.sites import Site
+from dva_lens.records import RowTile
+from dva_lens.sites import TILES, Site
 
 
 @contextmanager
@@ -60,9 +65,33 @@ def _attention_hooks(model: Any, recorder: Recorder, layer: int) -> list[tuple[s
             causal=causal,
             window=window,
         )
-        recorder.keep(layer, record)
+        output = output_of(model, layer)
+        if output is None:
+            recorder.skip(layer, TILES, "the output projection of the layer is not at hand")
+            recorder.keep(layer, record)
+            return
+        visible = Weights(scale=1.0, causal=causal, window=window)
+        gram = gram_of(output)
+        recorder.keep(layer, record, _tiles(recorder, pattern, values[0], gram, visible))
 
     return [(VALUE.format(layer), keep_value), (PATTERN.format(layer), keep_pattern)]
+
+
+def _tiles(
+    recorder: Recorder,
+    pattern: Float[Tensor, "sequence head query key"],
+    value: Float[Tensor, "sequence kv_head key width"],
+    gram: Gram,
+    visible: Weights,
+) -> Iterator[tuple[int, Iterator[RowTile]]]:
+    for sequence, length in enumerate(int(each) for each in recorder.lengths):
+        words = np.full(length, -1)
+        if recorder.tokens is not None:
+            words = recorder.tokens[sequence, :length]
+        rows = pattern_tiles(
+            pattern[sequence], value[sequence], gram=gram, tokens=words, visible=visible
+        )
+        yield length, rows
 
 
 def _stream_hook(recorder: Recorder, layer: int) -> Any:

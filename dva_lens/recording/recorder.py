@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.backends import BACKENDS, choose
-from dva_lens.kernels.dynamics import Moments, moments
+from dva_lens.kernels.backends import BACKENDS, choose, with_moments
+from dva_lens.kernels.dynamics import Moments
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.kernels.weights import Weights
@@ -98,16 +98,12 @@ class Recorder:
         weights = call.weights
         if segments is not None and weights.segments is None:
             weights = replace(weights, segments=segments)
-        if self.listener is not None:
-            self.listener(layer, replace(call, weights=weights))
-        ran = self._choose(call)
-        out, summary = BACKENDS[ran](call.query, call.key, call.values, weights)
+        call = replace(call, weights=weights)
+        out, summary, found = self._compute(layer, call)
         lengths = self.lengths
         if SUMMARY in self.sites:
             kept["summary"] = summary.numpy(lengths)
             self._check_rows(summary, weights)
-        call = replace(call, weights=weights)
-        found = self._moments(call)
         if VALUES in self.sites and gram is not None:
             kept["values"] = value_sizes(
                 call.values,
@@ -124,6 +120,15 @@ class Recorder:
         if TILES in self.sites and self.reader is not None and gram is not None:
             kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
         return out if self.edit is None else self.edit(layer, out)
+
+    def _compute(self, layer: int, call: Call) -> tuple[Tensor, Summary, Moments | None]:
+        """Compute an attention, with the moments of its values where they are needed."""
+        if self.listener is not None:
+            self.listener(layer, call)
+        ran, given = self._choose(call), (call.query, call.key, call.values, call.weights)
+        if self._wants_moments(call):
+            return with_moments(ran, *given)
+        return *BACKENDS[ran](*given), None
 
     def _choose(self, call: Call) -> str:
         """Choose for what a call holds, and keep the names of all that ran in this pass."""
@@ -145,12 +150,19 @@ class Recorder:
             )
             yield length, rows
 
-    def keep(self, layer: int, record: LayerRecord) -> None:
+    def keep(
+        self,
+        layer: int,
+        record: LayerRecord,
+        tiles: Iterable[tuple[int, Iterable[RowTile]]] | None = None,
+    ) -> None:
         """Keep what was computed elsewhere of one attention, as far as its sites ask for it."""
         kept = self._begin(layer)
         for site in ATTENTION_SITES:
             if site in self.sites and getattr(record, site.name) is not None:
                 kept[site.name] = getattr(record, site.name)
+        if TILES in self.sites and self.reader is not None and tiles is not None:
+            kept["tiles"] = self.reader.tiles(tiles)
         self._why_not.setdefault(layer, {}).update(record.why_not)
 
     def stream(self, layer: int, hidden: Float[Tensor, "sequence position channel"]) -> None:
@@ -182,12 +194,10 @@ class Recorder:
         """Return the layers whose attention was computed here since the last `take`."""
         return frozenset(self._attended)
 
-    def _moments(self, call: Call) -> Moments | None:
-        """Return the mean values of keys, which static values are themselves."""
+    def _wants_moments(self, call: Call) -> bool:
+        """Say whether the mean values of keys are needed; static values are their own."""
         wanted = VALUES in self.sites or DYNAMICS in self.sites
-        if not wanted or isinstance(call.values, Static):
-            return None
-        return moments(call.query, call.key, call.values, call.weights)
+        return wanted and not isinstance(call.values, Static)
 
     def _begin(self, layer: int) -> dict[str, object]:
         if layer in self._attended:

@@ -55,6 +55,32 @@ def row_tiles(
         )
 
 
+def pattern_tiles(
+    pattern: Float[Tensor, "head query key"],
+    value: Float[Tensor, "kv_head key width"],
+    *,
+    gram: Float[Tensor, "head width width"],
+    tokens: Int[np.ndarray, "token"],
+    visible: Weights,
+) -> Iterator[RowTile]:
+    """Go through the rows of a pattern that exists already, as `visible` lets queries see."""
+    length = len(tokens)
+    keys = torch.arange(length, device=pattern.device)
+    used = value[:, :length].detach().float().cpu().numpy()
+    inner = gram.detach().float().cpu().numpy()
+    for queries in keys.split(MOST_ROWS):
+        seen = visible.visible(queries, keys)[0, 0].expand(len(queries), length)
+        rows = pattern[:, queries, :length].detach().float().masked_fill(~seen, 0.0)
+        yield RowTile(
+            queries=queries.cpu().numpy(),
+            weights=rows.cpu().numpy(),
+            seen=seen.cpu().numpy(),
+            values=used,
+            gram=inner,
+            tokens=tokens,
+        )
+
+
 def alone(batch: Any, sequence: int) -> Any:
     """Return values or weights of one sequence of a batch."""
     cut = {

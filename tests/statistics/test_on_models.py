@@ -9,10 +9,12 @@ from dva_lens.measuring import measure
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import Size, preset
 from dva_lens.statistics.extended.accounts import MASS, OUTPUT
+from dva_lens.statistics.table import EXTENDED
 
 LENGTHS = (16, 11)
 PANEL = (7.194, 7.204)
 UNIFORM = 7.2025
+TOLERANCE = 1024 * float(np.finfo(np.float32).eps)
 PRESETS = ("transformer", "gqa", "sigmoid", "learned-sink", "dva", "dva-separable", "dva-experts")
 
 
@@ -75,3 +77,35 @@ def test_the_virtual_account_is_what_rows_lack_of_one():
     np.testing.assert_allclose(account, lacking.transpose(*account.dims), atol=1e-5)
     assert (account > 1e-3).any()
     assert (abs(accounts("transformer")["mass_account"].sel(destination="virtual")) < 1e-5).all()
+
+
+@pytest.mark.parametrize("name", ["gqa", "learned-sink", "dva"])
+def test_padding_and_the_batch_change_nothing_of_the_extended_set(name):
+    model, tokens = tiny(name), tokens_of((16, 16, 9))
+    rows = [row[:length] for row, length in zip(tokens, (16, 16, 9), strict=True)]
+    together = measure(model, rows, statistics=EXTENDED, batch=3)
+    alone = [measure(model, [row], statistics=EXTENDED) for row in rows]
+    for name in EXTENDED:
+        for sequence, one in enumerate(alone):
+            ours, theirs = together[name].isel(sequence=sequence), one[name].isel(sequence=0)
+            if "span" in ours.dims:
+                ours = ours.isel(span=slice(theirs.sizes["span"]))
+            np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["gpt2", "gemma3", "gpt-oss"])
+def test_a_bridge_reads_the_extended_set_as_the_model_inside_it(name):
+    from transformer_lens.model_bridge.sources import build_bridge_from_module
+
+    inside = family(name)
+    kind = type(inside).__name__
+    bridge = build_bridge_from_module(family(name), kind, hf_config=inside.config)
+    rows = np.random.default_rng(0).integers(3, 61, (2, 13))
+    found = measure(bridge, rows, statistics=EXTENDED)
+    expected = measure(inside, rows, statistics=EXTENDED)
+    for name in EXTENDED:
+        assert np.isfinite(found[name]).any()
+        np.testing.assert_allclose(
+            found[name], expected[name], rtol=TOLERANCE, atol=TOLERANCE, err_msg=name
+        )
