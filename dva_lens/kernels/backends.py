@@ -12,13 +12,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.attention import attend
+from dva_lens.kernels.dynamics import Moments, PairMoments, moments
 from dva_lens.kernels.fused.backend import fused
 from dva_lens.kernels.fused.guards import installed, takes
 from dva_lens.kernels.inputs import check, check_finite
 from dva_lens.kernels.materialised import materialised
 from dva_lens.kernels.observe import observe
 from dva_lens.kernels.summary import Summary
-from dva_lens.kernels.values import Values
+from dva_lens.kernels.values import CollapsingValues, Values
 from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
@@ -30,20 +31,13 @@ Backend = Callable[[Tensor, Tensor, Values, Weights], tuple[Tensor, Summary]]
 @torch.no_grad()
 def exact(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
     """Return the very output of `attention.attend`, and the summary from a second pass."""
-    check(query, key, values, weights)
-    output = attend(query, key, values, weights)
-    output, found = observe(query, key, values, weights, output=output)
-    check_finite(found, query, key, values)
-    return output, found
+    return _observed("exact", query, key, values, weights)
 
 
 @torch.no_grad()
 def blocked(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
     """Return the output and the summary from one pass in blocks."""
-    check(query, key, values, weights)
-    output, found = observe(query, key, values, weights)
-    check_finite(found, query, key, values)
-    return output, found
+    return _observed("blocked", query, key, values, weights)
 
 
 BACKENDS: dict[str, Backend] = {
@@ -52,6 +46,38 @@ BACKENDS: dict[str, Backend] = {
     "blocked": blocked,
     "fused": fused,
 }
+
+
+@torch.no_grad()
+def with_moments(
+    name: str, query: Query, key: Key, values: Values, weights: Weights
+) -> tuple[Output, Summary, Moments]:
+    """Do what a backend does and return the moments of the values as well.
+
+    Where it forms the values of pairs in blocks, that is done once for both.
+    """
+    if name in ("exact", "blocked") and not isinstance(values, CollapsingValues):
+        gathered = PairMoments.of(query, values)
+        output, found = _observed(name, query, key, values, weights, onlooker=gathered)
+        return output, found, gathered.moments
+    output, found = BACKENDS[name](query, key, values, weights)
+    return output, found, moments(query, key, values, weights)
+
+
+def _observed(
+    name: str,
+    query: Query,
+    key: Key,
+    values: Values,
+    weights: Weights,
+    *,
+    onlooker: PairMoments | None = None,
+) -> tuple[Output, Summary]:
+    check(query, key, values, weights)
+    output = attend(query, key, values, weights) if name == "exact" else None
+    output, found = observe(query, key, values, weights, output=output, onlooker=onlooker)
+    check_finite(found, query, key, values)
+    return output, found
 
 
 def choose(

@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.block_pattern import patterns
+from dva_lens.kernels.block_pattern import BlockPattern, patterns
 from dva_lens.kernels.forms import as_heads
+from dva_lens.kernels.pair_mixers import OfPair, Stripe
 from dva_lens.kernels.pair_readers import PairReader
 from dva_lens.kernels.values import CollapsingValues, QueryGated, Static, Summed, Values
 from dva_lens.kernels.weights import Weights
@@ -108,17 +109,44 @@ def _of_sums(
     return Moments(received, _mean(pushed, received) + static, power.sum(dim=-1))
 
 
+@final
+class PairMoments:
+    """Moments of values that depend on the pair, gathered while somebody forms them."""
+
+    def __init__(self, query: Query, width: int) -> None:
+        self.total = query.new_zeros(*query.shape[:3], width)
+        self.received = self.total[..., 0].clone()
+        self.power = self.total[:, :, 0, 0].clone()
+
+    @classmethod
+    def of(cls, query: Query, values: Values) -> "PairMoments":
+        """Return what is ready to gather for the values of an attention."""
+        last = list(vars(values).values())[-1]
+        wide = torch.promote_types(query.dtype, torch.float32)
+        return cls(query.new_empty(1, dtype=wide).expand(query.shape), last.shape[-1])
+
+    def weigh(self, part: BlockPattern) -> None:
+        """Add what the keys of a block receive."""
+        self.received[part.block.by_key] += part.weights.sum(dim=-2)
+
+    def add(self, part: BlockPattern, stripe: Stripe, value: OfPair, size: Tensor) -> None:
+        """Add values with their norms; the values are spent on the way."""
+        block, p = part.block, part.weights[..., stripe.cut]
+        self.power[block.batch, block.heads] += (p * size.square()).sum(dim=(-2, -1))
+        pushed = value.mul_(p[..., None]).sum(dim=2)
+        self.total[block.batch, block.heads, stripe.keys] += pushed
+
+    @property
+    def moments(self) -> Moments:
+        """Return what was gathered."""
+        return Moments(self.received, _mean(self.total, self.received), self.power)
+
+
 def _of_pairs(query: Query, key: Key, values: Values, weights: Weights) -> Moments:
     reader = PairReader(values, query.shape[1], query.dtype)
-    total = query.new_zeros(*query.shape[:3], reader.width)
-    received, power = total[..., 0].clone(), total[:, :, 0, 0].clone()
+    gathered = PairMoments(query, reader.width)
     for part, _ in patterns(query, key, weights):
-        block = part.block
-        received[block.by_key] += part.weights.sum(dim=-2)
-        for stripe, value in reader.formed(block):
-            p = part.weights[..., stripe.cut]
-            size = value.square().sum(dim=-1)
-            power[block.batch, block.heads] += (p * size).sum(dim=(-2, -1))
-            pushed = value.mul_(p[..., None]).sum(dim=2)
-            total[block.batch, block.heads, stripe.keys] += pushed
-    return Moments(received, _mean(total, received), power)
+        gathered.weigh(part)
+        for stripe, value in reader.formed(part.block):
+            gathered.add(part, stripe, value, value.norm(dim=-1))
+    return gathered.moments

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from dva_lens.kernels.block_pattern import BlockPattern, patterns
-from dva_lens.kernels.pair_readers import PairReader
+from dva_lens.kernels.pair_readers import Onlooker, PairReader
 from dva_lens.kernels.readers import GatedReader, Reader, StaticReader, SummedReader
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, QueryGated, Static, Summed, Values
@@ -111,23 +111,32 @@ def of_nothing(query: Query, weights: Weights) -> Tensor:
     return weights.sink.to(query.dtype)[:, None]
 
 
-def reader_of(values: Values, heads: int, dtype: torch.dtype) -> Reader:
+def reader_of(values: Values, heads: int, dtype: torch.dtype, onlooker: Onlooker | None) -> Reader:
     """Return the reader of a value form."""
     if isinstance(values, CollapsingValues):
         return READERS[type(values)](values, heads, dtype)
-    return PairReader(values, heads, dtype)
+    return PairReader(values, heads, dtype, onlooker=onlooker)
 
 
 @torch.no_grad()
 def observe(
-    query: Query, key: Key, values: Values, weights: Weights, *, output: Output | None = None
+    query: Query,
+    key: Key,
+    values: Values,
+    weights: Weights,
+    *,
+    output: Output | None = None,
+    onlooker: Onlooker | None = None,
 ) -> tuple[Output, Summary]:
-    """Return the output and the summary; an output that is given is kept as it is."""
+    """Return the output and the summary; an output that is given is kept as it is.
+
+    An onlooker gets to see the values of pairs while they are formed.
+    """
     dtype, heads = query.dtype, query.shape[1]
     wide = torch.promote_types(dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
-        reader, seen = reader_of(values, heads, wide), Observation(query, weights)
+        reader, seen = reader_of(values, heads, wide, onlooker), Observation(query, weights)
         width = reader.width if output is None else 0
         mixed = query.new_zeros(*query.shape[:3], width)
         for part, memory in patterns(query, key, weights):

@@ -1,7 +1,7 @@
 """What a block of weights makes of values that depend on the pair: one look at each of them."""
 
 from collections.abc import Iterator
-from typing import final
+from typing import Protocol, final, runtime_checkable
 
 import torch
 
@@ -14,11 +14,27 @@ from dva_lens.kernels.readers import Mixed, Reader
 from dva_lens.kernels.values import Values
 
 
+@runtime_checkable
+class Onlooker(Protocol):
+    """Who gathers more from the values of a block than its reader, while they are there."""
+
+    def weigh(self, part: BlockPattern) -> None:
+        """Look at the weights of a block."""
+        ...
+
+    def add(self, part: BlockPattern, stripe: Stripe, value: OfPair, size: torch.Tensor) -> None:
+        """Look at some of its values and their norms; the values may be spent."""
+        ...
+
+
 @final
 class PairReader(Reader):
-    """Reads the values of a pair form, formed a stripe at a time."""
+    """Reads the values of a pair form, formed a stripe at a time; somebody else may look on."""
 
-    def __init__(self, values: Values, heads: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, values: Values, heads: int, dtype: torch.dtype, *, onlooker: Onlooker | None = None
+    ) -> None:
+        self.onlooker = onlooker
         self.mixer = mixer_of(values)
         self.operands = operands_of(values, heads, dtype)
         self.width = self.operands[-1].shape[-1]
@@ -36,9 +52,14 @@ class PairReader(Reader):
         del memory
         mixed = part.weights.new_zeros(*part.weights.shape[:3], self.width) if mixing else None
         sizes = torch.zeros_like(part.entropy)
+        if self.onlooker is not None:
+            self.onlooker.weigh(part)
         for stripe, value in self.formed(part.block):
             p = part.weights[..., stripe.cut]
             if mixed is not None:
                 mixed += torch.matmul(p[..., None, :], value)[..., 0, :]
-            sizes += (p * value.norm(dim=-1)).sum(dim=-1)
+            size = value.norm(dim=-1)
+            sizes += (p * size).sum(dim=-1)
+            if self.onlooker is not None:
+                self.onlooker.add(part, stripe, value, size)
         return mixed, sizes

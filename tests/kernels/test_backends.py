@@ -1,10 +1,13 @@
 """Choosing a backend, and what each of them refuses or defines."""
 
+from dataclasses import fields
+
 import pytest
 import torch
-from attentions import Draws
+from attentions import FORMS, Draws, attention
 
-from dva_lens.kernels.backends import BACKENDS, choose
+from dva_lens.kernels.backends import BACKENDS, choose, with_moments
+from dva_lens.kernels.dynamics import moments
 from dva_lens.kernels.values import Pairwise, Static
 from dva_lens.kernels.weights import Weights
 
@@ -100,3 +103,18 @@ def test_recording_leaves_no_gradient():
         )
         assert not output.requires_grad
         assert not found.entropy.requires_grad
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("backend", EVERY)
+def test_moments_come_along_without_changing_anything(backend, form):
+    inputs = attention(Draws((2, 4, 2), 45, dtype=torch.float32), form, "packed")
+    output, found, gathered = with_moments(backend, *inputs)
+    want_output, want = BACKENDS[backend](*inputs)
+    assert torch.equal(output, want_output)
+    for each in fields(found):
+        same = torch.allclose(getattr(found, each.name), getattr(want, each.name), 0, 0, True)
+        assert same, each.name
+    alone = moments(*inputs)
+    for each in fields(alone):
+        assert torch.equal(getattr(gathered, each.name), getattr(alone, each.name)), each.name

@@ -9,6 +9,7 @@ from families import family
 from own_models import tiny
 
 import dva_lens as lens
+from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.values import Static
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording import record
@@ -52,10 +53,7 @@ def test_sequences_of_several_lengths_are_told_apart():
 def test_what_ran_is_said_where_layers_differ(monkeypatch):
     ran = iter(["blocked", "fused", "blocked"])
     monkeypatch.setattr("dva_lens.recording.recorder.choose", lambda *_, **__: next(ran))
-    monkeypatch.setattr(
-        "dva_lens.recording.recorder.BACKENDS",
-        dict.fromkeys(("fused", "blocked"), lambda query, *_: (query, None)),
-    )
+    monkeypatch.setitem(BACKENDS, "fused", BACKENDS["blocked"])
     recorder = Recorder((), "auto", torch.device("cpu"))
     part = torch.zeros(1, 1, 3, 4)
     monkeypatch.setattr(Recorder, "lengths", np.array([3]))
