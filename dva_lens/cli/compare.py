@@ -1,5 +1,6 @@
 """`dva-lens compare`: every model of an archive against one of them."""
 
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +32,8 @@ def compare(  # noqa: PLR0913 - one argument per option
     *,
     baseline: Annotated[str, typer.Option(help="The preset all others are compared with.")],
     statistic: Annotated[
-        list[str] | None, typer.Option(help="A statistic; give it again for more.")
+        list[str] | None,
+        typer.Option(help="A statistic, or an entry as sink_rate:0.3; again for more."),
     ] = None,
     probe: Annotated[str | None, typer.Option(help="The text; the main one unless told.")] = None,
     at: Annotated[
@@ -56,7 +58,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     Example: dva-lens compare runs/quick --baseline transformer
     """
     from dva_lens.cli.claims import read_claims, show_verdicts
-    from dva_lens.cli.contrasts import describe, sensitivity, write_tables
+    from dva_lens.cli.contrasts import write_tables
     from dva_lens.cli.heads import show_heads
     from dva_lens.statistics.inference.compare import adjust
     from dva_lens.store.archive import open_archive
@@ -71,7 +73,22 @@ def compare(  # noqa: PLR0913 - one argument per option
     }
     when = words_for(at, moment_of(archive, at, probe))
     found = adjust([entry for name in names for entry in comparisons(name, *arms[name], baseline)])
+    if not found:
+        typer.echo(f"{baseline} is the only model of {folder}; there is nothing to compare with.")
+        return
     typer.echo(f"Difference from {baseline} {when}, [95 %], p by Holm over {len(found)} contrasts")
+    _show(found, names, power=power)
+    if heads:
+        show_heads(archive, names, baseline=baseline, probe=probe)
+    if claims is not None:
+        show_verdicts(claims, found)
+    if out is not None:
+        write_tables(out, found, arms, baseline)
+
+
+def _show(found: Sequence["Comparison"], names: Iterable[str], *, power: bool) -> None:
+    from dva_lens.cli.contrasts import describe, sensitivity
+
     for name, (contrast, words) in product(names, CONTRASTS.items()):
         typer.echo(f"\n{name}, {words}")
         for entry in found:
@@ -79,12 +96,6 @@ def compare(  # noqa: PLR0913 - one argument per option
                 typer.echo(f"  {describe(entry)}")
                 if power:
                     typer.echo(f"  {sensitivity(entry)}")
-    if heads:
-        show_heads(archive, names, baseline=baseline, probe=probe)
-    if claims is not None:
-        show_verdicts(claims, found)
-    if out is not None:
-        write_tables(out, found, arms, baseline)
 
 
 def comparisons(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import typer
 
+from dva_lens.cli.profiles import entry_of
 from dva_lens.statistics.inference.distributions import (
     head_quantiles,
     head_values,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dva_lens.store.archive import Archive
 
 AT = (0.1, 0.5, 0.9)
+HEADS = ({"layer", "head", "sequence"}, {"layer", "kv_head", "sequence"})
 
 
 def show_heads(
@@ -27,7 +29,9 @@ def show_heads(
     another: the distance is what one collection has to move to become the other, and how far
     apart trainings of one model are is its yardstick.
     """
-    typer.echo("\nHeads of all layers at the last step: quantiles 10 %, 50 %, 90 %, and distance (Wasserstein)")
+    typer.echo(
+        "\nHeads of all layers, last step: quantiles 10 %, 50 %, 90 %, distance (Wasserstein)"
+    )
     for name in statistics:
         arms = _arms(archive, name, probe)
         if not arms:
@@ -43,8 +47,9 @@ def _arms(archive: "Archive", statistic: str, probe: str | None) -> dict[str, np
     held: dict[str, list[np.ndarray]] = {}
     for run in archive.runs:
         data = archive.dataset(run.label, probe)
-        values = (data.isel(step=-1) if "step" in data.dims else data)[statistic]
-        if set(values.dims) - {"span"} != {"layer", "head", "sequence"}:
+        data = data.isel(step=-1) if "step" in data.dims else data
+        values = entry_of(data, run, statistic)
+        if set(values.dims) - {"span"} not in HEADS:
             return {}
         rows = data["rows"].values if "span" in values.dims else None
         held.setdefault(run.preset, []).append(head_values(values.values, rows).ravel())

@@ -1,5 +1,6 @@
 """What `compare` compares: a statistic of every model by layer, at equal step or at equal loss."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, final
 
@@ -11,6 +12,7 @@ from dva_lens.statistics.inference.fairness import at_loss, at_step, common_loss
 if TYPE_CHECKING:
     import xarray as xr
 
+    from dva_lens.statistics.statistic import Statistic
     from dva_lens.store.archive import Archive, Run
 
 STEP, LOSS, SPAN = "step", "loss", "span"
@@ -58,9 +60,6 @@ def profiles(
     moment: Moment = Moment.STEP,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return a statistic over (seed, sequence, layer) for every preset, and the documents."""
-    from dva_lens.statistics.table import statistic as find
-
-    find(statistic)
     presets = dict.fromkeys(run.preset for run in archive.runs)
     if baseline not in presets:
         raise ValueError(
@@ -86,20 +85,50 @@ def _profile(
     data: "xr.Dataset", run: "Run", statistic: str, moment: Moment, value: float | None
 ) -> np.ndarray:
     """Return a statistic of a run over (sequence, layer) at the moment that all share."""
-    if statistic not in data or data[statistic].attrs["at"] == "model":
-        raise ValueError(
-            f"{run.label} holds no {statistic!r} of its layers; choose another statistic."
-        )
-    rows = data["rows"].values if SPAN in data[statistic].dims else None
+    found = entry_of(data, run, statistic)
+    rows = data["rows"].values if SPAN in found.dims else None
     if value is None:
-        last = data.isel({STEP: -1}) if STEP in data.dims else data
-        return layer_profile(last[statistic].values, rows)
-    steps = data[STEP].values
+        last = found.isel({STEP: -1}) if STEP in found.dims else found
+        return layer_profile(last.values, rows)
     if moment == Moment.STEP:
-        chosen = at_step(data[statistic].values, steps, int(value))
+        chosen = at_step(found.values, data[STEP].values, int(value))
         return layer_profile(chosen, rows)
-    over_steps = np.stack([layer_profile(each, rows) for each in data[statistic].values])
+    over_steps = np.stack([layer_profile(each, rows) for each in found.values])
     return at_loss(over_steps, _mean_loss(data), value)
+
+
+def entry_of(data: "xr.Dataset", run: "Run", statistic: str) -> "xr.DataArray":
+    """Return a statistic of layers, at the entries that its name goes on with.
+
+    `sink_rate:0.3` is the statistic `sink_rate` at the threshold 0.3; a statistic over several
+    further dimensions takes one entry of each, in their order.
+    """
+    from dva_lens.statistics.table import statistic as find
+
+    name, *entries = statistic.split(":")
+    entry = find(name)
+    if name not in data or data[name].attrs["at"] == "model":
+        raise ValueError(f"{run.label} holds no {name!r} of its layers; choose another statistic.")
+    if len(entries) != len(entry.extra):
+        raise ValueError(_ask(entry, entries))
+    found = data[name]
+    for (dimension, labels), wanted in zip(entry.extra.items(), entries, strict=True):
+        label = next((each for each in labels if str(each) == wanted), None)
+        if label is None:
+            raise ValueError(_ask(entry, entries))
+        found = found.sel({dimension: label})
+    return found
+
+
+def _ask(entry: "Statistic", entries: Sequence[str]) -> str:
+    if not entry.extra:
+        return f"{entry.name} has no further entries, got {':'.join(entries)!r}."
+    choices = "; ".join(
+        f"{dimension} is one of {', '.join(map(str, labels))}"
+        for dimension, labels in entry.extra.items()
+    )
+    example = ":".join(str(labels[0]) for labels in entry.extra.values())
+    return f"Say which entry of {entry.name}, as in {entry.name}:{example!s}: {choices}."
 
 
 def _losses(data: "xr.Dataset", archive: "Archive") -> np.ndarray:

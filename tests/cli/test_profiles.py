@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
+from fakes import fake_archive
 
 from dva_lens.cli.profiles import Moment, moment_of, profiles
 from dva_lens.store.archive import open_archive
@@ -82,3 +83,30 @@ def test_models_measured_once_have_no_loss_to_be_equal_at(call, refused, study_f
     words = ("compare", folder, "--baseline", "transformer", "--statistic", "entropy")
     assert "as they are" in call(*words).stdout
     assert re.search("measured once .* equal loss", refused(*words, "--at", "loss"))
+
+
+def test_one_entry_of_a_statistic_is_compared(call, refused, study_folder):
+    words = ("compare", study_folder, "--baseline", "transformer", "--heads", "--statistic")
+    result = call(*words, "sink_rate:0.3")
+    assert result.exit_code == 0, result.output
+    assert "sink_rate:0.3, mean over the middle half of the layers" in result.stdout
+    archive = open_archive(study_folder)
+    means = {
+        preset: np.mean([
+            archive.dataset(f"{preset}-{seed}")["sink_rate"]
+            .sel(threshold=0.3).isel(step=-1, layer=[1, 2]).mean()
+            for seed in (0, 1)
+        ])
+        for preset in ("transformer", "dva")
+    }  # fmt: skip
+    assert shown(result) == pytest.approx(means["dva"] - means["transformer"], abs=1e-4)
+    for entry in ("sink_rate", "sink_rate:0.35", "sink_rate:0.3:1"):
+        assert "threshold is one of 0.1, 0.2" in refused(*words, entry)
+    assert "no further entries" in refused(*words, "entropy:0.3")
+
+
+def test_a_single_model_has_nothing_to_be_compared_with(call, tmp_path):
+    folder = fake_archive(tmp_path / "one", models=("dva",), seeds=1)
+    result = call("compare", folder, "--baseline", "dva", "--statistic", "entropy")
+    assert result.exit_code == 0
+    assert "dva is the only model" in result.stdout
