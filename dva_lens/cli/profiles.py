@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from dva_lens.statistics.inference.compare import layer_profile
-from dva_lens.statistics.inference.fairness import at_loss, at_step, common_loss, common_step
-
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -31,6 +28,8 @@ def moment_of(archive: "Archive", moment: Moment, probe: str | None) -> float | 
 
     None where some were measured once: there is nothing to choose, and each is taken as it is.
     """
+    from dva_lens.statistics.inference.fairness import common_loss, common_step
+
     several = [archive.dataset(run, probe) for run in archive.runs]
     if not all(STEP in data.dims for data in several):
         if moment == Moment.LOSS:
@@ -85,6 +84,9 @@ def _profile(
     data: "xr.Dataset", run: "Run", statistic: str, moment: Moment, value: float | None
 ) -> np.ndarray:
     """Return a statistic of a run over (sequence, layer) at the moment that all share."""
+    from dva_lens.statistics.inference.compare import layer_profile
+    from dva_lens.statistics.inference.fairness import at_loss, at_step
+
     found = entry_of(data, run, statistic)
     rows = data["rows"].values if SPAN in found.dims else None
     if value is None:
