@@ -38,7 +38,9 @@ def compare(  # noqa: PLR0913 - one argument per option
     probe: Annotated[str | None, typer.Option(help="The text; the main one unless told.")] = None,
     at: Annotated[
         Moment,
-        typer.Option(help="Compare at the last step all share, or at the lowest loss all reach."),
+        typer.Option(
+            help="At the last step all share, the lowest loss all reach, or the untrained start."
+        ),
     ] = Moment.STEP,
     plan: Annotated[
         Path | None, typer.Option(help="YAML file of claims to hold against the data.")

@@ -17,14 +17,19 @@ STEP, LOSS, SPAN = "step", "loss", "span"
 
 @final
 class Moment(StrEnum):
-    """When trainings are compared; either moment alone favours somebody."""
+    """When trainings are compared.
+
+    Equal step and equal loss each favour somebody, so there are both; the start is the control
+    of random initialisation.
+    """
 
     STEP = "step"
     LOSS = "loss"
+    START = "start"
 
 
 def moment_of(archive: "Archive", moment: Moment, probe: str | None) -> float | None:
-    """Return the last step at which all were measured, or the lowest loss that all reach.
+    """Return the last or first step at which all were measured, or the lowest loss all reach.
 
     None where some were measured once: there is nothing to choose, and each is taken as it is.
     """
@@ -32,14 +37,17 @@ def moment_of(archive: "Archive", moment: Moment, probe: str | None) -> float | 
 
     several = [archive.dataset(run, probe) for run in archive.runs]
     if not all(STEP in data.dims for data in several):
-        if moment == Moment.LOSS:
+        if moment != Moment.STEP:
             raise ValueError(
                 f"Some models of {archive.folder} were measured once and not as they were "
-                f"trained, so they cannot be compared at equal loss."
+                f"trained, so they cannot be compared at equal loss or at the start."
             )
         return None
+    steps = [data[STEP].values for data in several]
+    if moment == Moment.START:
+        return float(max(each.min() for each in steps))
     if moment == Moment.STEP:
-        return float(common_step([data[STEP].values for data in several]))
+        return float(common_step(steps))
     return common_loss([_losses(data, archive) for data in several])
 
 
@@ -47,7 +55,7 @@ def words_for(moment: Moment, value: float | None) -> str:
     """Return when models are compared, in words."""
     if value is None:
         return "as they are"
-    return f"at step {value:.0f}" if moment == Moment.STEP else f"at loss {value:.4f}"
+    return f"at loss {value:.4f}" if moment == Moment.LOSS else f"at step {value:.0f}"
 
 
 def profiles(
@@ -92,7 +100,7 @@ def _profile(
     if value is None:
         last = found.isel({STEP: -1}) if STEP in found.dims else found
         return layer_profile(last.values, rows)
-    if moment == Moment.STEP:
+    if moment != Moment.LOSS:
         chosen = at_step(found.values, data[STEP].values, int(value))
         return layer_profile(chosen, rows)
     over_steps = np.stack([layer_profile(each, rows) for each in found.values])

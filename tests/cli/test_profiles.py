@@ -46,6 +46,7 @@ def test_the_moment_is_one_that_all_trainings_have(learning):
     archive = open_archive(learning)
     assert moment_of(archive, Moment.STEP, None) == 160
     assert moment_of(archive, Moment.LOSS, None) == 1.5
+    assert moment_of(archive, Moment.START, None) == 0
 
 
 def test_at_equal_loss_the_faster_model_is_taken_earlier(call, learning):
@@ -64,6 +65,16 @@ def test_at_equal_step_the_loss_does_not_matter(call, learning, study_folder):
     ours, theirs = call("compare", learning, *words), call("compare", study_folder, *words)
     assert "at step 160" in ours.stdout
     assert ours.stdout == theirs.stdout
+
+
+def test_the_start_is_the_control_of_random_initialisation(call, learning):
+    words = ("compare", learning, "--baseline", "transformer", "--statistic", NAME)
+    result = call(*words, "--at", "start")
+    assert "Difference from transformer at step 0" in result.stdout
+    archive = open_archive(learning)
+    want = np.mean([middle(archive, f"dva-{seed}", (0, 0), 0.0) for seed in (0, 1)])
+    want -= np.mean([middle(archive, f"transformer-{seed}", (0, 0), 0.0) for seed in (0, 1)])
+    assert shown(result) == pytest.approx(want, abs=1e-4)
 
 
 def test_spans_are_weighed_by_their_queries_at_every_step(learning):

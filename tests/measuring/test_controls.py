@@ -78,3 +78,13 @@ def test_new_weights_keep_dtype_and_tokenizer():
 def test_an_unknown_control_is_named():
     with pytest.raises(KeyError, match="Unknown control 'permuted'; there are: shuffled"):
         measure_control(tiny("transformer"), ROWS, "permuted")
+
+
+def test_new_weights_attend_almost_evenly_where_the_trained_ones_choose():
+    model, ids = tiny("transformer", context=256, sharp=30.0), tokens_of((256,))
+    name = "importance_entropy"
+    trained = measure(model, ids, statistics=name)
+    found = measure_control(model, ids, "random-init", statistics=name)
+    apart = [abs(each[name] - each[f"{name}_reference"]).max() for each in (trained, found)]
+    assert apart[0] > 0.05
+    assert apart[1] < 0.01
