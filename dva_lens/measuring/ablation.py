@@ -8,11 +8,18 @@ from typing import Any, final
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens import axes
-from dva_lens.measuring.opening import Opened, Treatment, opened_tokens
+from dva_lens.measuring.opening import (
+    Opened,
+    Treatment,
+    opened_tokens,
+    refuse_long_output,
+)
+from dva_lens.measuring.run import LOGITS_AT_ONCE
+from dva_lens.measuring.windows import Batch
 from dva_lens.models.bridge import is_bridge
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout
@@ -23,6 +30,7 @@ from dva_lens.sites import SUMMARY
 Attended = Float[Tensor, "sequence head query width"]
 Edit = Callable[[int, Tensor], Tensor]
 REPLACEMENTS = ("zero", "mean")
+TOGETHER = 8
 MEANING = (
     "next-token loss with what the head attended replaced by {by}, minus the loss as it is; "
     "positive where the head helps"
@@ -40,7 +48,7 @@ def head_importance(
 ) -> xr.Dataset:
     """Take every head out by itself and say how much the loss grows.
 
-    Costs one forward pass per head and sequence. Where a layer has one head, its importance is
+    Costs one forward pass over the text per head. Where a layer has one head, its importance is
     that of the whole attention of the layer.
 
     Parameters
@@ -66,44 +74,48 @@ def head_importance(
             f"could grow."
         )
     with _running(found) as run:
-        means = _means(found, run)
-        rows = list(found.rows())
-        plain = [run.loss(row) for row in rows]
+        plain, means = _plain(found, run)
         grown = [
-            [
-                [run.loss(row, _without(layer, head, mean[head], by=by)) for row in rows]
-                for head in range(len(mean))
-            ]
+            [run.losses(_without(layer, head, mean[head], by=by)) for head in range(len(mean))]
             for layer, mean in means.items()
         ]
-    return _labelled(found, grown, np.array(plain), by)
+    return _labelled(found, grown, plain, by)
 
 
 @final
 @dataclass(frozen=True)
 class _Run:
-    """A watched model that answers with the mean loss of a sequence."""
+    """A watched model that answers with the mean loss of every sequence."""
 
     found: Opened
     recorder: Recorder
+    together: int
 
-    def loss(self, tokens: Int[np.ndarray, "1 position"], edit: Edit | None = None) -> float:
-        """Return the mean loss with attention edited."""
-        model, length = self.found.model, tokens.shape[1]
-        ids = torch.as_tensor(tokens, device=next(model.parameters()).device)
-        counts = torch.full((1,), length, device=ids.device)
-        self.recorder.layout = Layout.plain(counts, length)
+    def losses(self, edit: Edit | None = None) -> Float[np.ndarray, "sequence"]:
+        """Return the mean losses with attention edited."""
+        return np.concatenate(
+            [self._of(batch, edit) for batch in self.found.windows.batches(self.together)]
+        )
+
+    def _of(self, batch: Batch, edit: Edit | None) -> Float[np.ndarray, "some"]:
+        model, lengths = self.found.model, np.asarray(batch.lengths)
+        ids = torch.as_tensor(batch.tokens, device=next(model.parameters()).device)
+        counts = torch.as_tensor(lengths, device=ids.device)
+        self.recorder.layout = Layout.plain(counts, ids.shape[1])
         self.recorder.edit = edit
         output = self.found.source.forward(model, ids, counts)
         self.recorder.take(0)
-        return float(np.nanmean(next_token_loss(output, ids, np.array([length]))))
+        losses = next_token_loss(output, ids, lengths)
+        return np.asarray(np.nanmean(losses, axis=1, dtype=np.float64))
 
 
 @contextmanager
 def _running(found: Opened) -> Iterator[_Run]:
     attached = found.source.attach(found.model, (SUMMARY,))
+    logits = refuse_long_output(found.source, found.model, found.windows)
+    together = max(1, min(TOGETHER, LOGITS_AT_ONCE // logits))
     with torch.no_grad(), evaluating(found.model), attached as recorder:
-        yield _Run(found, recorder)
+        yield _Run(found, recorder, together)
 
 
 def _check(model: Any) -> None:
@@ -114,19 +126,21 @@ def _check(model: Any) -> None:
         )
 
 
-def _means(found: Opened, run: _Run) -> dict[int, Float[Tensor, "head width"]]:
-    """Return what every head attends to on average, over all positions of all sequences."""
+def _plain(
+    found: Opened, run: _Run
+) -> tuple[Float[np.ndarray, "sequence"], dict[int, Float[Tensor, "head width"]]]:
+    """Return the losses as they are, and what every head attends to on average over positions."""
     totals: dict[int, Tensor] = {}
 
     def collect(layer: int, attended: Tensor) -> Tensor:
-        total = attended.detach().double().sum((0, 2))
+        place = torch.arange(attended.shape[2], device=attended.device)
+        real = place < torch.as_tensor(run.recorder.lengths, device=attended.device)[:, None]
+        total = attended.double().masked_fill(~real[:, None, :, None], 0.0).sum((0, 2))
         totals[layer] = totals.get(layer, 0) + total
         return attended
 
-    for row in found.rows():
-        run.loss(row, collect)
-    count = int(found.windows.lengths.sum())
-    return {layer: totals[layer] / count for layer in sorted(totals)}
+    plain, count = run.losses(collect), int(found.windows.lengths.sum())
+    return plain, {layer: totals[layer] / count for layer in sorted(totals)}
 
 
 def _without(layer: int, head: int, mean: Float[Tensor, "width"], *, by: str) -> Edit:
@@ -141,7 +155,7 @@ def _without(layer: int, head: int, mean: Float[Tensor, "width"], *, by: str) ->
 
 
 def _labelled(
-    found: Opened, grown: Sequence[Sequence[Sequence[float]]], plain: np.ndarray, by: str
+    found: Opened, grown: Sequence[Sequence[np.ndarray]], plain: np.ndarray, by: str
 ) -> xr.Dataset:
     heads = max(len(layer) for layer in grown)
     values = np.full((len(grown), heads, len(plain)), np.nan)

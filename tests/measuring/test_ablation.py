@@ -9,7 +9,7 @@ from own_models import tiny, tokens_of
 import dva_lens as lens
 from dva_lens.measuring.ablation import REPLACEMENTS
 
-LENGTHS = (12, 9)
+LENGTHS = (12, 9, 12)
 ROWS = [row[:length] for row, length in zip(tokens_of(LENGTHS), LENGTHS, strict=True)]
 IDS = np.random.default_rng(0).integers(3, 61, (2, 12))
 
@@ -40,7 +40,7 @@ def test_a_head_is_worth_what_the_loss_grows_by_without_it(name, by):
     model = tiny(name, layers=2)
     found = lens.head_importance(model, ROWS, by=by)
     heads = model.config.heads
-    assert found["head_importance"].shape == (2, heads, 2)
+    assert found["head_importance"].shape == (2, heads, 3)
     for sequence, row in enumerate(ROWS):
         plain = float(model(torch.as_tensor(row)[None], return_type="loss"))
         assert found["loss"][sequence].item() == pytest.approx(plain, rel=1e-5)
