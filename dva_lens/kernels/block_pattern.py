@@ -19,7 +19,7 @@ OfBlock = Float[Tensor, "some few row seen"]
 Rows = Float[Tensor, "some few row"]
 RowKeys = Int[Tensor, "some few row"]
 
-CHUNK = 64
+CHUNK = 32
 
 
 @final

@@ -21,7 +21,7 @@ OfBlock = Float[Tensor, "some few row seen"]
 Memory = Float[Tensor, "entry"]
 
 ROWS, FEWEST_ROWS = 128, 8
-ENTRIES_AT_ONCE = 1 << 19
+ENTRIES_AT_ONCE = 1 << 20
 
 
 def nowhere(dtype: torch.dtype) -> float:

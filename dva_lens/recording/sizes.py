@@ -158,12 +158,11 @@ def _median(entries: Float[Tensor, "position channel"]) -> float:
     low, high = (count - 1) // 2, count // 2
     if flat.is_cuda:
         return float(flat.kthvalue(low + 1).values + flat.kthvalue(high + 1).values) / 2
-    numbers = flat.numpy()
-    first, last = _around_median(numbers, entries.shape[1])
-    near = numbers[(numbers >= first) & (numbers <= last)]
-    below = int(np.count_nonzero(numbers < first))
+    first, last = (float(each) for each in _around_median(flat.numpy(), entries.shape[1]))
+    over = flat >= first
+    near, below = flat[over & (flat <= last)].numpy(), count - int(over.sum())
     if not below <= low <= high < below + len(near):
-        near, below = numbers, 0
+        near, below = flat.numpy(), 0
     ranked = np.partition(near, (low - below, high - below))
     return (float(ranked[low - below]) + float(ranked[high - below])) / 2
 
