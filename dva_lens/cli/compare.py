@@ -65,6 +65,8 @@ def compare(  # noqa: PLR0913 - one argument per option
     from dva_lens.statistics.inference.compare import adjust
     from dva_lens.store.archive import open_archive
 
+    if heads and at is not Moment.STEP:
+        raise typer.BadParameter("--heads reads heads at the last step; leave --at out")
     archive = open_archive(folder)
     claims = None if plan is None else read_claims(plan)
     names = statistic or (

@@ -43,6 +43,13 @@ def test_what_is_not_of_heads_says_so(call, study_folder):
     assert "importance_entropy: not a number of heads" in result.stdout
 
 
+def test_heads_are_read_at_the_last_step_alone(call, study_folder):
+    words = ("--baseline", "transformer", "--heads", "--at", "loss")
+    result = call("compare", study_folder, *words)
+    assert result.exit_code == 2
+    assert "--heads reads heads at the last step" in result.stderr
+
+
 def test_head_values_weigh_spans_by_their_queries_and_leave_out_what_is_not_there():
     rows = np.array([[1, 3], [1, 3]])
     values = np.array([[[[0.0, 1.0], [2.0, np.nan]]]])
