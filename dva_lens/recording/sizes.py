@@ -12,7 +12,7 @@ from dva_lens.kernels.values import CollapsingValues, Static, Values, per_query_
 from dva_lens.records import StreamSizes, ValueMix, ValueSizes
 
 Gram = Float[Tensor, "head width width"]
-SAMPLE = 4096
+SAMPLE = 1 << 14
 
 
 def gram_of(output: Float[Tensor, "head width model"]) -> Gram:
@@ -158,11 +158,13 @@ def _median(entries: Float[Tensor, "position channel"]) -> float:
     low, high = (count - 1) // 2, count // 2
     if flat.is_cuda:
         return float(flat.kthvalue(low + 1).values + flat.kthvalue(high + 1).values) / 2
-    first, last = (float(each) for each in _around_median(flat.numpy(), entries.shape[1]))
-    over = flat >= first
-    near, below = flat[over & (flat <= last)].numpy(), count - int(over.sum())
+    numbers = flat.numpy()
+    first, last = _around_median(numbers, entries.shape[1])
+    over = numbers >= first
+    below = count - int(np.count_nonzero(over))
+    near = numbers[np.flatnonzero(over & (numbers <= last))]
     if not below <= low <= high < below + len(near):
-        near, below = flat.numpy(), 0
+        near, below = numbers, 0
     ranked = np.partition(near, (low - below, high - below))
     return (float(ranked[low - below]) + float(ranked[high - below])) / 2
 
