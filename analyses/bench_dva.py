@@ -7,11 +7,8 @@ value of N x N x d and lets torch differentiate.
     python -m dva_lens.analyses.bench_dva [--pairs 5] [--json] [--check]
 """
 
-import argparse
-import json
-import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -21,7 +18,7 @@ from dva_lens.kernels.attention import attend
 from dva_lens.kernels.values import Pairwise
 from dva_lens.kernels.weights import Weights
 
-from .timing import Run, paired, peak_growth
+from .timing import Run, answered, asking, paired, peak_growth
 
 WAYS = {"blocked": attend, "materialised": reference.attend}
 
@@ -112,7 +109,7 @@ def outcome(case: Case, pairs: int) -> Outcome:
     )
 
 
-def table(outcomes: list[Outcome]) -> str:
+def table(outcomes: list[Outcome]) -> list[str]:
     """Return outcomes as lines of text."""
     lines = [
         " batch  tokens  width  blocked [ms]  in full [ms]  faster  blocked [MiB]"
@@ -124,24 +121,15 @@ def table(outcomes: list[Outcome]) -> str:
         f"  {each.materialised_mib:13.1f}  {each.smaller:7.1f}{'' if each.holds else '  BROKEN'}"
         for each in outcomes
     ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
+    parser = asking(__doc__, pairs=5)
     chosen = parser.parse_args(arguments)
     outcomes = [outcome(case, chosen.pairs) for case in CASES]
-    if chosen.json:
-        found = [{**asdict(each), "holds": each.holds} for each in outcomes]
-        load = os.getloadavg()[0]
-        sys.stdout.write(json.dumps({"load": load, "cases": found}, indent=2) + "\n")
-    else:
-        sys.stdout.write(table(outcomes))
-    return int(chosen.check and not all(each.holds for each in outcomes))
+    return answered(outcomes, table(outcomes), chosen)
 
 
 if __name__ == "__main__":

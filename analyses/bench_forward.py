@@ -8,11 +8,8 @@ of the plain forward, in a process of its own. Weights are random: neither depen
     python -m dva_lens.analyses.bench_forward [--json] [--pairs 7]
 """
 
-import argparse
-import json
-import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -21,7 +18,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from dva_lens.measuring import measure
 
-from .timing import Run, paired, peak_growth
+from .timing import Run, answered, asking, paired, peak_growth
 
 
 @final
@@ -111,7 +108,7 @@ def outcome(case: Case, backend: str, pairs: int) -> Outcome:
     )
 
 
-def table(outcomes: list[Outcome]) -> str:
+def table(outcomes: list[Outcome]) -> list[str]:
     """Return outcomes as lines of text."""
     lines = [
         "  tokens  layers  plain [s]  measured [s]   ratio  bound  extra [MiB]  bound",
@@ -123,25 +120,16 @@ def table(outcomes: list[Outcome]) -> str:
         f"  {'holds' if each.holds else 'BROKEN'}"
         for each in outcomes
     ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = asking(__doc__, pairs=7)
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
     chosen = parser.parse_args(arguments)
     outcomes = [outcome(case, chosen.backend, chosen.pairs) for case in CASES]
-    if chosen.json:
-        found = [{**asdict(each), "holds": each.holds} for each in outcomes]
-        load = os.getloadavg()[0]
-        sys.stdout.write(json.dumps({"load": load, "cases": found}, indent=2) + "\n")
-    else:
-        sys.stdout.write(table(outcomes))
-    return int(chosen.check and not all(each.holds for each in outcomes))
+    return answered(outcomes, table(outcomes), chosen)
 
 
 if __name__ == "__main__":

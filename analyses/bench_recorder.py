@@ -8,11 +8,8 @@ pattern in full, then reduce it.
     python -m dva_lens.analyses.bench_recorder --lengths 512 2048 4096 [--json] [--check]
 """
 
-import argparse
-import json
-import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -24,7 +21,7 @@ from dva_lens.kernels.guard import BUDGET
 from dva_lens.kernels.values import Static
 from dva_lens.kernels.weights import Weights
 
-from .timing import Run, paired, peak_growth
+from .timing import Run, answered, asking, paired, peak_growth
 
 HEADS, WIDTH = 12, 64
 SDPA, MATERIALISED = "sdpa", "materialised"
@@ -114,7 +111,7 @@ def outcome(way: str, length: int, pairs: int) -> Outcome:
     )
 
 
-def table(outcomes: list[Outcome]) -> str:
+def table(outcomes: list[Outcome]) -> list[str]:
     """Return outcomes as lines of text."""
     lines = ["tokens  way            SDPA [ms]   this [ms]   ratio  bound  peak [MiB]  SDPA's"]
     lines += [
@@ -125,16 +122,13 @@ def table(outcomes: list[Outcome]) -> str:
         f"{'' if each.holds else '  BROKEN'}"
         for each in outcomes
     ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = asking(__doc__, pairs=9)
     parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048, 4096])
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
     chosen = parser.parse_args(arguments)
     ways = ("blocked", "exact", MATERIALISED)
     outcomes = [
@@ -143,13 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         for way in ways
         if fits(way, length)
     ]
-    if chosen.json:
-        found = [{**asdict(each), "holds": each.holds} for each in outcomes]
-        load = os.getloadavg()[0]
-        sys.stdout.write(json.dumps({"load": load, "cases": found}, indent=2) + "\n")
-    else:
-        sys.stdout.write(table(outcomes))
-    return int(chosen.check and not all(each.holds for each in outcomes))
+    return answered(outcomes, table(outcomes), chosen)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,33 @@ falls on both; the figure is the median of the paired ratios. Memory is how far 
 peak grows beyond what it held before.
 """
 
+import argparse
+import json
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 MIB = 1 << 20
 Run = Callable[[], object]
+
+
+@runtime_checkable
+class Result(Protocol):
+    """What a benchmark found in one case, a dataclass of numbers."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every bound of the case is kept."""
+        ...
 
 
 @final
@@ -89,3 +104,23 @@ def _peak() -> int:
         return int(line.split()[1]) << 10
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def asking(question: str | None, pairs: int) -> argparse.ArgumentParser:
+    """Return the options that every benchmark has; `question` is the docstring of its module."""
+    parser = argparse.ArgumentParser(description=(question or "").partition("\n")[0])
+    parser.add_argument("--pairs", type=int, default=pairs)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
+    return parser
+
+
+def answered(outcomes: Sequence[Result], lines: Sequence[str], chosen: argparse.Namespace) -> int:
+    """Print the lines given, or JSON; return 1 where a bound is broken and `--check` asks."""
+    if chosen.json:
+        found = [{**asdict(each), "holds": each.holds} for each in outcomes]
+        load = os.getloadavg()[0]
+        sys.stdout.write(json.dumps({"load": load, "cases": found}, indent=2) + "\n")
+    else:
+        sys.stdout.write("\n".join(lines) + "\n")
+    return int(chosen.check and not all(each.holds for each in outcomes))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from attentions import LAYOUTS, RULES, Draws, attention
-from torch.utils._python_dispatch import TorchDispatchMode
+from shapes import Largest
 
 from dva_lens.kernels import reference
 from dva_lens.kernels.detail import tiles
@@ -49,19 +49,6 @@ def test_full_resolution_is_every_weight():
     torch.testing.assert_close(found.mean.nan_to_num(), pattern)
     assert torch.equal(found.mean.isnan(), ~past.expand(1, 2, 5, 23))
     assert torch.equal(found.highest.nan_to_num(), found.lowest.nan_to_num())
-
-
-class Largest(TorchDispatchMode):
-    """Remembers the largest tensor that any operation returned."""
-
-    entries = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for each in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(each, torch.Tensor):
-                self.entries = max(self.entries, each.untyped_storage().nbytes() // 4)
-        return out
 
 
 def test_no_pattern_is_formed():

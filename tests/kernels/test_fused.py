@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 from attentions import FORMS, RULES, Draws, attention
-from torch.utils._python_dispatch import TorchDispatchMode
+from shapes import Largest
 
 from dva_lens.kernels import reference
 from dva_lens.kernels.backends import BACKENDS, choose
@@ -88,19 +88,6 @@ def widened(inputs):
     query, key, values, weights = inputs
     wide = {name: each.double() for name, each in vars(values).items()}
     return query.double(), key.double(), type(values)(**wide), weights
-
-
-class Largest(TorchDispatchMode):
-    """Remembers the largest tensor that any operation returned."""
-
-    entries = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for each in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(each, torch.Tensor):
-                self.entries = max(self.entries, each.untyped_storage().nbytes() // 4)
-        return out
 
 
 @pytest.mark.parametrize("weights", RULES)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from attentions import FORMS, Draws, attention
+from shapes import Largest
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from dva_lens.kernels import reference
 from dva_lens.kernels.attention import attend
@@ -12,21 +12,6 @@ from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.dynamics import moments
 
 LENGTH = 1100
-
-
-class Largest(TorchDispatchMode):
-    """Remembers the largest tensor that any operation returned."""
-
-    def __init__(self):
-        super().__init__()
-        self.entries = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for each in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(each, torch.Tensor):
-                self.entries = max(self.entries, each.untyped_storage().nbytes() // 4)
-        return out
 
 
 def run(form, weights, length=LENGTH, *, layout=(1, 1, 1)):

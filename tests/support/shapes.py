@@ -5,6 +5,24 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
+class Largest(TorchDispatchMode):
+    """Remembers the most memory behind any tensor that an operation returned, in float32 entries.
+
+    A view counts as what it is a view of, and an expanded tensor as what it really holds.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        for each in tree_leaves(found):
+            if torch.is_tensor(each):
+                self.entries = max(self.entries, each.untyped_storage().nbytes() // 4)
+        return found
+
+
 class _Shapes(TorchDispatchMode):
     def __init__(self):
         super().__init__()

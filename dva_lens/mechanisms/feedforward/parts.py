@@ -1,6 +1,6 @@
 """The feed-forward networks, with TransformerLens's hooks and weight names."""
 
-from typing import final
+from typing import Any, final
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,8 +12,30 @@ from dva_lens.mechanisms.variant import LinearFactory
 Stream = Float[Tensor, "*batch width"]
 
 
+class Network(nn.Module):
+    """The names by which TransformerLens knows the maps that both networks have."""
+
+    up: Any
+    down: Any
+
+    @property
+    def W_in(self) -> Float[Tensor, "width inner"]:  # noqa: N802
+        """Return the map into the hidden layer, input first."""
+        return self.up.weight.T
+
+    @property
+    def W_out(self) -> Float[Tensor, "inner width"]:  # noqa: N802
+        """Return the map out of it, input first."""
+        return self.down.weight.T
+
+    @property
+    def b_out(self) -> Float[Tensor, "width"] | None:
+        """Return the shift of the output, if there is one."""
+        return self.down.bias
+
+
 @final
-class Gated(nn.Module):
+class Gated(Network):
     """W_d (silu(W_g x) ∘ W_u x)."""
 
     def __init__(self, width: int, inner: int, linear: LinearFactory) -> None:
@@ -33,24 +55,9 @@ class Gated(nn.Module):
         """Return W_g, input first."""
         return self.gate.weight.T
 
-    @property
-    def W_in(self) -> Float[Tensor, "width inner"]:  # noqa: N802
-        """Return W_u, input first."""
-        return self.up.weight.T
-
-    @property
-    def W_out(self) -> Float[Tensor, "inner width"]:  # noqa: N802
-        """Return W_d, input first."""
-        return self.down.weight.T
-
-    @property
-    def b_out(self) -> Float[Tensor, "width"] | None:
-        """Return the shift of the output, if there is one."""
-        return self.down.bias
-
 
 @final
-class Plain(nn.Module):
+class Plain(Network):
     """W_out gelu(W_in x), with the tanh form of GELU."""
 
     def __init__(self, width: int, inner: int, linear: LinearFactory) -> None:
@@ -62,18 +69,3 @@ class Plain(nn.Module):
         """Return what the network writes."""
         hidden = gelu(self.hook_pre(self.up(stream)), approximate="tanh")
         return self.down(self.hook_post(hidden))
-
-    @property
-    def W_in(self) -> Float[Tensor, "width inner"]:  # noqa: N802
-        """Return W_in, input first."""
-        return self.up.weight.T
-
-    @property
-    def W_out(self) -> Float[Tensor, "inner width"]:  # noqa: N802
-        """Return W_out, input first."""
-        return self.down.weight.T
-
-    @property
-    def b_out(self) -> Float[Tensor, "width"] | None:
-        """Return the shift of the output, if there is one."""
-        return self.down.bias

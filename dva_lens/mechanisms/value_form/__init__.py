@@ -5,6 +5,7 @@ abstract gives no formula. All forms here are therefore ours, and none is a repr
 GELU, B is folded into W_V, and q and k are taken before rotary position.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -31,9 +32,9 @@ class ValueForm(Variant):
         del shape
         return 0
 
+    @abstractmethod
     def build(self, shape: Shape) -> Any:
         """Return the module."""
-        raise NotImplementedError
 
 
 @final

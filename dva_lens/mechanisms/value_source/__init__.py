@@ -4,6 +4,7 @@ A mix happens on the projected values, before heads are split for the attention 
 key-value heads, so that it composes with shared heads and with every value form.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -36,9 +37,9 @@ class ValueSource(Variant):
         channels = shape.kv_heads * shape.value_dim * shape.value_parts
         return 3.0 * channels * self.mixes(shape, layer)
 
+    @abstractmethod
     def build(self, shape: Shape, layer: int) -> Any:
         """Return the module."""
-        raise NotImplementedError
 
 
 @final
