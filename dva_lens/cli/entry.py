@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from dva_lens import __version__
+from dva_lens.allocator import keep_freed_memory
 from dva_lens.cli import compare, doctor, export, listing, measure, pages, study
 from dva_lens.cli.guard import DEBUG, Guarded
 
@@ -56,5 +57,6 @@ def shared(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, in a process that keeps its memory."""
+    keep_freed_memory()
     app(prog_name="dva-lens")

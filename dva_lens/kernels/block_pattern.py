@@ -122,7 +122,7 @@ def largest_entries(pattern: OfBlock) -> tuple[Rows, RowKeys]:
     best = chunks.amax(dim=-1).argmax(dim=-1)
     index = best[..., None, None].expand(*best.shape, 1, CHUNK)
     largest, place = chunks.gather(-2, index)[..., 0, :].max(dim=-1)
-    place += best * CHUNK
+    place.add_(best, alpha=CHUNK)
     if even == keys:
         return largest, place
     rest, where = pattern[..., even:].max(dim=-1)

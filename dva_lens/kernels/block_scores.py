@@ -21,7 +21,7 @@ OfBlock = Float[Tensor, "some few row seen"]
 Memory = Float[Tensor, "entry"]
 
 ROWS, FEWEST_ROWS = 128, 8
-ENTRIES_AT_ONCE = 1 << 20
+ENTRIES_AT_ONCE = 1 << 21
 
 
 def nowhere(dtype: torch.dtype) -> float:
@@ -63,8 +63,8 @@ class Scorer:
         batch, heads, rows, width = q.shape
         scores = memory[: block.pairs].view(batch, heads, rows, k.shape[1])
         folded = scores.view(len(k), self.group * rows, k.shape[1])
-        q = (q * weights.scale).reshape(len(k), self.group * rows, width)
-        torch.bmm(q, k.mT, out=folded)
+        q = q.reshape(len(k), self.group * rows, width)
+        torch.baddbmm(folded, q, k.mT, beta=0, alpha=weights.scale, out=folded)
         if weights.softcap is not None:
             scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
         if isinstance(weights.bias, Tensor):

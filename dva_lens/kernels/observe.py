@@ -5,9 +5,8 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import pad
 
-from dva_lens.kernels.block_pattern import BlockPattern, patterns
+from dva_lens.kernels.block_pattern import BlockPattern, Rows, patterns
 from dva_lens.kernels.pair_readers import Onlooker, PairReader
 from dva_lens.kernels.readers import GatedReader, Reader, StaticReader, SummedReader
 from dva_lens.kernels.summary import Summary
@@ -42,21 +41,18 @@ class Observation:
     def add(self, part: BlockPattern, value_norm: Tensor) -> None:
         """Keep what one block says of its queries, and add what its keys receive."""
         block, pattern = part.block, part.weights
-        row_mass = pattern.sum(dim=-1)
-        found = {
-            "log_sum_exp": part.log_sum_exp,
-            "entropy": part.entropy,
-            "square_sum": torch.linalg.vector_norm(pattern, dim=-1).square_(),
-            "largest": part.largest,
-            "first_mass": _first(part),
-            "self_mass": _diagonal(part, back=0),
-            "previous_mass": _diagonal(part, back=1),
-            "distance": self._distance(part, row_mass),
-            "row_mass": row_mass,
-            "value_norm": value_norm,
-        }
-        found_rows = torch.stack([found[name] for name in PER_QUERY])
-        self.rows[:, block.batch, block.heads, block.queries] = found_rows
+        rows = self.rows[:, block.batch, block.heads, block.queries].unbind()
+        found = dict(zip(PER_QUERY, rows, strict=True))
+        found["log_sum_exp"].copy_(part.log_sum_exp)
+        found["entropy"].copy_(part.entropy)
+        torch.linalg.vector_norm(pattern, dim=-1, out=found["square_sum"]).square_()
+        found["largest"].copy_(part.largest)
+        found["first_mass"].copy_(_first(part))
+        _diagonal(part, back=0, into=found["self_mass"])
+        _diagonal(part, back=1, into=found["previous_mass"])
+        torch.sum(pattern, dim=-1, out=found["row_mass"])
+        found["distance"].copy_(self._distance(part, found["row_mass"]))
+        found["value_norm"].copy_(value_norm)
         self.largest_key[block.by_query] = part.largest_key
         self.received[block.by_key] += pattern.sum(dim=-2)
 
@@ -92,14 +88,12 @@ def _first(part: BlockPattern) -> Tensor:
     return part.weights[..., 0] if part.block.keys.start == 0 else torch.zeros_like(part.entropy)
 
 
-def _diagonal(part: BlockPattern, *, back: int) -> Tensor:
-    """Return the weight of each query on the key so many positions back; 0 where none is."""
+def _diagonal(part: BlockPattern, *, back: int, into: Rows) -> None:
+    """Write the weight of each query on the key so many positions back; 0 stays where none is."""
     offset = part.block.queries.start - back - part.block.keys.start
     found = part.weights.diagonal(offset=offset, dim1=-2, dim2=-1)
-    rows, start = part.weights.shape[2], max(0, -offset)
-    if found.shape[-1] == rows:
-        return found
-    return pad(found, (start, rows - start - found.shape[-1]))
+    start = max(0, -offset)
+    into[..., start : start + found.shape[-1]] = found
 
 
 def of_nothing(query: Query, weights: Weights) -> Tensor:

@@ -62,7 +62,7 @@ class CollapsingReader(Reader):
         """Return sum_j p_ij v_j with one product per group of heads."""
         static = self.of_keys(part.block, self.static).flatten(0, 1)
         mixed = torch.bmm(self.grouped(part.weights), static)
-        return mixed.view(*part.weights.shape[:3], self.width)
+        return mixed.view(*part.weights.shape[:3], -1)
 
     def total(self, part: BlockPattern, sizes: OfBlock) -> Rows:
         """Return sum_j p_ij times sizes that the pairs hold, which are spent."""
@@ -78,11 +78,23 @@ class CollapsingReader(Reader):
 
 @final
 class StaticReader(CollapsingReader):
-    """Reads v_j."""
+    """Reads v_j and |v_j| side by side, with one product for both."""
 
     def __init__(self, values: Static, heads: int, dtype: torch.dtype) -> None:
-        super().__init__(values.value.to(dtype), heads)
-        self.norm = self.static.norm(dim=-1)
+        value = values.value.to(dtype)
+        norm = value.norm(dim=-1, keepdim=True)
+        super().__init__(torch.cat([value, norm], dim=-1), heads)
+        self.width = value.shape[-1]
+        self.norm = norm[..., 0]
+
+    def read(
+        self, part: BlockPattern, memory: Memory, *, mixing: bool
+    ) -> tuple[Mixed | None, Rows]:
+        """Return sum_j p_ij v_j, if wanted, and sum_j p_ij |v_j|."""
+        if not mixing:
+            return None, self.sizes(part, memory)
+        both = self.mix(part)
+        return both[..., :-1], both[..., -1]
 
     def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |v_j|."""

@@ -128,7 +128,7 @@ def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequen
         call["use_cache"] = False
     if not plain_head(model):
         return Formed(_output(model(**call)))
-    hidden, _ = _body(model, call)
+    hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
     head = model.get_output_embeddings()
     if hidden is None or head is None:
         return Formed(_output(model(**call)))
@@ -153,26 +153,29 @@ def _tried(model: PreTrainedModel) -> bool:
         return False
     tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
     with torch.no_grad():
-        hidden, logits = _body(model, {"input_ids": tokens})
+        last = torch.ones(1, dtype=torch.long, device=model.device)
+        hidden, logits = _body(model, {"input_ids": tokens}, keep=last)
         if hidden is None or hidden.shape[-1] != head.weight.shape[-1]:
             return False
         return torch.equal(head(hidden[:, -1:]), logits)
 
 
-def _body(model: PreTrainedModel, call: dict[str, Any]) -> tuple[Tensor | None, Tensor]:
-    """Return the last hidden states, and the logits of the last position alone.
+def _body(
+    model: PreTrainedModel, call: dict[str, Any], *, keep: Int[Tensor, "kept"]
+) -> tuple[Tensor | None, Tensor]:
+    """Return the last hidden states, and the logits of the positions to keep alone.
 
     There are no hidden states where the model does not call its body as a whole.
     """
     held: list[Tensor] = []
 
-    def keep(module: nn.Module, args: Any, output: Any) -> None:
+    def hold(module: nn.Module, args: Any, output: Any) -> None:
         del module, args
         held.append(output[0])
 
-    hook = model.base_model.register_forward_hook(keep)
+    hook = model.base_model.register_forward_hook(hold)
     try:
-        output = model(**call, logits_to_keep=1)
+        output = model(**call, logits_to_keep=keep)
     finally:
         hook.remove()
     return held[0] if held else None, output.logits

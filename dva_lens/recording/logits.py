@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from dva_lens.recording.sizes import accurate
 
-FORMED_AT_ONCE, READ_AT_ONCE = 1 << 26, 1 << 22
+FORMED_AT_ONCE, READ_AT_ONCE = 1 << 26, 1 << 20
 Rows = Float[Tensor, "position channel"]
 
 

@@ -54,9 +54,10 @@ def value_sizes(
     out = out.to(gram.dtype)
     norm, written = _norms(values, gram, mean)
     through = out @ gram
-    power = (through * out).sum(-1)
-    first = _first_values(values, out.shape)
-    share = first_mass * (first.to(gram.dtype) * through).sum(-1) / power
+    first = _first_values(values, out.shape).to(gram.dtype)
+    along = (through @ first.mT)[..., 0] if first.shape[2] == 1 else (through * first).sum(-1)
+    power = through.mul_(out).sum(-1)
+    share = first_mass * along / power
     return ValueSizes(
         norm=blank(norm, lengths),
         written_norm=blank(written, lengths),
@@ -70,7 +71,7 @@ def _norms(
     if isinstance(values, Static):
         value = values.value.to(gram.dtype)
         grouped = gram.unflatten(0, (value.shape[1], -1)).mean(dim=1)
-        power = ((value @ grouped) * value).sum(-1)
+        power = (value @ grouped).mul_(value).sum(-1)
         return value.norm(dim=-1), power.clamp(min=0).sqrt()
     if mean is None:
         raise ValueError("Values that depend on the query need the mean value of each key.")
