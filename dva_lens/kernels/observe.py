@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dva_lens.kernels.block_pattern import BlockPattern, Rows, patterns
 from dva_lens.kernels.pair_readers import Onlooker, PairReader
-from dva_lens.kernels.readers import GatedReader, Reader, StaticReader, SummedReader
+from dva_lens.kernels.readers import GatedReader, Read, Reader, StaticReader, SummedReader
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, QueryGated, Static, Summed, Values
 from dva_lens.kernels.visibility import counts
@@ -38,7 +38,7 @@ class Observation:
         self.received = query.new_zeros(batch, heads, length)
         self._positions = torch.arange(length, device=query.device).to(query.dtype)
 
-    def add(self, part: BlockPattern, value_norm: Tensor) -> None:
+    def add(self, part: BlockPattern, read: Read) -> None:
         """Keep what one block says of its queries, and add what its keys receive."""
         block, pattern = part.block, part.weights
         rows = self.rows[:, block.batch, block.heads, block.queries].unbind()
@@ -51,18 +51,19 @@ class Observation:
         _diagonal(part, back=0, into=found["self_mass"])
         _diagonal(part, back=1, into=found["previous_mass"])
         torch.sum(pattern, dim=-1, out=found["row_mass"])
-        found["distance"].copy_(self._distance(part, found["row_mass"]))
-        found["value_norm"].copy_(value_norm)
+        found["distance"].copy_(self._distance(part, found["row_mass"], read.offset))
+        found["value_norm"].copy_(read.sizes)
         self.largest_key[block.by_query] = part.largest_key
         self.received[block.by_key] += pattern.sum(dim=-2)
 
-    def _distance(self, part: BlockPattern, row_mass: Tensor) -> Tensor:
+    def _distance(self, part: BlockPattern, row_mass: Rows, offset: Rows | None) -> Rows:
         """Return sum_j p_ij (i - j), counted from the block so that few digits cancel."""
         queries, keys, pattern = part.block.queries, part.block.keys, part.weights
         last = queries.stop - 1
-        there = torch.mv(pattern.view(-1, pattern.shape[-1]), self._positions[keys] - last)
+        if offset is None:
+            offset = torch.mv(pattern.view(-1, pattern.shape[-1]), self._positions[keys] - last)
         here = (self._positions[queries] - last) * row_mass
-        return here.sub_(there.view_as(here))
+        return here.sub_(offset.view_as(here))
 
     def summary(self, output: Output) -> Summary:
         """Return everything that was seen."""
@@ -134,10 +135,10 @@ def observe(
         width = reader.width if output is None else 0
         mixed = query.new_zeros(*query.shape[:3], width)
         for part, memory in patterns(query, key, weights):
-            out, norms = reader.read(part, memory, mixing=output is None)
-            if out is not None:
-                mixed[part.block.by_query] = out
-            seen.add(part, norms)
+            read = reader.read(part, memory, mixing=output is None)
+            if read.mixed is not None:
+                mixed[part.block.by_query] = read.mixed
+            seen.add(part, read)
         if output is None:
             output = _finished(values, mixed, seen.row_mass).to(dtype)
         return output, seen.summary(output)

@@ -5,12 +5,12 @@ from typing import Protocol, final, runtime_checkable
 
 import torch
 
-from dva_lens.kernels.block_pattern import BlockPattern, Rows
+from dva_lens.kernels.block_pattern import BlockPattern
 from dva_lens.kernels.block_scores import Memory
 from dva_lens.kernels.blocks import Block
 from dva_lens.kernels.forms import mixer_of, operands_of
 from dva_lens.kernels.pair_mixers import OfPair, Stripe
-from dva_lens.kernels.readers import Mixed, Reader
+from dva_lens.kernels.readers import Read, Reader
 from dva_lens.kernels.values import Values
 
 
@@ -45,9 +45,7 @@ class PairReader(Reader):
         like = rows.new_empty(1).expand(*rows.shape[:3], self.width)
         return self.mixer.formed(self.operands, block, like)
 
-    def read(
-        self, part: BlockPattern, memory: Memory, *, mixing: bool
-    ) -> tuple[Mixed | None, Rows]:
+    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
         """Return sum_j p_ij v_ij, if wanted, and sum_j p_ij |v_ij|."""
         del memory
         mixed = part.weights.new_zeros(*part.weights.shape[:3], self.width) if mixing else None
@@ -62,4 +60,4 @@ class PairReader(Reader):
             sizes += (p * size).sum(dim=-1)
             if self.onlooker is not None:
                 self.onlooker.add(part, stripe, value, size)
-        return mixed, sizes
+        return Read(mixed, sizes)

@@ -5,6 +5,7 @@ dtype to compute in.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -19,16 +20,29 @@ from dva_lens.kernels.values import QueryGated, Static, Summed, per_query_head
 Mixed = Float[Tensor, "batch head query width"]
 
 
+@final
+@dataclass(frozen=True)
+class Read:
+    """What the weights of a block make of the values.
+
+    `mixed` are the mixed values before `finish`, if they were wanted; `sizes` is
+    sum_j p_ij |v_ij|; `offset` is sum_j p_ij (j - last query of the block), where a product
+    brought it along.
+    """
+
+    mixed: Mixed | None
+    sizes: Rows
+    offset: Rows | None = None
+
+
 class Reader(ABC):
     """How one value form is read with the weights of a block."""
 
     width: int
 
     @abstractmethod
-    def read(
-        self, part: BlockPattern, memory: Memory, *, mixing: bool
-    ) -> tuple[Mixed | None, Rows]:
-        """Return the mixed values before `finish`, if wanted, and sum_j p_ij |v_ij|."""
+    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+        """Return the mixed values, if wanted, and the sizes they were mixed from."""
 
 
 class CollapsingReader(Reader):
@@ -52,11 +66,9 @@ class CollapsingReader(Reader):
     def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |v_ij|."""
 
-    def read(
-        self, part: BlockPattern, memory: Memory, *, mixing: bool
-    ) -> tuple[Mixed | None, Rows]:
-        """Return the mixed values before `finish`, if wanted, and sum_j p_ij |v_ij|."""
-        return self.mix(part) if mixing else None, self.sizes(part, memory)
+    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+        """Return the mixed values, if wanted, and the sizes they were mixed from."""
+        return Read(self.mix(part) if mixing else None, self.sizes(part, memory))
 
     def mix(self, part: BlockPattern) -> Mixed:
         """Return sum_j p_ij v_j with one product per group of heads."""
@@ -78,23 +90,25 @@ class CollapsingReader(Reader):
 
 @final
 class StaticReader(CollapsingReader):
-    """Reads v_j and |v_j| side by side, with one product for both."""
+    """Reads v_j, |v_j| and the place of j side by side, with one product for all of them."""
 
     def __init__(self, values: Static, heads: int, dtype: torch.dtype) -> None:
         value = values.value.to(dtype)
         norm = value.norm(dim=-1, keepdim=True)
-        super().__init__(torch.cat([value, norm], dim=-1), heads)
+        super().__init__(torch.cat([value, norm, torch.zeros_like(norm)], dim=-1), heads)
         self.width = value.shape[-1]
         self.norm = norm[..., 0]
+        self._positions = torch.arange(value.shape[2], device=value.device).to(dtype)
 
-    def read(
-        self, part: BlockPattern, memory: Memory, *, mixing: bool
-    ) -> tuple[Mixed | None, Rows]:
-        """Return sum_j p_ij v_j, if wanted, and sum_j p_ij |v_j|."""
+    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+        """Return the mixed values, if wanted, and the sizes they were mixed from."""
         if not mixing:
-            return None, self.sizes(part, memory)
-        both = self.mix(part)
-        return both[..., :-1], both[..., -1]
+            return Read(None, self.sizes(part, memory))
+        last = part.block.queries.stop - 1
+        place = self.of_keys(part.block, self.static)[..., -1]
+        place.copy_(self._positions[part.block.keys] - last)
+        found = self.mix(part)
+        return Read(found[..., :-2], found[..., -2], found[..., -1])
 
     def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |v_j|."""

@@ -43,7 +43,8 @@ class Summary:
         for each in fields(self):
             array = getattr(self, each.name).detach().cpu().numpy()
             beyond = np.arange(array.shape[-1]) >= np.asarray(lengths)[:, None]
-            blank = -1 if array.dtype.kind == "i" else np.nan
-            per_head = beyond[:, None, :] if array.ndim == 3 else beyond
-            arrays[each.name] = np.where(per_head, np.array(blank, array.dtype), array)
+            if beyond.any():
+                blank = np.array(-1 if array.dtype.kind == "i" else np.nan, array.dtype)
+                array = np.where(beyond[:, None] if array.ndim == 3 else beyond, blank, array)
+            arrays[each.name] = array
         return AttentionSummary(**arrays)

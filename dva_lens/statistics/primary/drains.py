@@ -30,12 +30,12 @@ def first_over_median(
     norm: Float[np.ndarray, "sequence kv_head key"],
 ) -> Float[np.ndarray, "sequence kv_head"]:
     """Return the first entry over the median of the entries that are not NaN."""
-    sizes = np.sort(norm.astype(np.float64), axis=-1)  # NaN sorts to the end
+    sizes = np.sort(norm, axis=-1)  # NaN sorts to the end
     count = (~np.isnan(sizes)).sum(-1, keepdims=True)
     last = sizes.shape[-1] - 1
     lower = np.take_along_axis(sizes, np.clip((count - 1) // 2, 0, last), -1)[..., 0]
     upper = np.take_along_axis(sizes, np.clip(count // 2, 0, last), -1)[..., 0]
-    median = (lower + upper) / 2
+    median = (lower.astype(np.float64) + upper) / 2
     first = norm[..., 0].astype(np.float64)
     return np.divide(first, median, out=np.full(first.shape, np.nan), where=median > 0)
 
