@@ -44,6 +44,10 @@ class Block:
         """Whether the block sees any key at all."""
         return self.keys.start < self.keys.stop
 
+    def from_last(self, positions: Float[Tensor, "position"], part: slice) -> Tensor:
+        """Return positions counted from the last query of the block, so that few digits cancel."""
+        return positions[part] - (self.queries.stop - 1)
+
     def within(self, queries: slice) -> "Block | None":
         """Return the part of the block that holds some of these queries, if there is one."""
         start = max(self.queries.start, queries.start)

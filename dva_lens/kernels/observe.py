@@ -57,12 +57,12 @@ class Observation:
         self.received[block.by_key] += pattern.sum(dim=-2)
 
     def _distance(self, part: BlockPattern, row_mass: Rows, offset: Rows | None) -> Rows:
-        """Return sum_j p_ij (i - j), counted from the block so that few digits cancel."""
-        queries, keys, pattern = part.block.queries, part.block.keys, part.weights
-        last = queries.stop - 1
+        """Return sum_j p_ij (i - j)."""
+        block, pattern = part.block, part.weights
         if offset is None:
-            offset = torch.mv(pattern.view(-1, pattern.shape[-1]), self._positions[keys] - last)
-        here = (self._positions[queries] - last) * row_mass
+            places = block.from_last(self._positions, block.keys)
+            offset = torch.mv(pattern.view(-1, pattern.shape[-1]), places)
+        here = block.from_last(self._positions, block.queries) * row_mass
         return here.sub_(offset.view_as(here))
 
     def summary(self, output: Output) -> Summary:

@@ -6,6 +6,7 @@ dtype to compute in.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import torch
@@ -68,12 +69,14 @@ class CollapsingReader(Reader):
 
     def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
-        return Read(self.mix(part) if mixing else None, self.sizes(part, memory))
+        mixed = self.mix(part, self.static) if mixing else None
+        return Read(mixed, self.sizes(part, memory))
 
-    def mix(self, part: BlockPattern) -> Mixed:
-        """Return sum_j p_ij v_j with one product per group of heads."""
-        static = self.of_keys(part.block, self.static).flatten(0, 1)
-        mixed = torch.bmm(self.grouped(part.weights), static)
+    def mix(self, part: BlockPattern, per_key: Tensor) -> Mixed:
+        """Return sum_j p_ij x_j for what belongs to keys, with one product per group of heads."""
+        mixed = torch.bmm(
+            self.grouped(part.weights), self.of_keys(part.block, per_key).flatten(0, 1)
+        )
         return mixed.view(*part.weights.shape[:3], -1)
 
     def total(self, part: BlockPattern, sizes: OfBlock) -> Rows:
@@ -90,24 +93,29 @@ class CollapsingReader(Reader):
 
 @final
 class StaticReader(CollapsingReader):
-    """Reads v_j, |v_j| and the place of j side by side, with one product for all of them."""
+    """Reads v_j; where it mixes them, one product brings their sizes and places as well."""
 
     def __init__(self, values: Static, heads: int, dtype: torch.dtype) -> None:
-        value = values.value.to(dtype)
-        norm = value.norm(dim=-1, keepdim=True)
-        super().__init__(torch.cat([value, norm, torch.zeros_like(norm)], dim=-1), heads)
-        self.width = value.shape[-1]
-        self.norm = norm[..., 0]
-        self._positions = torch.arange(value.shape[2], device=value.device).to(dtype)
+        super().__init__(values.value.to(dtype), heads)
+        self.norm = self.static.norm(dim=-1)
+
+    @cached_property
+    def _columns(self) -> Float[Tensor, "batch kv_head key column"]:
+        """Values, their norms, and room for the places of keys, which each block counts anew."""
+        norm = self.norm[..., None]
+        return torch.cat([self.static, norm, torch.empty_like(norm)], dim=-1)
+
+    @cached_property
+    def _positions(self) -> Float[Tensor, "key"]:
+        return torch.arange(self.static.shape[2], device=self.static.device).to(self.static.dtype)
 
     def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
         if not mixing:
             return Read(None, self.sizes(part, memory))
-        last = part.block.queries.stop - 1
-        place = self.of_keys(part.block, self.static)[..., -1]
-        place.copy_(self._positions[part.block.keys] - last)
-        found = self.mix(part)
+        places = self.of_keys(part.block, self._columns)[..., -1]
+        places.copy_(part.block.from_last(self._positions, part.block.keys))
+        found = self.mix(part, self._columns)
         return Read(found[..., :-2], found[..., -2], found[..., -1])
 
     def sizes(self, part: BlockPattern, memory: Memory) -> Rows:

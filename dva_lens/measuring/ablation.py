@@ -16,9 +16,8 @@ from dva_lens.measuring.opening import (
     Opened,
     Treatment,
     opened_tokens,
-    refuse_long_output,
+    sequences_together,
 )
-from dva_lens.measuring.run import LOGITS_AT_ONCE
 from dva_lens.measuring.windows import Batch
 from dva_lens.models.bridge import is_bridge
 from dva_lens.recording.fidelity import evaluating
@@ -112,8 +111,7 @@ class _Run:
 @contextmanager
 def _running(found: Opened) -> Iterator[_Run]:
     attached = found.source.attach(found.model, (SUMMARY,))
-    logits = refuse_long_output(found.source, found.model, found.windows)
-    together = max(1, min(TOGETHER, LOGITS_AT_ONCE // logits))
+    together = sequences_together(found.source, found.model, found.windows, TOGETHER)
     with torch.no_grad(), evaluating(found.model), attached as recorder:
         yield _Run(found, recorder, together)
 

@@ -17,6 +17,7 @@ from dva_lens.recording.source import Source
 
 IMAGE_DIMENSIONS = 4
 LOGITS_BUDGET = 4 * BUDGET
+LOGITS_AT_ONCE = BUDGET // 4
 
 
 @final
@@ -97,6 +98,11 @@ def refuse_long_output(source: Source, model: Any, windows: Windows) -> int:
         budget=LOGITS_BUDGET,
     )
     return logits
+
+
+def sequences_together(source: Source, model: Any, windows: Windows, most: int) -> int:
+    """Return how many sequences may run at once, up to a number, so that logits stay small."""
+    return max(1, min(most, LOGITS_AT_ONCE // refuse_long_output(source, model, windows)))
 
 
 def _windows(

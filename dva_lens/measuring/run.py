@@ -10,14 +10,13 @@ from dva_lens import axes
 from dva_lens.data.tokenizer import token_texts
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.assemble import DISPLAYED, Part, part_of
-from dva_lens.measuring.opening import refuse_long_output
+from dva_lens.measuring.opening import sequences_together
 from dva_lens.measuring.windows import Batch, Windows
 from dva_lens.recording.passes import record, source_of
 from dva_lens.records import Record
 from dva_lens.statistics.extended.reading import Reading
 from dva_lens.statistics.statistic import Statistic
 
-LOGITS_AT_ONCE = BUDGET // 4
 KEPT_BUDGET = BUDGET
 
 
@@ -96,8 +95,7 @@ class Run:
         """Return how many sequences run at once, so that logits stay small."""
         if self.windows.images:
             return batch
-        logits = refuse_long_output(source_of(self.model), self.model, self.windows)
-        return max(1, min(batch, LOGITS_AT_ONCE // logits))
+        return sequences_together(source_of(self.model), self.model, self.windows, batch)
 
     def _shown(self, seen: Record) -> int:
         """Return how many sequences, the first ones, may keep their numbers per query."""
