@@ -29,7 +29,7 @@ class AttentionSummary:
 
     - `log_sum_exp`: log of the normaliser, learned sink included; NaN where weights have none.
     - `entropy`: -sum p log p over real keys, in nats; `square_sum`: sum of p squared.
-    - `largest`, `largest_key`: the largest weight and the key that receives it.
+    - `largest`: the largest weight.
     - `first_mass`, `self_mass`, `previous_mass`: weight on key 0, on the query, on the one before.
     - `distance`: sum of p times (query - key), in tokens.
     - `value_norm`: sum of p times the norm of the value used; `output_norm`: the norm of sum p v.
@@ -41,7 +41,6 @@ class AttentionSummary:
     entropy: PerQuery
     square_sum: PerQuery
     largest: PerQuery
-    largest_key: Int[np.ndarray, "sequence head query"]
     first_mass: PerQuery
     self_mass: PerQuery
     previous_mass: PerQuery

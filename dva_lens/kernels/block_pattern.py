@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -17,9 +17,6 @@ Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 OfBlock = Float[Tensor, "some few row seen"]
 Rows = Float[Tensor, "some few row"]
-RowKeys = Int[Tensor, "some few row"]
-
-CHUNK = 32
 
 
 @final
@@ -32,7 +29,6 @@ class BlockPattern:
     log_sum_exp: Rows
     entropy: Rows
     largest: Rows
-    largest_key: RowKeys
 
 
 def patterns(
@@ -61,15 +57,13 @@ def block_pattern(
     if weights.normaliser == "sigmoid":
         return _sigmoid(scores, block, pattern)
     torch.softmax(scores, dim=-1, out=pattern)
-    largest, place = largest_entries(pattern)
-    top = scores.gather(-1, place[..., None])[..., 0]
+    top, largest = scores.amax(dim=-1), pattern.amax(dim=-1)
     log_sum = top - largest.log()
     energy = torch.mul(scores, pattern, out=scores).sum(dim=-1)
-    place += block.keys.start
     if not _special(weights):
-        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, place)
+        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest)
     empty = top <= nowhere(scores.dtype) / 2
-    part = BlockPattern(block, pattern, log_sum, energy, largest, place)
+    part = BlockPattern(block, pattern, log_sum, energy, largest)
     return _lessened(part, weights, empty=empty)
 
 
@@ -84,13 +78,9 @@ def _special(weights: Weights) -> bool:
 
 def _sigmoid(scores: OfBlock, block: Block, pattern: OfBlock) -> BlockPattern:
     torch.sigmoid(scores, out=pattern)
-    largest, place = largest_entries(pattern)
-    empty = scores.gather(-1, place[..., None])[..., 0] <= nowhere(scores.dtype) / 2
     entropy = -torch.mul(logsigmoid(scores), pattern, out=scores).sum(dim=-1)
-    place = (place + block.keys.start).masked_fill_(empty, -1)
-    return BlockPattern(
-        block, pattern, torch.full_like(entropy, torch.nan), entropy, largest, place
-    )
+    nothing = torch.full_like(entropy, torch.nan)
+    return BlockPattern(block, pattern, nothing, entropy, pattern.amax(dim=-1))
 
 
 def _lessened(part: BlockPattern, weights: Weights, *, empty: Tensor) -> BlockPattern:
@@ -108,22 +98,4 @@ def _lessened(part: BlockPattern, weights: Weights, *, empty: Tensor) -> BlockPa
         log_sum_exp=log_sum,
         entropy=(share * (log_sum - part.entropy)).masked_fill_(empty, 0.0),
         largest=part.largest * share,
-        largest_key=part.largest_key.masked_fill(empty, -1),
     )
-
-
-def largest_entries(pattern: OfBlock) -> tuple[Rows, RowKeys]:
-    """Return the largest entry of each row and its place: chunks first, then inside the best."""
-    keys = pattern.shape[-1]
-    if keys < 2 * CHUNK:
-        return pattern.max(dim=-1)
-    even = keys - keys % CHUNK
-    chunks = pattern[..., :even].unflatten(-1, (-1, CHUNK))
-    best = chunks.amax(dim=-1).argmax(dim=-1)
-    index = best[..., None, None].expand(*best.shape, 1, CHUNK)
-    largest, place = chunks.gather(-2, index)[..., 0, :].max(dim=-1)
-    place.add_(best, alpha=CHUNK)
-    if even == keys:
-        return largest, place
-    rest, where = pattern[..., even:].max(dim=-1)
-    return torch.maximum(largest, rest), torch.where(rest > largest, where + even, place)

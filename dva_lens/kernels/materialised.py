@@ -37,14 +37,12 @@ def materialised(
     output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
     apart = (positions[:, None] - positions).double()
     seen = weights.visible(positions, positions)[:, 0].expand(len(query), -1, -1)
-    largest, place = pattern.max(dim=-1)
     previous = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)
     summary = Summary(
         log_sum_exp=_log_sum_exp(logits, weights),
         entropy=torch.special.entr(pattern).sum(dim=-1),
         square_sum=pattern.square().sum(dim=-1),
-        largest=largest,
-        largest_key=place.masked_fill(logits.amax(dim=-1) == -torch.inf, -1),
+        largest=pattern.amax(dim=-1),
         first_mass=pattern[..., 0],
         self_mass=pattern.diagonal(dim1=-2, dim2=-1),
         previous_mass=torch.nn.functional.pad(previous, (1, 0)),

@@ -34,7 +34,6 @@ class Observation:
         self.weights = weights
         self.rows = query.new_zeros(len(PER_QUERY), batch, heads, length)
         self.rows[PER_QUERY.index("log_sum_exp")] = of_nothing(query, weights)
-        self.largest_key = query.new_full((batch, heads, length), -1, dtype=torch.int64)
         self.received = query.new_zeros(batch, heads, length)
         self._positions = torch.arange(length, device=query.device).to(query.dtype)
 
@@ -53,7 +52,6 @@ class Observation:
         torch.sum(pattern, dim=-1, out=found["row_mass"])
         found["distance"].copy_(self._distance(part, found["row_mass"], read.offset))
         found["value_norm"].copy_(read.sizes)
-        self.largest_key[block.by_query] = part.largest_key
         self.received[block.by_key] += pattern.sum(dim=-2)
 
     def _distance(self, part: BlockPattern, row_mass: Rows, offset: Rows | None) -> Rows:
@@ -71,7 +69,6 @@ class Observation:
         visible, viewers = counts(self.weights, length, batch=batch, device=self.received.device)
         return Summary(
             **dict(zip(PER_QUERY, self.rows.unbind(), strict=True)),
-            largest_key=self.largest_key,
             output_norm=output.to(self.received.dtype).norm(dim=-1),
             received=self.received,
             visible=visible,

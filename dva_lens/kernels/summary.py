@@ -18,14 +18,13 @@ class Summary:
     """The fields of `records.AttentionSummary`, on the device and in the dtype they came in.
 
     A query that sees no key has weights that sum to zero: its entropy, masses and norms are 0,
-    its largest key is -1, and its log-sum-exp is -inf or, where there is a sink, the sink.
+    and its log-sum-exp is -inf or, where there is a sink, the sink.
     """
 
     log_sum_exp: PerQuery
     entropy: PerQuery
     square_sum: PerQuery
     largest: PerQuery
-    largest_key: Int[Tensor, "batch head query"]
     first_mass: PerQuery
     self_mass: PerQuery
     previous_mass: PerQuery

@@ -91,14 +91,12 @@ def summary_of(
     previous = np.zeros(pattern.shape[:3])
     previous[..., 1:] = np.diagonal(weights, -1, 2, 3)
     safe = np.where(weights > 0, weights, 1.0)
-    largest_key = np.where(weights.any(-1), weights.argmax(-1), -1)
     norms = None if values is None else np.linalg.norm(values.astype(np.float64), axis=-1)
     return AttentionSummary(
         log_sum_exp=nothing,
         entropy=masked(-(weights * np.log(safe)).sum(-1)),
         square_sum=masked((weights**2).sum(-1)),
         largest=masked(weights.max(-1)),
-        largest_key=np.where(real[:, None], largest_key, -1),
         first_mass=masked(weights[..., 0]),
         self_mass=masked(np.diagonal(weights, 0, 2, 3)),
         previous_mass=masked(previous),

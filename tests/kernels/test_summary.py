@@ -27,4 +27,4 @@ def test_precision_is_kept():
     inputs = attention(Draws((1, 1, 1), 5, dtype=torch.float32), "static", "causal")
     record = BACKENDS["blocked"](*inputs)[1].numpy(np.array([5]))
     assert record.entropy.dtype == np.float32
-    assert record.largest_key.dtype.kind == "i"
+    assert record.visible.dtype.kind == "i"

@@ -184,7 +184,6 @@ def _summary(pieces, pattern, pairs):
         entropy=masked(-(pattern * logs).sum(-1)),
         square_sum=masked((pattern**2).sum(-1)),
         largest=masked(pattern.max(-1)),
-        largest_key=np.where(real[:, None], pattern.argmax(-1), -1),
         first_mass=masked(pattern[..., 0]),
         self_mass=masked(np.diagonal(pattern, 0, 2, 3)),
         previous_mass=masked(previous),

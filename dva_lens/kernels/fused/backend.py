@@ -25,18 +25,16 @@ def fused(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Out
     from dva_lens.kernels.fused.launch import forward, received
     from dva_lens.kernels.fused.operands import operands_of
 
-    found = forward(query, key, operands_of(values), weights, measure=True)
-    output = found.output
+    output, rows = forward(query, key, operands_of(values), weights, measure=True)
     if isinstance(values, CollapsingValues):
-        output = values.finish(output, found.rows["row_mass"])
+        output = values.finish(output, rows["row_mass"])
     output = output.to(query.dtype)
     batch, _, length, _ = query.shape
     visible, viewers = counts(weights, length, batch=batch, device=query.device)
     summary = Summary(
-        **found.rows,
-        largest_key=found.largest_key,
+        **rows,
         output_norm=torch.linalg.vector_norm(output, dim=-1, dtype=torch.float32),
-        received=received(query, key, found.rows["log_sum_exp"], weights),
+        received=received(query, key, rows["log_sum_exp"], weights),
         visible=visible,
         viewers=viewers,
     )

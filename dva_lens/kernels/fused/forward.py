@@ -24,7 +24,7 @@ PER_QUERY = (
 
 @kernel
 def forward(
-    Q, K, V, Left, Right, LeftSizes, Sizes, Sink, Bias, Segments, Out, Stats, Largest,
+    Q, K, V, Left, Right, LeftSizes, Sizes, Sink, Bias, Segments, Out, Stats,
     q_b, q_h, q_n, k_b, k_h, k_n, v_b, v_h, v_n, bias_b, bias_h, bias_q, bias_k,
     length, heads, group, rows, scale, softcap, bias, window,
     QK: tl.constexpr, DV: tl.constexpr, BLOCK_QK: tl.constexpr, BLOCK_DV: tl.constexpr,
@@ -77,7 +77,6 @@ def forward(
     squares = tl.zeros([BLOCK_M], tl.float32)
     distance = tl.zeros([BLOCK_M], tl.float32)
     sizes = tl.zeros([BLOCK_M], tl.float32)
-    largest = tl.full([BLOCK_M], -1, tl.int32)
     out = tl.zeros([BLOCK_M, BLOCK_DV], tl.float32)
 
     start = block * 0
@@ -116,12 +115,8 @@ def forward(
                     length, window, CAUSAL, WINDOW, SEGMENTS,
                 )  # fmt: skip
                 s = tl.where(seen, s, float("-inf"))
-            top = tl.max(s, 1)
-            risen = tl.maximum(m, top)
+            risen = tl.maximum(m, tl.max(s, 1))
             base = tl.where(risen == float("-inf"), 0.0, risen)
-            if MEASURE:
-                at_top = tl.where(s == top[:, None], keys[None, :], 2147483647)
-                largest = tl.where(top > m, tl.min(at_top, 1), largest)
             if SIGMOID:
                 alive = s > float("-inf")
                 natural = tl.where(alive, s * LN2, 0.0)
@@ -219,7 +214,6 @@ def forward(
     Stats += rows
     tl.store(Stats, total * unit, mask=inside)
     if MEASURE:
-        tl.store(Largest + row, largest, mask=inside)
         Stats += rows
         tl.store(Stats, entropy, mask=inside)
         Stats += rows

@@ -65,11 +65,11 @@ class PairwiseAttention(torch.autograd.Function):
         from dva_lens.kernels.fused.operands import operands_of
 
         operands = operands_of(Pairwise(query_part, key_part), measure=False)
-        found = forward(query, key, operands, weights, measure=False)
-        log_sum_exp = found.rows["log_sum_exp"]
+        output, rows = forward(query, key, operands, weights, measure=False)
+        log_sum_exp = rows["log_sum_exp"]
         ctx.weights = weights
-        ctx.save_for_backward(query, key, query_part, key_part, sink, found.output, log_sum_exp)
-        return found.output
+        ctx.save_for_backward(query, key, query_part, key_part, sink, output, log_sum_exp)
+        return output
 
     @staticmethod
     @once_differentiable

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.fused.forward import PER_QUERY
@@ -18,6 +18,7 @@ from dva_lens.kernels.weights import Weights
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Rows = Float[Tensor, "batch head query"]
+Output = Float[Tensor, "batch head query value_width"]
 
 
 @final
@@ -39,16 +40,6 @@ class Tiles:
     def running(self) -> dict[str, int]:
         """Return how the GPU runs a program."""
         return {"num_warps": self.warps, "num_stages": self.stages}
-
-
-@final
-@dataclass(frozen=True)
-class Found:
-    """What the pass over the keys leaves; the largest keys mean nothing unless it measured."""
-
-    output: Float[Tensor, "batch head query value_width"]
-    rows: dict[str, Rows]
-    largest_key: Int[Tensor, "#batch #head #query"]
 
 
 def tiles_of(width: int, value_width: int, how: int, itemsize: int) -> Tiles:
@@ -75,8 +66,8 @@ def forward(
     weights: Weights,
     *,
     measure: bool,
-) -> Found:
-    """Run the pass over the keys; its output is in float32 and not yet finished."""
+) -> tuple[Output, dict[str, Rows]]:
+    """Return the output, in float32 and not yet finished, and the numbers of each query."""
     query, key, mixed = (in_rows(each) for each in (query, key, operands.mixed))
     batch, heads, length, width = query.shape
     value_width = mixed.shape[-1]
@@ -84,8 +75,6 @@ def forward(
     names = PER_QUERY if measure else PER_QUERY[:2]
     output = query.new_empty(*query.shape[:3], value_width, dtype=torch.float32)
     rows = query.new_empty(len(names), batch, heads, length, dtype=torch.float32)
-    largest_shape = (batch, heads, length) if measure else (1, 1, 1)
-    largest = query.new_empty(largest_shape, dtype=torch.int32)
     empty = query.new_empty(1, dtype=torch.float32)
     left, right, left_sizes, sizes = (
         empty if each is None else each.float().contiguous()
@@ -95,15 +84,14 @@ def forward(
     bias, bias_strides = bias_of(query, weights)
     forward_kernel[(blocks(length, tiles.queries) * batch * heads,)](
         query, key, mixed, left, right, left_sizes, sizes, sink, bias,
-        segments_of(query, weights), output, rows, largest,
+        segments_of(query, weights), output, rows,
         *query.stride()[:3], *key.stride()[:3], *mixed.stride()[:3], *bias_strides,
         length, heads, heads // key.shape[1], batch * heads * length, *numbers(weights),
         QK=width, DV=value_width, BLOCK_QK=padded(width), BLOCK_DV=padded(value_width),
         SINK=weights.sink is not None, VALUES=operands.how, MEASURE=measure,
         **rule(weights), **tiles.of_pairs, **tiles.running,
     )  # fmt: skip
-    found: dict[str, Tensor] = dict(zip(names, rows.unbind(), strict=True))
-    return Found(output, found, largest.long())
+    return output, dict(zip(names, rows.unbind(), strict=True))
 
 
 def received(
