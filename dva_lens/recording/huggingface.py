@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from dva_lens.recording.families import Anatomy, longest_input
@@ -126,38 +127,41 @@ def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequen
     }
     if _accepts(model, "use_cache"):
         call["use_cache"] = False
-    if not plain_head(model):
+    head = plain_head(model)
+    if head is None:
         return Formed(_output(model(**call)))
     hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
-    head = model.get_output_embeddings()
-    if hidden is None or head is None:
+    if hidden is None:
         return Formed(_output(model(**call)))
-    return OnRequest(hidden, head, vocabulary(model))
+    return OnRequest(hidden, head)
 
 
-def plain_head(model: PreTrainedModel) -> bool:
-    """Say whether a model's logits are its last hidden states through its head and no more.
+def plain_head(model: PreTrainedModel) -> nn.Linear | None:
+    """Return the head of a model whose logits are its last hidden states times it, and no more.
 
-    Then logits can be formed a few rows at a time. Tried once, on two tokens: models may scale
-    or cap what their head puts out.
+    Then logits can be formed a part at a time. Tried once, on two tokens: models may scale or cap
+    what their head puts out, and so may a hook that somebody puts on it.
     """
+    head = model.get_output_embeddings()
+    if type(head) is not nn.Linear or head._forward_hooks or head._forward_pre_hooks:
+        return None
     if model not in _PLAIN:
-        _PLAIN[model] = _tried(model)
-    return _PLAIN[model]
+        _PLAIN[model] = _tried(model, head)
+    return head if _PLAIN[model] else None
 
 
-def _tried(model: PreTrainedModel) -> bool:
-    head, settings = model.get_output_embeddings(), model.config.get_text_config()
+def _tried(model: PreTrainedModel, head: nn.Linear) -> bool:
+    settings = model.config.get_text_config()
     touched = any(getattr(settings, name, None) not in (None, 1, 1.0) for name in SCALES)
-    if head is None or touched or not _accepts(model, "logits_to_keep"):
+    if touched or head.weight.is_meta or not _accepts(model, "logits_to_keep"):
         return False
     tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
     with torch.no_grad():
         last = torch.ones(1, dtype=torch.long, device=model.device)
         hidden, logits = _body(model, {"input_ids": tokens}, keep=last)
-        if hidden is None or hidden.shape[-1] != head.weight.shape[-1]:
+        if hidden is None or hidden.shape[-1] != head.in_features:
             return False
-        return torch.equal(head(hidden[:, -1:]), logits)
+        return torch.equal(linear(hidden[:, -1:], head.weight, head.bias), logits)
 
 
 def _body(
@@ -212,7 +216,7 @@ def positions(model: PreTrainedModel) -> int | None:
 def row_bytes(model: PreTrainedModel) -> int:
     """Return the bytes that a pass forms at once for the output of one token."""
     width = model.config.get_text_config().hidden_size
-    return 4 * (width if plain_head(model) else max(width, vocabulary(model)))
+    return 4 * (width if plain_head(model) is not None else max(width, vocabulary(model)))
 
 
 def vocabulary(model: PreTrainedModel) -> int:

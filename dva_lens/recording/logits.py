@@ -1,24 +1,26 @@
-"""Logits of a pass, formed at once or a few rows at a time from the last hidden states.
+"""Logits of a pass, formed at once or a part at a time from the last hidden states.
 
 The logits of a long text take more memory than everything else of a pass together, and the loss
-needs them one row at a time.
+needs no two of them at the same time.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, linear
 
 from dva_lens.recording.sizes import accurate
 
-FORMED_AT_ONCE, READ_AT_ONCE = 1 << 26, 1 << 20
+READ_AT_ONCE = 1 << 20
+ROWS_AT_ONCE, VOCABULARY_AT_ONCE = 1 << 10, 1 << 12
 Rows = Float[Tensor, "position channel"]
+Targets = Int[Tensor, "position"]
+Losses = Float[Tensor, "position"]
 
 
 class Logits(ABC):
@@ -32,6 +34,10 @@ class Logits(ABC):
     @abstractmethod
     def rows(self, sequence: int, start: int, stop: int) -> Rows:
         """Return some rows of a sequence."""
+
+    @abstractmethod
+    def losses(self, sequence: int, targets: Targets) -> Losses:
+        """Return the cross-entropy of the first rows of a sequence, one for each target."""
 
 
 @final
@@ -51,6 +57,15 @@ class Formed(Logits):
         """Return some rows of a sequence."""
         return self.output[sequence, start:stop]
 
+    def losses(self, sequence: int, targets: Targets) -> Losses:
+        """Return the losses of a few rows at a time, since each needs as much room as its row."""
+        few = max(1, READ_AT_ONCE // self.output.shape[2])
+        rows, targets = self.output[sequence, : len(targets)], targets.to(self.output.device)
+        pairs = zip(rows.split(few), targets.split(few), strict=True)
+        return torch.cat(
+            [cross_entropy(accurate(some), wanted, reduction="none") for some, wanted in pairs]
+        )
+
 
 @final
 @dataclass(frozen=True)
@@ -58,17 +73,35 @@ class OnRequest(Logits):
     """Hidden states, and the head that makes logits of them when they are asked for."""
 
     hidden: Float[Tensor, "sequence position width"]
-    head: Callable[[Tensor], Tensor]
-    vocabulary: int
+    head: nn.Linear
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Return the numbers of sequences, positions and channels."""
-        return self.hidden.shape[0], self.hidden.shape[1], self.vocabulary
+        return self.hidden.shape[0], self.hidden.shape[1], self.head.weight.shape[0]
 
     def rows(self, sequence: int, start: int, stop: int) -> Rows:
         """Return some rows of a sequence."""
         return self.head(self.hidden[sequence, start:stop])
+
+    def losses(self, sequence: int, targets: Targets) -> Losses:
+        """Return the losses from tiles of logits that stay in the cache."""
+        rows, targets = self.hidden[sequence, : len(targets)], targets.to(self.hidden.device)
+        pairs = zip(rows.split(ROWS_AT_ONCE), targets.split(ROWS_AT_ONCE), strict=True)
+        return torch.cat([self._losses(some, wanted) for some, wanted in pairs])
+
+    def _losses(self, hidden: Rows, targets: Targets) -> Losses:
+        """Return the log of the sum of exp over the vocabulary, part by part, minus the target."""
+        log_sums, of_target = [], torch.zeros_like(accurate(hidden[:, 0]))
+        for start in range(0, self.shape[2], VOCABULARY_AT_ONCE):
+            part = slice(start, start + VOCABULARY_AT_ONCE)
+            bias = None if self.head.bias is None else self.head.bias[part]
+            logits = accurate(linear(hidden, self.head.weight[part], bias))
+            log_sums.append(logits.logsumexp(dim=-1))
+            place = targets - start
+            rows = ((place >= 0) & (place < logits.shape[1])).nonzero()[:, 0]
+            of_target[rows] = logits[rows, place[rows]]
+        return torch.stack(log_sums).logsumexp(dim=0) - of_target
 
 
 def next_token_loss(
@@ -76,23 +109,10 @@ def next_token_loss(
     tokens: Int[Tensor, "sequence position"],
     lengths: Int[np.ndarray, "sequence"],
 ) -> Float[np.ndarray, "sequence position"]:
-    """Return the loss of predicting each next token, a few rows of logits at a time."""
-    sequences, positions, vocabulary = logits.shape
-    found = np.full((sequences, positions), np.nan, dtype=np.float32)
-    together = max(1, FORMED_AT_ONCE // vocabulary)
+    """Return the loss of predicting each next token, NaN where there is none."""
+    found = np.full(logits.shape[:2], np.nan, dtype=np.float32)
     for sequence, length in enumerate(lengths):
-        for start in range(0, int(length) - 1, together):
-            stop = min(start + together, int(length) - 1)
-            rows = logits.rows(sequence, start, stop)
-            targets = tokens[sequence, start + 1 : stop + 1].to(rows.device)
-            found[sequence, start:stop] = _losses(rows, targets).cpu().numpy()
+        if length > 1:
+            losses = logits.losses(sequence, tokens[sequence, 1:length])
+            found[sequence, : length - 1] = losses.float().cpu().numpy()
     return found
-
-
-def _losses(rows: Rows, targets: Int[Tensor, "position"]) -> Float[Tensor, "position"]:
-    """Read formed rows a few at a time: the loss needs as much room as the rows it reads."""
-    few = max(1, READ_AT_ONCE // rows.shape[1])
-    pairs = zip(rows.split(few), targets.split(few), strict=True)
-    return torch.cat(
-        [cross_entropy(accurate(some), few, reduction="none") for some, few in pairs]
-    ).float()
