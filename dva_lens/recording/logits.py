@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import cross_entropy
 
 from dva_lens.recording.sizes import accurate
 
 READ_AT_ONCE = 1 << 20
 ROWS_AT_ONCE, VOCABULARY_AT_ONCE = 1 << 10, 1 << 12
 Rows = Float[Tensor, "position channel"]
+Hidden = Float[Tensor, "position width"]
 Targets = Int[Tensor, "position"]
 Losses = Float[Tensor, "position"]
 
@@ -90,18 +91,27 @@ class OnRequest(Logits):
         pairs = zip(rows.split(ROWS_AT_ONCE), targets.split(ROWS_AT_ONCE), strict=True)
         return torch.cat([self._losses(some, wanted) for some, wanted in pairs])
 
-    def _losses(self, hidden: Rows, targets: Targets) -> Losses:
+    def _losses(self, hidden: Hidden, targets: Targets) -> Losses:
         """Return the log of the sum of exp over the vocabulary, part by part, minus the target."""
-        log_sums, of_target = [], torch.zeros_like(accurate(hidden[:, 0]))
-        for start in range(0, self.shape[2], VOCABULARY_AT_ONCE):
-            part = slice(start, start + VOCABULARY_AT_ONCE)
-            bias = None if self.head.bias is None else self.head.bias[part]
-            logits = accurate(linear(hidden, self.head.weight[part], bias))
-            log_sums.append(logits.logsumexp(dim=-1))
+        of_target = torch.zeros_like(accurate(hidden[:, 0]))
+        most = min(VOCABULARY_AT_ONCE, self.shape[2])
+        memory, log_sums = hidden.new_empty(len(hidden) * most), []
+        for start in range(0, self.shape[2], most):
+            logits = accurate(self._part(hidden, slice(start, start + most), memory))
             place = targets - start
             rows = ((place >= 0) & (place < logits.shape[1])).nonzero()[:, 0]
             of_target[rows] = logits[rows, place[rows]]
+            top = logits.amax(dim=-1, keepdim=True).clamp_(min=torch.finfo(logits.dtype).min)
+            log_sums.append(logits.sub_(top).exp_().sum(dim=-1).log_() + top[:, 0])
         return torch.stack(log_sums).logsumexp(dim=0) - of_target
+
+    def _part(self, hidden: Hidden, part: slice, memory: Float[Tensor, "entry"]) -> Rows:
+        """Return the logits of a part of the vocabulary in the memory given."""
+        weight, bias = self.head.weight.detach()[part], self.head.bias
+        logits = memory[: len(hidden) * len(weight)].view(len(hidden), -1)
+        if bias is None:
+            return torch.mm(hidden, weight.mT, out=logits)
+        return torch.addmm(bias.detach()[part], hidden, weight.mT, out=logits)
 
 
 def next_token_loss(

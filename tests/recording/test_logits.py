@@ -54,6 +54,17 @@ def test_large_logits_of_a_part_do_not_overflow():
     torch.testing.assert_close(found, want)
 
 
+def test_a_part_of_the_vocabulary_may_be_ruled_out(monkeypatch):
+    monkeypatch.setattr("dva_lens.recording.logits.VOCABULARY_AT_ONCE", 3)
+    hidden, head = drawn(bias=True)
+    with torch.no_grad():
+        head.bias[3:8] = -torch.inf
+        found = OnRequest(hidden, head).losses(0, torch.arange(3))
+        want = Formed(head(hidden)).losses(0, torch.arange(3))
+    assert torch.isfinite(want).all()
+    torch.testing.assert_close(found, want)
+
+
 def test_half_logits_lose_what_their_rounding_loses():
     hidden, head = drawn(bias=True, dtype=torch.bfloat16)
     with torch.no_grad():
