@@ -5,6 +5,9 @@ timed against the same model's own SDPA forward, in interleaved pairs within one
 figure is the median of the paired ratios. Memory is the growth of the process's peak beyond that
 of the plain forward, in a process of its own. Weights are random: neither depends on them.
 
+The plain pass forms the logits of the whole text, as the model does. The measured pass needs each
+token's loss alone and forms them a part at a time; what that saves pays for much of the measuring.
+
     python -m dva_lens.analyses.bench_forward [--json] [--pairs 7]
 """
 
