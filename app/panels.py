@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dva_lens.views import as_table, bare
 from dva_lens.views.figure import Row
 
-from . import contrast, figures, history, single
+from . import contrast, figures, history, single, values
 from .queries import Library, NothingToShowError
 from .selection import Selection
 from .settle import settle
@@ -99,6 +99,24 @@ PANELS: dict[str, Panel] = {
         height=380,
         uses=("probe", "statistic", "span", "baseline"),
         draw=contrast.difference_by_depth,
+    ),
+    "value-sources": Panel(
+        label="Where the values of every layer come from",
+        height=380,
+        uses=("run", "probe"),
+        draw=values.sources,
+    ),
+    "drains": Panel(
+        label="The first key's value beside the median",
+        height=380,
+        uses=("probe",),
+        draw=values.drains,
+    ),
+    "dynamism": Panel(
+        label="How much values differ between queries",
+        height=380,
+        uses=("probe",),
+        draw=values.dynamism,
     ),
     "tokens": Panel(
         label="One text, token by token",

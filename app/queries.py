@@ -41,6 +41,7 @@ class Library:
         self.menu: Menu = menu_of(archive)
         self._answers: dict[tuple[object, ...], Any] = {}
         self.measurement = lru_cache(maxsize=256)(self._measurement)
+        self.as_kept = lru_cache(maxsize=64)(self._as_kept)
         self.history = lru_cache(maxsize=64)(self._history)
         self.by_query_head = lru_cache(maxsize=64)(self._by_query_head)
         self.heads = lru_cache(maxsize=64)(self._heads)
@@ -80,10 +81,14 @@ class Library:
 
     def _measurement(self, run: str, probe: str) -> xr.Dataset:
         """Return the measures of a run on a text after its last training step."""
+        return self._by_measure(self.as_kept(run, probe))
+
+    def _as_kept(self, run: str, probe: str) -> xr.Dataset:
+        """Return the variables of a run on a text after its last training step."""
         opened = self._statistics(run, probe)
         if axes.STEP in opened.dims:
             opened = opened.isel({axes.STEP: -1})
-        return self._by_measure(opened.load())
+        return opened.load()
 
     def _history(self, run: str, probe: str) -> xr.Dataset | None:
         """Return the measures of a run at every training step, or None where there is but one."""

@@ -22,6 +22,7 @@ from .panels import REFUSALS, sentence
 from .queries import Library, spans_of
 from .ranking import rank_of, ranks
 from .selection import Selection
+from .values import measures
 
 
 @final
@@ -51,6 +52,10 @@ def _headline(library: Library, chosen: Selection) -> Any:
 
 def _meaning(library: Library, chosen: Selection) -> Any:
     return meaning(library.menu.measure(chosen.statistic))
+
+
+def _about_values(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as every slot
+    return [meaning(measure) for measure in measures(library.menu)]
 
 
 def _head(library: Library, chosen: Selection) -> Any:
@@ -149,6 +154,7 @@ _RUN = ("run", "probe", "span", "statistic")
 SLOTS: dict[str, Slot] = {
     "headline": Slot(("probe", "span", "statistic"), _headline),
     "meaning": Slot(("statistic",), _meaning),
+    "about-values": Slot((), _about_values),
     "text": Slot(("run", "probe", "statistic", "sequence", "layer"), _text),
     "contrasts": Slot(("probe", "span", "baseline"), _contrasts),
     "head": Slot((*_RUN, "layer", "head"), _head),

@@ -6,7 +6,10 @@ from .overview import OVERVIEW
 from .page import Page
 from .tokens import TOKENS
 from .training import TRAINING
+from .values import VALUES
 
-PAGES: dict[str, Page] = {page.path: page for page in (OVERVIEW, HEADS, COMPARE, TRAINING, TOKENS)}
+PAGES: dict[str, Page] = {
+    page.path: page for page in (OVERVIEW, HEADS, TOKENS, VALUES, COMPARE, TRAINING)
+}
 
 __all__ = ["PAGES", "Page"]

@@ -17,15 +17,19 @@ def _lead(menu: Menu) -> str:
     models = list(dict.fromkeys(run.model for run in menu.runs))
     fewest = min(sum(run.model == model for run in menu.runs) for model in models)
     count = f"{len(models)} model{'s' if len(models) > 1 else ''}"
+    if len(menu.runs) > len(models):
+        count += f" in {len(menu.runs)} trainings"
     caution = (
-        f" With {fewest} seed{'s' if fewest > 1 else ''} of a model, differences are about these "
+        f" With {fewest} seed{'s' if fewest > 1 else ''} of a model, what is seen is about these "
         f"checkpoints and not yet about architectures."
         if fewest < _FEW_SEEDS
         else ""
     )
+    if len(menu.runs) > 1:
+        count += ", measured on the same text"
     return (
-        f"{count} in {len(menu.runs)} trainings, measured on the same text. Rows of attention are "
-        f"compared only where queries see about equally many keys; choose how many.{caution}"
+        f"{count}. Rows of attention are compared only where queries see about equally many keys; "
+        f"choose how many.{caution}"
     )
 
 

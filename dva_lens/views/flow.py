@@ -47,8 +47,8 @@ def value_source_flow(data: Runs) -> Figure:
         traces,
         title=title_of(found[0].first(SHARE)),
         caption=(
-            "Signed share of the value along itself, mean over key-value heads and texts; one "
-            "panel per training. "
+            "Signed share of the value along itself, mean over key-value heads and texts"
+            + ("; one panel per training. " if len(found) > 1 else ". ")
             + words.estimand(found, read, mark="Whiskers")
             + " Dotted: the total, 1."
             + _left_out(everyone, found)

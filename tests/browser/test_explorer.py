@@ -149,6 +149,18 @@ def test_a_model_with_fewer_heads_says_which_head_it_shows(page, visit):
     page.wait_for_url(re.compile("run=dva-1.*head=0"))
 
 
+def test_values_of_another_model_are_asked_for_and_linked_to(page, visit):
+    visit("/values")
+    figure = page.get_by_role("region", name="Where the values of every layer come from")
+    figure.locator(".barlayer").wait_for()
+    page.get_by_role("textbox", name="Model").click()
+    page.get_by_role("option", name="dva · seed 1").click()
+    page.wait_for_url(re.compile("/values.*run=dva-1"))
+    figure.get_by_role("button", name="Show as table").click()
+    page.get_by_role("cell", name="dva-1").first.wait_for()
+    assert page.title() == "Values · dva-lens"
+
+
 def test_the_numbers_of_a_figure_are_read_and_taken_along(page, visit):
     visit("/heads")
     page.locator(f"{MAP} .hm image").wait_for()
