@@ -13,6 +13,7 @@ def report(
     folder: Folder,
     *,
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    probe: Annotated[str | None, typer.Option(help="The text; the main one unless told.")] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Write each figure as SVG, PDF and CSV too.")
     ] = False,
@@ -25,7 +26,7 @@ def report(
     from dva_lens.store.archive import open_archive
 
     warn_of_unreadable(open_archive(folder).unreadable)
-    written = write_report(folder, out, figures=figures)
+    written = write_report(folder, out, probe=probe, figures=figures)
     typer.echo(f"Report: {written}")
 
 

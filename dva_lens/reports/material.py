@@ -12,7 +12,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.statistics.inference.compare import layer_profile
 from dva_lens.store.archive import Archive, Run
-from dva_lens.store.schema import BY_QUERY, REFERENCE, statistics_of
+from dva_lens.store.schema import BY_QUERY, REFERENCE, ArchiveError, statistics_of
 
 BASELINE = "transformer"
 _TOKEN = "token"
@@ -91,6 +91,9 @@ def gather(archive: Archive, probe: str | None = None) -> Material:
     for run in archive.runs:
         if chosen in archive.probes(run):
             groups.setdefault(run.model, []).append(run)
+    if not groups:
+        held = sorted({name for run in archive.runs for name in archive.probes(run)})
+        raise ArchiveError(f"No run was measured on {chosen!r}; there are: {', '.join(held)}.")
     runs = {model: tuple(several) for model, several in groups.items()}
     return Material(
         probe=chosen,

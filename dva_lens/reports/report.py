@@ -12,13 +12,15 @@ from dva_lens.store.archive import Archive, open_archive
 from dva_lens.views.words import spelled
 
 
-def write_report(folder: Path, out: Path, *, figures: bool = False) -> Path:
-    """Write the report of an archive to an HTML file and return its path.
+def write_report(
+    folder: Path, out: Path, *, probe: str | None = None, figures: bool = False
+) -> Path:
+    """Write the report of an archive, on its main probe if none is named; return the page's path.
 
     With `figures`, every figure and table is also written as SVG, PDF and CSV, into a folder
     beside the page that is called like it.
     """
-    report = report_of(open_archive(folder))
+    report = report_of(open_archive(folder), probe)
     written = write_page(report, Path(out))
     if figures:
         write_figures(report, written.with_suffix(""))

@@ -1,3 +1,4 @@
+import html
 import re
 import signal
 import socket
@@ -23,6 +24,15 @@ def test_a_report_is_one_file(call, study_folder, tmp_path):
     result = call("report", study_folder, "--out", tmp_path / "report.html")
     assert result.exit_code == 0, result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_report_can_be_of_another_text(call, refused, study_folder, tmp_path):
+    page = tmp_path / "report.html"
+    assert call("report", study_folder, "--probe", "shuffled", "--out", page).exit_code == 0
+    assert "of the probe 'shuffled'" in html.unescape(page.read_text("utf-8"))
+    words = refused("report", study_folder, "--probe", "nowhere", "--out", tmp_path / "none.html")
+    assert "No run was measured on 'nowhere'; there are: held-out, shuffled" in words
+    assert not (tmp_path / "none.html").exists()
 
 
 def test_pages_of_what_is_no_archive_are_refused(refused, tmp_path):
