@@ -5,6 +5,7 @@ needs no two of them at the same time.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -61,11 +62,7 @@ class Formed(Logits):
     def losses(self, sequence: int, targets: Targets) -> Losses:
         """Return the losses of a few rows at a time, since each needs as much room as its row."""
         few = max(1, READ_AT_ONCE // self.output.shape[2])
-        rows, targets = self.output[sequence, : len(targets)], targets.to(self.output.device)
-        pairs = zip(rows.split(few), targets.split(few), strict=True)
-        return torch.cat(
-            [cross_entropy(accurate(some), wanted, reduction="none") for some, wanted in pairs]
-        )
+        return _in_pieces(_read, self.output[sequence], targets, few)
 
 
 @final
@@ -87,11 +84,9 @@ class OnRequest(Logits):
 
     def losses(self, sequence: int, targets: Targets) -> Losses:
         """Return the losses from tiles of logits that stay in the cache."""
-        rows, targets = self.hidden[sequence, : len(targets)], targets.to(self.hidden.device)
-        pairs = zip(rows.split(ROWS_AT_ONCE), targets.split(ROWS_AT_ONCE), strict=True)
-        return torch.cat([self._losses(some, wanted) for some, wanted in pairs])
+        return _in_pieces(self._formed, self.hidden[sequence], targets, ROWS_AT_ONCE)
 
-    def _losses(self, hidden: Hidden, targets: Targets) -> Losses:
+    def _formed(self, hidden: Hidden, targets: Targets) -> Losses:
         """Return the log of the sum of exp over the vocabulary, part by part, minus the target."""
         of_target = torch.zeros_like(accurate(hidden[:, 0]))
         most = min(VOCABULARY_AT_ONCE, self.shape[2])
@@ -112,6 +107,18 @@ class OnRequest(Logits):
         if bias is None:
             return torch.mm(hidden, weight.mT, out=logits)
         return torch.addmm(bias.detach()[part], hidden, weight.mT, out=logits)
+
+
+def _in_pieces(
+    losses: Callable[[Tensor, Targets], Losses], rows: Tensor, targets: Targets, few: int
+) -> Losses:
+    """Return the losses of the first rows, one for each target, a few at a time."""
+    pieces = zip(rows[: len(targets)].split(few), targets.to(rows.device).split(few), strict=True)
+    return torch.cat([losses(some, wanted) for some, wanted in pieces])
+
+
+def _read(rows: Rows, targets: Targets) -> Losses:
+    return cross_entropy(accurate(rows), targets, reduction="none")
 
 
 def next_token_loss(
