@@ -93,10 +93,7 @@ def profiles(
     """Return a measure over (seed, sequence, layer) for every model, and the documents read."""
     found: dict[str, np.ndarray] = {}
     documents: list[str] = []
-    for model, runs in library.models(probe).items():
-        held = [run for run in runs if measure.name in run]
-        if not held:
-            continue
+    for model, held in library.models(probe, lambda run: measure.name in run).items():
         here = [str(name) for name in held[0][axes.DOCUMENT].values]
         documents = documents or here
         same_documents(here, documents)

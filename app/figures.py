@@ -22,11 +22,7 @@ def depth_by_model(library: Library, chosen: Selection) -> go.Figure:
     measure = library.menu.measure(chosen.statistic)
     if measure.at == "model":
         raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
-    models = {
-        model: held
-        for model, runs in library.models(chosen.probe).items()
-        if (held := [run for run in runs if measure.name in run])
-    }
+    models = library.models(chosen.probe, lambda run: measure.name in run)
     if not models:
         raise NothingToShowError(f"No run holds {measure.long_name.lower()} on “{chosen.probe}”.")
     figure = views.depth_profile(models, measure.name, spans=spans_of(measure, chosen.span))

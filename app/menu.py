@@ -29,12 +29,14 @@ class Measure:
     """One number a page can show: a variable of the archive, at one place of its extra dimension.
 
     `name` is what addresses say: the variable, and after a dot the place of its extra dimension.
+    `long_name` says the place as well, `variable_name` does not.
     """
 
     name: str
     variable: str
     at: Place
     long_name: str
+    variable_name: str
     units: str
     meaning: str = ""
     formula: str = ""

@@ -89,12 +89,14 @@ def _measures(opened: xr.Dataset) -> Iterator[Measure]:
             key: str(attrs.get(key, ""))
             for key in ("units", "meaning", "formula", "source", "pitfalls", "why_no_reference")
         }
-        for name, title, place in _places(variable, str(attrs["long_name"]), opened, extra):
+        whole = str(attrs["long_name"])
+        for name, title, place in _places(variable, whole, opened, extra):
             yield Measure(
                 name=name,
                 variable=variable,
                 at=attrs["at"],
                 long_name=title,
+                variable_name=whole,
                 extra=place,
                 **about,
             )

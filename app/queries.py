@@ -41,7 +41,6 @@ class Library:
         self.menu: Menu = menu_of(archive)
         self._answers: dict[tuple[object, ...], Any] = {}
         self.measurement = lru_cache(maxsize=256)(self._measurement)
-        self.as_kept = lru_cache(maxsize=64)(self._as_kept)
         self.history = lru_cache(maxsize=64)(self._history)
         self.by_query_head = lru_cache(maxsize=64)(self._by_query_head)
         self.heads = lru_cache(maxsize=64)(self._heads)
@@ -55,15 +54,29 @@ class Library:
             self._answers[key] = compute(self, *what)
         return self._answers[key]
 
-    def models(self, probe: str) -> dict[str, list[xr.Dataset]]:
-        """Return the measurements on a text, by model, one per seed, in the order of the menu."""
-        found: dict[str, list[xr.Dataset]] = {}
-        for choice in self.menu.runs:
-            if probe in choice.probes:
-                found.setdefault(choice.model, []).append(self.measurement(choice.name, probe))
-        if not found:
+    def models(
+        self, probe: str, keep: Callable[[xr.Dataset], bool] = lambda _: True
+    ) -> dict[str, list[xr.Dataset]]:
+        """Return the measurements on a text, by model, one per seed, in the order of the menu.
+
+        Runs that are not to be kept, and models without any other, are left out.
+        """
+        choices = [choice for choice in self.menu.runs if probe in choice.probes]
+        if not choices:
             raise NothingToShowError(f"No run was measured on the text “{probe}”.")
+        found: dict[str, list[xr.Dataset]] = {}
+        for choice in choices:
+            held = self.measurement(choice.name, probe)
+            if keep(held):
+                found.setdefault(choice.model, []).append(held)
         return found
+
+    def as_kept(self, run: str, probe: str) -> xr.Dataset:
+        """Return the variables of a run on a text after its last training step."""
+        opened = self._statistics(run, probe)
+        if axes.STEP in opened.dims:
+            opened = opened.isel({axes.STEP: -1})
+        return opened.load()
 
     def histories(self, probe: str, measure: str) -> dict[str, list[xr.Dataset]]:
         """Return what was measured during training, by model, where a measure was."""
@@ -82,13 +95,6 @@ class Library:
     def _measurement(self, run: str, probe: str) -> xr.Dataset:
         """Return the measures of a run on a text after its last training step."""
         return self._by_measure(self.as_kept(run, probe))
-
-    def _as_kept(self, run: str, probe: str) -> xr.Dataset:
-        """Return the variables of a run on a text after its last training step."""
-        opened = self._statistics(run, probe)
-        if axes.STEP in opened.dims:
-            opened = opened.isel({axes.STEP: -1})
-        return opened.load()
 
     def _history(self, run: str, probe: str) -> xr.Dataset | None:
         """Return the measures of a run at every training step, or None where there is but one."""

@@ -19,7 +19,8 @@ DRAINS = ("value_drain", "written_value_drain")
 def sources(library: Library, chosen: Selection) -> go.Figure:
     """Draw the share of every source in the values of the chosen run."""
     held = library.as_kept(chosen.run, chosen.probe)
-    _check(held, chosen.run, SHARE)
+    if lack := _lack(held, SHARE):
+        raise NothingToShowError(f"{chosen.run} {lack}")
     return views.value_source_flow({chosen.run: held})
 
 
@@ -35,40 +36,30 @@ def dynamism(library: Library, chosen: Selection) -> go.Figure:
 
 def measures(menu: Menu) -> list[Measure]:
     """Return what the figures are about, a variable with several sources once."""
-    found = {each.variable: each for each in reversed(menu.measures)}
-    return [_whole(found[name]) for name in (SHARE, *DRAINS, DYNAMISM) if name in found]
-
-
-def _whole(measure: Measure) -> Measure:
-    title = measure.long_name
-    for place in measure.extra.values():
-        title = title.removesuffix(f" ({place})")
-    return replace(measure, long_name=title, extra={})
+    found = {each.variable: each for each in menu.measures}
+    return [
+        replace(found[name], long_name=found[name].variable_name, extra={})
+        for name in (SHARE, *DRAINS, DYNAMISM)
+        if name in found
+    ]
 
 
 def _by_model(
     library: Library, chosen: Selection, draw: Callable[..., go.Figure], *names: str
 ) -> go.Figure:
-    found: dict[str, list[xr.Dataset]] = {}
-    refusals = []
-    for model, runs in library.models(chosen.probe).items():
-        for run in runs:
-            try:
-                _check(run, model, *names)
-            except NothingToShowError as refusal:
-                refusals.append(refusal)
-            else:
-                found.setdefault(model, []).append(run)
+    found = library.models(chosen.probe, lambda run: not _lack(run, *names))
     if not found:
-        raise refusals[0]
+        model, runs = next(iter(library.models(chosen.probe).items()))
+        raise NothingToShowError(f"{model} {_lack(runs[0], *names)}")
     return draw(found)
 
 
-def _check(held: xr.Dataset, label: str, *names: str) -> None:
-    """Refuse a run that was not measured for this, or whose numbers are all missing."""
+def _lack(held: xr.Dataset, *names: str) -> str:
+    """Say what a run was not measured for, or has no number of; nothing where all is there."""
     for name in names:
         if name not in held:
-            raise NothingToShowError(f"{label} does not hold {name}.")
+            return f"does not hold {name}."
         if not held[name].notnull().any():
             reason = held[name].attrs.get("why_not", "it has no value anywhere")
-            raise NothingToShowError(f"{label} holds no {name}: {reason}.")
+            return f"holds no {name}: {reason}."
+    return ""

@@ -19,14 +19,14 @@ def _lead(menu: Menu) -> str:
     count = f"{len(models)} model{'s' if len(models) > 1 else ''}"
     if len(menu.runs) > len(models):
         count += f" in {len(menu.runs)} trainings"
+    if len(menu.runs) > 1:
+        count += ", measured on the same text"
     caution = (
         f" With {fewest} seed{'s' if fewest > 1 else ''} of a model, what is seen is about these "
         f"checkpoints and not yet about architectures."
         if fewest < _FEW_SEEDS
         else ""
     )
-    if len(menu.runs) > 1:
-        count += ", measured on the same text"
     return (
         f"{count}. Rows of attention are compared only where queries see about equally many keys; "
         f"choose how many.{caution}"
