@@ -23,7 +23,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,figures]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs,figures]'
 	@touch $@
 
 study: $(VENV)/.installed
