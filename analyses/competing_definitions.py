@@ -22,11 +22,11 @@ from dva_lens.reports.files import write_page
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.methods import facts
 from dva_lens.reports.page import Part, Report, Section, Table
+from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.schema import REFERENCE, ArchiveError
 from dva_lens.statistics.inference.agreement import RIVALS, Definition, Rivalry, agreement
 from dva_lens.statistics.inference.compare import layer_profile
 from dva_lens.statistics.inference.distributions import head_values
-from dva_lens.store.archive import Archive, open_archive
-from dva_lens.store.schema import REFERENCE, ArchiveError
 
 QUESTION = "Do definitions that compete for one name rank heads and layers alike?"
 

@@ -17,9 +17,9 @@ from dva_lens.reports.findings import compared_row, compared_words, interval, ov
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.methods import definition, facts
 from dva_lens.reports.page import Figure, Part, Points, Report, Section, Table, Text
+from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.schema import ArchiveError
 from dva_lens.statistics.inference.compare import adjust, compare
-from dva_lens.store.archive import Archive, open_archive
-from dva_lens.store.schema import ArchiveError
 from dva_lens.views import depth_profile, span_profile
 
 QUESTION = "In which layers is attention concentrated, and does the value path change where?"

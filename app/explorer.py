@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dash import Dash
 
-from dva_lens.store.archive import open_archive
+from dva_lens.results.archive import open_archive
 
 from .callbacks import drawing, routing
 from .components.shell import shell

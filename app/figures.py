@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from dva_lens import axes, views
-from dva_lens.store.schema import BY_QUERY
+from dva_lens.results.schema import BY_QUERY
 from dva_lens.views import theme
 
 from .menu import Measure

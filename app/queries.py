@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.store.archive import Archive
-from dva_lens.store.schema import BY_QUERY, REFERENCE, ArchiveError
+from dva_lens.results.archive import Archive
+from dva_lens.results.schema import BY_QUERY, REFERENCE, ArchiveError
 from dva_lens.views.arms import arms
 from dva_lens.views.readings import reading
 

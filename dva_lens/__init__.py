@@ -20,7 +20,7 @@ _LAZY = {
     "head_importance": "dva_lens.measuring.ablation",
     "value_gradients": "dva_lens.measuring.gradients",
     "sink_atlas": "dva_lens.measuring.sinks",
-    "open_archive": "dva_lens.store.archive",
+    "open_archive": "dva_lens.results.archive",
     "pattern_tiles": "dva_lens.measuring.closeup",
     "top_edges": "dva_lens.measuring.closeup",
     "views": "dva_lens.views",

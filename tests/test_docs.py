@@ -9,8 +9,8 @@ from small_text import small_corpus
 
 from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.models.presets import PRESETS
+from dva_lens.results.archive import open_archive
 from dva_lens.statistics.table import STATISTICS
-from dva_lens.store.archive import open_archive
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 

@@ -13,8 +13,8 @@ import dva_lens as lens
 from dva_lens.data.documents import Document, corpus_of
 from dva_lens.data.probe import Probe
 from dva_lens.measuring import describe, measure, measure_probe
+from dva_lens.results.schema import check_measurement
 from dva_lens.statistics.table import PRIMARY, STATISTICS
-from dva_lens.store.schema import check_measurement
 
 IDS = np.random.default_rng(0).integers(3, 61, (4, 13))
 

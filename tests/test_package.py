@@ -32,7 +32,7 @@ def test_importing_the_package_brings_in_nothing_heavy():
 @pytest.mark.parametrize(
     "module",
     [
-        "dva_lens.store.archive",
+        "dva_lens.results.archive",
         "dva_lens.views",
         "dva_lens.statistics.table",
         "dva_lens.reports.report",

@@ -62,8 +62,8 @@ def compare(  # noqa: PLR0913 - one argument per option
     from dva_lens.cli.claims import read_claims, show_verdicts
     from dva_lens.cli.contrasts import write_tables
     from dva_lens.cli.heads import show_heads
+    from dva_lens.results.archive import open_archive
     from dva_lens.statistics.inference.compare import adjust
-    from dva_lens.store.archive import open_archive
 
     if heads and at is not Moment.STEP:
         raise typer.BadParameter("--heads reads heads at the last step; leave --at out")

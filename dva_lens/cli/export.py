@@ -38,8 +38,8 @@ def export(
             "Writing parquet needs the package `pyarrow` (pip install pyarrow); or --format csv."
         )
     from dva_lens.cli.pages import warn_of_unreadable
-    from dva_lens.store.archive import open_archive
-    from dva_lens.store.tables import run_table, statistic_tables
+    from dva_lens.results.archive import open_archive
+    from dva_lens.results.tables import run_table, statistic_tables
 
     archive = open_archive(folder)
     warn_of_unreadable(archive.unreadable)

@@ -14,7 +14,7 @@ from dva_lens.statistics.inference.distributions import (
 )
 
 if TYPE_CHECKING:
-    from dva_lens.store.archive import Archive
+    from dva_lens.results.archive import Archive
 
 AT = (0.1, 0.5, 0.9)
 HEADS = ({"layer", "head", "sequence"}, {"layer", "kv_head", "sequence"})

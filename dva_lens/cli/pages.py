@@ -23,7 +23,7 @@ def report(
     Example: dva-lens report runs/quick --out report.html
     """
     from dva_lens.reports.report import write_report
-    from dva_lens.store.archive import open_archive
+    from dva_lens.results.archive import open_archive
 
     warn_of_unreadable(open_archive(folder).unreadable)
     written = write_report(folder, out, probe=probe, figures=figures)
@@ -39,7 +39,7 @@ def explore(
 
     Example: dva-lens explore runs/quick --port 8050
     """
-    from dva_lens.store.archive import open_archive
+    from dva_lens.results.archive import open_archive
 
     warn_of_unreadable(open_archive(folder).unreadable)
     from dva_lens.app import create_app  # pyright: ignore[reportMissingImports] - a mapped folder

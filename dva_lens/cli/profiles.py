@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
+    from dva_lens.results.archive import Archive, Run
     from dva_lens.statistics.statistic import Statistic
-    from dva_lens.store.archive import Archive, Run
 
 STEP, LOSS, SPAN = "step", "loss", "span"
 

@@ -16,8 +16,8 @@ from dva_lens.measuring.opening import Treatment, opened
 from dva_lens.measuring.run import Progress, Run
 from dva_lens.measuring.windows import Windows
 from dva_lens.records import Record
+from dva_lens.results.schema import SCHEMA_VERSION
 from dva_lens.statistics.table import PRIMARY, statistic
-from dva_lens.store.schema import SCHEMA_VERSION
 
 STORED = ("backend", "dtype", "device", "fidelity")
 

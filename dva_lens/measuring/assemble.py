@@ -10,10 +10,10 @@ from jaxtyping import Int
 
 from dva_lens import axes
 from dva_lens.records import LayerRecord, Record
+from dva_lens.results.schema import BY_QUERY, DIMENSIONS, REFERENCE
 from dva_lens.sites import LOSS, Site
 from dva_lens.statistics.spans import reference_by_span, rows_by_span, span_means
 from dva_lens.statistics.statistic import Batch, Statistic
-from dva_lens.store.schema import BY_QUERY, DIMENSIONS, REFERENCE
 
 DISPLAYED = 8
 NO_LENGTH_REFERENCE = (

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.archive import Archive, Run
+from dva_lens.results.schema import BY_QUERY, REFERENCE, ArchiveError, statistics_of
 from dva_lens.statistics.inference.compare import layer_profile
-from dva_lens.store.archive import Archive, Run
-from dva_lens.store.schema import BY_QUERY, REFERENCE, ArchiveError, statistics_of
 
 BASELINE = "transformer"
 _TOKEN = "token"

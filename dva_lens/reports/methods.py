@@ -10,7 +10,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.reports.material import Material, facts_of
 from dva_lens.reports.page import Definition, Folded, Part, Section, Table, Text
-from dva_lens.store.archive import Run
+from dva_lens.results.archive import Run
 from dva_lens.views.words import number
 
 _FOUND = (

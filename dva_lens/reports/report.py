@@ -8,7 +8,7 @@ from dva_lens.reports.material import Material, gather
 from dva_lens.reports.methods import facts, methods
 from dva_lens.reports.page import Report
 from dva_lens.reports.sections import concentration, in_short, sinks, training, values
-from dva_lens.store.archive import Archive, open_archive
+from dva_lens.results.archive import Archive, open_archive
 from dva_lens.views.words import spelled
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 import zarr
 from zarr.errors import BaseZarrError
 
-from dva_lens.store.schema import (
+from dva_lens.results.schema import (
     ARCHIVE,
     CHECKPOINTS,
     RUNS,
@@ -19,7 +19,7 @@ from dva_lens.store.schema import (
     check_run,
     check_version,
 )
-from dva_lens.store.writer import count_files
+from dva_lens.results.writer import count_files
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, BaseZarrError)
 

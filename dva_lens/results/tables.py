@@ -6,8 +6,8 @@ import pandas as pd
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.store.archive import Archive, Run
-from dva_lens.store.schema import statistics_of
+from dva_lens.results.archive import Archive, Run
+from dva_lens.results.schema import statistics_of
 
 
 def run_table(archive: Archive) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from dva_lens.store.schema import (
+from dva_lens.results.schema import (
     ARCHIVE,
     CATALOGUE,
     FORMAT,

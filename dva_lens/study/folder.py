@@ -8,9 +8,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dva_lens.store.archive import scan
-from dva_lens.store.schema import ARCHIVE, PARTIAL
-from dva_lens.store.writer import recover
+from dva_lens.results.archive import scan
+from dva_lens.results.schema import ARCHIVE, PARTIAL
+from dva_lens.results.writer import recover
 from dva_lens.study.plan import Study
 
 STUDY = "study.json"

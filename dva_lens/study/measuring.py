@@ -11,8 +11,8 @@ from dva_lens import axes
 from dva_lens.data.probe import Probe
 from dva_lens.measuring import measure_probe
 from dva_lens.models.checkpoint import load_checkpoint
+from dva_lens.results.schema import BY_QUERY, REFERENCE, statistics_of
 from dva_lens.statistics.table import PRIMARY, STATISTICS
-from dva_lens.store.schema import BY_QUERY, REFERENCE, statistics_of
 from dva_lens.study.checkpoints import step_folder
 from dva_lens.study.keys import measure_key
 from dva_lens.study.plan import HELD_OUT, Plan, Study

@@ -12,9 +12,9 @@ import torch
 import xarray as xr
 
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token, parameters
-from dva_lens.store.archive import Archive, scan
-from dva_lens.store.schema import ARCHIVE, PARTIAL, SCHEMA_VERSION, ArchiveError
-from dva_lens.store.writer import create_archive, write_catalogue, write_run
+from dva_lens.results.archive import Archive, scan
+from dva_lens.results.schema import ARCHIVE, PARTIAL, SCHEMA_VERSION, ArchiveError
+from dva_lens.results.writer import create_archive, write_catalogue, write_run
 from dva_lens.study import checkpoints
 from dva_lens.study.folder import claimed
 from dva_lens.study.measuring import measured, outdated, updated

@@ -15,10 +15,10 @@ from dva_lens.measuring import measure
 from dva_lens.measuring.controls import measure_control
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
+from dva_lens.results.archive import Archive, scan
+from dva_lens.results.schema import SCHEMA_VERSION
+from dva_lens.results.writer import write_catalogue, write_run
 from dva_lens.statistics.table import PRIMARY
-from dva_lens.store.archive import Archive, scan
-from dva_lens.store.schema import SCHEMA_VERSION
-from dva_lens.store.writer import write_catalogue, write_run
 from dva_lens.study.folder import claimed
 from dva_lens.study.keys import digest
 

@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from dva_lens.data.batches import Windows, held_out_windows
 from dva_lens.models.decoder import build
-from dva_lens.store.schema import TRAIN_STEP
+from dva_lens.results.schema import TRAIN_STEP
 from dva_lens.study.checkpoints import saver
 from dva_lens.study.plan import Plan
 from dva_lens.study.texts import Texts

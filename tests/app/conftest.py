@@ -6,7 +6,7 @@ from dva_lens.app.queries import Library
 from dva_lens.app.selection import Selection
 from fakes import fake_archive
 
-from dva_lens.store.archive import open_archive
+from dva_lens.results.archive import open_archive
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from dva_lens.app.panels import show
 from dva_lens.app.queries import Library, NothingToShowError
 from dva_lens.app.selection import Selection
 
-from dva_lens.store.archive import open_archive
+from dva_lens.results.archive import open_archive
 
 
 def test_menus_come_from_the_archive(library):

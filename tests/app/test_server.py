@@ -6,7 +6,7 @@ import pytest
 from dva_lens.app.explorer import create_app
 from dva_lens.app.server import HOST, check_port, serve
 
-from dva_lens.store.schema import ArchiveError
+from dva_lens.results.schema import ArchiveError
 
 
 @pytest.mark.parametrize("host", ["localhost:8050", "127.0.0.1"])

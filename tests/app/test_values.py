@@ -8,8 +8,8 @@ from dva_lens.app.slots import fill
 from dva_lens.app.values import DRAINS, DYNAMISM, SHARE, measures
 from fakes import fake_archive, fake_measurement
 
-from dva_lens.store.archive import open_archive
-from dva_lens.store.writer import write_run
+from dva_lens.results.archive import open_archive
+from dva_lens.results.writer import write_run
 
 
 def test_sources_are_those_of_the_chosen_run(tmp_path, chosen):

@@ -3,8 +3,8 @@ import shutil
 import pytest
 from fakes import fake_measurement
 
-from dva_lens.store.archive import open_archive
-from dva_lens.store.writer import write_run
+from dva_lens.results.archive import open_archive
+from dva_lens.results.writer import write_run
 
 
 def test_every_model_is_held_against_the_baseline(call, study_folder):

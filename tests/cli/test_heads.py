@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dva_lens.results.archive import open_archive
 from dva_lens.statistics.inference.distributions import head_values
-from dva_lens.store.archive import open_archive
 
 LINE = re.compile(
     r"dva +(\S+)  (\S+)  (\S+)  distance (\S+); between seeds (\S+)\n", flags=re.MULTILINE

@@ -5,7 +5,7 @@ from dva_lens.data.tokenizer import train_tokenizer
 from dva_lens.models.checkpoint import save_checkpoint
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import Size, preset
-from dva_lens.store.archive import open_archive
+from dva_lens.results.archive import open_archive
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from tokens import WORDS, letters, word_tokenizer, wrapped
 from dva_lens.axes import span_of
 from dva_lens.measuring.controls import CONTROLS
 from dva_lens.models.checkpoint import save_checkpoint
+from dva_lens.results.archive import open_archive
 from dva_lens.statistics.table import EXTENDED, STATISTICS
-from dva_lens.store.archive import open_archive
 
 LENGTH = 32
 MODELS = ("dva", "llama")

@@ -9,8 +9,8 @@ import xarray as xr
 from fakes import fake_archive
 
 from dva_lens.cli.profiles import Moment, moment_of, profiles
-from dva_lens.store.archive import open_archive
-from dva_lens.store.writer import write_run
+from dva_lens.results.archive import open_archive
+from dva_lens.results.writer import write_run
 
 NAME = "dynamism"
 LOSSES = {"transformer": [4.0, 3.0, 2.0, 1.5], "dva": [4.0, 2.0, 1.0, 0.5]}

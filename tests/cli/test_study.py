@@ -3,7 +3,7 @@ import json
 import pytest
 from small_text import small_corpus
 
-from dva_lens.store.archive import open_archive
+from dva_lens.results.archive import open_archive
 
 
 @pytest.fixture

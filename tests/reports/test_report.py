@@ -14,10 +14,10 @@ from dva_lens.reports.files import write_figures, write_page
 from dva_lens.reports.html import render, show, to_csv
 from dva_lens.reports.page import Figure, Points, Report, Section, Table, Text, figures_of
 from dva_lens.reports.report import report_of, write_report
+from dva_lens.results.archive import open_archive
+from dva_lens.results.schema import RUN_ATTRS, ArchiveError
+from dva_lens.results.writer import write_run
 from dva_lens.statistics.table import PRIMARY
-from dva_lens.store.archive import open_archive
-from dva_lens.store.schema import RUN_ATTRS, ArchiveError
-from dva_lens.store.writer import write_run
 from dva_lens.views import sink_curve
 
 HOSTILE = "</script><script>alert(1)</script>\"'<b>"

@@ -6,10 +6,10 @@ import pytest
 import xarray as xr
 from fakes import STEPS, fake_measurement
 
+from dva_lens.results.archive import open_archive, scan
+from dva_lens.results.schema import SCHEMA_VERSION, ArchiveError, statistics_of
+from dva_lens.results.writer import create_archive
 from dva_lens.statistics.table import PRIMARY
-from dva_lens.store.archive import open_archive, scan
-from dva_lens.store.schema import SCHEMA_VERSION, ArchiveError, statistics_of
-from dva_lens.store.writer import create_archive
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import pytest
 from fakes import fake_measurement
 
+from dva_lens.results.schema import ArchiveError, check_measurement, statistics_of
 from dva_lens.statistics.table import PRIMARY
-from dva_lens.store.schema import ArchiveError, check_measurement, statistics_of
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-from dva_lens.store.archive import open_archive
-from dva_lens.store.tables import run_table, statistic_tables
+from dva_lens.results.archive import open_archive
+from dva_lens.results.tables import run_table, statistic_tables
 
 
 def test_tables_hold_every_number_once(archive_folder):

@@ -6,10 +6,10 @@ import pytest
 import xarray as xr
 from fakes import fake_measurement, fake_training
 
-from dva_lens.store import writer
-from dva_lens.store.archive import open_archive, scan
-from dva_lens.store.schema import RUN_ATTRS, ArchiveError
-from dva_lens.store.writer import plain_text, recover, write_catalogue, write_run
+from dva_lens.results import writer
+from dva_lens.results.archive import open_archive, scan
+from dva_lens.results.schema import RUN_ATTRS, ArchiveError
+from dva_lens.results.writer import plain_text, recover, write_catalogue, write_run
 
 ATTRS = dict.fromkeys(RUN_ATTRS, 0) | {"label": "m-0", "preset": "m", "model": "m"}
 

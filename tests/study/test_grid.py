@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dva_lens.reports.report import write_report
-from dva_lens.store.archive import open_archive
+from dva_lens.results.archive import open_archive
 from dva_lens.study.matching import NEAR
 from dva_lens.study.plan import Study
 from dva_lens.study.runner import run

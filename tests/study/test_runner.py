@@ -5,9 +5,9 @@ import pytest
 from small_text import small_corpus
 
 from dva_lens.models.checkpoint import load_checkpoint
+from dva_lens.results.archive import open_archive
+from dva_lens.results.schema import statistics_of
 from dva_lens.statistics.table import PRIMARY, STATISTICS
-from dva_lens.store.archive import open_archive
-from dva_lens.store.schema import statistics_of
 from dva_lens.study import measuring, runner
 from dva_lens.study.plan import Study
 from dva_lens.study.runner import run

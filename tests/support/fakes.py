@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.schema import SCHEMA_VERSION
+from dva_lens.results.writer import write_catalogue, write_run
 from dva_lens.statistics.spans import reference_by_span
 from dva_lens.statistics.statistic import Statistic
 from dva_lens.statistics.table import STATISTICS
-from dva_lens.store.schema import SCHEMA_VERSION
-from dva_lens.store.writer import write_catalogue, write_run
 
 MODELS = ("transformer", "resformer-identity", "dva", "dva-separable")
 STEPS = (0, 10, 40, 160)
