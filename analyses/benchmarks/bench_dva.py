@@ -4,7 +4,7 @@ Forward and backward of one attention with pairwise values, causal, one head: in
 recomputed for the gradients, as the models run it, against the specification, which forms every
 value of N x N x d and lets torch differentiate.
 
-    python -m dva_lens.analyses.bench_dva [--pairs 5] [--json] [--check]
+    python -m dva_lens.analyses.benchmarks.bench_dva [--pairs 5] [--json] [--check]
 """
 
 import sys

@@ -8,7 +8,7 @@ of the plain forward, in a process of its own. Weights are random: neither depen
 The plain pass forms the logits of the whole text, as the model does. The measured pass needs each
 token's loss alone and forms them a part at a time; what that saves pays for much of the measuring.
 
-    python -m dva_lens.analyses.bench_forward [--json] [--pairs 7]
+    python -m dva_lens.analyses.benchmarks.bench_forward [--json] [--pairs 7]
 """
 
 import sys

@@ -5,7 +5,7 @@ output and the whole summary (per query and per key, received mass included) and
 torch's own fused attention, which leaves the output. `materialised` is the usual way: form the
 pattern in full, then reduce it.
 
-    python -m dva_lens.analyses.bench_recorder --lengths 512 2048 4096 [--json] [--check]
+    python -m dva_lens.analyses.benchmarks.bench_recorder --lengths 512 2048 [--json] [--check]
 """
 
 import sys

@@ -4,7 +4,7 @@ Texts nest in documents, seeds nest in architectures, and the truth is set by ha
 how often an interval held it, or how often a test was wrong. Rows without a promise show what
 other common choices would have done.
 
-    python -m dva_lens.analyses.check_calibration > docs/calibration.md
+    python -m dva_lens.analyses.benchmarks.calibration > docs/calibration.md
 """
 
 import argparse
@@ -137,7 +137,7 @@ def page(rows: list[Row]) -> str:
         "How often intervals hold the truth, and how often tests are wrong, on simulated data.",
         "Intervals are 95 % intervals; ± is the error of the simulation. Rows without a promise",
         "show other common choices, and what two seeds are worth. Made by",
-        "`python -m dva_lens.analyses.check_calibration > docs/calibration.md`.",
+        "`python -m dva_lens.analyses.benchmarks.calibration > docs/calibration.md`.",
         "",
     ]
     lines += ["| what | setting | promised | measured | holds |", "|---|---|---|---|---|"]

@@ -5,7 +5,7 @@ their bounds, and how fast every preset trains. Checks run in processes of their
 that fails costs nothing else; what was found is written down at once, and what is written down
 for the same sources is not run again. Without a GPU it says what it would do.
 
-    python -m dva_lens.analyses.gpu_checks [--list] [--only PART ...] [--again] [--minutes 9]
+    python -m dva_lens.analyses.benchmarks.gpu_checks [--list] [--only PART ...] [--again]
 """
 
 import argparse

@@ -4,7 +4,7 @@ In Bigram-Backcopy (Guo et al., 2410.13835) a head that copies has nothing to do
 but the triggers. Where weights must sum to one, it is expected to park them on the start token
 and to drain that token's value; where weights may sum to less, or a gate may close, it need not.
 
-python -m dva_lens.analyses.known_answers [--out docs/known_answers.md] [--presets dva ...]
+python -m dva_lens.analyses.benchmarks.known_answers [--out FILE] [--presets dva ...]
 """
 
 import argparse
@@ -31,7 +31,7 @@ from dva_lens.sites import SUMMARY, VALUES
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
 
-from .known_table import Answer, Made, last, page, table
+from ..pages.known_answers import Answer, Made, last, page, table
 
 SIZE = Size(layers=2, width=64, heads=2, vocabulary=64, context=64)
 TASK = BigramBackcopy(vocabulary=64, length=64, batch=16)

@@ -152,7 +152,7 @@ def page(answers: Sequence[Answer], made: Made) -> str:
 
 INTRODUCTION = f"""# A question with a known answer
 
-Made by `python -m dva_lens.analyses.known_answers --out docs/known_answers.md`.
+Made by `python -m dva_lens.analyses.benchmarks.known_answers --out docs/known_answers.md`.
 
 Every preset is trained on Bigram-Backcopy (Guo et al. 2024, 2410.13835): tokens follow a Markov
 chain, and after a trigger the token before it comes again. A head that copies has nothing to do

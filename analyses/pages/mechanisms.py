@@ -1,6 +1,6 @@
 """What can every model be made of, what does it cost, and what of it is the papers'?
 
-python -m dva_lens.analyses.mechanism_table > docs/mechanisms.md
+python -m dva_lens.analyses.pages.mechanisms > docs/mechanisms.md
 """
 
 import sys
@@ -24,7 +24,7 @@ TITLES = {
 }
 INTRODUCTION = f"""# Mechanisms
 
-Made from the tables of mechanisms by `python -m dva_lens.analyses.mechanism_table`.
+Made from the tables of mechanisms by `python -m dva_lens.analyses.pages.mechanisms`.
 
 Each axis is chosen by itself, and the axes compose. Costs are those of the whole model when one
 axis of a LLaMA-style model is changed ({SIZE.layers} layers, width {SIZE.width}, {SIZE.heads}

@@ -1,6 +1,6 @@
 """What every statistic means, written from the table of statistics itself.
 
-python -m dva_lens.analyses.statistics_page > docs/statistics.md
+python -m dva_lens.analyses.pages.statistics > docs/statistics.md
 """
 
 import sys
@@ -54,7 +54,7 @@ ON_ARRAYS = (
 )
 INTRODUCTION = f"""# Statistics
 
-Made from the table of statistics by `python -m dva_lens.analyses.statistics_page`.
+Made from the table of statistics by `python -m dva_lens.analyses.pages.statistics`.
 
 The *reference* is what a statistic reads on uniform attention over the visible keys: a yardstick,
 not a null. The example gives it for a query that sees {KEYS} keys, or for a causal text of

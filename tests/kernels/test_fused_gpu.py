@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from dva_lens.analyses.gpu_kernels import RULES, forward, gradients
+from dva_lens.analyses.benchmarks.gpu_kernels import RULES, forward, gradients
 
 pytestmark = [
     pytest.mark.gpu,

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from dva_lens.analyses import bench_forward
-from dva_lens.analyses.bench_forward import Case, main
+from dva_lens.analyses.benchmarks import bench_forward
+from dva_lens.analyses.benchmarks.bench_forward import Case, main
 from families import family
 
 

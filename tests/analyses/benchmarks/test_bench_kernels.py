@@ -4,13 +4,15 @@ import json
 
 import pytest
 import torch
-from dva_lens.analyses import bench_dva, bench_recorder
-from dva_lens.analyses.timing import paired
+from dva_lens.analyses.benchmarks import bench_dva, bench_recorder
+from dva_lens.analyses.benchmarks.timing import paired
 
 
 def test_pairs_alternate_and_the_ratio_is_of_pairs(monkeypatch):
     order, clock = [], iter([0.0, 1.0, 1.0, 3.0, 3.0, 6.0, 6.0, 7.0])
-    monkeypatch.setattr("dva_lens.analyses.timing.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr(
+        "dva_lens.analyses.benchmarks.timing.time.perf_counter", lambda: next(clock)
+    )
     found = paired(lambda: order.append("a"), lambda: order.append("b"), 2)
     assert order == ["a", "b", "a", "b", "b", "a"]
     assert found.pairs == [(1.0, 2.0), (1.0, 3.0)]

@@ -2,11 +2,11 @@
 
 import json
 
-from dva_lens.analyses import check_calibration
+from dva_lens.analyses.benchmarks import calibration
 
 
 def test_a_short_simulation_holds_and_tells_wrong_choices_apart():
-    rows = check_calibration.simulate(seed=1, scale=0.1)
+    rows = calibration.simulate(seed=1, scale=0.1)
     by = {(row.question, row.setting): row for row in rows}
     assert all(row.holds is not False for row in rows)
     wrong = by["Sequences taken for units", "25 documents of 1-4 sequences, normal"]
@@ -15,13 +15,13 @@ def test_a_short_simulation_holds_and_tells_wrong_choices_apart():
 
 
 def test_a_broken_promise_is_seen():
-    row = check_calibration.Row("Interval", "any", 0.93, 0.97, 0.9, 0.005)
+    row = calibration.Row("Interval", "any", 0.93, 0.97, 0.9, 0.005)
     assert row.holds is False
-    assert "**no**" in check_calibration.page([row])
+    assert "**no**" in calibration.page([row])
 
 
 def test_numbers_can_be_read_by_machines(capsys, monkeypatch):
-    row = check_calibration.Row("Interval", "any", 0.93, 0.97, 0.9, 0.005)
-    monkeypatch.setattr(check_calibration, "simulate", lambda seed: [row])
-    assert check_calibration.main(["--json"]) == 1
+    row = calibration.Row("Interval", "any", 0.93, 0.97, 0.9, 0.005)
+    monkeypatch.setattr(calibration, "simulate", lambda seed: [row])
+    assert calibration.main(["--json"]) == 1
     assert json.loads(capsys.readouterr().out)[0]["holds"] is False

@@ -6,9 +6,15 @@ import sys
 
 import pytest
 import torch
-from dva_lens.analyses import gpu_checks, gpu_kernels, gpu_ledger, gpu_running, gpu_table
-from dva_lens.analyses.gpu_ledger import Ledger
-from dva_lens.analyses.gpu_running import Limits, run_all
+from dva_lens.analyses.benchmarks import (
+    gpu_checks,
+    gpu_kernels,
+    gpu_ledger,
+    gpu_running,
+    gpu_table,
+)
+from dva_lens.analyses.benchmarks.gpu_ledger import Ledger
+from dva_lens.analyses.benchmarks.gpu_running import Limits, run_all
 
 from dva_lens.kernels.fused.guards import installed
 
@@ -148,9 +154,9 @@ def test_a_kernel_that_is_wrong_does_not_hold(monkeypatch):
 def test_the_kernels_need_no_jaxtyping():
     code = (
         "import sys; sys.modules['jaxtyping'] = None\n"
-        "from dva_lens.analyses import gpu_table\n"
+        "from dva_lens.analyses.benchmarks import gpu_table\n"
         "gpu_table.stand_in_for_shapes()\n"
-        "from dva_lens.analyses import gpu_kernels\n"
+        "from dva_lens.analyses.benchmarks import gpu_kernels\n"
         "assert gpu_kernels.forward('causal', lengths=(3,), device='cpu')['holds']\n"
     )
     done = subprocess.run(

@@ -2,12 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
-from dva_lens.analyses import known_answers
-from dva_lens.analyses.known_table import INTRODUCTION, Answer, table
+from dva_lens.analyses.benchmarks import known_answers
+from dva_lens.analyses.pages.known_answers import INTRODUCTION, Answer, table
 
 from dva_lens.models.presets import PRESETS, preset
 
-PAGE = Path(__file__).parents[2] / "docs" / "known_answers.md"
+PAGE = Path(__file__).parents[3] / "docs" / "known_answers.md"
 
 
 def test_a_sink_is_expected_where_nothing_else_can_be_done():

@@ -1,0 +1,6 @@
+"""Forwards to `dva_lens.analyses.benchmarks.bench_dva`."""
+
+from . import forward
+
+if __name__ == "__main__":
+    forward("benchmarks.bench_dva")
