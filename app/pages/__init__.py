@@ -1,5 +1,7 @@
 """The pages of the explorer, in the order of its navigation."""
 
+from dva_lens.plugins import Table
+
 from .compare import COMPARE
 from .heads import HEADS
 from .overview import OVERVIEW
@@ -8,8 +10,8 @@ from .tokens import TOKENS
 from .training import TRAINING
 from .values import VALUES
 
-PAGES: dict[str, Page] = {
-    page.path: page for page in (OVERVIEW, HEADS, TOKENS, VALUES, COMPARE, TRAINING)
-}
+PAGES: Table[Page] = Table(
+    {page.path: page for page in (OVERVIEW, HEADS, TOKENS, VALUES, COMPARE, TRAINING)}
+)
 
 __all__ = ["PAGES", "Page"]

@@ -7,7 +7,7 @@ import typer
 from dva_lens import __version__
 from dva_lens.allocator import keep_freed_memory
 from dva_lens.cli import compare, doctor, export, listing, measure, pages, study
-from dva_lens.cli.guard import DEBUG, Guarded
+from dva_lens.cli.guard import DEBUG, IMPORT, Guarded
 
 app = typer.Typer(
     cls=Guarded,
@@ -45,6 +45,14 @@ def shared(
     debug: Annotated[
         bool, typer.Option(DEBUG, help="Show tracebacks, after any command.")
     ] = False,
+    module: Annotated[
+        list[str] | None,
+        typer.Option(
+            IMPORT,
+            metavar="MODULE",
+            help="Import a plugin (MODULE or FILE.py), after any command; may be repeated.",
+        ),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(
@@ -53,7 +61,7 @@ def shared(
     ] = False,
 ) -> None:
     """Measure where attention goes, and what the value path has to do with it."""
-    del debug, version  # one is taken off the line by `Guarded`, the other has printed and left
+    del debug, module, version  # `Guarded` takes two off the line, `version` has printed and left
 
 
 def main() -> None:

@@ -3,15 +3,18 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, final
 
 import typer
 from typer.core import TyperGroup
 
+from dva_lens.plugins import request
+
 # typer raises the errors of the click it carries; the base of its public one names them.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 DEBUG = "--debug"
+IMPORT = "--import"
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -23,12 +26,18 @@ class Guarded(TyperGroup):
     """The root of the commands, which turns every error into one sentence and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]
-        """Run a command and leave with its exit code; `--debug` may stand anywhere."""
+        """Run a command and leave with its exit code.
+
+        `--debug` and `--import MODULE` may stand anywhere before `--`.
+        """
         words = list(sys.argv[1:] if args is None else args)
         debug = DEBUG in words
         options["standalone_mode"] = False
         try:
-            code = super().main([word for word in words if word != DEBUG], **options)
+            modules, rest = split_imports(word for word in words if word != DEBUG)
+            for module in modules:
+                request(module)
+            code = super().main(rest, **options)
         except UsageError as error:
             _say(_usage(error))
             sys.exit(WRONG_USAGE)
@@ -46,6 +55,31 @@ class Guarded(TyperGroup):
         if code == INTERRUPTED:
             _interrupted()
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def split_imports(words: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the modules named by `--import` before any `--`, and the words without them.
+
+    Raises
+    ------
+    typer.BadParameter
+        `--import` is the last word.
+    """
+    modules: list[str] = []
+    rest: list[str] = []
+    left = iter(words)
+    for word in left:
+        if word == "--":
+            return modules, [*rest, word, *left]
+        name, equals, value = word.partition("=")
+        if name != IMPORT:
+            rest.append(word)
+            continue
+        module = value if equals else next(left, "")
+        if not module:
+            raise typer.BadParameter(f"{IMPORT} needs a module or the path of a .py file")
+        modules.append(module)
+    return modules, rest
 
 
 def sentence(error: BaseException) -> str:

@@ -43,12 +43,12 @@ def _statistics() -> Iterator[str]:
 
 
 def _presets() -> Iterator[str]:
-    from dva_lens.mechanisms.value_form import VALUE_FORMS
+    from dva_lens.models.config import AXES
     from dva_lens.models.presets import PRESETS
 
     for name, one in PRESETS.items():
         yield _entry(name, f"{one.meaning}; {one.citation}")
-    forms = ", ".join(VALUE_FORMS)
+    forms = ", ".join(AXES["value_form"])
     yield _entry("Hh-FED-FORM-SOURCE", "the controlled grid: H heads (1, or those of the size);")
     yield _entry("", f"FED: ff, noff; FORM: {forms}; SOURCE: own, residual")
     yield _entry("1h-noff-pairwise-own", "one of them: one head, no feed-forward, pairwise values")

@@ -17,17 +17,18 @@ from dva_lens.mechanisms.value_form import VALUE_FORMS, StaticValue, ValueForm
 from dva_lens.mechanisms.value_source import VALUE_SOURCES, Own, ValueSource
 from dva_lens.mechanisms.variant import Variant
 from dva_lens.mechanisms.weights import WEIGHTS, Softmax, WeightRule
+from dva_lens.plugins import Table
 
 AXES: dict[str, Mapping[str, type[Variant]]] = {
-    "weights": WEIGHTS,
-    "projections": PROJECTIONS,
-    "value_source": VALUE_SOURCES,
-    "value_form": VALUE_FORMS,
-    "output": OUTPUTS,
-    "depth_average": DEPTH_AVERAGES,
-    "feedforward": FEEDFORWARDS,
-    "positions": POSITIONS,
-    "norm": NORMS,
+    "weights": Table(WEIGHTS),
+    "projections": Table(PROJECTIONS),
+    "value_source": Table(VALUE_SOURCES),
+    "value_form": Table(VALUE_FORMS),
+    "output": Table(OUTPUTS),
+    "depth_average": Table(DEPTH_AVERAGES),
+    "feedforward": Table(FEEDFORWARDS),
+    "positions": Table(POSITIONS),
+    "norm": Table(NORMS),
 }
 KIND = "kind"
 _SIZES = ("vocabulary", "context", "layers", "width", "heads")

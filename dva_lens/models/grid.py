@@ -12,9 +12,8 @@ from difflib import get_close_matches
 from itertools import product
 
 from dva_lens.mechanisms.feedforward import Feedforward, NoFeedforward, SwiGlu
-from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.mechanisms.value_source import FirstLayerMix, Own, ValueSource
-from dva_lens.models.config import ModelConfig
+from dva_lens.models.config import AXES, ModelConfig
 from dva_lens.models.size import Size
 
 FEEDFORWARDS: dict[str, Feedforward] = {"ff": SwiGlu(), "noff": NoFeedforward()}
@@ -37,7 +36,7 @@ def cells(size: Size) -> tuple[str, ...]:
     heads = dict.fromkeys((1, size.heads))
     return tuple(
         f"{many}h-{fed}-{form}-{source}"
-        for many, fed, form, source in product(heads, FEEDFORWARDS, VALUE_FORMS, SOURCES)
+        for many, fed, form, source in product(heads, FEEDFORWARDS, AXES["value_form"], SOURCES)
     )
 
 
@@ -51,10 +50,11 @@ def cell(name: str, size: Size) -> ModelConfig:
     found = _NAME.fullmatch(name)
     if found is None or name not in cells(size):
         close = get_close_matches(name, cells(size), n=3, cutoff=0.5)
+        forms = ", ".join(AXES["value_form"])
         hint = f"close matches: {', '.join(close)}; " if close else ""
         raise ValueError(
             f"Unknown model of the grid {name!r}: {hint}with heads={size.heads} a name is 1h or "
-            f"{size.heads}h, {' or '.join(FEEDFORWARDS)}, one of {', '.join(VALUE_FORMS)}, and "
+            f"{size.heads}h, {' or '.join(FEEDFORWARDS)}, one of {forms}, and "
             f"{' or '.join(SOURCES)}, joined by '-'."
         )
     heads, fed, form, source = found.groups()
@@ -67,6 +67,6 @@ def cell(name: str, size: Size) -> ModelConfig:
         heads=int(heads),
         qk_dim=size.width // size.heads,
         feedforward=FEEDFORWARDS[fed],
-        value_form=VALUE_FORMS[form](),
+        value_form=AXES["value_form"][form](),
         value_source=SOURCES[source],
     )

@@ -33,6 +33,7 @@ from dva_lens.mechanisms.weights import LearnedSink, Sigmoid, SoftmaxOffByOne
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.grid import cell, cells, grid, is_cell
 from dva_lens.models.size import Size
+from dva_lens.plugins import Table
 
 
 @final
@@ -89,7 +90,7 @@ CONTROL = "control of `dva`, ours"
 IDENTITY = FirstLayerMix(first=0.5, own=0.5)
 GRID = "grid"
 
-PRESETS: dict[str, Preset] = {
+_PRESETS: dict[str, Preset] = {
     "transformer": Preset("Touvron et al. 2023, 2302.13971", "LLaMA-style baseline", _with()),
     "gpt2-style": Preset(
         "Radford et al. 2019", "GPT-2-style baseline: learned positions, biases", _gpt2
@@ -188,6 +189,7 @@ PRESETS: dict[str, Preset] = {
         _dva(PairwiseValue(), value_source=IDENTITY),
     ),
 }
+PRESETS: Table[Preset] = Table(_PRESETS)
 
 
 def preset(name: str, size: Size, **changes: Any) -> ModelConfig:

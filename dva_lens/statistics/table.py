@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 
+from dva_lens.plugins import Table
 from dva_lens.statistics.extended.accounts import MASS_ACCOUNT, OUTPUT_ACCOUNT
 from dva_lens.statistics.extended.aggregation import SURVIVING_SIZE
 from dva_lens.statistics.extended.atlas import SINK_COUNT, STRONGEST_OTHER_SINK, VIRTUAL_MASS
@@ -43,7 +44,7 @@ from dva_lens.statistics.primary.stream import MASSIVE_ACTIVATION
 from dva_lens.statistics.primary.values import DYNAMISM, SINK_OUTPUT_SHARE, VALUE_SOURCE_SHARE
 from dva_lens.statistics.statistic import Statistic
 
-STATISTICS: dict[str, Statistic] = {
+_STATISTICS: dict[str, Statistic] = {
     "entropy": ENTROPY,
     "normalised_entropy": NORMALISED_ENTROPY,
     "effective_keys": EFFECTIVE_KEYS,
@@ -88,6 +89,7 @@ STATISTICS: dict[str, Statistic] = {
     "rank_residual": RANK_RESIDUAL,
     "token_similarity": TOKEN_SIMILARITY,
 }
+STATISTICS: Table[Statistic] = Table(_STATISTICS)
 
 PRIMARY: tuple[str, ...] = (
     "entropy",
@@ -108,7 +110,7 @@ PRIMARY: tuple[str, ...] = (
     "massive_activation",
     "loss",
 )
-EXTENDED: tuple[str, ...] = tuple(name for name in STATISTICS if name not in PRIMARY)
+EXTENDED: tuple[str, ...] = tuple(name for name in _STATISTICS if name not in PRIMARY)
 
 
 def statistic(name: str) -> Statistic:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, final
 
+from dva_lens.plugins import Table
 from dva_lens.views.depth import depth_profile
 from dva_lens.views.drains import DRAINS, drain_plot
 from dva_lens.views.dynamics import DYNAMISM, dynamism_profile
@@ -33,7 +34,7 @@ class View:
     of: Literal["measurement", "queries", "training"] = "measurement"
 
 
-VIEWS: dict[str, View] = {
+_VIEWS: dict[str, View] = {
     "depth_profile": View(
         depth_profile, "Statistic by depth", "In which layers do models differ?"
     ),
@@ -65,3 +66,4 @@ VIEWS: dict[str, View] = {
         token_lane, "One text, token by token", "Where in a text?", (PINNED,), of="queries"
     ),
 }
+VIEWS: Table[View] = Table(_VIEWS)
