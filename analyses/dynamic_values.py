@@ -15,8 +15,8 @@ from typing import Any
 
 import xarray as xr
 
+from dva_lens.diagnostics.pairing import dynamic_diagnostics
 from dva_lens.measuring import measure
-from dva_lens.measuring.pairing import dynamic_diagnostics
 
 from .asking import answered, parser_of
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from dva_lens.measuring.ablation import REPLACEMENTS, head_importance
+from dva_lens.diagnostics.ablation import REPLACEMENTS, head_importance
 from dva_lens.statistics.inference.estimate import profile
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import xarray as xr
 
-from dva_lens.measuring.sinks import sink_atlas
+from dva_lens.diagnostics.sinks import sink_atlas
 from dva_lens.statistics.extended.atlas import THRESHOLD
 
 from .asking import answered, parser_of

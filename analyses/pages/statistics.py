@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dva_lens.measuring.ablation import head_importance
-from dva_lens.measuring.collapse import collapse_bound
+from dva_lens.diagnostics.ablation import head_importance
+from dva_lens.diagnostics.collapse import collapse_bound
+from dva_lens.diagnostics.gradients import value_gradients
+from dva_lens.diagnostics.layers import layer_similarity, rollout
+from dva_lens.diagnostics.pairing import dynamic_diagnostics
+from dva_lens.diagnostics.sinks import sink_atlas
 from dva_lens.measuring.controls import measure_control
-from dva_lens.measuring.gradients import value_gradients
-from dva_lens.measuring.layers import layer_similarity, rollout
-from dva_lens.measuring.pairing import dynamic_diagnostics
-from dva_lens.measuring.sinks import sink_atlas
 from dva_lens.sites import SUMMARY, TILES
 from dva_lens.statistics.extended.accounts import remainder_shares
 from dva_lens.statistics.inference.agreement import RIVALS, Rivalry, agreement

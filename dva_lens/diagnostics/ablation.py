@@ -12,13 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens import axes
-from dva_lens.measuring.opening import (
+from dva_lens.measuring.prepare import (
     Opened,
     Treatment,
     opened_tokens,
     sequences_together,
 )
-from dva_lens.measuring.windows import Batch
+from dva_lens.measuring.sequences import Batch
 from dva_lens.models.bridge import is_bridge
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout

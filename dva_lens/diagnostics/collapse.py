@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from dva_lens import axes
-from dva_lens.measuring.opening import Treatment, opened_tokens
+from dva_lens.measuring.prepare import Treatment, opened_tokens
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.statistics.extended.bound import lowest_entropy, score_sigma

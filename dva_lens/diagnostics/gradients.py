@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dva_lens import axes
-from dva_lens.measuring.opening import Treatment, opened_tokens
+from dva_lens.measuring.prepare import Treatment, opened_tokens
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.fidelity import evaluating
 

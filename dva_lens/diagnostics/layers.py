@@ -13,8 +13,8 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from dva_lens import axes
-from dva_lens.measuring.opening import Opened, Treatment, opened_tokens
-from dva_lens.recording.passes import record
+from dva_lens.measuring.prepare import Opened, Treatment, opened_tokens
+from dva_lens.recording.record import record
 from dva_lens.records import RowTile
 from dva_lens.sites import GEOMETRY, TILES, Site
 from dva_lens.statistics.extended.rollout import rollout_step, uniform_rollout

@@ -17,11 +17,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens import axes
+from dva_lens.diagnostics.pooling import Drawn, Need, drawn_from
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.values import Values, per_query_head
 from dva_lens.kernels.weights import Weights
-from dva_lens.measuring.opening import Treatment, opened_tokens
-from dva_lens.measuring.pooling import Drawn, Need, drawn_from
+from dva_lens.measuring.prepare import Treatment, opened_tokens
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.statistics.extended.dynamic import OperatorRank, non_affine_share

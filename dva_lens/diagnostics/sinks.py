@@ -8,8 +8,8 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.data.tokenizer import token_texts
-from dva_lens.measuring.opening import Treatment, opened_tokens
-from dva_lens.recording.passes import record
+from dva_lens.measuring.prepare import Treatment, opened_tokens
+from dva_lens.recording.record import record
 from dva_lens.records import Record
 from dva_lens.sites import STREAM, SUMMARY, VALUES
 from dva_lens.statistics.extended.atlas import THRESHOLD, VIRTUAL, Sink, atlas

@@ -9,7 +9,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.kernels.detail import tiles
 from dva_lens.kernels.edges import top_edges as edges_of
-from dva_lens.measuring.opening import Opened, Treatment, opened_tokens
+from dva_lens.measuring.prepare import Opened, Treatment, opened_tokens
 from dva_lens.recording.closeup import call_of, of_heads
 from dva_lens.recording.recorder import Call
 

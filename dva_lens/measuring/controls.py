@@ -15,9 +15,9 @@ import xarray as xr
 from transformers import PreTrainedModel
 
 from dva_lens.data.probe import PROBES, Probe
-from dva_lens.measuring import measure
-from dva_lens.measuring.opening import Treatment, opened_tokens
-from dva_lens.measuring.windows import Windows
+from dva_lens.measuring.measure import measure
+from dva_lens.measuring.prepare import Treatment, opened_tokens
+from dva_lens.measuring.sequences import Windows
 from dva_lens.models.decoder import Decoder, build
 
 RANDOM_INIT = "random-init"

@@ -8,7 +8,7 @@ import numpy as np
 from dva_lens.data.documents import Corpus
 from dva_lens.data.probe import Probe
 from dva_lens.data.tokenizer import token_ids, token_texts
-from dva_lens.measuring.windows import Cut, Tokens, Windows
+from dva_lens.measuring.sequences import Cut, Tokens, Windows
 
 SAMPLE = "a b"
 

@@ -11,10 +11,10 @@ import xarray as xr
 
 from dva_lens import __version__, axes
 from dva_lens.data.probe import Probe
-from dva_lens.measuring.assemble import assembled, part_of, with_queries
-from dva_lens.measuring.opening import Treatment, opened
-from dva_lens.measuring.run import Progress, Run
-from dva_lens.measuring.windows import Windows
+from dva_lens.measuring.dataset import assembled, part_of, with_queries
+from dva_lens.measuring.passes import Progress, Run
+from dva_lens.measuring.prepare import Treatment, opened
+from dva_lens.measuring.sequences import Windows
 from dva_lens.records import Record
 from dva_lens.results.schema import SCHEMA_VERSION
 from dva_lens.statistics.table import PRIMARY, statistic

@@ -9,10 +9,10 @@ from typing import Any, final
 from dva_lens import axes
 from dva_lens.data.tokenizer import token_texts
 from dva_lens.kernels.guard import BUDGET, refuse_above
-from dva_lens.measuring.assemble import DISPLAYED, Part, part_of
-from dva_lens.measuring.opening import sequences_together
-from dva_lens.measuring.windows import Batch, Windows
-from dva_lens.recording.passes import record, source_of
+from dva_lens.measuring.dataset import DISPLAYED, Part, part_of
+from dva_lens.measuring.prepare import sequences_together
+from dva_lens.measuring.sequences import Batch, Windows
+from dva_lens.recording.record import record, source_of
 from dva_lens.records import Record
 from dva_lens.statistics.extended.reading import Reading
 from dva_lens.statistics.statistic import Statistic

@@ -11,9 +11,9 @@ from dva_lens import axes
 from dva_lens.data.probe import Probe
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.inputs import is_text, of_ids, of_images, of_probe, of_texts, texts_of
-from dva_lens.measuring.windows import Cut, Windows, check_range
-from dva_lens.recording.passes import source_of
-from dva_lens.recording.source import Source
+from dva_lens.measuring.sequences import Cut, Windows, check_range
+from dva_lens.recording.adapters.adapter import Source
+from dva_lens.recording.record import source_of
 
 IMAGE_DIMENSIONS = 4
 LOGITS_BUDGET = 4 * BUDGET

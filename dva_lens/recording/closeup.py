@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.passes import source_of
+from dva_lens.recording.record import source_of
 from dva_lens.recording.recorder import Call
 from dva_lens.sites import SUMMARY
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
+from dva_lens.recording.norms import accurate, gram_of, value_mix, value_sizes
 from dva_lens.recording.patterns import static_dynamics, summary_of
 from dva_lens.recording.recorder import Call, Recorder
-from dva_lens.recording.sizes import accurate, gram_of, value_mix, value_sizes
 from dva_lens.records import LayerRecord, Record
 from dva_lens.sites import DYNAMICS, MIX, SUMMARY, VALUES
 

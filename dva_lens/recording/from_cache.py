@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from dva_lens.recording.given import Output, Patterns, layer_of, record_of, windows_of
-from dva_lens.recording.sizes import stream_sizes
+from dva_lens.recording.from_arrays import Output, Patterns, layer_of, record_of, windows_of
+from dva_lens.recording.norms import stream_sizes
 from dva_lens.records import Record
 
 PATTERN, SCORES = "blocks.{}.attn.hook_pattern", "blocks.{}.attn.hook_attn_scores"

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from dva_lens.recording.sizes import accurate
+from dva_lens.recording.norms import accurate
 
 READ_AT_ONCE = 1 << 20
 ROWS_AT_ONCE, VOCABULARY_AT_ONCE = 1 << 10, 1 << 12

@@ -11,12 +11,12 @@ from transformers import PreTrainedModel
 
 from dva_lens.models.bridge import is_bridge
 from dva_lens.models.decoder import Decoder
-from dva_lens.recording import bridge, huggingface, own
+from dva_lens.recording.adapters import bridge, decoder, huggingface
+from dva_lens.recording.adapters.adapter import Source
 from dva_lens.recording.fidelity import OwnPass, evaluating
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
 from dva_lens.recording.recorder import Recorder
-from dva_lens.recording.source import Source
 from dva_lens.records import Reader, Record
 from dva_lens.sites import LOSS, SITES, Site
 
@@ -24,7 +24,7 @@ from dva_lens.sites import LOSS, SITES, Site
 def source_of(model: object) -> Source:
     """Return how a model is recorded, or say what kinds of models there are."""
     if isinstance(model, Decoder):
-        return own
+        return decoder
     if isinstance(model, PreTrainedModel):
         return huggingface
     if is_bridge(model):

@@ -16,7 +16,7 @@ from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.sizes import Gram, stream_sizes, value_mix, value_sizes
+from dva_lens.recording.norms import Gram, stream_sizes, value_mix, value_sizes
 from dva_lens.recording.tiles import alone, row_tiles
 from dva_lens.records import LayerRecord, Reader, RowTile, ValueDynamics
 from dva_lens.sites import (

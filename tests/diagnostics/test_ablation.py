@@ -7,7 +7,7 @@ from families import family
 from own_models import tiny, tokens_of
 
 import dva_lens as lens
-from dva_lens.measuring.ablation import REPLACEMENTS
+from dva_lens.diagnostics.ablation import REPLACEMENTS
 
 LENGTHS = (12, 9, 12)
 ROWS = [row[:length] for row, length in zip(tokens_of(LENGTHS), LENGTHS, strict=True)]

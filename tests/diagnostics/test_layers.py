@@ -7,7 +7,7 @@ from families import family
 from own_models import tiny, tokens_of
 
 import dva_lens as lens
-from dva_lens.measuring.layers import POSITIONS, _spread
+from dva_lens.diagnostics.layers import POSITIONS, _spread
 from dva_lens.statistics.extended.similarity import linear_cka
 
 LENGTHS = (16, 11)

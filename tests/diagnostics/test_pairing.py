@@ -9,7 +9,7 @@ from scipy import linalg
 from small_models import sharp
 
 import dva_lens as lens
-from dva_lens.measuring.pooling import QUERIES
+from dva_lens.diagnostics.pooling import QUERIES
 from dva_lens.models.presets import Size, preset
 
 SIZE = Size(layers=2, width=16, heads=2, vocabulary=500, context=48)

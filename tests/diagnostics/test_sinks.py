@@ -6,8 +6,8 @@ import torch
 from own_models import tiny, tokens_of
 from tokens import word_tokenizer
 
+from dva_lens.diagnostics.sinks import FIELDS, LAYERED, sink_atlas
 from dva_lens.measuring import measure
-from dva_lens.measuring.sinks import FIELDS, LAYERED, sink_atlas
 
 TEXTS = list(tokens_of((32, 32)))
 

@@ -128,14 +128,14 @@ def test_queries_are_kept_for_the_first_sequences(model):
 def test_fewer_sequences_are_kept_where_memory_is_short(model, monkeypatch):
     ids = np.random.default_rng(1).integers(3, 61, (5, 13))
     one = measure(model, ids[:1], keep="query", statistics="entropy")["entropy_by_query"]
-    monkeypatch.setattr("dva_lens.measuring.run.KEPT_BUDGET", 3 * one.nbytes)
+    monkeypatch.setattr("dva_lens.measuring.passes.KEPT_BUDGET", 3 * one.nbytes)
     found = measure(model, ids, keep="query", statistics="entropy", batch=2)
     assert found["entropy_by_query"].sizes["shown"] == 3
     np.testing.assert_allclose(found["entropy_by_query"][:, :, :1], one, rtol=1e-5)
 
 
 def test_keeping_too_much_is_refused_with_bytes(model, monkeypatch):
-    monkeypatch.setattr("dva_lens.measuring.run.KEPT_BUDGET", 1000)
+    monkeypatch.setattr("dva_lens.measuring.passes.KEPT_BUDGET", 1000)
     with pytest.raises(
         MemoryError, match=r"Keeping 7 statistics of every query of one sequence would take .* KiB"
     ):
@@ -144,7 +144,7 @@ def test_keeping_too_much_is_refused_with_bytes(model, monkeypatch):
 
 def test_large_logits_are_refused_before_they_are_formed(monkeypatch):
     model = family("gemma2")
-    monkeypatch.setattr("dva_lens.measuring.opening.LOGITS_BUDGET", 1000)
+    monkeypatch.setattr("dva_lens.measuring.prepare.LOGITS_BUDGET", 1000)
     with pytest.raises(MemoryError, match="puts out for 13 tokens would take"):
         measure(model, IDS)
 

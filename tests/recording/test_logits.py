@@ -3,7 +3,7 @@ import pytest
 import torch
 from families import DECODERS, family
 
-from dva_lens.recording import huggingface
+from dva_lens.recording.adapters import huggingface
 from dva_lens.recording.logits import Formed, OnRequest, next_token_loss
 
 LENGTHS = np.array([9, 7])

@@ -4,7 +4,7 @@ import torch
 from records import random_causal, record_of
 
 from dva_lens.kernels.values import Pairwise, QueryGated, Static, per_query_head
-from dva_lens.recording.sizes import (
+from dva_lens.recording.norms import (
     gram_of,
     stream_sizes,
     value_mix,
@@ -98,6 +98,6 @@ def test_the_median_is_exact_whatever_the_sample_says(shape, monkeypatch):
     hidden = torch.randn(1, *shape, generator=torch.Generator().manual_seed(0))
     hidden *= torch.linspace(0, 1, shape[1]) ** 4
     for sample in (64, 1):
-        monkeypatch.setattr("dva_lens.recording.sizes.SAMPLE", sample)
+        monkeypatch.setattr("dva_lens.recording.norms.SAMPLE", sample)
         found = stream_sizes(hidden, np.array([shape[0]]))
         np.testing.assert_allclose(found.median[0], np.median(hidden.abs()), rtol=1e-6)

@@ -15,17 +15,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.weights import Weights
-from dva_lens.recording.given import layer_of
-from dva_lens.recording.logits import Formed, Logits
-from dva_lens.recording.recorder import Recorder
-from dva_lens.recording.sizes import Gram, gram_of
-from dva_lens.recording.tiles import pattern_tiles
-from dva_lens.recording.transformerlens import (
+from dva_lens.recording.from_arrays import layer_of
+from dva_lens.recording.from_cache import (
     PATTERN,
     STREAM_AFTER,
     VALUE,
     output_of,
 )
+from dva_lens.recording.logits import Formed, Logits
+from dva_lens.recording.norms import Gram, gram_of
+from dva_lens.recording.recorder import Recorder
+from dva_lens.recording.tiles import pattern_tiles
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES, Site
 

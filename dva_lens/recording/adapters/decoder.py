@@ -14,8 +14,8 @@ from dva_lens.kernels.weights import Weights
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import Formed, Logits
+from dva_lens.recording.norms import gram_of
 from dva_lens.recording.recorder import Call, Recorder
-from dva_lens.recording.sizes import gram_of
 from dva_lens.sites import Site
 
 

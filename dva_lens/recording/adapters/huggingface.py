@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-from dva_lens.recording.families import Anatomy, longest_input
+from dva_lens.recording.adapters.anatomy import Anatomy, longest_input
+from dva_lens.recording.adapters.interface import NAME, WATCHES, Passing, Watch
 from dva_lens.recording.logits import Formed, Logits, OnRequest
-from dva_lens.recording.plugin import NAME, WATCHES, Passing, Watch
 from dva_lens.recording.recorder import Recorder
 from dva_lens.sites import Site
 

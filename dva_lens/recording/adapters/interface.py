@@ -17,10 +17,10 @@ from transformers.masking_utils import flash_attention_mask
 
 from dva_lens.kernels.values import Static
 from dva_lens.kernels.weights import Weights
-from dva_lens.recording.families import Anatomy
+from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.layout import Layout, Mask
+from dva_lens.recording.norms import Gram, gram_of
 from dva_lens.recording.recorder import Call, Recorder
-from dva_lens.recording.sizes import Gram, gram_of
 from dva_lens.sites import MIX, TILES, VALUES
 
 NAME = "dva_lens"

@@ -8,8 +8,8 @@ import transformers as tf
 from families import DECODERS, FAMILIES, LANGUAGE, family
 from shapes import is_linear
 
-from dva_lens.recording.passes import attach, record
 from dva_lens.recording.patterns import summary_of
+from dva_lens.recording.record import attach, record
 from dva_lens.sites import LOSS, STREAM, SUMMARY, VALUES
 
 LENGTHS = np.array([13, 8])

@@ -1,0 +1,1 @@
+"""How each kind of model is recorded: this package's own, transformers', TransformerLens's."""
