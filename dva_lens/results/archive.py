@@ -1,27 +1,31 @@
 """Read an archive: its runs, their training logs and their measurements, opened when asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, final
 
 import xarray as xr
-import zarr
-from zarr.errors import BaseZarrError
 
+from dva_lens import axes
+from dva_lens.results.entries import Entry
+from dva_lens.results.groups import attributes_of, open_group
+from dva_lens.results.measurement import Measurement
+from dva_lens.results.moments import When
+from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import (
     ARCHIVE,
+    BY_QUERY,
     CHECKPOINTS,
     RUNS,
+    TOKEN,
     TRAINING,
     ArchiveError,
     check_run,
     check_version,
 )
-from dva_lens.results.writer import count_files
-
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, BaseZarrError)
+from dva_lens.results.spans import Spans
 
 
 @final
@@ -49,6 +53,9 @@ class Archive:
     folder: Path
     runs: tuple[Run, ...]
     unreadable: Mapping[str, str]
+    _read: dict[str, Measurements] = field(
+        default_factory=dict[str, Measurements], init=False, repr=False, compare=False
+    )
 
     @property
     def catalogue(self) -> tuple[Mapping[str, Any], ...]:
@@ -62,6 +69,68 @@ class Archive:
                 return run
         held = ", ".join(run.label for run in self.runs)
         raise ArchiveError(f"No run {name!r} in {self.folder}; it holds: {held}.")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The evaluation texts that any run was measured on, the main one first."""
+        return tuple(dict.fromkeys(text for run in self.runs for text in self.probes(run)))
+
+    def on(self, text: str | None = None) -> Measurements:
+        """Return what all runs were measured to be on a text; default: the main one.
+
+        Runs that were not measured on it do not appear; runs that cannot be read are named in
+        `left_out`. Two runs of one model and seed, such as of an older recipe, are two models:
+        the later one's label has its key.
+
+        Raises
+        ------
+        ArchiveError
+            If no run was measured on the text, or none can be read.
+        """
+        name = text if text is not None else next(iter(self.texts), "")
+        if name not in self._read:
+            self._read[name] = self._measurements(name)
+        return self._read[name]
+
+    def values(
+        self,
+        name: str,
+        *,
+        entry: Entry = None,
+        moment: When = "last",
+        spans: Spans = "all",
+        text: str | None = None,
+    ) -> xr.DataArray:
+        """Return a statistic over (model, seed, sequence, layer, head) on a text.
+
+        `Measurements.values` says what the other arguments mean; default text: the main one.
+
+        Raises
+        ------
+        ArchiveError
+            If no run was measured on the text.
+        KeyError
+            If no run holds the statistic.
+        """
+        return self.on(text).values(name, entry=entry, moment=moment, spans=spans)
+
+    def reference(
+        self,
+        name: str,
+        *,
+        entry: Entry = None,
+        moment: When = "last",
+        spans: Spans = "all",
+        text: str | None = None,
+    ) -> xr.DataArray | None:
+        """Return what a statistic reads on uniform attention, averaged as `values` does.
+
+        Raises
+        ------
+        ArchiveError
+            If no run was measured on the text.
+        """
+        return self.on(text).reference(name, entry=entry, moment=moment, spans=spans)
 
     def probes(self, run: Run | str) -> tuple[str, ...]:
         """Return the names of the texts that a run was measured on, the main one first."""
@@ -86,26 +155,62 @@ class Archive:
         """Return the folder in which the trained model of a run is kept."""
         return self.folder / CHECKPOINTS / self._find(run).label
 
+    def trainings(self) -> dict[str, tuple[xr.Dataset, ...]]:
+        """Return the training logs by model, one per seed; models measured only have none."""
+        found: dict[str, list[xr.Dataset]] = {}
+        for run in self.runs:
+            try:
+                log = self.training(run).load().assign_attrs(seed=run.seed, label=run.label)
+            except ArchiveError:
+                continue
+            found.setdefault(run.model, []).append(log)
+        return {model: tuple(logs) for model, logs in found.items()}
+
+    def display(self, run: Run | str, text: str | None = None) -> xr.Dataset:
+        """Return the tokens and per-query numbers of the sequences kept for display.
+
+        Raises
+        ------
+        ArchiveError
+            If none were kept, or the run was not measured on the text.
+        """
+        opened = self.dataset(run, text)
+        kept = [str(name) for name in opened.data_vars if str(name).endswith(BY_QUERY)]
+        if not kept or TOKEN not in opened:
+            raise ArchiveError(
+                f"{self._find(run).label} kept no single tokens on this text; measure with "
+                f"keep='query' to see them."
+            )
+        named = {name: opened[name] for name in (axes.LENGTH, axes.DOCUMENT)}
+        return opened[[*kept, TOKEN]].assign_coords(named).load()
+
+    def _measurements(self, text: str) -> Measurements:
+        held = [run for run in self.runs if text in self.probes(run)]
+        if not held:
+            raise ArchiveError(
+                f"No run of {self.folder} was measured on {text!r}; there are: "
+                f"{', '.join(self.texts)}."
+            )
+        parts: dict[tuple[str, int], Measurement] = {}
+        lost: list[str] = []
+        for run in held:
+            try:
+                data = self.dataset(run, text)
+            except ArchiveError as error:
+                lost.append(str(error))
+                continue
+            name = run.model if (run.model, run.seed) not in parts else _apart(run)
+            parts[name, run.seed] = Measurement(name, run.seed, run.label, data)
+        if not parts:
+            raise ArchiveError(" ".join(lost))
+        return Measurements(tuple(parts.values()), text, tuple(lost))
+
     def _find(self, run: Run | str) -> Run:
         return self.run(run) if isinstance(run, str) else run
 
     def _open(self, run: Run, group: str) -> xr.Dataset:
         name = f"/{RUNS}/{run.key}/{group} of {self.folder}"
-        store = self.folder / ARCHIVE / RUNS / run.key
-        about = _attrs_of(store / group, name)
-        due, found = about.get("files", 0), count_files(store / group)
-        if found < due:
-            raise ArchiveError(
-                f"{name} is half written: it holds {found} of its {due} files; delete {store} "
-                f"and run the study again."
-            )
-        try:
-            opened = xr.open_zarr(store, group=group, consolidated=False, chunks=None)
-            names = opened.attrs.pop("variables", list(opened))
-            opened.attrs.pop("files", None)
-            return _with_python_text(opened[names])
-        except _UNREADABLE as error:
-            raise ArchiveError(f"{name} cannot be read: {_short(error)}") from error
+        return open_group(self.folder / ARCHIVE / RUNS / run.key, group, name)
 
 
 def open_archive(folder: Path | str) -> Archive:
@@ -126,11 +231,11 @@ def scan(folder: Path) -> Archive:
     unreadable: dict[str, str] = {}
     if (folder / ARCHIVE).exists():
         where = f"{ARCHIVE} of {folder}"
-        check_version(_attrs_of(folder / ARCHIVE, where), where)
+        check_version(attributes_of(folder / ARCHIVE, where), where)
     for path in sorted((folder / ARCHIVE / RUNS).glob("*/")):
         group = f"/{RUNS}/{path.name}"
         try:
-            attrs = _attrs_of(path, group)
+            attrs = attributes_of(path, group)
             check_run(attrs, group)
         except ArchiveError as error:
             unreadable[group] = str(error)
@@ -138,6 +243,10 @@ def scan(folder: Path) -> Archive:
         runs.append(_run(path.name, attrs))
     ordered = sorted(runs, key=lambda run: (run.attrs.get("order", 0), run.seed, run.label))
     return Archive(folder, tuple(ordered), MappingProxyType(unreadable))
+
+
+def _apart(run: Run) -> str:
+    return f"{run.model} ({run.key[:8]})"
 
 
 def _archive_folder(folder: Path) -> Path:
@@ -164,25 +273,3 @@ def _run(key: str, attrs: Mapping[str, Any]) -> Run:
         seed=int(attrs["seed"]),
         attrs=MappingProxyType(dict(attrs)),
     )
-
-
-def _attrs_of(path: Path, group: str) -> dict[str, Any]:
-    try:
-        return dict(zarr.open_group(path, mode="r", zarr_format=3).attrs)
-    except _UNREADABLE as error:
-        raise ArchiveError(
-            f"{group} cannot be read, it is missing, locked or half written: {_short(error)}"
-        ) from error
-
-
-def _short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
-
-
-def _with_python_text(dataset: xr.Dataset) -> xr.Dataset:
-    texts = {
-        name: (variable.dims, variable.values.astype(object), variable.attrs)
-        for name, variable in dataset.variables.items()
-        if variable.dtype.kind == "T"
-    }
-    return dataset.assign(texts)

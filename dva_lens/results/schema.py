@@ -19,6 +19,7 @@ TRAINING = "training"
 TRAIN_STEP = "train_step"
 REFERENCE = "_reference"
 BY_QUERY = "_by_query"
+TOKEN = "token"
 
 RUN_ATTRS = (
     "model",

@@ -1,0 +1,66 @@
+"""Open one group of an archive: whole, or with a sentence that names it."""
+
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import zarr
+from zarr.errors import BaseZarrError
+
+from dva_lens.results.schema import ArchiveError
+from dva_lens.results.writer import count_files
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, BaseZarrError)
+
+
+def open_group(store: Path, group: str, name: str) -> xr.Dataset:
+    """Open a group of a zarr store lazily, its variables in the order they were written.
+
+    Raises
+    ------
+    ArchiveError
+        If the group is missing, half written or unreadable; it is called `name`.
+    """
+    about = attributes_of(store / group, name)
+    due, found = about.get("files", 0), count_files(store / group)
+    if found < due:
+        raise ArchiveError(
+            f"{name} is half written: it holds {found} of its {due} files; delete {store} "
+            f"and run the study again."
+        )
+    try:
+        opened = xr.open_zarr(store, group=group, consolidated=False, chunks=None)
+        names = opened.attrs.pop("variables", list(opened))
+        opened.attrs.pop("files", None)
+        return _with_python_text(opened[names])
+    except _UNREADABLE as error:
+        raise ArchiveError(f"{name} cannot be read: {_short(error)}") from error
+
+
+def attributes_of(path: Path, name: str) -> dict[str, Any]:
+    """Return what a group says of itself.
+
+    Raises
+    ------
+    ArchiveError
+        If the group is missing or unreadable; it is called `name`.
+    """
+    try:
+        return dict(zarr.open_group(path, mode="r", zarr_format=3).attrs)
+    except _UNREADABLE as error:
+        raise ArchiveError(
+            f"{name} cannot be read, it is missing, locked or half written: {_short(error)}"
+        ) from error
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
+
+
+def _with_python_text(dataset: xr.Dataset) -> xr.Dataset:
+    texts = {
+        name: (variable.dims, variable.values.astype(object), variable.attrs)
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind == "T"
+    }
+    return dataset.assign(texts)

@@ -1,0 +1,104 @@
+"""When in training numbers are read: at a step that all models share, or at an equal loss.
+
+Equal step and equal loss each favour some model, so there are both; the start is the control of
+random initialisation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+import xarray as xr
+
+from dva_lens import axes
+from dva_lens.statistics.inference.fairness import at_loss, common_loss, common_step
+
+LOSS = "loss"
+When = Literal["last", "loss", "start", "every"]
+MOMENTS: dict[str, str] = {
+    "last": "the last step that all were measured at",
+    "loss": "the lowest loss that all reach",
+    "start": "before training",
+    "every": "every step",
+}
+
+
+@final
+@dataclass(frozen=True)
+class Moment:
+    """A moment of training that all models share.
+
+    `at` is the step or the loss. None means that some models were measured once and each is read
+    as it is, or that every step is kept.
+    """
+
+    kind: When
+    at: float | None
+
+    @property
+    def words(self) -> str:
+        """The moment as a person reads it."""
+        if self.kind == "every":
+            return "at every measured step"
+        if self.at is None:
+            return "as they are"
+        return f"at loss {self.at:.4f}" if self.kind == "loss" else f"at step {self.at:.0f}"
+
+    def select(self, values: xr.DataArray) -> xr.DataArray:
+        """Return values over steps at this moment; equal loss keeps them for `interpolate`."""
+        if axes.STEP not in values.dims or self.kind in ("every", "loss"):
+            return values
+        if self.at is None:
+            return values.isel({axes.STEP: -1})
+        return values.sel({axes.STEP: int(self.at)})
+
+    def interpolate(self, values: xr.DataArray, data: xr.Dataset) -> xr.DataArray:
+        """Return values at equal loss, between measured steps by a line; else leave them."""
+        if self.kind != "loss" or axes.STEP not in values.dims or self.at is None:
+            return values
+        over = values.transpose(axes.STEP, ...)
+        found = at_loss(over.values.astype(float), _mean_loss(data), self.at)
+        return over.isel({axes.STEP: 0}, drop=True).copy(data=found)
+
+    def most(self, rows: xr.DataArray) -> xr.DataArray:
+        """Return numbers of queries at this moment: at equal loss the most of any step."""
+        if self.kind == "loss" and axes.STEP in rows.dims:
+            return rows.max(axes.STEP)
+        return rows
+
+
+def shared_moment(datasets: Sequence[xr.Dataset], kind: When) -> Moment:
+    """Return the moment of a kind that all measurements share.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is unknown, if the measurements share no step, or if some were measured once and
+        the moment is not the last one.
+    """
+    if kind not in MOMENTS:
+        raise ValueError(f"moment must be one of {', '.join(MOMENTS)}, got {kind!r}.")
+    if kind == "every":
+        return Moment(kind, None)
+    if not datasets or not all(axes.STEP in data.dims for data in datasets):
+        if kind != "last":
+            raise ValueError(
+                "Some models were measured once and not as they were trained, so they cannot be "
+                "compared at equal loss or at the start."
+            )
+        return Moment(kind, None)
+    steps = [np.asarray(data[axes.STEP].values) for data in datasets]
+    if kind == "start":
+        return Moment(kind, float(max(each.min() for each in steps)))
+    if kind == "last":
+        return Moment(kind, float(common_step(steps)))
+    return Moment(kind, common_loss([_mean_loss(data) for data in datasets]))
+
+
+def _mean_loss(data: xr.Dataset) -> np.ndarray:
+    if LOSS not in data:
+        raise ValueError(
+            "A model was measured without the loss, so models cannot be read at equal loss."
+        )
+    return np.asarray(data[LOSS].mean(axes.SEQUENCE).values, dtype=float)
