@@ -11,102 +11,18 @@ from typing import Protocol, final, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dva_lens.sites import SITES, Site
+from dva_lens.sites import (
+    SITES,
+    AttentionSummary,
+    Found,
+    Site,
+    StreamNorms,
+    ValueDynamics,
+    ValueMix,
+    ValueNorms,
+)
 
 Fact = str | int | float | bool
-PerQuery = Float[np.ndarray, "sequence head query"]
-PerKey = Float[np.ndarray, "sequence head key"]
-PerKeyValue = Float[np.ndarray, "sequence kv_head key"]
-
-
-@final
-@dataclass(frozen=True)
-class AttentionSummary:
-    """Numbers of one attention layer per query and per key, kept without its pattern.
-
-    With p the weights of one query over its visible keys, not renormalised when they do not sum
-    to one (`row_mass` says what they sum to; a learned sink holds the rest):
-
-    - `log_sum_exp`: log of the normaliser, learned sink included; NaN where weights have none.
-    - `entropy`: -sum p log p over real keys, in nats; `square_sum`: sum of p squared.
-    - `largest`: the largest weight.
-    - `first_mass`, `self_mass`, `previous_mass`: weight on key 0, on the query, on the one before.
-    - `distance`: sum of p times (query - key), in tokens.
-    - `value_norm`: sum of p times the norm of the value used; `output_norm`: the norm of sum p v.
-    - `received`: weight a key receives, summed over its queries; `viewers`: queries that see it.
-    - `visible`: keys that a query sees, itself included.
-    """
-
-    log_sum_exp: PerQuery
-    entropy: PerQuery
-    square_sum: PerQuery
-    largest: PerQuery
-    first_mass: PerQuery
-    self_mass: PerQuery
-    previous_mass: PerQuery
-    distance: PerQuery
-    row_mass: PerQuery
-    value_norm: PerQuery
-    output_norm: PerQuery
-    received: PerKey
-    visible: Int[np.ndarray, "sequence query"]
-    viewers: Int[np.ndarray, "sequence key"]
-
-
-@final
-@dataclass(frozen=True)
-class ValueSizes:
-    """Sizes of the values a layer used, and what the first key wrote.
-
-    `norm` is the norm of each value before W_O and `written_norm` the root mean square, over the
-    query heads of the group, of its norm after W_O. For values that depend on the query both are
-    taken of the attention-weighted mean value of the key. `first_written` is the signed
-    projection share <p_0 W_O v_0, W_O o> / |W_O o|^2 of the first key in each query's output.
-    """
-
-    norm: PerKeyValue
-    written_norm: PerKeyValue
-    first_written: PerQuery
-
-
-@final
-@dataclass(frozen=True)
-class ValueMix:
-    """Signed projection shares <v_m, v> / |v|^2 of each source m, averaged over positions.
-
-    `sources` names them: `own`, `first`, `donor`, `table`. The shares of a layer total one.
-    """
-
-    sources: tuple[str, ...]
-    share: Float[np.ndarray, "sequence source kv_head"]
-
-
-@final
-@dataclass(frozen=True)
-class ValueDynamics:
-    """How much values differ between queries: sums whose ratio is one minus the dynamism.
-
-    `power` is sum over pairs of p |v_ij|^2 and `mean_power` is sum over keys of c_j |mean_j|^2,
-    with mean_j the attention-weighted mean value of key j over queries and c_j its received mass.
-    """
-
-    power: Float[np.ndarray, "sequence head"]
-    mean_power: Float[np.ndarray, "sequence head"]
-
-
-@final
-@dataclass(frozen=True)
-class StreamSizes:
-    """Sizes of the residual stream after a layer.
-
-    `norm` is per position; `largest` and `median` are of absolute entries over all positions and
-    channels of a sequence; `largest_position` is where the largest entry stands.
-    """
-
-    norm: Float[np.ndarray, "sequence position"]
-    largest: Float[np.ndarray, "sequence"]
-    median: Float[np.ndarray, "sequence"]
-    largest_position: Int[np.ndarray, "sequence"]
 
 
 @final
@@ -167,17 +83,23 @@ class LayerRecord:
     """
 
     summary: AttentionSummary | None = None
-    values: ValueSizes | None = None
+    values: ValueNorms | None = None
     mix: ValueMix | None = None
     dynamics: ValueDynamics | None = None
-    stream: StreamSizes | None = None
+    stream: StreamNorms | None = None
     tiles: Mapping[str, np.ndarray] | None = None
     geometry: Mapping[str, np.ndarray] | None = None
     why_not: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def at(self, site: Site) -> object:
-        """Return what was recorded at a site, or say what the record holds."""
-        found = getattr(self, site.name, None)
+    def at(self, site: Site[Found]) -> Found:
+        """Return what was recorded at a site.
+
+        Raises
+        ------
+        KeyError
+            If nothing was; the message gives the reason and what the record holds.
+        """
+        found: Found | None = getattr(self, site.name, None)
         if found is None:
             held = ", ".join(name for name in SITES if getattr(self, name, None) is not None)
             reason = self.why_not.get(site.name, "pass it in `sites`")

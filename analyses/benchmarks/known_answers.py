@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder, build
 from dva_lens.models.presets import PRESETS, Size, preset
 from dva_lens.recording import record
-from dva_lens.records import AttentionSummary, Record, ValueSizes
+from dva_lens.records import Record
 from dva_lens.sites import SUMMARY, VALUES
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
@@ -87,10 +87,10 @@ def _parking(seen: Record, test: TaskBatch) -> dict[str, Any]:
     idle[:, :SETTLED] = False
     busy = test.predictable.copy()
     busy[:, :SETTLED] = False
-    summaries = [cast("AttentionSummary", each.at(SUMMARY)) for each in seen.layers]
+    summaries = [each.at(SUMMARY) for each in seen.layers]
     parked = np.stack([_at(each.first_mass, idle) for each in summaries])
     layer, head = (int(each) for each in np.unravel_index(parked.argmax(), parked.shape))
-    written = cast("ValueSizes", seen.layers[layer].at(VALUES)).written_norm
+    written = seen.layers[layer].at(VALUES).written_norm
     group = head * written.shape[1] // parked.shape[1]
     drain = written[:, group, 0] / np.median(written[:, group, 1:], axis=-1)
     places = np.broadcast_to(np.arange(idle.shape[1]), idle.shape)[idle]

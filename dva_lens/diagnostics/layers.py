@@ -163,7 +163,10 @@ def rollout(
 
 
 def _pass(
-    found: Opened, tokens: Int[np.ndarray, "1 position"], sites: Sequence[Site], reader: Any
+    found: Opened,
+    tokens: Int[np.ndarray, "1 position"],
+    sites: Sequence[Site[object]],
+    reader: Any,
 ) -> None:
     seen = record(found.model, tokens, sites=sites, fidelity=False, reader=reader)
     for number, layer in enumerate(seen.layers):

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dva_lens.records import AttentionSummary
+from dva_lens.sites import AttentionSummary
 
 PerQuery = Float[Tensor, "batch head query"]
 

@@ -148,7 +148,7 @@ def missing(statistic: Statistic, layer: LayerRecord, record: Record) -> str | N
     return None
 
 
-def _default_reason(site: Site) -> str:
+def _default_reason(site: Site[object]) -> str:
     if site == LOSS:
         return "the model does not predict a next token"
     return f"the model has no {site.meaning}"

@@ -76,7 +76,9 @@ class Cut:
             raise ValueError(f"length must be at least 2 tokens, got {self.length}.")
         if self.stride is not None and self.stride < 1:
             raise ValueError(f"stride must be at least 1 token, got {self.stride}.")
-        if None not in (self.length, self.positions) and self.length > self.positions:  # type: ignore[operator]
+        if self.length is None or self.positions is None:
+            return
+        if self.length > self.positions:
             raise ValueError(
                 f"length is {self.length} tokens, but the model has {self.positions} positions; "
                 f"pass length={self.positions} or less, and longer texts are cut into windows."

@@ -12,7 +12,7 @@ from torch import Tensor
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.norms import accurate, gram_of, value_mix, value_sizes
+from dva_lens.recording.norms import accurate, gram_of, value_mix, value_norms
 from dva_lens.recording.patterns import static_dynamics, summary_of
 from dva_lens.recording.recorder import Call, Recorder
 from dva_lens.records import LayerRecord, Record
@@ -148,7 +148,7 @@ def layer_of(
     if output is None:
         return replace(record, why_not={"values": "no output projection was passed"})
     mass, mixed = pattern[..., 0], pattern @ per_head
-    sizes = value_sizes(
+    sizes = value_norms(
         Static(accurate(value)), mixed, mass, gram_of(output), mean=None, lengths=lengths
     )
     return replace(record, values=sizes)

@@ -14,7 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dva_lens.recording.from_arrays import Output, Patterns, layer_of, record_of, windows_of
-from dva_lens.recording.norms import stream_sizes
+from dva_lens.recording.norms import stream_norms
 from dva_lens.records import Record
 
 PATTERN, SCORES = "blocks.{}.attn.hook_pattern", "blocks.{}.attn.hook_attn_scores"
@@ -52,7 +52,7 @@ def from_cache(
             causal=causal,
             window=windows[layer],
         )
-        sizes = None if stream is None else stream_sizes(stream, lengths)
+        sizes = None if stream is None else stream_norms(stream, lengths)
         found.append(replace(record, stream=sizes))
     dtype = str(held[PATTERN.format(0)].dtype if PATTERN.format(0) in held else torch.float32)
     return record_of(found, lengths, positions, backend="patterns", dtype=dtype)

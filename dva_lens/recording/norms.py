@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.values import CollapsingValues, Static, Values, per_query_head
-from dva_lens.records import StreamSizes, ValueMix, ValueSizes
+from dva_lens.sites import StreamNorms, ValueMix, ValueNorms
 
 Gram = Float[Tensor, "head width width"]
 SAMPLE = 1 << 14
@@ -37,7 +38,7 @@ def blank(
     return np.where(beyond, np.array(np.nan, found.dtype), found)
 
 
-def value_sizes(
+def value_norms(
     values: Values,
     out: Float[Tensor, "sequence head query width"],
     first_mass: Float[Tensor, "sequence head query"],
@@ -45,7 +46,7 @@ def value_sizes(
     *,
     mean: Float[Tensor, "sequence head key width"] | None,
     lengths: Int[np.ndarray, "sequence"],
-) -> ValueSizes:
+) -> ValueNorms:
     """Return sizes of values and the share of the first key in each output.
 
     `mean` is the attention-weighted mean value of each key per query head, for values that
@@ -58,7 +59,7 @@ def value_sizes(
     along = (through @ first.mT)[..., 0] if first.shape[2] == 1 else (through * first).sum(-1)
     power = through.mul_(out).sum(-1)
     share = first_mass * along / power
-    return ValueSizes(
+    return ValueNorms(
         norm=blank(norm, lengths),
         written_norm=blank(written, lengths),
         first_written=blank(torch.where(power > 0, share, torch.nan), lengths),
@@ -87,8 +88,8 @@ def operand_heads(values: Values) -> int:
     """Return how many key-value heads the values come in."""
     if isinstance(values, CollapsingValues):
         return values.static.shape[1]
-    operand = getattr(values, "value", None)
-    return (values.key_part if operand is None else operand).shape[1]  # type: ignore[attr-defined]
+    held: Any = values
+    return (held.value if hasattr(held, "value") else held.key_part).shape[1]
 
 
 def _first_values(values: Values, shape: torch.Size) -> Tensor:
@@ -127,14 +128,14 @@ def value_mix(
     return ValueMix(tuple(sources), np.where(count > 0, share, np.nan))
 
 
-def stream_sizes(
+def stream_norms(
     hidden: Float[Tensor, "sequence position channel"], lengths: Int[np.ndarray, "sequence"]
-) -> StreamSizes:
+) -> StreamNorms:
     """Return the sizes of the residual stream of each sequence."""
     hidden = accurate(hidden)
     sizes = [_extremes(each[:length]) for each, length in zip(hidden, lengths, strict=True)]
     largest, median, place = (np.array(each) for each in zip(*sizes, strict=True))
-    return StreamSizes(
+    return StreamNorms(
         norm=blank(hidden.norm(dim=-1), lengths),
         largest=largest,
         median=median,

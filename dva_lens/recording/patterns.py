@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dva_lens.kernels.guard import refuse_above
-from dva_lens.records import AttentionSummary, ValueDynamics
+from dva_lens.sites import AttentionSummary, ValueDynamics
 
 Pattern = Float[np.ndarray, "sequence head query key"]
 ROUNDING = {"float16": 2e-2, "float32": 1e-3, "float64": 1e-9}

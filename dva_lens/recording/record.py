@@ -36,7 +36,7 @@ def source_of(model: object) -> Source:
 
 
 def attach(
-    model: nn.Module, sites: Iterable[Site] = tuple(SITES.values()), backend: str = "auto"
+    model: nn.Module, sites: Iterable[Site[object]] = tuple(SITES.values()), backend: str = "auto"
 ) -> AbstractContextManager[Recorder]:
     """Watch a model: in the context its attentions are recorded, and it is restored after."""
     return source_of(model).attach(model, sites, backend)
@@ -48,7 +48,7 @@ def record(  # noqa: PLR0913  (what is recorded, how, and for whom are told apar
     tokens: Int[np.ndarray, "sequence position"] | Float[np.ndarray, "image channel row column"],
     lengths: Int[np.ndarray, "sequence"] | None = None,
     *,
-    sites: Iterable[Site] = tuple(SITES.values()),
+    sites: Iterable[Site[object]] = tuple(SITES.values()),
     backend: str = "auto",
     fidelity: bool = True,
     reader: Reader | None = None,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.norms import Gram, stream_sizes, value_mix, value_sizes
+from dva_lens.recording.norms import Gram, stream_norms, value_mix, value_norms
 from dva_lens.recording.tiles import alone, row_tiles
-from dva_lens.records import LayerRecord, Reader, RowTile, ValueDynamics
+from dva_lens.records import LayerRecord, Reader, RowTile
 from dva_lens.sites import (
     DYNAMICS,
     GEOMETRY,
@@ -29,6 +29,7 @@ from dva_lens.sites import (
     TILES,
     VALUES,
     Site,
+    ValueDynamics,
 )
 
 ATTENTION_SITES = (SUMMARY, VALUES, MIX, DYNAMICS, TILES)
@@ -53,7 +54,7 @@ class Recorder:
     may change what a layer attended before the model goes on with it.
     """
 
-    def __init__(self, sites: Iterable[Site], backend: str, device: torch.device) -> None:
+    def __init__(self, sites: Iterable[Site[object]], backend: str, device: torch.device) -> None:
         self.sites = frozenset(known(sites))
         self.backend = choose(backend, device)
         self._wanted = backend
@@ -63,7 +64,7 @@ class Recorder:
         self.edit: Callable[[int, Tensor], Tensor] | None = None
         self.listener: Callable[[int, Call], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
-        self._layers: dict[int, dict[str, object]] = {}
+        self._layers: dict[int, dict[str, Any]] = {}
         self._why_not: dict[int, dict[str, str]] = {}
         self._attended: set[int] = set()
 
@@ -105,7 +106,7 @@ class Recorder:
             kept["summary"] = summary.numpy(lengths)
             self._check_rows(summary, weights)
         if VALUES in self.sites and gram is not None:
-            kept["values"] = value_sizes(
+            kept["values"] = value_norms(
                 call.values,
                 out,
                 summary.first_mass,
@@ -169,20 +170,20 @@ class Recorder:
         """Keep the sizes of the residual stream after a layer."""
         kept = self._layers.setdefault(layer, {})
         if STREAM in self.sites:
-            kept["stream"] = stream_sizes(hidden, self.lengths)
+            kept["stream"] = stream_norms(hidden, self.lengths)
         if GEOMETRY in self.sites and self.reader is not None:
             pairs = zip(hidden.detach(), self.lengths, strict=True)
             clouds = (each[:length].float().cpu().numpy() for each, length in pairs)
             kept["geometry"] = self.reader.geometry(clouds)
 
-    def skip(self, layer: int, site: Site, reason: str) -> None:
+    def skip(self, layer: int, site: Site[object], reason: str) -> None:
         """Say why a layer has nothing at a site."""
         self._why_not.setdefault(layer, {})[site.name] = reason
 
     def take(self, layers: int) -> tuple[LayerRecord, ...]:
         """Return what the last pass left behind, and forget it."""
         taken = tuple(
-            LayerRecord(**self._layers.get(layer, {}), why_not=dict(self._why_not.get(layer, {})))  # type: ignore[arg-type]
+            LayerRecord(**self._layers.get(layer, {}), why_not=dict(self._why_not.get(layer, {})))
             for layer in range(layers)
         )
         self._layers.clear()
@@ -199,7 +200,7 @@ class Recorder:
         wanted = VALUES in self.sites or DYNAMICS in self.sites
         return wanted and not isinstance(call.values, Static)
 
-    def _begin(self, layer: int) -> dict[str, object]:
+    def _begin(self, layer: int) -> dict[str, Any]:
         if layer in self._attended:
             raise NotImplementedError(
                 f"Layer {layer} attends twice in one pass (cross-attention, or a module shared "
@@ -232,7 +233,7 @@ def _dynamics(call: Call, summary: Summary, found: Moments | None) -> ValueDynam
     return ValueDynamics(power=power, mean_power=power)
 
 
-def known(sites: Iterable[Site]) -> tuple[Site, ...]:
+def known(sites: Iterable[Site[object]]) -> tuple[Site[object], ...]:
     """Return the sites, or say which one there is no such place for."""
     sites = tuple(sites)
     for site in sites:

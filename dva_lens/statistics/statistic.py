@@ -53,7 +53,7 @@ class Statistic:
     formula: str
     source: str
     at: Place
-    needs: tuple[Site, ...]
+    needs: tuple[Site[object], ...]
     compute: Compute
     reference: Reference | None
     why_no_reference: str = ""

@@ -6,7 +6,7 @@ Causal, windowed and bidirectional attention alike show a key to one run of quer
 import numpy as np
 from jaxtyping import Float, Int
 
-from dva_lens.records import AttentionSummary
+from dva_lens.sites import AttentionSummary
 
 
 def keys(visible: Int[np.ndarray, "*batch"], fewest: int = 1) -> Float[np.ndarray, "*batch"]:

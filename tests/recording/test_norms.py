@@ -6,9 +6,9 @@ from records import random_causal, record_of
 from dva_lens.kernels.values import Pairwise, QueryGated, Static, per_query_head
 from dva_lens.recording.norms import (
     gram_of,
-    stream_sizes,
+    stream_norms,
     value_mix,
-    value_sizes,
+    value_norms,
 )
 
 LENGTHS = np.array([9, 7])
@@ -23,7 +23,7 @@ def test_sizes_of_static_values_equal_the_materialised_ones():
     expected = record_of(pieces).layers[0].values
     value, pattern = _tensor(pieces.values[0]), _tensor(pieces.pattern[0])
     out = pattern @ per_query_head(value, 4)
-    found = value_sizes(
+    found = value_norms(
         Static(value), out, pattern[..., 0], gram_of(_tensor(pieces.output[0])),
         mean=None, lengths=LENGTHS,
     )  # fmt: skip
@@ -50,7 +50,7 @@ def test_sizes_of_pair_values_are_of_the_mean_value_of_each_key():
     expected = record_of(pieces).layers[0].values
     received = pattern.sum(2)[..., None]
     total = torch.einsum("bhqk,bhqkd->bhkd", pattern, pairs)
-    found = value_sizes(
+    found = value_norms(
         values,
         torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs),
         pattern[..., 0],
@@ -65,7 +65,7 @@ def test_sizes_of_pair_values_are_of_the_mean_value_of_each_key():
 def test_values_that_depend_on_the_query_need_their_mean():
     values = QueryGated(torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 4))
     with pytest.raises(ValueError, match="mean value of each key"):
-        value_sizes(
+        value_norms(
             values, torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3), torch.ones(2, 4, 4),
             mean=None, lengths=np.array([3]),
         )  # fmt: skip
@@ -84,7 +84,7 @@ def test_shares_of_sources_are_signed_and_total_one():
 def test_stream_sizes_leave_padding_out():
     hidden = torch.randn(2, 9, 5, generator=torch.Generator().manual_seed(0))
     hidden[0, 4, 2], hidden[1, 8] = -50.0, 1e6
-    found = stream_sizes(hidden, LENGTHS)
+    found = stream_norms(hidden, LENGTHS)
     assert found.largest_position[0] == 4
     assert found.largest[0] == 50.0
     entries = hidden[1, :7].abs().numpy()
@@ -99,5 +99,5 @@ def test_the_median_is_exact_whatever_the_sample_says(shape, monkeypatch):
     hidden *= torch.linspace(0, 1, shape[1]) ** 4
     for sample in (64, 1):
         monkeypatch.setattr("dva_lens.recording.norms.SAMPLE", sample)
-        found = stream_sizes(hidden, np.array([shape[0]]))
+        found = stream_norms(hidden, np.array([shape[0]]))
         np.testing.assert_allclose(found.median[0], np.median(hidden.abs()), rtol=1e-6)

@@ -4,15 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dva_lens.records import (
-    AttentionSummary,
-    LayerRecord,
-    Record,
-    StreamSizes,
-    ValueDynamics,
-    ValueMix,
-    ValueSizes,
-)
+from dva_lens.records import LayerRecord, Record
+from dva_lens.sites import AttentionSummary, StreamNorms, ValueDynamics, ValueMix, ValueNorms
 
 
 @dataclass(frozen=True)
@@ -218,7 +211,7 @@ def _sizes(pieces, layer, mean):
     def masked(values):
         return np.where(real[:, None], values, np.nan)
 
-    return ValueSizes(
+    return ValueNorms(
         norm=masked(norms.reshape(grouped)[:, :, 0]),
         written_norm=masked(np.sqrt(written.reshape(grouped).mean(2))),
         first_written=masked(share),
@@ -235,7 +228,7 @@ def _stream(generator, real):
         ..., None
     ]  # fmt: skip
     flat = np.nan_to_num(entries, nan=-1.0).reshape(len(real), -1)
-    return StreamSizes(
+    return StreamNorms(
         norm=np.sqrt((entries**2).sum(-1)),
         largest=np.nanmax(entries, axis=(1, 2)),
         median=np.nanmedian(entries, axis=(1, 2)),

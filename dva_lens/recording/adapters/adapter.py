@@ -17,7 +17,7 @@ class Source(Protocol):
     """A kind of model; the modules `own` and `huggingface` are one each."""
 
     def attach(
-        self, model: Any, sites: Iterable[Site], backend: str = "auto"
+        self, model: Any, sites: Iterable[Site[object]], backend: str = "auto"
     ) -> AbstractContextManager[Recorder]:
         """Watch a model inside a context and restore it after."""
         ...

@@ -31,7 +31,7 @@ from dva_lens.sites import TILES, Site
 
 
 @contextmanager
-def attach(model: Any, sites: Iterable[Site], backend: str = "auto") -> Iterator[Recorder]:
+def attach(model: Any, sites: Iterable[Site[object]], backend: str = "auto") -> Iterator[Recorder]:
     """Summarise every pattern of a bridge as it arises."""
     del backend  # the bridge computes
     recorder = Recorder(sites, "reference", torch.device(model.cfg.device))

@@ -20,7 +20,9 @@ from dva_lens.sites import Site
 
 
 @contextmanager
-def attach(model: Decoder, sites: Iterable[Site], backend: str = "auto") -> Iterator[Recorder]:
+def attach(
+    model: Decoder, sites: Iterable[Site[object]], backend: str = "auto"
+) -> Iterator[Recorder]:
     """Watch a model: inside the context its attentions are computed here, outside as before."""
     recorder = Recorder(sites, backend, next(model.parameters()).device)
     attentions = [block.attn for block in model.blocks]

@@ -24,7 +24,7 @@ _PLAIN: "WeakKeyDictionary[PreTrainedModel, bool]" = WeakKeyDictionary()
 
 @contextmanager
 def attach(
-    model: PreTrainedModel, sites: Iterable[Site], backend: str = "auto"
+    model: PreTrainedModel, sites: Iterable[Site[object]], backend: str = "auto"
 ) -> Iterator[Recorder]:
     """Watch a model: inside the context its attention is computed here, outside as before.
 

@@ -11,8 +11,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import AttentionSummary, LayerRecord, Record
-from dva_lens.sites import SUMMARY
+from dva_lens.records import LayerRecord, Record
+from dva_lens.sites import SUMMARY, AttentionSummary
 from dva_lens.statistics.statistic import Batch, Statistic
 
 VIRTUAL = -1
@@ -57,10 +57,7 @@ def strengths(summary: AttentionSummary) -> Float[np.ndarray, "sequence head pos
 
 def atlas(record: Record, *, threshold: float = THRESHOLD) -> tuple[Sink, ...]:
     """Return every sink of every text of a record, the strongest of each text first."""
-    by_layer = [
-        strengths(layer.at(SUMMARY))  # type: ignore[arg-type]
-        for layer in record.layers
-    ]
+    by_layer = [strengths(layer.at(SUMMARY)) for layer in record.layers]
     found: list[Sink] = []
     for sequence in range(len(record.lengths)):
         found += _of_text(record, sequence, [each[sequence] for each in by_layer], threshold)
@@ -70,7 +67,7 @@ def atlas(record: Record, *, threshold: float = THRESHOLD) -> tuple[Sink, ...]:
 def sink_count(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
     """Return how many positions, the virtual one included, are sinks of each head."""
     del batch
-    found = strengths(layer.at(SUMMARY))  # type: ignore[arg-type]
+    found = strengths(layer.at(SUMMARY))
     count = (np.where(np.isnan(found), 0.0, found) > THRESHOLD).sum(-1).astype(np.float64)
     return np.where(np.isfinite(found[..., 1:]).any(-1), count, np.nan)
 
@@ -78,7 +75,7 @@ def sink_count(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence 
 def strongest_other_sink(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
     """Return the largest mean weight on any position but the first and the virtual one."""
     del batch
-    found = strengths(layer.at(SUMMARY))[..., 2:]  # type: ignore[arg-type]
+    found = strengths(layer.at(SUMMARY))[..., 2:]
     if not found.shape[-1]:
         return np.full(found.shape[:-1], np.nan)
     most = np.where(np.isnan(found), -np.inf, found).max(-1)
@@ -88,7 +85,7 @@ def strongest_other_sink(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, 
 def virtual_mass(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head query"]:
     """Return what each row lacks of one: the weight of a learned sink."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     return 1.0 - summary.row_mass.astype(np.float64)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dva_lens.records import AttentionSummary, LayerRecord, RowTile
+from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import SUMMARY, TILES
 from dva_lens.statistics.extended.tiles import ByRow, PerRow, gathered, ratio, visible_keys
 from dva_lens.statistics.statistic import Batch, Statistic
@@ -14,7 +14,7 @@ TOP = 5
 def renyi_entropy(layer: LayerRecord, batch: Batch) -> np.ndarray:
     """Return minus the log of the sum of squares of the divided weights."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     mass = summary.row_mass.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.maximum(2 * np.log(mass) - np.log(summary.square_sum), 0.0)
@@ -23,7 +23,7 @@ def renyi_entropy(layer: LayerRecord, batch: Batch) -> np.ndarray:
 def hoyer(layer: LayerRecord, batch: Batch) -> np.ndarray:
     """Return (sqrt n - l1 / l2) / (sqrt n - 1)."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     root = np.sqrt(keys(summary.visible, 2))[:, None]
     length = np.sqrt(summary.square_sum.astype(np.float64))
     return np.clip((root - ratio(summary.row_mass, length)) / (root - 1), 0.0, 1.0)

@@ -4,7 +4,7 @@ Each is given as it is, with every channel divided by its spread, and without th
 because single channels and single positions can dominate all of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float
@@ -67,7 +67,7 @@ SHAPES = {
 def _held(name: str) -> Compute:
     def compute(layer: LayerRecord, batch: Batch) -> np.ndarray:
         del batch
-        held: Mapping[str, np.ndarray] = layer.at(GEOMETRY)  # type: ignore[assignment]
+        held = layer.at(GEOMETRY)
         return held[name]
 
     return compute

@@ -8,7 +8,7 @@ the mean over the rows that have one.
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import AttentionSummary, LayerRecord, RowTile
+from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import SUMMARY, TILES
 from dva_lens.statistics.extended.tiles import Summed, gathered, ratio
 from dva_lens.statistics.statistic import Batch, Statistic
@@ -24,7 +24,7 @@ PITFALLS = (
 def previous_score(layer: LayerRecord, batch: Batch) -> np.ndarray:
     """Return both scores of attending to the token before."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     previous = summary.previous_mass[..., 1:].astype(np.float64)
     hits = np.nan_to_num(previous, nan=0.0).sum(-1)
     rows = np.isfinite(previous).sum(-1)
@@ -70,14 +70,14 @@ def scores(sums: np.ndarray) -> np.ndarray:
 def distance(layer: LayerRecord, batch: Batch) -> np.ndarray:
     """Return the mean distance that each query looks back."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     return ratio(summary.distance, summary.row_mass)
 
 
 def sink_free_distance(layer: LayerRecord, batch: Batch) -> np.ndarray:
     """Return the same without the first key, which is as far back as anything can be."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     place = np.arange(summary.visible.shape[-1])
     first = summary.first_mass.astype(np.float64)
     left = summary.row_mass - first

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import AttentionSummary, LayerRecord
+from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
 from dva_lens.statistics.extended.tiles import ratio
 from dva_lens.statistics.statistic import Batch, Statistic
@@ -39,7 +39,7 @@ class PatternGram:
 def uniform_similarity(layer: LayerRecord, batch: Batch) -> np.ndarray:
     """Return the cosine between each head's pattern and uniform attention."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     share = np.where(summary.visible > 0, 1.0 / np.maximum(summary.visible, 1), 0.0)[:, None]
     along = np.nansum(summary.row_mass * share, axis=-1)
     size = np.sqrt(np.nansum(summary.square_sum, axis=-1, dtype=np.float64))

@@ -110,7 +110,7 @@ def gathered(name: str) -> Compute:
 
     def compute(layer: LayerRecord, batch: Batch) -> np.ndarray:
         del batch
-        held: Mapping[str, np.ndarray] = layer.at(TILES)  # type: ignore[assignment]
+        held = layer.at(TILES)
         if name not in held:
             raise KeyError(
                 f"The tiles of this record gave no {name!r}; they gave: {', '.join(held)}."

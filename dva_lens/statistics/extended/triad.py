@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import rankdata
 
-from dva_lens.records import AttentionSummary, LayerRecord, StreamSizes, ValueSizes
+from dva_lens.records import LayerRecord
 from dva_lens.sites import STREAM, SUMMARY, VALUES
 from dva_lens.statistics.extended.atlas import FEWEST_VIEWERS
 from dva_lens.statistics.statistic import Batch, Statistic
@@ -15,9 +15,9 @@ PAIRS = ("sink and drain", "sink and peak", "drain and peak")
 def triad_agreement(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence pair"]:
     """Return rank correlations over positions between attention, drain and peak."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
-    sizes: ValueSizes = layer.at(VALUES)  # type: ignore[assignment]
-    stream: StreamSizes = layer.at(STREAM)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
+    sizes = layer.at(VALUES)
+    stream = layer.at(STREAM)
     viewers = np.where(summary.viewers >= FEWEST_VIEWERS, summary.viewers, np.nan)
     sink = summary.received.mean(1) / viewers
     drain = -sizes.written_norm.mean(1)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import LayerRecord, ValueSizes
+from dva_lens.records import LayerRecord
 from dva_lens.sites import VALUES
 from dva_lens.statistics.statistic import Batch, Statistic
 
@@ -15,14 +15,14 @@ WHY_NO_REFERENCE = (
 def value_drain(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence kv_head"]:
     """Return the norm of the first key's value over the median norm."""
     del batch
-    sizes: ValueSizes = layer.at(VALUES)  # type: ignore[assignment]
+    sizes = layer.at(VALUES)
     return first_over_median(sizes.norm)
 
 
 def written_value_drain(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence kv_head"]:
     """Return the same ratio for what the values write through the output projection."""
     del batch
-    sizes: ValueSizes = layer.at(VALUES)  # type: ignore[assignment]
+    sizes = layer.at(VALUES)
     return first_over_median(sizes.written_norm)
 
 

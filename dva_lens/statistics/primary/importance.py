@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import AttentionSummary, LayerRecord
+from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
 from dva_lens.statistics.statistic import Batch, Statistic
 from dva_lens.statistics.visible import uniform_received
@@ -22,13 +22,13 @@ def distribution_entropy(mass: Float[np.ndarray, "*batch key"]) -> Float[np.ndar
 def importance_entropy(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence"]:
     """Return the entropy of the mass that keys receive from all queries, heads averaged first."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     return distribution_entropy(summary.received.astype(np.float64).mean(1))
 
 
 def head_importance_excess(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
     """Return each head's token-importance entropy minus that of uniform attention."""
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     uniform = uniform_received(summary.visible, summary.viewers, batch.lengths)
     return distribution_entropy(summary.received) - distribution_entropy(uniform)[:, None]
 

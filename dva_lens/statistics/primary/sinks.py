@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import AttentionSummary, LayerRecord
+from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
 from dva_lens.statistics.statistic import Batch, Statistic
 from dva_lens.statistics.visible import keys, sees_first
@@ -16,14 +16,14 @@ OFFICIAL_THRESHOLD = 0.3
 def first_key_mass(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head query"]:
     """Return the weight on the first key, for the queries that see it."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     return np.where(sees_first(summary), summary.first_mass, np.nan).astype(np.float64)
 
 
 def sink_importance(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
     """Return the mean weight on the first key over the first `WINDOW` queries."""
     del batch
-    summary: AttentionSummary = layer.at(SUMMARY)  # type: ignore[assignment]
+    summary = layer.at(SUMMARY)
     early = summary.first_mass[..., :WINDOW].astype(np.float64)
     held = ~np.isnan(early)
     count = held.sum(-1)

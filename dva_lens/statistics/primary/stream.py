@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import LayerRecord, StreamSizes
+from dva_lens.records import LayerRecord
 from dva_lens.sites import STREAM
 from dva_lens.statistics.statistic import Batch, Statistic
 
@@ -11,7 +11,7 @@ from dva_lens.statistics.statistic import Batch, Statistic
 def massive_activation(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence"]:
     """Return the largest over the median absolute entry of the residual stream."""
     del batch
-    sizes: StreamSizes = layer.at(STREAM)  # type: ignore[assignment]
+    sizes = layer.at(STREAM)
     median = sizes.median.astype(np.float64)
     blank = np.full(median.shape, np.nan)
     return np.divide(sizes.largest, median, out=blank, where=median > 0)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import LayerRecord, ValueDynamics, ValueMix, ValueSizes
+from dva_lens.records import LayerRecord
 from dva_lens.sites import DYNAMICS, MIX, VALUES
 from dva_lens.statistics.statistic import Batch, Statistic
 
@@ -15,14 +15,14 @@ def sink_output_share(
 ) -> Float[np.ndarray, "sequence head query"]:
     """Return the signed share of each query's output that the first key wrote."""
     del batch
-    sizes: ValueSizes = layer.at(VALUES)  # type: ignore[assignment]
+    sizes = layer.at(VALUES)
     return sizes.first_written.astype(np.float64)
 
 
 def dynamism(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
     """Return the share of the values' power that differs between queries of the same key."""
     del batch
-    sums: ValueDynamics = layer.at(DYNAMICS)  # type: ignore[assignment]
+    sums = layer.at(DYNAMICS)
     power = sums.power.astype(np.float64)
     kept = np.divide(sums.mean_power, power, out=np.full(power.shape, np.nan), where=power > 0)
     return np.clip(1.0 - kept, 0.0, 1.0)
@@ -33,7 +33,7 @@ def value_source_share(
 ) -> Float[np.ndarray, "sequence kv_head source"]:
     """Return the signed share of the value that comes from each source; absent ones hold 0."""
     del batch
-    mix: ValueMix = layer.at(MIX)  # type: ignore[assignment]
+    mix = layer.at(MIX)
     unknown = sorted(set(mix.sources) - set(SOURCES))
     if unknown:
         raise ValueError(
