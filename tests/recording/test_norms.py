@@ -81,7 +81,7 @@ def test_shares_of_sources_are_signed_and_total_one():
     np.testing.assert_allclose(mix.share[1, 0], share.mean(-1), rtol=1e-6)
 
 
-def test_stream_sizes_leave_padding_out():
+def test_stream_norms_leave_padding_out():
     hidden = torch.randn(2, 9, 5, generator=torch.Generator().manual_seed(0))
     hidden[0, 4, 2], hidden[1, 8] = -50.0, 1e6
     found = stream_norms(hidden, LENGTHS)
