@@ -21,7 +21,7 @@ from dva_lens import axes
 from dva_lens.reports.files import write_page
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.methods import facts
-from dva_lens.reports.page import Part, Report, Section, Table
+from dva_lens.reports.page import DataTable, Part, Report, Section
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.schema import REFERENCE, ArchiveError
 from dva_lens.statistics.inference.agreement import RIVALS, Definition, Rivalry, agreement
@@ -95,7 +95,7 @@ def _parts(name: str, rivalry: Rivalry, material: Material) -> tuple[Part, ...]:
         f"{'heads' if rivalry.cells == 'head' else 'layers on texts'}, turned so that large "
         "means the same for all. A definition that reads the same everywhere ranks nothing."
     )
-    return (Table.of(f"agreement-{name}", "Agreement", rows, caption),)
+    return (DataTable.of(f"agreement-{name}", "Agreement", rows, caption),)
 
 
 def _is_held(definition: Definition, material: Material) -> bool:

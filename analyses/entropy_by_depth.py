@@ -16,7 +16,7 @@ from dva_lens.reports.files import write_figures, write_page
 from dva_lens.reports.findings import compared_row, compared_words, interval, over_layers
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.methods import definition, facts
-from dva_lens.reports.page import Figure, Part, Points, Report, Section, Table, Text
+from dva_lens.reports.page import Chart, DataTable, Part, Points, Report, Section, Text
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.schema import ArchiveError
 from dva_lens.statistics.inference.compare import adjust, compare
@@ -37,9 +37,9 @@ def report(archive: Archive) -> Report:
         )
     data = material.data
     figures = (
-        Figure("normalised-entropy-by-depth", depth_profile(data, "normalised_entropy"), 440),
-        Figure("sink-free-entropy-by-depth", depth_profile(data, "sink_free_entropy")),
-        Figure("entropy-by-visible-keys", span_profile(data, "entropy")),
+        Chart("normalised-entropy-by-depth", depth_profile(data, "normalised_entropy"), 440),
+        Chart("sink-free-entropy-by-depth", depth_profile(data, "sink_free_entropy")),
+        Chart("entropy-by-visible-keys", span_profile(data, "entropy")),
     )
     return Report(
         title="Entropy by depth",
@@ -117,7 +117,7 @@ def _contrasts(material: Material) -> tuple[Part, ...]:
         "between a quarter and three quarters of the depth; slope: change from input to output. "
         + compared_words(material)
     )
-    return (Table.of("differences", f"Against {material.baseline}", rows, caption),)
+    return (DataTable.of("differences", f"Against {material.baseline}", rows, caption),)
 
 
 if __name__ == "__main__":

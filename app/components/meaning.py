@@ -2,7 +2,7 @@
 
 from dash import html
 
-from dva_lens.reports.mathml import formula
+from dva_lens.reports.formulas import formula
 
 from ..menu import Measure
 from .attributes import attributes

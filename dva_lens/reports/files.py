@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from dva_lens.reports.html import figure_table, render, to_csv
-from dva_lens.reports.page import Report, Table, figures_of, tables_of
+from dva_lens.reports.page import DataTable, Report, charts_of, tables_of
+from dva_lens.reports.render import render
+from dva_lens.views.rows import to_csv
 
 
 def write_page(report: Report, out: Path) -> Path:
@@ -29,15 +30,13 @@ def write_figures(report: Report, folder: Path) -> tuple[Path, ...]:
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    for figure in figures_of(report):
-        written.append(_write_csv(figure_table(figure), folder))
-        written += [
-            save(figure.drawing, folder / f"{figure.name}.{kind}") for kind in ("svg", "pdf")
-        ]
+    for chart in charts_of(report):
+        written.append(_write_csv(chart.table, folder))
+        written += [save(chart.figure, folder / f"{chart.name}.{kind}") for kind in ("svg", "pdf")]
     return (*written, *(_write_csv(table, folder) for table in tables_of(report)))
 
 
-def _write_csv(table: Table, folder: Path) -> Path:
+def _write_csv(table: DataTable, folder: Path) -> Path:
     path = folder / f"{table.name}.csv"
     path.write_text(to_csv(table.columns, table.rows), encoding="utf-8")
     return path

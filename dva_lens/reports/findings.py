@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dva_lens.reports.material import Material
-from dva_lens.reports.page import Cell, Points, Table
+from dva_lens.reports.page import Cell, DataTable, Points
 from dva_lens.statistics.inference.compare import Comparison, adjust, compare
 from dva_lens.statistics.inference.estimate import Estimate, profile, seeds_note
 from dva_lens.views.words import listed, shown, spelled
@@ -59,7 +59,7 @@ def findings(material: Material, comparisons: Sequence[Comparison]) -> Points:
     return Points(tuple(entry for entry in entries if entry is not None))
 
 
-def at_a_glance(material: Material) -> Table:
+def at_a_glance(material: Material) -> DataTable:
     """Return the compared statistics of every model, mean over layers, with what uniform reads."""
     names = [name for name in _GLANCE if name in material.statistics]
     titles = {name: _title(material, name) for name in names}
@@ -70,7 +70,7 @@ def at_a_glance(material: Material) -> Table:
     ]
     uniform = {titles[name]: _uniform(material, name) for name in names}
     rows.append({"model": "uniform attention", **uniform})
-    return Table.of(
+    return DataTable.of(
         "at-a-glance",
         "At a glance",
         rows,
@@ -91,14 +91,16 @@ def over_layers(material: Material, name: str) -> dict[str, Estimate]:
     return found
 
 
-def difference_table(material: Material, comparisons: Sequence[Comparison]) -> Table:
+def difference_table(material: Material, comparisons: Sequence[Comparison]) -> DataTable:
     """Return all comparisons with the baseline, both estimands side by side."""
     rows = [
         {"statistic": _title(material, entry.statistic), "model": entry.arm, **compared_row(entry)}
         for entry in comparisons
     ]
     title = f"Differences from {material.baseline}"
-    return Table.of("differences", title, rows, f"Means over layers. {compared_words(material)}")
+    return DataTable.of(
+        "differences", title, rows, f"Means over layers. {compared_words(material)}"
+    )
 
 
 def compared_row(entry: Comparison) -> dict[str, Cell]:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.reports.material import Material, facts_of
-from dva_lens.reports.page import Definition, Folded, Part, Section, Table, Text
+from dva_lens.reports.page import DataTable, Folded, GlossaryEntry, Part, Section, Text
 from dva_lens.results.archive import Run
 from dva_lens.views.words import number
 
@@ -56,11 +56,11 @@ def methods(material: Material) -> Section:
     return Section("methods", "Methods", tuple(parts))
 
 
-def definition(material: Material, name: str) -> Definition:
+def definition(material: Material, name: str) -> GlossaryEntry:
     """Return how a statistic is defined, as its variable says."""
     attrs = material.first[name].attrs
     details = [(title, str(attrs[key])) for key, title in _FOUND if attrs.get(key)]
-    return Definition(
+    return GlossaryEntry(
         name,
         str(attrs["long_name"]),
         str(attrs["meaning"]),
@@ -118,7 +118,7 @@ def _sequences(material: Material) -> str:
     return f"{number(count, 'sequence')} from {documents}"
 
 
-def _provenance(material: Material) -> Table:
+def _provenance(material: Material) -> DataTable:
     run, first = _any_run(material), material.first
     found = facts_of(run.attrs.get("provenance")) | facts_of(first.attrs.get("provenance"))
     found |= {f"recipe: {key}": said for key, said in facts_of(run.attrs.get("recipe")).items()}
@@ -128,10 +128,10 @@ def _provenance(material: Material) -> Table:
         if not key.startswith(_FIDELITY) and key != "recipe: seed"
     ]
     rows.append({"what": "report written by", "value": f"dva-lens {version('dva-lens')}"})
-    return Table.of("provenance", "What it rests on", rows, "Equal for all trainings.")
+    return DataTable.of("provenance", "What it rests on", rows, "Equal for all trainings.")
 
 
-def _runs(material: Material) -> Table:
+def _runs(material: Material) -> DataTable:
     rows = [
         {
             "model": model,
@@ -153,7 +153,7 @@ def _runs(material: Material) -> Table:
     caption = (
         "Fidelity: how far the measuring pass came from the model's own, in its output and loss."
     )
-    return Table.of("trainings", "How each training was measured", rows, caption)
+    return DataTable.of("trainings", "How each training was measured", rows, caption)
 
 
 def _any_run(material: Material) -> Run:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-import plotly.graph_objects as go
+from dva_lens.views.figure import Figure, bare
+from dva_lens.views.rows import as_table
 
 Cell = str | int | float | None
 
@@ -28,21 +29,27 @@ class Points:
 
 @final
 @dataclass(frozen=True)
-class Figure:
+class Chart:
     """A figure of `dva_lens.views` with the name of its files and links; `height` in pixels.
 
-    A wide figure is scrolled sideways on a narrow screen instead of being squeezed.
+    A wide chart is scrolled sideways on a narrow screen instead of being squeezed.
     """
 
     name: str
-    drawing: go.Figure
+    figure: Figure
     height: int = 400
     wide: bool = False
+
+    @property
+    def table(self) -> "DataTable":
+        """The numbers of the figure."""
+        _, title, _ = bare(self.figure)
+        return DataTable.of(self.name, title, as_table(self.figure))
 
 
 @final
 @dataclass(frozen=True)
-class Table:
+class DataTable:
     """Rows with named columns; numbers stand to the right."""
 
     name: str
@@ -54,7 +61,7 @@ class Table:
     @classmethod
     def of(
         cls, name: str, title: str, rows: Sequence[dict[str, Any]], caption: str = ""
-    ) -> "Table":
+    ) -> "DataTable":
         """Make a table of rows that are mappings; the first row names the columns."""
         columns = tuple(rows[0]) if rows else ()
         cells = tuple(tuple(row.get(column) for column in columns) for row in rows)
@@ -63,7 +70,7 @@ class Table:
 
 @final
 @dataclass(frozen=True)
-class Definition:
+class GlossaryEntry:
     """How a number is defined: words, formula (LaTeX), source, and what misleads its readers."""
 
     name: str
@@ -82,7 +89,7 @@ class Folded:
     parts: tuple["Part", ...]
 
 
-Part = Text | Points | Figure | Table | Definition | Folded
+Part = Text | Points | Chart | DataTable | GlossaryEntry | Folded
 
 
 @final
@@ -106,14 +113,14 @@ class Report:
     sections: tuple[Section, ...]
 
 
-def figures_of(report: Report) -> tuple[Figure, ...]:
-    """Return all figures of a report, in order."""
-    return tuple(part for part in _all_parts(report) if isinstance(part, Figure))
+def charts_of(report: Report) -> tuple[Chart, ...]:
+    """Return all charts of a report, in order."""
+    return tuple(part for part in _all_parts(report) if isinstance(part, Chart))
 
 
-def tables_of(report: Report) -> tuple[Table, ...]:
-    """Return all tables of a report, in order."""
-    return tuple(part for part in _all_parts(report) if isinstance(part, Table))
+def tables_of(report: Report) -> tuple[DataTable, ...]:
+    """Return all tables of a report, in order; those of charts are not among them."""
+    return tuple(part for part in _all_parts(report) if isinstance(part, DataTable))
 
 
 def _all_parts(report: Report) -> list[Part]:

@@ -13,7 +13,7 @@ from dva_lens.reports.findings import (
     too_small,
 )
 from dva_lens.reports.material import Material, number_in
-from dva_lens.reports.page import Figure, Folded, Part, Section, Table, Text
+from dva_lens.reports.page import Chart, DataTable, Folded, Part, Section, Text
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.views import (
     depth_profile,
@@ -62,19 +62,17 @@ def concentration(material: Material, others: Sequence[Material] = ()) -> Sectio
     ]
     if "normalised_entropy" in held:
         figure = depth_profile(data, "normalised_entropy")
-        parts.append(Figure("normalised-entropy-by-depth", figure))
+        parts.append(Chart("normalised-entropy-by-depth", figure))
     if "entropy" in held:
-        parts.append(Figure("entropy-by-visible-keys", span_profile(data, "entropy")))
+        parts.append(Chart("entropy-by-visible-keys", span_profile(data, "entropy")))
     if "sink_free_entropy" in held:
-        parts.append(
-            Figure("sink-free-entropy-by-depth", depth_profile(data, "sink_free_entropy"))
-        )
+        parts.append(Chart("sink-free-entropy-by-depth", depth_profile(data, "sink_free_entropy")))
     if "normalised_entropy" in held:
         figure = layer_head_map(data, "normalised_entropy")
-        parts.append(Figure("normalised-entropy-of-heads", figure, _tall(figure), wide=True))
+        parts.append(Chart("normalised-entropy-of-heads", figure, _tall(figure), wide=True))
     parts += controls(material, others)
     more = tuple(
-        Figure(f"{name.replace('_', '-')}-by-depth", depth_profile(data, name))
+        Chart(f"{name.replace('_', '-')}-by-depth", depth_profile(data, name))
         for name in _OTHERS
         if name in held
     )
@@ -103,7 +101,7 @@ def controls(material: Material, others: Sequence[Material]) -> tuple[Part, ...]
         "Normalised attention entropy, mean over layers, 95 % intervals for these checkpoints on "
         f"new text. {'; '.join(said).capitalize()}{'.' if said else ''}"
     )
-    return (Table.of("controls", "The same models on controls", rows, words),)
+    return (DataTable.of("controls", "The same models on controls", rows, words),)
 
 
 def sinks(material: Material) -> Section:
@@ -119,15 +117,13 @@ def sinks(material: Material) -> Section:
     if too_small(material):
         parts.append(Text(TOO_SMALL, "note"))
     if "sink_importance" in held:
-        parts.append(Figure("sink-importance-by-depth", depth_profile(data, "sink_importance")))
+        parts.append(Chart("sink-importance-by-depth", depth_profile(data, "sink_importance")))
     if "first_key_mass" in held:
-        parts.append(
-            Figure("first-key-mass-by-visible-keys", span_profile(data, "first_key_mass"))
-        )
+        parts.append(Chart("first-key-mass-by-visible-keys", span_profile(data, "first_key_mass")))
     if "sink_rate" in held:
-        parts.append(Figure("sink-rate-by-threshold", sink_curve(data)))
+        parts.append(Chart("sink-rate-by-threshold", sink_curve(data)))
     if {"normalised_entropy", "first_key_mass"} <= set(held):
-        parts.append(Figure("heads", head_scatter(data), 460))
+        parts.append(Chart("heads", head_scatter(data), 460))
     return Section("sinks", "Sinks", tuple(parts))
 
 
@@ -142,12 +138,12 @@ def values(material: Material) -> Section:
         )
     ]
     if "dynamism" in held:
-        parts.append(Figure("dynamism-by-depth", dynamism_profile(data)))
+        parts.append(Chart("dynamism-by-depth", dynamism_profile(data)))
     if {"value_drain", "written_value_drain"} <= set(held):
-        parts.append(Figure("drains-by-depth", drain_plot(data), wide=True))
+        parts.append(Chart("drains-by-depth", drain_plot(data), wide=True))
     if "value_source_share" in held:
         figure = value_source_flow(data)
-        parts.append(Figure("sources-of-values", figure, _tall(figure), wide=True))
+        parts.append(Chart("sources-of-values", figure, _tall(figure), wide=True))
     return Section("values", "What values do", tuple(parts))
 
 
@@ -155,11 +151,11 @@ def training(material: Material) -> Section:
     """Return what training cost and how the loss fell."""
     parts: list[Part] = [costs(material)]
     if material.training:
-        parts.append(Figure("loss-during-training", training_curves(material.training)))
+        parts.append(Chart("loss-during-training", training_curves(material.training)))
     return Section("training", "Training and cost", tuple(parts))
 
 
-def costs(material: Material) -> Table:
+def costs(material: Material) -> DataTable:
     """Return loss, size and cost of every training."""
     rows = [
         {
@@ -178,7 +174,7 @@ def costs(material: Material) -> Table:
         "Loss on held-out text at the end of training. FLOPs: of one forward pass. Training time "
         "is of one run on the machine named under Methods, and moves with its load."
     )
-    return Table.of("costs", "Every training", rows, caption)
+    return DataTable.of("costs", "Every training", rows, caption)
 
 
 def _whole(value: object) -> int | None:

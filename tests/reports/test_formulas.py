@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from dva_lens.reports.mathml import formula
+from dva_lens.reports.formulas import formula
 from dva_lens.statistics.table import STATISTICS
 
 
@@ -18,17 +18,32 @@ def test_every_definition_is_set(statistic):
 @pytest.mark.parametrize(
     ("latex", "inner"),
     [
-        ("x_i^2", "<msubsup><mrow><mi>x</mi></mrow><mi>i</mi><mn>2</mn></msubsup>"),
+        ("x_i^2", "<msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup>"),
         (r"\frac{1}{N}", "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>N</mi></mrow></mfrac>"),
         ("a < b", "<mi>a</mi><mo>&lt;</mo><mi>b</mi>"),
+        (r"\log x", '<mo lspace="0.1em" rspace="0.12em">log</mo><mi>x</mi>'),
+        (r"\mathbb{1}", "<mn>𝟙</mn>"),
+        (r"\text{<b>&amp;}", "<mtext>&lt;b&gt;&amp;</mtext>"),
     ],
 )
-def test_pieces_are_put_together(latex, inner):
+def test_formulas_are_set_for_browsers(latex, inner):
     assert inner in formula(latex)
 
 
-@pytest.mark.parametrize("latex", [r"\unknown{x}", "x_", r"\mathrm", r"\mathrm{x"])
-def test_what_is_not_known_is_shown_as_written(latex):
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\unknown{x}",
+        "x_",
+        r"\mathrm",
+        r"\frac{1}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\style{color:red}{x}",
+        "{" * 3000,
+        "",
+    ],
+)
+def test_what_is_not_understood_is_shown_as_written(latex):
     assert formula(latex) == f'<div class="formula"><code>{latex}</code></div>'
 
 

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 from fakes import MODELS, fake_archive, fake_measurement, fake_training
 
+from dva_lens.reports.cells import shown_cell
 from dva_lens.reports.files import write_figures, write_page
-from dva_lens.reports.html import render, show, to_csv
-from dva_lens.reports.page import Figure, Points, Report, Section, Table, Text, figures_of
+from dva_lens.reports.page import Chart, DataTable, Points, Report, Section, Text, charts_of
+from dva_lens.reports.render import render
 from dva_lens.reports.report import report_of, write_report
 from dva_lens.results.archive import open_archive
 from dva_lens.results.schema import RUN_ATTRS, ArchiveError
 from dva_lens.results.writer import write_run
 from dva_lens.statistics.table import PRIMARY
 from dva_lens.views import sink_curve
+from dva_lens.views.rows import to_csv
 
 HOSTILE = "</script><script>alert(1)</script>\"'<b>"
 
@@ -41,7 +43,7 @@ def page(report: Report) -> str:
 class Reader(HTMLParser):
     """Collects attributes that fetch something, ids, headings, and tags left open."""
 
-    VOID = ("meta", "link", "img", "br", "hr", "input", "mspace")
+    VOID = ("meta", "link", "img", "br", "hr", "input")
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,20 +93,20 @@ def test_the_same_archive_gives_the_same_page(folder, page):
 
 
 def test_every_model_is_in_every_figure_by_depth(report):
-    profiles = [figure for figure in figures_of(report) if figure.name.endswith("by-depth")]
+    profiles = [figure for figure in charts_of(report) if figure.name.endswith("by-depth")]
     assert len(profiles) > 6
     for figure in profiles:
-        names = {trace.name for trace in figure.drawing.data}
+        names = {trace.name for trace in figure.figure.data}
         assert set(MODELS) <= names, figure.name
 
 
 def test_figures_carry_their_numbers_as_table_and_as_csv(report, page):
-    for figure in figures_of(report):
+    for figure in charts_of(report):
         assert f'download="{figure.name}.csv"' in page
     links = re.findall(r'href="data:text/csv;base64,([^"]*)"', page)
     tables = [base64.b64decode(link).decode() for link in links]
     assert all(table.count("\n") > 1 for table in tables)
-    assert page.count("Show as table") == len(figures_of(report))
+    assert page.count("Show as table") == len(charts_of(report))
 
 
 def test_what_small_models_cannot_show_is_labelled(report):
@@ -129,7 +131,7 @@ def test_two_seeds_make_no_claim_about_architectures(report):
 
 def test_costs_name_loss_parameters_flops_time_and_memory(report):
     (training,) = [section for section in report.sections if section.name == "training"]
-    (table,) = [part for part in training.parts if isinstance(part, Table)]
+    (table,) = [part for part in training.parts if isinstance(part, DataTable)]
     words = " ".join(table.columns)
     assert all(
         word in words for word in ("loss", "parameters", "FLOPs", "training time", "KV cache")
@@ -144,7 +146,7 @@ def test_every_statistic_is_defined_with_its_formula(page):
 
 
 def hostile_report() -> Report:
-    table = Table.of("t", HOSTILE, [{HOSTILE: HOSTILE, "=1+1": "=cmd()"}], HOSTILE)
+    table = DataTable.of("t", HOSTILE, [{HOSTILE: HOSTILE, "=1+1": "=cmd()"}], HOSTILE)
     parts = (Text(HOSTILE), Points(((HOSTILE, HOSTILE),)), table)
     return Report(HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),), (Section("s", HOSTILE, parts),))
 
@@ -205,7 +207,7 @@ def test_no_archive_no_report(tmp_path):
 
 
 def small_report() -> Report:
-    figure = Figure("sinks", sink_curve(fake_measurement()))
+    figure = Chart("sinks", sink_curve(fake_measurement()))
     return Report("a", "b", (), (Section("s", "t", (figure,)),))
 
 
@@ -241,7 +243,7 @@ def test_a_failed_page_leaves_the_former_one(tmp_path, monkeypatch):
     [(None, "–"), (1234567, "1,234,567"), (-2, "−2"), (0.5, "0.500"), ("a", "a"), (True, "True")],
 )
 def test_cells_read_well(cell, shown):
-    assert show(cell, 3) == shown
+    assert shown_cell(cell, 3) == shown
 
 
 def test_drawings_hold_no_numbers_twice(page):
