@@ -1,0 +1,35 @@
+"""The key of a training is made of what decides its weights, and of no name that has changed."""
+
+import pytest
+
+from dva_lens.study.builtin import read_study
+from dva_lens.study.plan import Study, plans
+
+
+def keys_of(study, **about):
+    return {plan.label: plan.key for plan in plans(study, **about)}
+
+
+@pytest.fixture(scope="module")
+def told(expected):
+    return expected["keys"]
+
+
+def test_every_preset_and_model_of_the_grid_keeps_its_key(told):
+    found = keys_of(Study.from_dict(told["values"]), **told["about"])
+    wanted = {label: key for label, key in told["keys"].items() if "/" not in label}
+    assert len(wanted) > 150
+    assert found == wanted
+
+
+def test_a_matched_model_keeps_its_key(told):
+    some = {"presets": ["transformer", "dva", "svformer"], "match": told["match"]}
+    found = keys_of(Study.from_dict(told["values"] | some), **told["about"])
+    assert found == {label: told["keys"][f"matched/{label}"] for label in found}
+
+
+@pytest.mark.parametrize("name", ["quick", "reference"])
+def test_a_built_in_study_keeps_its_keys(name, told):
+    found = keys_of(read_study(name), **(told["about"] | {"vocabulary": 2048}))
+    wanted = {key for label, key in told["keys"].items() if label.startswith(f"{name}/")}
+    assert wanted <= set(found.values())
