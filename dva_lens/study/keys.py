@@ -7,6 +7,8 @@ from typing import Any
 
 TRAINING_VERSION = 1
 _LENGTH = 16
+_FIRST_NAMES = {"rule": "weights"}
+"""What a key of a model was called in training version 1, where its name has changed since."""
 
 
 def canonical(value: object) -> str:
@@ -31,11 +33,12 @@ def train_key(
 ) -> str:
     """Name a training by everything that decides its weights.
 
-    `data` and `tokenizer` are hashes of their contents.
+    `data` and `tokenizer` are hashes of their contents. A training keeps its name when a key of
+    the configuration gets another one: names are those of training version 1.
     """
     return digest(
         {
-            "config": config,
+            "config": {_FIRST_NAMES.get(name, name): value for name, value in config.items()},
             "recipe": recipe,
             "data": data,
             "tokenizer": tokenizer,

@@ -1,6 +1,6 @@
 import pytest
 
-from dva_lens.study.keys import canonical, digest, measure_key
+from dva_lens.study.keys import canonical, digest, measure_key, train_key
 
 
 def test_order_of_keys_does_not_matter_and_everything_else_does():
@@ -28,3 +28,10 @@ def test_every_part_of_a_measurement_counts():
         measure_key("k", (0, 1), **(base | {"length": 9})),
     }
     assert len(keys) == 6
+
+
+def test_a_training_keeps_its_name_when_a_key_of_its_model_gets_another():
+    about = {"recipe": {"steps": 2}, "data": "d", "tokenizer": "t", "seed": 0}
+    before, now = ({name: {"kind": "sigmoid"}} for name in ("weights", "rule"))
+    assert train_key(before, **about) == train_key(now, **about)
+    assert train_key({"weights": {"kind": "softmax"}}, **about) != train_key(now, **about)
