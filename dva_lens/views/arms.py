@@ -2,17 +2,24 @@
 
 import difflib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.archive import Archive
+from dva_lens.results.collect import Data, collect
+from dva_lens.results.measurement import Measurement
+from dva_lens.results.moments import Moment
+from dva_lens.results.reader import Measurements
+from dva_lens.results.schema import statistics_of
 from dva_lens.views import theme
 
 _LABEL = 40
-Runs = xr.Dataset | Mapping[str, xr.Dataset | Sequence[xr.Dataset]]
+Runs = Data | Archive
 
 
 @final
@@ -24,6 +31,11 @@ class Arm:
     runs: tuple[xr.Dataset, ...]
     colour: str
     symbol: str
+
+    @cached_property
+    def measurements(self) -> Measurements:
+        """The runs, as results read them."""
+        return collect({self.label: self.runs})
 
     @property
     def seeds(self) -> tuple[str, ...]:
@@ -46,27 +58,41 @@ class Arm:
         return self.runs[0][name]
 
 
-def arms(data: Runs, *needed: str) -> tuple[Arm, ...]:
-    """Sort data into arms, at their last training step, and check that they hold what is needed.
+def measured(data: Runs) -> Measurements:
+    """Return the measurements of anything that a view takes; of an archive, its main text."""
+    return data.on() if isinstance(data, Archive) else collect(data)
 
-    A dataset is one arm; with a `run` dimension it is one arm per model, with its seeds. A mapping
-    holds one dataset, or one per seed, for every label.
+
+def arms(data: Runs, *needed: str) -> tuple[Arm, ...]:
+    """Sort data into arms, at the last training step that all share.
+
+    Parameters
+    ----------
+    data : Dataset, sequence or mapping of them, Measurements or Archive
+        What `dva_lens.measure` returned, one or several of it for each label, or what was read
+        of an archive. A dataset with a `run` dimension is one arm per model, with its seeds.
+    needed : str
+        Variables that every run must hold.
+
+    Raises
+    ------
+    KeyError
+        If a run lacks a variable.
+    ValueError
+        If there is no run, or the runs share no step.
     """
-    groups = _groups(data)
-    if not groups:
-        raise ValueError("There is nothing to draw: `data` is empty.")
-    for label, runs in groups.items():
-        for run in runs:
-            _check(run, label, needed)
-    place = theme.places(groups)
+    found = measured(data)
+    for part in found.parts:
+        _check(part, needed)
+    moment, place = found.moment(), theme.places(found.models)
     return tuple(
         Arm(
-            label,
-            tuple(_last_step(run) for run in runs),
-            theme.PALETTE[place[label]],
-            theme.SYMBOLS[place[label]],
+            model,
+            tuple(_at(moment, part) for part in found.of(model).parts),
+            theme.PALETTE[place[model]],
+            theme.SYMBOLS[place[model]],
         )
-        for label, runs in groups.items()
+        for model in found.models
     )
 
 
@@ -96,46 +122,24 @@ def label_of(variable: xr.DataArray) -> str:
     return "<br>".join(theme.escape(line) for line in textwrap.wrap(label, _LABEL))
 
 
-def statistics_in(data: Runs) -> tuple[str, ...]:
-    """Return the names of the statistics that the first of the data holds."""
-    first = next(iter(_groups(data).values()))[0]
-    return _statistics(first)
+def _at(moment: Moment, part: Measurement) -> xr.Dataset:
+    """Return a run at a moment, with its seed."""
+    data = part.data.assign_attrs(seed=part.seed)
+    if axes.STEP not in data.dims:
+        return data
+    if moment.at is None:
+        return data.isel({axes.STEP: -1})
+    return data.sel({axes.STEP: int(moment.at)})
 
 
-def _groups(data: Runs) -> dict[str, tuple[xr.Dataset, ...]]:
-    if isinstance(data, xr.Dataset):
-        if axes.RUN not in data.dims:
-            return {str(data.attrs.get("preset") or data.attrs.get("model") or "model"): (data,)}
-        return _split(data)
-    return {
-        str(label): (found,) if isinstance(found, xr.Dataset) else tuple(found)
-        for label, found in data.items()
-    }
-
-
-def _split(data: xr.Dataset) -> dict[str, tuple[xr.Dataset, ...]]:
-    groups: dict[str, list[xr.Dataset]] = {}
-    for at in range(data.sizes[axes.RUN]):
-        run = data.isel({axes.RUN: at})
-        model = str(run[axes.MODEL].item()) if axes.MODEL in run.coords else "model"
-        seed = int(run[axes.SEED].item()) if axes.SEED in run.coords else at
-        groups.setdefault(model, []).append(run.assign_attrs(preset=model, seed=seed))
-    return {model: tuple(runs) for model, runs in groups.items()}
-
-
-def _last_step(run: xr.Dataset) -> xr.Dataset:
-    return run.isel({axes.STEP: -1}) if axes.STEP in run.dims else run
-
-
-def _statistics(run: xr.Dataset) -> tuple[str, ...]:
-    return tuple(str(name) for name, found in run.data_vars.items() if "at" in found.attrs)
-
-
-def _check(run: xr.Dataset, label: str, needed: Sequence[str]) -> None:
+def _check(part: Measurement, needed: Sequence[str]) -> None:
     for name in needed:
-        if name in run:
-            continue
-        held = _statistics(run) or tuple(str(found) for found in run.data_vars)
-        close = difflib.get_close_matches(name, held, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise KeyError(f"{label!r} holds no {name!r}; it holds: {', '.join(held)}.{hint}")
+        if name not in part.data:
+            raise KeyError(_lacking(name, part))
+
+
+def _lacking(name: str, part: Measurement) -> str:
+    held = statistics_of(part.data) or tuple(str(found) for found in part.data.data_vars)
+    close = difflib.get_close_matches(name, held, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{part.model!r} holds no {name!r}; it holds: {', '.join(held)}.{hint}"

@@ -7,12 +7,11 @@ from typing import Any, final
 import numpy as np
 
 from dva_lens import axes
+from dva_lens.results.entries import chosen_entry, entry_words
 from dva_lens.views import words
 from dva_lens.views.arms import Arm
 
-PUBLISHED_THRESHOLD = 0.3
 _EVERY_LAYER = 16
-_KNOWN = (axes.LAYER, axes.HEAD, axes.KV_HEAD, axes.SEQUENCE, axes.SPAN, axes.STEP)
 
 
 @final
@@ -47,28 +46,8 @@ def layers_of(arm: Arm) -> np.ndarray:
 
 
 def chosen(arm: Arm, name: str, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return where each further dimension of a statistic is read.
-
-    That is what the reader wants, else what was published for a threshold, values of the first
-    layer for a source, and the first entry of anything else.
-    """
-    variable, wanted = arm.first(name), dict(where or {})
-    further = [str(dim) for dim in variable.dims if dim not in _KNOWN]
-    unknown = sorted(set(wanted) - set(further))
-    if unknown:
-        raise ValueError(
-            f"{name!r} has no further dimension {unknown[0]!r}; it has: "
-            f"{', '.join(further) or 'none'}."
-        )
-    return {dim: wanted.get(dim, _usual(dim, variable[dim].values)) for dim in further}
-
-
-def _usual(dim: str, held: np.ndarray) -> Any:
-    if dim == axes.THRESHOLD:
-        return held[np.argmin(np.abs(held - PUBLISHED_THRESHOLD))].item()
-    if dim == axes.SOURCE and "first" in list(held):
-        return "first"
-    return held[0].item() if hasattr(held[0], "item") else held[0]
+    """Return where each further dimension of a statistic is read: as asked for, else as usual."""
+    return chosen_entry(arm.first(name), where)
 
 
 def averaged_over(arm: Arm, name: str, spans: Sequence[int] | None) -> str:
@@ -82,8 +61,7 @@ def averaged_over(arm: Arm, name: str, spans: Sequence[int] | None) -> str:
 
 def read_at(where: Mapping[str, Any]) -> str:
     """Say at which value of a further dimension a statistic was read."""
-    shown = [f"{dim} {found}" for dim, found in where.items()]
-    return f", at {' and '.join(shown)}" if shown else ""
+    return f", at {entry_words(where)}" if where else ""
 
 
 _NOUNS = {axes.HEAD: "heads", axes.KV_HEAD: "key-value heads"}

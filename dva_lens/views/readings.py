@@ -1,4 +1,7 @@
-"""What a figure draws of a statistic: its mean over texts with an interval, and its reference."""
+"""What a figure draws of a statistic: its mean over texts with an interval, and its reference.
+
+Results average; nothing is computed here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +11,10 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.statistics.inference.estimate import profile
+from dva_lens.results.entries import EVERY, further_dimensions
+from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.spans import Spans
 from dva_lens.views.arms import Arm
-
-ROWS = "rows"
-REFERENCE = "_reference"
 
 
 @final
@@ -48,15 +50,29 @@ def reading(
 ) -> Reading:
     """Return a statistic of an arm along dimensions, averaged over everything else.
 
-    Row statistics are averaged over queries (each span weighs as many queries as it holds), of
-    the given spans only if there are any.
+    Parameters
+    ----------
+    arm : Arm
+        The runs to read.
+    name : str
+        The statistic.
+    along : sequence of str
+        The dimensions to keep, in this order.
+    spans : sequence of int, optional
+        The context-length bins to read (`axes.span_of`); default: all.
+    where : mapping, optional
+        The label at which other dimensions are read, such as {"layer": 3}.
     """
-    parts = [_sums(run, name, along, spans=spans, where=where) for run in arm.runs]
-    documents = _documents(arm)
-    return _over_texts(
-        np.stack([total for total, _ in parts]),
-        np.stack([weight for _, weight in parts]),
-        documents,
+    values = arm.measurements.values(name, **_asked(arm, name, along, spans, where))
+    found = estimate(_selected(values, along, where), along).isel({axes.MODEL: 0})
+    return Reading(
+        found["value"].values,
+        found["low"].values,
+        found["high"].values,
+        found["each"].values,
+        int(found["sequences"]),
+        int(found["documents"]),
+        str(found["note"].item()),
     )
 
 
@@ -69,66 +85,37 @@ def reference(
     where: Mapping[str, Any] | None = None,
 ) -> np.ndarray | None:
     """Return what a statistic reads on uniform attention, averaged as `reading` does, or None."""
-    run = arm.runs[0]
-    if f"{name}{REFERENCE}" not in run:
+    values = arm.measurements.reference(name, **_asked(arm, name, along, spans, where))
+    if values is None:
         return None
-    kept = [dim for dim in along if dim in run[f"{name}{REFERENCE}"].dims]
-    total, weight = _sums(run, f"{name}{REFERENCE}", kept, spans=spans, where=where)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.asarray(total.sum(0) / weight.sum(0))
+    mean = mean_of(_selected(values, along, where), along).values
     return mean if np.isfinite(mean).any() else None
 
 
-def _sums(
-    run: xr.Dataset,
+def _asked(
+    arm: Arm,
     name: str,
     along: Sequence[str],
-    *,
     spans: Sequence[int] | None,
     where: Mapping[str, Any] | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weighted sums and weights over (sequence, *along) of what is not NaN."""
-    values = run[name]
-    if where:
-        values = values.sel({dim: at for dim, at in where.items() if dim in values.dims})
-    weights = xr.ones_like(values, dtype=float)
-    if axes.SPAN in values.dims:
-        weights = weights * run[ROWS]
-        if spans is not None:
-            values = values.sel({axes.SPAN: list(spans)})
-            weights = weights.sel({axes.SPAN: list(spans)})
-    if axes.SEQUENCE not in values.dims:
-        raise ValueError(f"{name!r} must have a dimension 'sequence', got {values.dims}.")
-    order = (axes.SEQUENCE, *along)
-    weights = weights.where(np.isfinite(values), 0.0)
-    rest = [dim for dim in values.dims if dim not in order]
-    total = (values.fillna(0.0) * weights).sum(rest).transpose(*order)
-    return total.values.astype(float), weights.sum(rest).transpose(*order).values
+) -> dict[str, Any]:
+    """Return what to ask results for: which entry, and which context-length bins."""
+    further = further_dimensions(arm.first(name))
+    every = any(dim in further for dim in along)
+    entry = {dim: label for dim, label in (where or {}).items() if dim in further}
+    wanted: Spans = "all" if spans is None else tuple(spans)
+    return {
+        "entry": EVERY if every else entry,
+        "spans": "each" if axes.SPAN in along else wanted,
+    }
 
 
-def _documents(arm: Arm) -> np.ndarray:
-    run = arm.runs[0]
-    count = run.sizes[axes.SEQUENCE]
-    names = run[axes.DOCUMENT].values if axes.DOCUMENT in run.coords else np.arange(count)
-    for other in arm.runs[1:]:
-        if other.sizes[axes.SEQUENCE] != count:
-            raise ValueError(
-                f"The runs of {arm.label!r} were measured on different texts "
-                f"({count} and {other.sizes[axes.SEQUENCE]} sequences); draw them as two arms."
-            )
-    return np.asarray([str(found) for found in names])
-
-
-def _over_texts(total: np.ndarray, weight: np.ndarray, documents: np.ndarray) -> Reading:
-    """Average over runs, then over texts; totals and weights are over (run, sequence, *along)."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        each = total.sum(1) / weight.sum(1)
-    held = weight > 0
-    by_text = np.divide(total, weight, out=np.zeros_like(total), where=held)
-    runs = held.sum(0)
-    means = np.divide(by_text.sum(0), runs, out=np.full(runs.shape, np.nan), where=runs > 0)
-    found = profile(means, documents, weights=weight.max(0))
-    names = len(np.unique(documents))
-    return Reading(
-        found.mean, found.low, found.high, each, len(documents), names, found.note.rstrip(".")
-    )
+def _selected(
+    values: xr.DataArray, along: Sequence[str], where: Mapping[str, Any] | None
+) -> xr.DataArray:
+    left = {
+        dim: label
+        for dim, label in (where or {}).items()
+        if dim in values.dims and dim not in along
+    }
+    return values.sel(left)

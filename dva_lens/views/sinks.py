@@ -1,9 +1,9 @@
 """The sink rate as a curve over its threshold, so that no single threshold decides."""
 
 from dva_lens import axes
+from dva_lens.results.entries import PUBLISHED_THRESHOLD
 from dva_lens.views import lines, theme, words
 from dva_lens.views.arms import Runs, arms, label_of, title_of
-from dva_lens.views.depths import PUBLISHED_THRESHOLD
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
