@@ -147,7 +147,7 @@ def test_a_kernel_that_is_wrong_does_not_hold(monkeypatch):
     monkeypatch.setitem(gpu_kernels.BACKENDS, "fused", wrong)
     found = gpu_kernels.forward("causal", widths=(16, 16), lengths=(9,), device=DEVICE)
     assert not found["holds"]
-    assert found["worst"]["output"] > 100
+    assert found["worst"]["output"] > 10
 
 
 @pytest.mark.skipif(not installed(), reason="Triton is not installed")

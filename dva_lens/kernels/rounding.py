@@ -1,0 +1,228 @@
+"""How far rounding may take a kernel from the reference, entry by entry.
+
+Every limit is a number of operations times the unit roundoff times the sizes of what is added up:
+a sum of n products lies within n roundoffs of the sum of their absolute values, an error of a
+score is a relative error of its weight, and errors add. No order of summation, processor or number
+of threads leads beyond such a limit; a product in TF32, a key left out or another GELU does. The
+sizes are formed in full, in float64, so keep the inputs small.
+
+Source: N. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 3.1-3.5.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dva_lens.kernels import reference
+from dva_lens.kernels.values import (
+    Experts,
+    PairGated,
+    Pairwise,
+    QueryGated,
+    Static,
+    Summed,
+    Values,
+    per_query_head,
+    phi,
+)
+from dva_lens.kernels.weights import Weights
+
+Query = Float[Tensor, "batch head query width"]
+Key = Float[Tensor, "batch kv_head key width"]
+Pattern = Float[Tensor, "batch head query key"]
+PairSizes = Float[Tensor, "batch head query key value_width"]
+
+STEPS = 16
+"""Roundings between a product and a weight: scale, cap, bias, change of base, exponential."""
+BLOCK = 128
+"""Distances are counted from a query of the same block, at most so many positions away."""
+STEEPEST, MOST_BENT = 1.13, 0.8
+"""The largest absolute values of the first and the second derivative of GELU."""
+
+
+@final
+@dataclass(frozen=True)
+class _Weighed:
+    """A pattern in float64, how large its scores are, and what rounding leaves of its digits."""
+
+    pattern: Pattern
+    scores: Float[Tensor, "batch head query 1"]
+    log_sum_exp: Float[Tensor, "batch head query 1"]
+    relative: Float[Tensor, "batch head query 1"]
+    unit: float
+
+    @property
+    def summed(self) -> Float[Tensor, "batch head query 1"]:
+        """Relative error of a sum of weights times something exact."""
+        return self.relative + self.unit * (self.pattern.shape[-1] + STEPS)
+
+
+def limits(
+    query: Query, key: Key, values: Values, weights: Weights, *, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Return the largest error of the output and of every field of its `Summary`, by name.
+
+    The inputs are those that the kernel was given, as float64; `dtype` is what it was given them
+    in. Sums are expected in float32 or wider; only the output may be rounded to `dtype`.
+    """
+    weighed = _weighed(query, key, weights, dtype)
+    p, summed, unit = weighed.pattern, weighed.summed, weighed.unit
+    sizes, losses = value_sizes(values, query.shape[1])
+    output = torch.einsum("bhqk,bhqkd->bhqd", p * summed, sizes)
+    output += unit * torch.einsum("bhqk,bhqkd->bhqd", p, losses)
+    output += _narrowed(p, sizes, weights, dtype)
+    length = query.shape[2]
+    place = torch.arange(length, device=query.device)
+    apart = (place[:, None] - place).abs() + 2 * min(BLOCK, length)
+    entropy = torch.special.entr(p).sum(dim=-1, keepdim=True)
+    logarithm = (summed * (1 + weighed.scores + weighed.log_sum_exp.abs() + entropy))[..., 0]
+    relative = summed * p
+    pairs = values.pairs(place, place, query.shape[1])
+    mixed = torch.einsum("bhqk,bhqkd->bhqd", p, pairs).norm(dim=-1)
+    lost = _norm_error(values, sizes, losses, unit)
+    return {
+        "output": output,
+        "log_sum_exp": logarithm,
+        "entropy": logarithm,
+        "square_sum": 2 * (relative * p).sum(dim=-1),
+        "largest": relative.amax(dim=-1),
+        "first_mass": relative[..., 0],
+        "self_mass": relative.diagonal(dim1=-2, dim2=-1),
+        "previous_mass": torch.nn.functional.pad(
+            relative.diagonal(offset=-1, dim1=-2, dim2=-1), (1, 0)
+        ),
+        "distance": (relative * apart).sum(dim=-1),
+        "row_mass": relative.sum(dim=-1),
+        "value_norm": (relative * pairs.norm(dim=-1) + p * lost).sum(dim=-1),
+        "output_norm": output.norm(dim=-1) + (sizes.shape[-1] + STEPS) * unit * mixed,
+        "received": relative.sum(dim=-2),
+    }
+
+
+def gradient_limits(
+    query: Query,
+    key: Key,
+    values: Pairwise,
+    weights: Weights,
+    *,
+    upstream: Float[Tensor, "batch head query value_width"],
+    dtype: torch.dtype,
+) -> dict[str, Tensor]:
+    """Return the largest error of each gradient of an attention over GELU(a_i + b_j), by name."""
+    weighed = _weighed(query, key, weights, dtype)
+    p, unit, group = weighed.pattern, weighed.unit, query.shape[1] // key.shape[1]
+    sizes, losses = value_sizes(values, query.shape[1])
+    g, summed = upstream.abs(), weighed.summed + unit * query.shape[2] * group
+    gain = torch.einsum("bhqd,bhqkd->bhqk", g, sizes)
+    lost = unit * torch.einsum("bhqd,bhqkd->bhqk", g, losses)
+    inner, inner_lost = ((p * each).sum(dim=-1, keepdim=True) for each in (gain, lost))
+    share = 3 * summed + unit * (sizes.shape[-1] + STEPS)
+    if weights.softcap is not None:
+        share = share + weighed.relative / weights.softcap
+    slope = weights.scale * p * (share * (gain + inner) + lost + inner_lost)
+    hidden = _of_queries(values.query_part) + _of_keys(values.key_part, query.shape[1])
+    branch = p[..., None] * (STEEPEST * summed[..., None] + MOST_BENT * unit * hidden.abs())
+    found = {
+        "query": slope @ per_query_head(key, query.shape[1]).abs(),
+        "key": slope.mT @ query.abs(),
+        "query_part": branch.sum(dim=3) * g,
+        "key_part": (branch * g[:, :, :, None]).sum(dim=2),
+    }
+    for name in ("key", "key_part"):
+        found[name] = found[name].unflatten(1, (-1, group)).sum(dim=2)
+    if weights.sink is not None:
+        taken = torch.exp(weights.sink[:, None, None] - weighed.log_sum_exp)
+        lengths = unit * query.shape[0] * query.shape[2]
+        found["sink"] = (taken * ((share + lengths) * inner + inner_lost)).sum(dim=(0, 2, 3))
+    return found
+
+
+def value_sizes(values: Values, heads: int) -> tuple[PairSizes, PairSizes]:
+    """Return the absolute sizes of what makes each v_ij, and its own error in unit roundoffs."""
+    match values:
+        case Static():
+            size = _of_keys(values.value, heads).abs()
+            size = size.expand(-1, -1, size.shape[3], -1, -1)
+            return size, torch.zeros_like(size)
+        case QueryGated():
+            size = (_of_queries(values.gate) * _of_keys(values.value, heads)).abs()
+            return size, 2 * size
+        case Summed():
+            size = _of_queries(values.query_part).abs() + _of_keys(values.key_part, heads).abs()
+            return size, 2 * size
+        case Pairwise():
+            hidden = _of_queries(values.query_part) + _of_keys(values.key_part, heads)
+            return phi(hidden).abs(), 8 * hidden.abs()
+        case PairGated():
+            inside = (_of_queries(values.left) * _of_keys(values.right, heads)).abs()
+            size = 2 * torch.sigmoid(inside) * _of_keys(values.value, heads).abs()
+            return size, size * (inside + STEPS)
+        case Experts():
+            return _expert_sizes(values, heads)
+        case _:
+            raise TypeError(f"No error is known for values of type {type(values).__name__}.")
+
+
+def _expert_sizes(values: Experts, heads: int) -> tuple[PairSizes, PairSizes]:
+    left, right = values.left, per_query_head(values.right, heads)
+    width, experts = left.shape[-1], left.shape[-2]
+    product = torch.einsum("bhqrm,bhkrm->bhqkr", left, right) * width**-0.5
+    inside = torch.einsum("bhqrm,bhkrm->bhqkr", left.abs(), right.abs()) * width**-0.5
+    value = per_query_head(values.value, heads).abs()
+    size = torch.einsum("bhqkr,bhkrd->bhqkd", torch.softmax(product, dim=-1), value)
+    stunit = 2 * (width + STEPS) * inside.amax(dim=-1, keepdim=True) + experts + STEPS
+    return size, stunit * size
+
+
+def _weighed(query: Query, key: Key, weights: Weights, dtype: torch.dtype) -> _Weighed:
+    unit = torch.finfo(torch.promote_types(dtype, torch.float32)).eps / 2
+    size = abs(weights.scale) * query.abs() @ per_query_head(key, query.shape[1]).abs().mT
+    bias = torch.as_tensor(weights.bias, dtype=torch.float64).abs()
+    size = size + bias.masked_fill(bias == torch.inf, 0.0)
+    place = torch.arange(query.shape[2], device=query.device)
+    largest = size.masked_fill(~weights.visible(place, place), 0.0).amax(dim=-1, keepdim=True)
+    if weights.sink is not None:
+        largest = torch.maximum(largest, weights.sink.double().abs()[:, None, None])
+    stunit = 2 * (query.shape[-1] + STEPS) * largest + query.shape[2] + STEPS
+    log_sum_exp = torch.zeros_like(largest)
+    if weights.normaliser == "softmax":
+        scores = reference.scores(query, key, weights)
+        log_sum_exp = reference.log_normaliser(scores, weights)[..., None]
+        log_sum_exp = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
+    pattern = reference.pattern(query, key, weights)
+    return _Weighed(pattern, largest, log_sum_exp, unit * stunit, unit)
+
+
+def _of_queries(operand: Query) -> Float[Tensor, "batch head query 1 width"]:
+    return operand[:, :, :, None]
+
+
+def _of_keys(operand: Key, heads: int) -> Float[Tensor, "batch head 1 key width"]:
+    return per_query_head(operand, heads)[:, :, None]
+
+
+def _norm_error(values: Values, sizes: PairSizes, losses: PairSizes, unit: float) -> Pattern:
+    """Return the error of |v_ij|; that of a_i + b_j is the root of a sum that may cancel."""
+    heads, length, width = sizes.shape[1], sizes.shape[2], sizes.shape[-1]
+    place = torch.arange(length, device=sizes.device)
+    norm = values.pairs(place, place, heads).norm(dim=-1)
+    if not isinstance(values, Summed):
+        return unit * ((width + STEPS) * norm + losses.norm(dim=-1))
+    squared = unit * (width + STEPS) * sizes.square().sum(dim=-1)
+    return squared / torch.maximum(norm, squared.sqrt())
+
+
+def _narrowed(
+    pattern: Pattern, sizes: PairSizes, weights: Weights, dtype: torch.dtype
+) -> Float[Tensor, "batch head query value_width"] | float:
+    """Return what is lost where weights, row masses, outputs and sinks are rounded to `dtype`."""
+    if torch.promote_types(dtype, torch.float32) == dtype:
+        return 0.0
+    info = torch.finfo(dtype)
+    mixed = torch.einsum("bhqk,bhqkd->bhqd", pattern, sizes)
+    largest = torch.einsum("bhqk,bhqkd->bhqd", (pattern > 0).double(), sizes)
+    roundings = 2.0 if weights.sink is None else 2.0 + weights.sink.abs()[:, None, None]
+    return info.eps * (roundings * mixed + info.tiny * largest)
