@@ -41,7 +41,7 @@ class Plugin:
 
 
 @final
-class Table(MutableMapping[str, Entry], Generic[Entry]):
+class Registry(MutableMapping[str, Entry], Generic[Entry]):
     """A literal table of the package that plugins may add to.
 
     It keeps the mapping that it is given and hides nothing of it. A name that is missing, and any
@@ -80,7 +80,7 @@ class Table(MutableMapping[str, Entry], Generic[Entry]):
         return len(self._entries)
 
     def __repr__(self) -> str:
-        return f"Table({', '.join(self._entries)})"
+        return f"Registry({', '.join(self._entries)})"
 
 
 @final

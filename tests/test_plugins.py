@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dva_lens import plugins
-from dva_lens.plugins import VARIABLE, PluginError, Table
+from dva_lens.plugins import VARIABLE, PluginError, Registry
 
 ROOT = Path(__file__).parents[1]
 STATISTIC = """
@@ -106,7 +106,7 @@ def test_a_plugin_is_not_imported_before_a_table_needs_it(tmp_path):
 
 @pytest.mark.usefixtures("fresh")
 def test_tables_look_outside_for_what_they_lack(tmp_path, monkeypatch):
-    table = Table({"one": 1})
+    table = Registry({"one": 1})
     assert table["one"] == 1
     path = tmp_path / "adds_two.py"
     path.write_text("import builtins\nbuiltins.the_table['two'] = 2\n")
@@ -134,7 +134,7 @@ def test_tables_look_outside_for_what_they_lack(tmp_path, monkeypatch):
     ],
 )
 def test_what_fails_is_named_every_time(tmp_path, monkeypatch, text, said):
-    table = Table({"one": 1})
+    table = Registry({"one": 1})
     monkeypatch.setattr("builtins.the_table", table, raising=False)
     path = tmp_path / "fails.py"
     path.write_text(text)

@@ -1,6 +1,6 @@
 """The pages of the explorer, in the order of its navigation."""
 
-from dva_lens.plugins import Table
+from dva_lens.plugins import Registry
 
 from .compare import COMPARE
 from .heads import HEADS
@@ -10,7 +10,7 @@ from .tokens import TOKENS
 from .training import TRAINING
 from .values import VALUES
 
-PAGES: Table[Page] = Table(
+PAGES: Registry[Page] = Registry(
     {page.path: page for page in (OVERVIEW, HEADS, TOKENS, VALUES, COMPARE, TRAINING)}
 )
 

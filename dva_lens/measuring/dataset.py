@@ -13,7 +13,7 @@ from dva_lens.records import LayerRecord, Record
 from dva_lens.results.schema import BY_QUERY, DIMENSIONS, REFERENCE
 from dva_lens.sites import LOSS, Site
 from dva_lens.statistics.spans import reference_by_span, rows_by_span, span_means
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.statistic import SharedRecord, Statistic
 
 DISPLAYED = 8
 NO_LENGTH_REFERENCE = (
@@ -38,14 +38,14 @@ class Part:
 
 def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept: int = 0) -> Part:
     """Compute the statistics of a record; `kept` sequences also keep their numbers per query."""
-    batch = Batch.of(record)
+    shared = SharedRecord.of(record)
     values, by_query, references, why_not = {}, {}, {}, {}
     visible = [_visible(record, layer) for layer in record.layers]
     widest = max(visible, key=lambda each: int(each.sum()))
     plain = all(_is_causal(each, record.lengths) for each in visible)
     for statistic in statistics:
         layers = record.layers if statistic.at != "model" else record.layers[:1]
-        found = [_computed(statistic, layer, batch, record) for layer in layers]
+        found = [_computed(statistic, layer, shared, record) for layer in layers]
         reason = next((each for each in found if isinstance(each, str)), None)
         if reason is not None:
             why_not[statistic.name] = reason
@@ -155,10 +155,10 @@ def _default_reason(site: Site[object]) -> str:
 
 
 def _computed(
-    statistic: Statistic, layer: LayerRecord, batch: Batch, record: Record
+    statistic: Statistic, layer: LayerRecord, shared: SharedRecord, record: Record
 ) -> np.ndarray | str:
     reason = missing(statistic, layer, record)
-    return statistic.compute(layer, batch) if reason is None else reason
+    return statistic.compute(layer, shared) if reason is None else reason
 
 
 def _filled(found: Sequence[np.ndarray | str], shape: tuple[int, ...]) -> list[np.ndarray]:

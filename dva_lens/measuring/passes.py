@@ -14,7 +14,7 @@ from dva_lens.measuring.prepare import sequences_together
 from dva_lens.measuring.sequences import Batch, Windows
 from dva_lens.recording.record import record, source_of
 from dva_lens.records import Record
-from dva_lens.statistics.extended.reading import Reading
+from dva_lens.statistics.extended.reader import StatisticReader
 from dva_lens.statistics.statistic import Statistic
 
 KEPT_BUDGET = BUDGET
@@ -81,7 +81,7 @@ class Run:
             sites=tuple(sites.values()),
             backend=self.backend,
             fidelity=self.fidelity and first,
-            reader=Reading.of(self.statistics),
+            reader=StatisticReader.of(self.statistics),
         )
 
     def _spans(self, seen: Record) -> int:

@@ -17,18 +17,18 @@ from dva_lens.mechanisms.value_form import VALUE_FORMS, StaticValue, ValueForm
 from dva_lens.mechanisms.value_source import VALUE_SOURCES, Own, ValueSource
 from dva_lens.mechanisms.variant import Variant
 from dva_lens.mechanisms.weights import WEIGHTS, Softmax, WeightRule
-from dva_lens.plugins import Table
+from dva_lens.plugins import Registry
 
 AXES: dict[str, Mapping[str, type[Variant]]] = {
-    "weights": Table(WEIGHTS),
-    "projections": Table(PROJECTIONS),
-    "value_source": Table(VALUE_SOURCES),
-    "value_form": Table(VALUE_FORMS),
-    "output": Table(OUTPUTS),
-    "depth_average": Table(DEPTH_AVERAGES),
-    "feedforward": Table(FEEDFORWARDS),
-    "positions": Table(POSITIONS),
-    "norm": Table(NORMS),
+    "weights": Registry(WEIGHTS),
+    "projections": Registry(PROJECTIONS),
+    "value_source": Registry(VALUE_SOURCES),
+    "value_form": Registry(VALUE_FORMS),
+    "output": Registry(OUTPUTS),
+    "depth_average": Registry(DEPTH_AVERAGES),
+    "feedforward": Registry(FEEDFORWARDS),
+    "positions": Registry(POSITIONS),
+    "norm": Registry(NORMS),
 }
 KIND = "kind"
 _SIZES = ("vocabulary", "context", "layers", "width", "heads")

@@ -33,7 +33,7 @@ from dva_lens.mechanisms.weights import LearnedSink, Sigmoid, SoftmaxOffByOne
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.grid import cell, cells, grid, is_cell
 from dva_lens.models.size import Size
-from dva_lens.plugins import Table
+from dva_lens.plugins import Registry
 
 
 @final
@@ -189,7 +189,7 @@ _PRESETS: dict[str, Preset] = {
         _dva(PairwiseValue(), value_source=IDENTITY),
     ),
 }
-PRESETS: Table[Preset] = Table(_PRESETS)
+PRESETS: Registry[Preset] = Registry(_PRESETS)
 
 
 def preset(name: str, size: Size, **changes: Any) -> ModelConfig:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dva_lens.axes import span_count
+from dva_lens.statistics.ratios import ratio
 
 
 def spans_of(visible: Int[np.ndarray, "*batch query"]) -> Int[np.ndarray, "*batch query"]:
@@ -43,7 +44,7 @@ def span_means(
     held = np.isfinite(values)
     total = np.where(held, values, 0.0) @ member
     count = held.astype(np.float64) @ member
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return ratio(total, count)
 
 
 def reference_by_span(
@@ -66,7 +67,7 @@ def pooled(
     weight = np.where(held, rows[:, spans], 0.0)
     total = weight.sum(-1)
     found = (weight * np.where(held, chosen, 0.0)).sum(-1)
-    return np.divide(found, total, out=np.full(total.shape, np.nan), where=total > 0)
+    return ratio(found, total)
 
 
 def _membership(

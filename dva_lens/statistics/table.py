@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from dva_lens.plugins import Table
+from dva_lens.plugins import Registry
 from dva_lens.statistics.extended.accounts import MASS_ACCOUNT, OUTPUT_ACCOUNT
 from dva_lens.statistics.extended.aggregation import SURVIVING_SIZE
 from dva_lens.statistics.extended.atlas import SINK_COUNT, STRONGEST_OTHER_SINK, VIRTUAL_MASS
@@ -89,7 +89,7 @@ _STATISTICS: dict[str, Statistic] = {
     "rank_residual": RANK_RESIDUAL,
     "token_similarity": TOKEN_SIMILARITY,
 }
-STATISTICS: Table[Statistic] = Table(_STATISTICS)
+STATISTICS: Registry[Statistic] = Registry(_STATISTICS)
 
 PRIMARY: tuple[str, ...] = (
     "entropy",

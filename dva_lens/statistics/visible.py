@@ -9,7 +9,14 @@ from jaxtyping import Float, Int
 from dva_lens.sites import AttentionSummary
 
 
-def keys(visible: Int[np.ndarray, "*batch"], fewest: int = 1) -> Float[np.ndarray, "*batch"]:
+def positions(count: int) -> Int[np.ndarray, "position"]:
+    """Return the numbers of so many positions, from 0 on."""
+    return np.arange(count)
+
+
+def visible_counts(
+    visible: Int[np.ndarray, "*batch"], fewest: int = 1
+) -> Float[np.ndarray, "*batch"]:
     """Return numbers of visible keys as floats, NaN below `fewest` and in padding."""
     visible = np.asarray(visible)
     return np.where(visible >= fewest, visible, np.nan).astype(np.float64)
@@ -17,7 +24,7 @@ def keys(visible: Int[np.ndarray, "*batch"], fewest: int = 1) -> Float[np.ndarra
 
 def sees_first(summary: AttentionSummary) -> np.ndarray:
     """Say which queries see the first key, as (sequence, 1, query)."""
-    place = np.arange(summary.visible.shape[-1])
+    place = positions(summary.visible.shape[-1])
     return (place < summary.viewers[:, :1])[:, None]
 
 
@@ -31,8 +38,8 @@ def uniform_received(
     A key is seen by one run of queries. It starts at the key itself in causal attention, and
     at the first query within the window otherwise.
     """
-    positions = visible.shape[-1]
-    place = np.arange(positions)
+    count = visible.shape[-1]
+    place = positions(count)
     real = place < lengths[:, None]
     share = np.where(real, 1.0 / np.where(visible > 0, visible, 1), 0.0)
     running = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
@@ -40,5 +47,5 @@ def uniform_received(
     reach = np.where(causal, 0, visible[:, 0] - 1)
     start = np.maximum(place - reach[:, None], 0)
     stop = np.where(real, start + np.where(viewers > 0, viewers, 0), start)
-    found = np.take_along_axis(running, np.minimum(stop, positions), axis=1)
+    found = np.take_along_axis(running, np.minimum(stop, count), axis=1)
     return np.where(real, found - np.take_along_axis(running, start, axis=1), np.nan)

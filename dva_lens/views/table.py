@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, final
 
-from dva_lens.plugins import Table
+from dva_lens.plugins import Registry
 from dva_lens.views.depth import depth_profile
 from dva_lens.views.drains import DRAINS, drain_plot
 from dva_lens.views.dynamics import DYNAMISM, dynamism_profile
@@ -66,4 +66,4 @@ _VIEWS: dict[str, View] = {
         token_lane, "One text, token by token", "Where in a text?", (PINNED,), of="queries"
     ),
 }
-VIEWS: Table[View] = Table(_VIEWS)
+VIEWS: Registry[View] = Registry(_VIEWS)

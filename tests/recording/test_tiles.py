@@ -12,7 +12,7 @@ from dva_lens.recording.layout import Layout
 from dva_lens.recording.recorder import Call, Recorder
 from dva_lens.recording.tiles import alone, row_tiles
 from dva_lens.sites import GEOMETRY, SUMMARY, TILES
-from dva_lens.statistics.extended.reading import Reading
+from dva_lens.statistics.extended.reader import StatisticReader
 from dva_lens.statistics.table import STATISTICS
 
 LENGTH, WIDTH = 21, 4
@@ -90,7 +90,7 @@ def test_a_recorder_stores_what_the_reader_makes_of_the_tiles():
     query, key, value = tensors(2)
     recorder = Recorder((SUMMARY, TILES, GEOMETRY), "reference", torch.device("cpu"))
     recorder.layout = Layout.plain(torch.tensor([LENGTH, 13]), LENGTH)
-    recorder.reader = Reading.of(STATISTICS[name] for name in ("gini", "mass_account"))
+    recorder.reader = StatisticReader.of(STATISTICS[name] for name in ("gini", "mass_account"))
     recorder.tokens = np.zeros((2, LENGTH), dtype=np.int64)
     gram = torch.eye(WIDTH).expand(4, WIDTH, WIDTH)
     recorder.attention(0, Call(query, key, Static(value), RULES["plain"]), gram=gram)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dva_lens.records import LayerRecord, Record
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.statistic import SharedRecord, Statistic
 
 
 def evaluate(statistic: Statistic, record: Record) -> np.ndarray:
@@ -12,11 +12,11 @@ def evaluate(statistic: Statistic, record: Record) -> np.ndarray:
     A layer whose record says why a site does not apply holds NaN; a site that was simply not
     recorded is refused by `LayerRecord.at`.
     """
-    batch = Batch.of(record)
+    shared = SharedRecord.of(record)
     if statistic.at == "model":
-        return np.asarray(statistic.compute(record.layers[0], batch), dtype=np.float64)
+        return np.asarray(statistic.compute(record.layers[0], shared), dtype=np.float64)
     found = [
-        None if why_not(statistic, layer) else statistic.compute(layer, batch)
+        None if why_not(statistic, layer) else statistic.compute(layer, shared)
         for layer in record.layers
     ]
     held = [values for values in found if values is not None]

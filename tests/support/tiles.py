@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from dva_lens.records import RowTile
-from dva_lens.statistics.extended.geometry import shape_of
+from dva_lens.statistics.extended.geometry import cloud_numbers
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.tiles import gather, stacked
 
@@ -42,7 +42,7 @@ def with_tiles(record, pieces, *, rows=4):
         for text, length in enumerate(int(size) for size in pieces.lengths):
             cut = tiles_of(pieces, number, text, rows=rows, tokens=record.tokens[text])
             texts.append(gather(cut, MEASURES, length))
-            shapes.append(shape_of(generator.standard_normal((length, 8))))
+            shapes.append(cloud_numbers(generator.standard_normal((length, 8))))
         held = {"tiles": stacked(texts), "geometry": stacked(shapes)}
         layers.append(replace(layer, **held))
     return replace(record, layers=tuple(layers))

@@ -6,17 +6,18 @@ from jaxtyping import Float
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES
 from dva_lens.statistics.extended.tiles import (
-    Summed,
+    SumMeasure,
+    cached,
     gathered,
-    once,
     outputs,
-    over_keys,
-    ratio,
-    turned,
+    sum_over_keys,
+    times_gram,
     values_per_head,
 )
 from dva_lens.statistics.extended.twoway import query_part
-from dva_lens.statistics.statistic import Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNBOUNDED, UNIT, Statistic
+from dva_lens.statistics.visible import positions
 
 LOCAL = 8
 KEYS = ("first", "self", "previous", "local", "rest")
@@ -26,10 +27,11 @@ OUTPUT = (*KEYS, "own query")
 
 def key_accounts(tile: RowTile) -> Float[np.ndarray, "account row key"]:
     """Return which account each key belongs to for each row; the first that fits takes it."""
-    apart = tile.queries[:, None] - np.arange(tile.weights.shape[-1])[None, :]
-    first = np.broadcast_to(np.arange(tile.weights.shape[-1]) == 0, apart.shape)
+    key = positions(tile.weights.shape[-1])
+    back = tile.queries[:, None] - key[None, :]
+    first = np.broadcast_to(key == 0, back.shape)
     chosen = np.select(
-        [first, apart == 0, apart == 1, (apart > 1) & (apart <= LOCAL)], [0, 1, 2, 3], default=4
+        [first, back == 0, back == 1, (back > 1) & (back <= LOCAL)], [0, 1, 2, 3], default=4
     )
     return (chosen == np.arange(len(KEYS))[:, None, None]).astype(np.float64)
 
@@ -37,7 +39,7 @@ def key_accounts(tile: RowTile) -> Float[np.ndarray, "account row key"]:
 def _by_account(
     tile: RowTile, numbers: Float[np.ndarray, "head row key"]
 ) -> Float[np.ndarray, "head account"]:
-    accounts = once(tile, "accounts", lambda: key_accounts(tile))
+    accounts = cached(tile, "accounts", lambda: key_accounts(tile))
     return numbers.reshape(len(numbers), -1) @ accounts.reshape(len(accounts), -1).T
 
 
@@ -59,7 +61,7 @@ def contributions(
     o_i>. Together they total |W_O o_i|^2.
     """
     weights, values = tile.weights.astype(np.float64), values_per_head(tile)
-    inner = turned(outputs(tile), tile.gram)
+    inner = times_gram(outputs(tile), tile.gram)
     if values.ndim == 3:
         return weights * (inner @ values.swapaxes(1, 2)), np.zeros(weights.shape[:2])
     own = query_part(values, tile.seen.astype(np.float64))
@@ -77,7 +79,7 @@ def remainder_shares(tile: RowTile) -> Float[np.ndarray, "head row key"]:
     if values.ndim == 3:
         values = np.broadcast_to(values[:, None], (*weights.shape, values.shape[-1]))
     values = values - query_part(values, tile.seen.astype(np.float64))[:, :, None]
-    inner = turned(over_keys(weights, values), tile.gram)
+    inner = times_gram(sum_over_keys(weights, values), tile.gram)
     along = weights * (values @ inner[..., None])[..., 0]
     return ratio(along, along.sum(-1, keepdims=True))
 
@@ -110,8 +112,8 @@ def output_shares(sums: np.ndarray) -> np.ndarray:
 
 
 MEASURES = {
-    "mass_account": Summed(mass_sums, mass_shares),
-    "output_account": Summed(output_sums, output_shares),
+    "mass_account": SumMeasure(mass_sums, mass_shares),
+    "output_account": SumMeasure(output_sums, output_shares),
 }
 
 MASS_ACCOUNT = Statistic(
@@ -125,6 +127,7 @@ MASS_ACCOUNT = Statistic(
     at="head",
     needs=(TILES,),
     compute=gathered("mass_account"),
+    bounds=UNIT,
     reference=uniform_mass,
     extra={"destination": MASS},
     row_mass="what a row lacks of one is the virtual account, negative for rows above one",
@@ -145,6 +148,7 @@ OUTPUT_ACCOUNT = Statistic(
     at="head",
     needs=(TILES,),
     compute=gathered("output_account"),
+    bounds=UNBOUNDED,
     reference=None,
     why_no_reference="it depends on the values",
     extra={"contributor": OUTPUT},

@@ -5,14 +5,14 @@ import numpy as np
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES
 from dva_lens.statistics.extended.tiles import (
-    ByRow,
     PerRow,
+    RowMeasure,
     gathered,
-    over_keys,
-    ratio,
+    sum_over_keys,
     values_per_head,
 )
-from dva_lens.statistics.statistic import Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, Statistic
 
 
 def surviving_size(tile: RowTile) -> PerRow:
@@ -25,14 +25,14 @@ def surviving_size(tile: RowTile) -> PerRow:
         kept = ((share @ values) ** 2).sum(-1)
         return ratio(kept, np.einsum("hrk,hk->hr", share, (values**2).sum(-1)))
     seen = tile.seen.astype(np.float64)
-    mean = over_keys(seen[None], values).sum(1) / max(seen.sum(), 1.0)
-    kept = ((over_keys(share, values) - share.sum(-1)[..., None] * mean[:, None]) ** 2).sum(-1)
+    mean = sum_over_keys(seen[None], values).sum(1) / max(seen.sum(), 1.0)
+    kept = ((sum_over_keys(share, values) - share.sum(-1)[..., None] * mean[:, None]) ** 2).sum(-1)
     size = (values**2).sum(-1) - 2 * (values @ mean[:, None, :, None])[..., 0]
     size = np.maximum(size + (mean**2).sum(-1)[:, None, None], 0.0)
     return ratio(kept, (share * size).sum(-1))
 
 
-MEASURES = {"surviving_size": ByRow(surviving_size)}
+MEASURES = {"surviving_size": RowMeasure(surviving_size)}
 
 SURVIVING_SIZE = Statistic(
     name="surviving_size",
@@ -48,6 +48,7 @@ SURVIVING_SIZE = Statistic(
     at="query",
     needs=(TILES,),
     compute=gathered("surviving_size"),
+    bounds=UNIT,
     reference=None,
     why_no_reference="for independent values it is the sum of squared weights, 1 / visible keys",
     row_mass="weights are divided by their sum",

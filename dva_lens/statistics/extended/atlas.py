@@ -13,7 +13,9 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord, Record
 from dva_lens.sites import SUMMARY, AttentionSummary
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic
+from dva_lens.statistics.visible import positions
 
 VIRTUAL = -1
 THRESHOLD = 0.3
@@ -51,7 +53,7 @@ def strengths(summary: AttentionSummary) -> Float[np.ndarray, "sequence head pos
     held = np.isfinite(summary.row_mass)
     count = held.sum(-1)
     missing = np.where(held, 1.0 - summary.row_mass, 0.0).sum(-1)
-    virtual = np.divide(missing, count, out=np.full(missing.shape, np.nan), where=count > 0)
+    virtual = ratio(missing, count)
     return np.concatenate([virtual[..., None], real], axis=-1)
 
 
@@ -64,17 +66,19 @@ def atlas(record: Record, *, threshold: float = THRESHOLD) -> tuple[Sink, ...]:
     return tuple(found)
 
 
-def sink_count(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
+def sink_count(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence head"]:
     """Return how many positions, the virtual one included, are sinks of each head."""
-    del batch
+    del shared
     found = strengths(layer.at(SUMMARY))
     count = (np.where(np.isnan(found), 0.0, found) > THRESHOLD).sum(-1).astype(np.float64)
     return np.where(np.isfinite(found[..., 1:]).any(-1), count, np.nan)
 
 
-def strongest_other_sink(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
+def strongest_other_sink(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence head"]:
     """Return the largest mean weight on any position but the first and the virtual one."""
-    del batch
+    del shared
     found = strengths(layer.at(SUMMARY))[..., 2:]
     if not found.shape[-1]:
         return np.full(found.shape[:-1], np.nan)
@@ -82,9 +86,11 @@ def strongest_other_sink(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, 
     return np.where(np.isfinite(most), most, np.nan)
 
 
-def virtual_mass(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head query"]:
+def virtual_mass(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence head query"]:
     """Return what each row lacks of one: the weight of a learned sink."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     return 1.0 - summary.row_mass.astype(np.float64)
 
@@ -95,7 +101,7 @@ def _of_text(
     counts = np.stack([(np.nan_to_num(each, nan=0.0) > threshold).sum(0) for each in layers])
     peaks = np.stack([np.nan_to_num(each, nan=0.0).max(0) for each in layers]).max(0)
     order = sorted(np.flatnonzero(counts.any(0)), key=lambda place: -peaks[place])
-    sinks = []
+    sinks: list[Sink] = []
     for rank, place in enumerate(order):
         alive = np.flatnonzero(counts[:, place])
         position = int(place) - 1
@@ -119,7 +125,7 @@ def _uniform_others(lengths: np.ndarray) -> np.ndarray:
     found = np.full(np.shape(lengths), np.nan)
     for at, length in np.ndenumerate(np.asarray(lengths)):
         if length - 1 >= FEWEST_VIEWERS:
-            found[at] = (1.0 / np.arange(2, length + 1)).sum() / (length - 1)
+            found[at] = (1.0 / (2 + positions(int(length) - 1))).sum() / (length - 1)
     return found
 
 
@@ -127,8 +133,8 @@ def _uniform_count(lengths: np.ndarray) -> np.ndarray:
     """Return how many positions of uniform causal attention pass the threshold by themselves."""
     found = np.full(np.shape(lengths), np.nan)
     for at, length in np.ndenumerate(np.asarray(lengths)):
-        viewers = np.arange(length, 0, -1)
-        mean = np.cumsum(1.0 / np.arange(length, 0, -1))[::-1] / viewers
+        viewers = length - positions(int(length))
+        mean = np.cumsum(1.0 / viewers)[::-1] / viewers
         if length >= FEWEST_VIEWERS:
             found[at] = (mean[viewers >= FEWEST_VIEWERS] > THRESHOLD).sum()
     return found
@@ -145,6 +151,7 @@ SINK_COUNT = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=sink_count,
+    bounds=lambda length: (0, length + 1),
     reference=_uniform_count,
     row_mass="what rows lack of one counts as one virtual position",
     pitfalls="Positions seen by fewer than eight queries are left out.",
@@ -161,6 +168,7 @@ STRONGEST_OTHER_SINK = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=strongest_other_sink,
+    bounds=UNIT,
     reference=_uniform_others,
     pitfalls="A maximum over many positions is high by chance alone in short texts.",
 )
@@ -176,6 +184,7 @@ VIRTUAL_MASS = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=virtual_mass,
+    bounds=UNIT,
     reference=lambda visible: np.where(np.asarray(visible) >= 1, 0.0, np.nan),
     row_mass="this is the row mass",
     pitfalls="Rounding for softmax; sigmoid rows have no virtual key, and may exceed one.",

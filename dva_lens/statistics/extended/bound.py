@@ -5,8 +5,8 @@ from jaxtyping import Float
 
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES
-from dva_lens.statistics.extended.tiles import ByRow, PerRow, gathered, visible_keys
-from dva_lens.statistics.statistic import Statistic
+from dva_lens.statistics.extended.tiles import PerRow, RowMeasure, gathered, visible_keys
+from dva_lens.statistics.statistic import Statistic, entropy_range
 
 UNDERFLOW = float(np.finfo(np.float32).tiny)
 
@@ -73,7 +73,7 @@ def entropy_floor(tile: RowTile) -> PerRow:
     return lowest_entropy(score_spread(tile), visible_keys(tile)[None])
 
 
-MEASURES = {"entropy_floor": ByRow(entropy_floor)}
+MEASURES = {"entropy_floor": RowMeasure(entropy_floor)}
 
 ENTROPY_FLOOR = Statistic(
     name="entropy_floor",
@@ -89,6 +89,7 @@ ENTROPY_FLOOR = Statistic(
     at="query",
     needs=(TILES,),
     compute=gathered("entropy_floor"),
+    bounds=entropy_range,
     reference=lambda visible: np.log(np.where(np.asarray(visible) > 1, visible, np.nan)),
     first_row="dropped",
     row_mass="does not depend on it for softmax; not about sigmoid, whose weights do not compete",

@@ -4,27 +4,28 @@ import numpy as np
 
 from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import SUMMARY, TILES
-from dva_lens.statistics.extended.tiles import ByRow, PerRow, gathered, ratio, visible_keys
-from dva_lens.statistics.statistic import Batch, Statistic
-from dva_lens.statistics.visible import keys
+from dva_lens.statistics.extended.tiles import PerRow, RowMeasure, gathered, visible_keys
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic, entropy_range
+from dva_lens.statistics.visible import positions, visible_counts
 
 TOP = 5
 
 
-def renyi_entropy(layer: LayerRecord, batch: Batch) -> np.ndarray:
+def renyi_entropy(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
     """Return minus the log of the sum of squares of the divided weights."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     mass = summary.row_mass.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.maximum(2 * np.log(mass) - np.log(summary.square_sum), 0.0)
 
 
-def hoyer(layer: LayerRecord, batch: Batch) -> np.ndarray:
+def hoyer(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
     """Return (sqrt n - l1 / l2) / (sqrt n - 1)."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
-    root = np.sqrt(keys(summary.visible, 2))[:, None]
+    root = np.sqrt(visible_counts(summary.visible, 2))[:, None]
     length = np.sqrt(summary.square_sum.astype(np.float64))
     return np.clip((root - ratio(summary.row_mass, length)) / (root - 1), 0.0, 1.0)
 
@@ -37,7 +38,7 @@ def gini(tile: RowTile) -> PerRow:
     count = visible_keys(tile)
     ordered = np.sort(tile.weights.astype(np.float64), axis=-1)
     hidden = tile.weights.shape[-1] - count
-    rank = np.arange(1, ordered.shape[-1] + 1) - hidden[:, None]
+    rank = 1 + positions(ordered.shape[-1]) - hidden[:, None]
     mean_rank = ratio((ordered * rank).sum(-1), ordered.sum(-1))
     several = np.where(count >= 2, count, np.nan)
     return np.clip((2 * mean_rank - several - 1) / (several - 1), 0.0, 1.0)
@@ -53,7 +54,7 @@ def top_mass(tile: RowTile) -> PerRow:
     return np.where(count >= TOP, top, np.nan)
 
 
-MEASURES = {"gini": ByRow(gini), "top_mass": ByRow(top_mass)}
+MEASURES = {"gini": RowMeasure(gini), "top_mass": RowMeasure(top_mass)}
 
 RENYI_ENTROPY = Statistic(
     name="renyi_entropy",
@@ -66,7 +67,8 @@ RENYI_ENTROPY = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=renyi_entropy,
-    reference=lambda visible: np.log(keys(visible)),
+    bounds=entropy_range,
+    reference=lambda visible: np.log(visible_counts(visible)),
     row_mass="weights are divided by their sum",
     pitfalls="Never above the Shannon entropy; the largest weight dominates it.",
 )
@@ -82,7 +84,8 @@ HOYER = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=hoyer,
-    reference=lambda visible: keys(visible, 2) * 0.0,
+    bounds=UNIT,
+    reference=lambda visible: visible_counts(visible, 2) * 0.0,
     first_row="dropped",
     row_mass="does not depend on it",
 )
@@ -98,7 +101,8 @@ GINI = Statistic(
     at="query",
     needs=(TILES,),
     compute=gathered("gini"),
-    reference=lambda visible: keys(visible, 2) * 0.0,
+    bounds=UNIT,
+    reference=lambda visible: visible_counts(visible, 2) * 0.0,
     first_row="dropped",
     row_mass="does not depend on it",
     pitfalls="The many small weights decide it, where Hoyer listens to the large ones.",
@@ -115,7 +119,8 @@ TOP_MASS = Statistic(
     at="query",
     needs=(TILES,),
     compute=gathered("top_mass"),
-    reference=lambda visible: TOP / keys(visible, TOP),
+    bounds=UNIT,
+    reference=lambda visible: TOP / visible_counts(visible, TOP),
     first_row="dropped",
     pitfalls="Rows that see fewer than five keys are left out.",
 )

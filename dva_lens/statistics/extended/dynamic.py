@@ -15,14 +15,15 @@ from jaxtyping import Float
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES
 from dva_lens.statistics.extended.tiles import (
-    Summed,
+    SumMeasure,
     gathered,
-    ratio,
     values_per_head,
     written_power,
 )
 from dva_lens.statistics.extended.twoway import static_squares, sums_of_squares
-from dva_lens.statistics.statistic import Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, Statistic
+from dva_lens.statistics.visible import positions
 
 PARTS = ("key", "query", "interaction")
 WEIGHTINGS = ("uniform", "attention", "uniform without first", "attention without first")
@@ -35,7 +36,8 @@ def decomposition_sums(tile: RowTile) -> Float[np.ndarray, "head weighting part"
     values = values_per_head(tile)
     uniform = np.broadcast_to(tile.seen.astype(np.float64), tile.weights.shape)
     attention = np.abs(tile.weights.astype(np.float64))
-    later = (np.arange(tile.weights.shape[-1]) > 0).astype(np.float64)
+    key = positions(tile.weights.shape[-1])
+    later = (key > 0).astype(np.float64)
     weightings = (uniform, attention, uniform * later, attention * later)
     power, squares = written_power(tile), static_squares if values.ndim == 3 else sums_of_squares
     return np.stack([squares(values, each, tile.gram, power) for each in weightings], axis=1)
@@ -123,7 +125,7 @@ def non_affine_share(
     return float((error**2).sum()) / total if total > 0 else float("nan")
 
 
-MEASURES = {"value_decomposition": Summed(decomposition_sums, decomposition_shares)}
+MEASURES = {"value_decomposition": SumMeasure(decomposition_sums, decomposition_shares)}
 
 VALUE_DECOMPOSITION = Statistic(
     name="value_decomposition",
@@ -137,6 +139,7 @@ VALUE_DECOMPOSITION = Statistic(
     at="head",
     needs=(TILES,),
     compute=gathered("value_decomposition"),
+    bounds=UNIT,
     reference=None,
     why_no_reference="it is about values; static values read 1 for the key whatever the pattern",
     extra={"weighting": WEIGHTINGS, "part": PARTS},

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import GEOMETRY
-from dva_lens.statistics.statistic import Batch, Compute, Statistic
+from dva_lens.statistics.statistic import UNIT, Compute, SharedRecord, Statistic, between
 
 States = Float[np.ndarray, "position channel"]
 VARIANTS = ("plain", "standardised", "without first")
@@ -44,7 +44,7 @@ def token_similarity(states: States) -> float:
     return float((total @ total - count) / (count * (count - 1)))
 
 
-def shape_of(
+def cloud_numbers(
     states: States, names: Iterable[str] | None = None
 ) -> dict[str, Float[np.ndarray, "variant"]]:
     """Return numbers of this module in all variants, by the name of their statistic."""
@@ -52,12 +52,12 @@ def shape_of(
     spread = states.std(0)
     variants = (states, states / np.where(spread > 0, spread, 1.0), states[1:])
     return {
-        name: np.array([SHAPES[name](each) if len(each) else np.nan for each in variants])
-        for name in (SHAPES if names is None else names)
+        name: np.array([CLOUD_MEASURES[name](each) if len(each) else np.nan for each in variants])
+        for name in (CLOUD_MEASURES if names is None else names)
     }
 
 
-SHAPES = {
+CLOUD_MEASURES = {
     "effective_rank": effective_rank,
     "rank_residual": rank_residual,
     "token_similarity": token_similarity,
@@ -65,8 +65,8 @@ SHAPES = {
 
 
 def _held(name: str) -> Compute:
-    def compute(layer: LayerRecord, batch: Batch) -> np.ndarray:
-        del batch
+    def compute(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
+        del shared
         held = layer.at(GEOMETRY)
         return held[name]
 
@@ -86,6 +86,7 @@ EFFECTIVE_RANK = Statistic(
     at="layer",
     needs=(GEOMETRY,),
     compute=_held("effective_rank"),
+    bounds=lambda length: (1, length),
     reference=None,
     why_no_reference=WHY_NO_REFERENCE,
     extra={"variant": VARIANTS},
@@ -102,6 +103,7 @@ RANK_RESIDUAL = Statistic(
     at="layer",
     needs=(GEOMETRY,),
     compute=_held("rank_residual"),
+    bounds=UNIT,
     reference=None,
     why_no_reference=WHY_NO_REFERENCE,
     extra={"variant": VARIANTS},
@@ -118,6 +120,7 @@ TOKEN_SIMILARITY = Statistic(
     at="layer",
     needs=(GEOMETRY,),
     compute=_held("token_similarity"),
+    bounds=between(-1.0, 1.0),
     reference=None,
     why_no_reference=WHY_NO_REFERENCE,
     extra={"variant": VARIANTS},

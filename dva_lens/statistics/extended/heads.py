@@ -10,9 +10,10 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import SUMMARY, TILES
-from dva_lens.statistics.extended.tiles import Summed, gathered, ratio
-from dva_lens.statistics.statistic import Batch, Statistic
-from dva_lens.statistics.visible import keys, sees_first
+from dva_lens.statistics.extended.tiles import SumMeasure, gathered
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic
+from dva_lens.statistics.visible import positions, sees_first, visible_counts
 
 DEFINITIONS = ("corrected", "transformer_lens")
 PITFALLS = (
@@ -21,9 +22,9 @@ PITFALLS = (
 )
 
 
-def previous_score(layer: LayerRecord, batch: Batch) -> np.ndarray:
+def previous_score(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
     """Return both scores of attending to the token before."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     previous = summary.previous_mass[..., 1:].astype(np.float64)
     hits = np.nan_to_num(previous, nan=0.0).sum(-1)
@@ -67,28 +68,32 @@ def scores(sums: np.ndarray) -> np.ndarray:
     return np.column_stack([ratio(sums[:, 0], sums[:, 1]), ratio(sums[:, 0], sums[:, 2])])
 
 
-def distance(layer: LayerRecord, batch: Batch) -> np.ndarray:
+def distance(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
     """Return the mean distance that each query looks back."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     return ratio(summary.distance, summary.row_mass)
 
 
-def sink_free_distance(layer: LayerRecord, batch: Batch) -> np.ndarray:
+def sink_free_distance(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
     """Return the same without the first key, which is as far back as anything can be."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
-    place = np.arange(summary.visible.shape[-1])
+    place = positions(summary.visible.shape[-1])
     first = summary.first_mass.astype(np.float64)
     left = summary.row_mass - first
-    usable = sees_first(summary) & (left > 1e-4) & np.isfinite(keys(summary.visible, 2))[:, None]
+    usable = (
+        sees_first(summary)
+        & (left > 1e-4)
+        & np.isfinite(visible_counts(summary.visible, 2))[:, None]
+    )
     found = ratio(summary.distance - first * place, np.where(usable, left, 0.0))
     return np.maximum(found, 0.0)
 
 
 MEASURES = {
-    "duplicate_score": Summed(lambda tile: score_sums(tile, duplicate_targets(tile)), scores),
-    "induction_score": Summed(lambda tile: score_sums(tile, induction_targets(tile)), scores),
+    "duplicate_score": SumMeasure(lambda tile: score_sums(tile, duplicate_targets(tile)), scores),
+    "induction_score": SumMeasure(lambda tile: score_sums(tile, induction_targets(tile)), scores),
 }
 
 PREVIOUS_SCORE = Statistic(
@@ -102,6 +107,7 @@ PREVIOUS_SCORE = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=previous_score,
+    bounds=UNIT,
     reference=uniform_previous,
     extra={"definition": DEFINITIONS},
     pitfalls=PITFALLS,
@@ -118,6 +124,7 @@ DUPLICATE_SCORE = Statistic(
     at="head",
     needs=(TILES,),
     compute=gathered("duplicate_score"),
+    bounds=UNIT,
     reference=None,
     why_no_reference="it depends on how often tokens repeat",
     extra={"definition": DEFINITIONS},
@@ -135,6 +142,7 @@ INDUCTION_SCORE = Statistic(
     at="head",
     needs=(TILES,),
     compute=gathered("induction_score"),
+    bounds=UNIT,
     reference=None,
     why_no_reference="it depends on how often tokens repeat",
     extra={"definition": DEFINITIONS},
@@ -152,7 +160,8 @@ DISTANCE = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=distance,
-    reference=lambda visible: (keys(visible) - 1) / 2,
+    bounds=lambda length: (1 - length, length - 1),
+    reference=lambda visible: (visible_counts(visible) - 1) / 2,
     row_mass="weights are divided by their sum",
     pitfalls="A sink on the first token inflates it; distances ahead count as negative.",
 )
@@ -168,7 +177,8 @@ SINK_FREE_DISTANCE = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=sink_free_distance,
-    reference=lambda visible: (keys(visible, 2) - 2) / 2,
+    bounds=lambda length: (0, length - 2),
+    reference=lambda visible: (visible_counts(visible, 2) - 2) / 2,
     first_row="dropped",
     row_mass="the weights of the other keys are divided by their sum",
     pitfalls="For causal attention that sees the first key; elsewhere not defined.",

@@ -1,5 +1,6 @@
 """The table of measures that tiles feed: one entry per number, by the name of its statistic."""
 
+from dva_lens.plugins import Registry
 from dva_lens.statistics.extended import (
     accounts,
     aggregation,
@@ -11,7 +12,7 @@ from dva_lens.statistics.extended import (
 )
 from dva_lens.statistics.extended.tiles import Measure
 
-MEASURES: dict[str, Measure] = {
+_MEASURES: dict[str, Measure] = {
     **concentration.MEASURES,
     **bound.MEASURES,
     **norms.MEASURES,
@@ -20,3 +21,4 @@ MEASURES: dict[str, Measure] = {
     **heads.MEASURES,
     **dynamic.MEASURES,
 }
+MEASURES: Registry[Measure] = Registry(_MEASURES)

@@ -6,16 +6,16 @@ from jaxtyping import Float
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES
 from dva_lens.statistics.extended.tiles import (
-    ByRow,
     PerRow,
+    RowMeasure,
     gathered,
-    over_keys,
-    ratio,
-    turned,
+    sum_over_keys,
+    times_gram,
     values_per_head,
     written_power,
 )
-from dva_lens.statistics.statistic import Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, Statistic, entropy_range
 
 WHY_NO_REFERENCE = "it depends on the values; with values of equal size it is that of the weights"
 
@@ -25,7 +25,7 @@ def weighted_norms(tile: RowTile, *, centred: bool) -> Float[np.ndarray, "head r
     power = written_power(tile)
     if centred:
         values, centre = values_per_head(tile), _centre(tile)
-        inner = turned(centre[:, None], tile.gram)
+        inner = times_gram(centre[:, None], tile.gram)
         along = values @ inner.reshape(len(inner), *(1,) * (values.ndim - 3), -1, 1)
         own = (inner[:, 0] * centre).sum(-1).reshape(-1, *(1,) * (power.ndim - 1))
         power = np.maximum(power - 2 * along[..., 0] + own, 0.0)
@@ -53,7 +53,7 @@ def _centre(tile: RowTile) -> Float[np.ndarray, "head width"]:
     if values.ndim == 3:
         return values.mean(1)
     seen = tile.seen.astype(np.float64)[None]
-    return over_keys(seen, values).sum(1) / max(tile.seen.sum(), 1)
+    return sum_over_keys(seen, values).sum(1) / max(tile.seen.sum(), 1)
 
 
 def _entry(name: str, long_name: str, units: str, meaning: str, formula: str) -> Statistic:
@@ -70,6 +70,7 @@ def _entry(name: str, long_name: str, units: str, meaning: str, formula: str) ->
         at="query",
         needs=(TILES,),
         compute=gathered(name),
+        bounds=UNIT if units == "1" else entropy_range,
         reference=None,
         why_no_reference=WHY_NO_REFERENCE,
         row_mass="weighted norms are divided by their sum",
@@ -83,10 +84,10 @@ def _entry(name: str, long_name: str, units: str, meaning: str, formula: str) ->
 
 
 MEASURES = {
-    "norm_entropy": ByRow(norm_entropy),
-    "norm_entropy_centred": ByRow(lambda tile: norm_entropy(tile, centred=True)),
-    "first_norm_share": ByRow(first_norm_share),
-    "first_norm_share_centred": ByRow(lambda tile: first_norm_share(tile, centred=True)),
+    "norm_entropy": RowMeasure(norm_entropy),
+    "norm_entropy_centred": RowMeasure(lambda tile: norm_entropy(tile, centred=True)),
+    "first_norm_share": RowMeasure(first_norm_share),
+    "first_norm_share_centred": RowMeasure(lambda tile: first_norm_share(tile, centred=True)),
 }
 
 NORM_ENTROPY = _entry(

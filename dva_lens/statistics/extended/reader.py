@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from dva_lens.records import RowTile
 from dva_lens.sites import GEOMETRY, TILES
-from dva_lens.statistics.extended.geometry import SHAPES, shape_of
+from dva_lens.statistics.extended.geometry import CLOUD_MEASURES, cloud_numbers
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.tiles import Measure, gather, stacked
 from dva_lens.statistics.statistic import Statistic
@@ -17,21 +17,21 @@ from dva_lens.statistics.statistic import Statistic
 
 @final
 @dataclass(frozen=True)
-class Reading:
+class StatisticReader:
     """A `records.Reader` for chosen statistics; it keeps nothing between layers."""
 
     measures: Mapping[str, Measure]
     shapes: tuple[str, ...]
 
     @classmethod
-    def of(cls, statistics: Iterable[Statistic]) -> "Reading":
+    def of(cls, statistics: Iterable[Statistic]) -> "StatisticReader":
         """Choose the measures that these statistics need."""
         statistics = tuple(statistics)
         rows = [entry.name for entry in statistics if TILES in entry.needs]
         clouds = [entry.name for entry in statistics if GEOMETRY in entry.needs]
         return cls(
             {name: MEASURES[name] for name in rows},
-            tuple(name for name in clouds if name in SHAPES),
+            tuple(name for name in clouds if name in CLOUD_MEASURES),
         )
 
     def tiles(self, sequences: Iterable[tuple[int, Iterable[RowTile]]]) -> dict[str, np.ndarray]:
@@ -40,4 +40,4 @@ class Reading:
 
     def geometry(self, clouds: Iterable[Float[np.ndarray, "_ channel"]]) -> dict[str, np.ndarray]:
         """Return the shapes of the states after one layer, the sequence first."""
-        return stacked([shape_of(states, self.shapes) for states in clouds])
+        return stacked([cloud_numbers(states, self.shapes) for states in clouds])

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
-from dva_lens.statistics.extended.tiles import ratio
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic
 
 
 @final
@@ -36,9 +36,9 @@ class PatternGram:
         return ratio(self.products, size[:, None] * size[None, :])
 
 
-def uniform_similarity(layer: LayerRecord, batch: Batch) -> np.ndarray:
+def uniform_similarity(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
     """Return the cosine between each head's pattern and uniform attention."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     share = np.where(summary.visible > 0, 1.0 / np.maximum(summary.visible, 1), 0.0)[:, None]
     along = np.nansum(summary.row_mass * share, axis=-1)
@@ -101,6 +101,7 @@ UNIFORM_SIMILARITY = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=uniform_similarity,
+    bounds=UNIT,
     reference=lambda lengths: np.ones(np.shape(lengths)),
     row_mass="does not depend on a factor common to all rows",
     pitfalls="Early rows dominate it: where there is little choice, weights are large.",

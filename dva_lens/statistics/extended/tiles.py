@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import TILES
-from dva_lens.statistics.statistic import Batch, Compute
+from dva_lens.statistics.statistic import Compute, SharedRecord
 
 PerRow = Float[np.ndarray, "head row"]
 Sums = Float[np.ndarray, "head *part"]
@@ -22,7 +22,7 @@ Sums = Float[np.ndarray, "head *part"]
 
 @final
 @dataclass(frozen=True)
-class ByRow:
+class RowMeasure:
     """A measure with one number per row."""
 
     of: Callable[[RowTile], np.ndarray]
@@ -30,14 +30,14 @@ class ByRow:
 
 @final
 @dataclass(frozen=True)
-class Summed:
+class SumMeasure:
     """A measure that is finished from sums over all rows: sums (head, *part) to (head, *extra)."""
 
     of: Callable[[RowTile], np.ndarray]
     finish: Callable[[np.ndarray], np.ndarray]
 
 
-Measure = ByRow | Summed
+Measure = RowMeasure | SumMeasure
 
 
 @final
@@ -51,10 +51,11 @@ class Gathered:
     @classmethod
     def of(cls, tile: RowTile, measures: Mapping[str, Measure]) -> "Gathered":
         """Apply the measures to one tile."""
-        rows, sums = {}, {}
+        rows: dict[str, tuple[tuple[np.ndarray, np.ndarray], ...]] = {}
+        sums: dict[str, np.ndarray] = {}
         for name, measure in measures.items():
             found = np.asarray(measure.of(tile), dtype=np.float64)
-            if isinstance(measure, ByRow):
+            if isinstance(measure, RowMeasure):
                 rows[name] = ((tile.queries, found),)
             else:
                 sums[name] = found
@@ -76,7 +77,7 @@ class Gathered:
             found[name] = whole
         for name, total in self.sums.items():
             measure = measures[name]
-            if isinstance(measure, Summed):
+            if isinstance(measure, SumMeasure):
                 found[name] = measure.finish(total)
         return found
 
@@ -94,7 +95,7 @@ def gather(
 
 def stacked(sequences: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Put sequences of unequal length together, the sequence first and NaN where they end."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name in sequences[0]:
         parts = [sequence[name] for sequence in sequences]
         shape = np.max([part.shape for part in parts], axis=0)
@@ -108,8 +109,8 @@ def stacked(sequences: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarr
 def gathered(name: str) -> Compute:
     """Return the computation of a statistic whose number the tiles gave."""
 
-    def compute(layer: LayerRecord, batch: Batch) -> np.ndarray:
-        del batch
+    def compute(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
+        del shared
         held = layer.at(TILES)
         if name not in held:
             raise KeyError(
@@ -125,7 +126,7 @@ def visible_keys(tile: RowTile) -> Float[np.ndarray, "row"]:
     return tile.seen.sum(-1).astype(np.float64)
 
 
-def once(tile: RowTile, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+def cached(tile: RowTile, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
     """Return what was computed for this tile under a name before, or compute it now."""
     if name not in tile.memo:
         tile.memo[name] = compute()
@@ -134,7 +135,7 @@ def once(tile: RowTile, name: str, compute: Callable[[], np.ndarray]) -> np.ndar
 
 def values_per_head(tile: RowTile) -> np.ndarray:
     """Return v_j as (head, key, width), or v_ij as (head, row, key, width), in float64."""
-    return once(tile, "values", lambda: _per_head(tile))
+    return cached(tile, "values", lambda: _per_head(tile))
 
 
 def _per_head(tile: RowTile) -> np.ndarray:
@@ -144,7 +145,7 @@ def _per_head(tile: RowTile) -> np.ndarray:
     return values.repeat(tile.weights.shape[0] // len(values), axis=0)
 
 
-def turned(values: np.ndarray, gram: Float[np.ndarray, "head width width"]) -> np.ndarray:
+def times_gram(values: np.ndarray, gram: Float[np.ndarray, "head width width"]) -> np.ndarray:
     """Return G v, so that <W_O a, W_O b> is a product with it, for vectors of every head."""
     gram = gram.astype(np.float64)
     return values @ (gram[:, None] if values.ndim == 4 else gram)
@@ -155,19 +156,19 @@ def written_power(tile: RowTile) -> np.ndarray:
 
     def compute() -> np.ndarray:
         values = values_per_head(tile)
-        return np.maximum((turned(values, tile.gram) * values).sum(-1), 0.0)
+        return np.maximum((times_gram(values, tile.gram) * values).sum(-1), 0.0)
 
-    return once(tile, "written power", compute)
+    return cached(tile, "written power", compute)
 
 
-def over_keys(
+def sum_over_keys(
     weights: Float[np.ndarray, "#head row key"], values: Float[np.ndarray, "head row key width"]
 ) -> Float[np.ndarray, "head row width"]:
     """Return sum_k w_rk v_rk."""
     return (weights[:, :, None, :] @ values)[:, :, 0]
 
 
-def over_rows(
+def sum_over_rows(
     weights: Float[np.ndarray, "#head row key"], values: Float[np.ndarray, "head row key width"]
 ) -> Float[np.ndarray, "head key width"]:
     """Return sum_r w_rk v_rk."""
@@ -177,10 +178,4 @@ def over_rows(
 def outputs(tile: RowTile) -> Float[np.ndarray, "head row width"]:
     """Return what each row of each head writes, before W_O."""
     values, weights = values_per_head(tile), tile.weights.astype(np.float64)
-    return weights @ values if values.ndim == 3 else over_keys(weights, values)
-
-
-def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """Divide, NaN where there is nothing to divide by."""
-    bottom = np.broadcast_to(bottom, np.broadcast_shapes(np.shape(top), np.shape(bottom)))
-    return np.divide(top, bottom, out=np.full(bottom.shape, np.nan), where=bottom > 0)
+    return weights @ values if values.ndim == 3 else sum_over_keys(weights, values)

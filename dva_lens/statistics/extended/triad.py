@@ -2,19 +2,21 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
+from scipy.stats import rankdata  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import STREAM, SUMMARY, VALUES
 from dva_lens.statistics.extended.atlas import FEWEST_VIEWERS
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.statistic import SharedRecord, Statistic, between
 
 PAIRS = ("sink and drain", "sink and peak", "drain and peak")
 
 
-def triad_agreement(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence pair"]:
+def triad_agreement(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence pair"]:
     """Return rank correlations over positions between attention, drain and peak."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     sizes = layer.at(VALUES)
     stream = layer.at(STREAM)
@@ -79,6 +81,7 @@ TRIAD_AGREEMENT = Statistic(
     at="layer",
     needs=(SUMMARY, VALUES, STREAM),
     compute=triad_agreement,
+    bounds=between(-1.0, 1.0),
     reference=None,
     why_no_reference="it depends on values and states",
     extra={"triad_pair": PAIRS},

@@ -4,10 +4,12 @@ v_ij = mean + key_j + query_i + interaction_ij. The fit is exact for any weights
 query sees only some keys. All channels of all heads share nothing but the weights.
 """
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.statistics.extended.tiles import over_keys, over_rows, turned
+from dva_lens.statistics.extended.tiles import sum_over_keys, sum_over_rows, times_gram
 
 PairValues = Float[np.ndarray, "head row key width"]
 Weighting = Float[np.ndarray, "#head row key"]
@@ -43,14 +45,14 @@ def sums_of_squares(
     """
     weights = weights.astype(np.float64)
     if power is None:
-        power = (turned(values, gram) * values).sum(-1)
+        power = (times_gram(values, gram) * values).sum(-1)
     key_mean, apart = _without_keys(values, weights)
     key_mass = np.broadcast_to(weights.sum(1), key_mean.shape[:2])
     whole = (weights * power).sum((1, 2))
     total = np.maximum(whole - _mean_square(key_mean, key_mass, gram), 0.0)
-    keyed = (key_mass * (turned(key_mean, gram) * key_mean).sum(-1)).sum(-1)
+    keyed = (key_mass * (times_gram(key_mean, gram) * key_mean).sum(-1)).sum(-1)
     after_key = np.clip(whole - keyed, 0.0, total)
-    query = (turned(_solve(weights, apart), gram) * apart).sum((1, 2))
+    query = (times_gram(_solve(weights, apart), gram) * apart).sum((1, 2))
     left = np.clip(after_key - query, 0.0, after_key)
     return np.column_stack([total - after_key, after_key - left, left, total])
 
@@ -72,9 +74,9 @@ def _without_keys(
 ) -> tuple[Float[np.ndarray, "head key width"], Float[np.ndarray, "head row width"]]:
     """Return the mean value of every key, and what rows sum to without it."""
     mass = weights.sum(1)[..., None]
-    total = over_rows(weights, values)
+    total = sum_over_rows(weights, values)
     key_mean = np.where(mass > 0, total / np.where(mass > 0, mass, 1.0), 0.0)
-    return key_mean, over_keys(weights, values) - weights @ key_mean
+    return key_mean, sum_over_keys(weights, values) - weights @ key_mean
 
 
 def _mean_square(
@@ -84,7 +86,7 @@ def _mean_square(
 ) -> Float[np.ndarray, "head"]:
     mass = np.maximum(key_mass.sum(1), 1e-300)
     mean = key_mass[:, None] @ key_mean / mass[:, None, None]
-    return mass * (turned(mean, gram) * mean).sum((1, 2))
+    return mass * (times_gram(mean, gram) * mean).sum((1, 2))
 
 
 def _solve(
@@ -92,7 +94,8 @@ def _solve(
 ) -> Float[np.ndarray, "head row width"]:
     """Solve for the query parts, the keys' already taken out; one constant is free, and zero."""
     key_mass = weights.sum(1)
-    inverse = np.where(key_mass > 0, 1.0 / np.where(key_mass > 0, key_mass, 1.0), 0.0)
+    per_key = np.where(key_mass > 0, 1.0 / np.where(key_mass > 0, key_mass, 1.0), 0.0)
     normal = np.eye(weights.shape[1]) * weights.sum(2)[:, :, None]
-    normal = normal - (weights * inverse[:, None]) @ weights.swapaxes(1, 2)
-    return np.linalg.pinv(normal, rcond=1e-10, hermitian=True) @ apart
+    normal = normal - (weights * per_key[:, None]) @ weights.swapaxes(1, 2)
+    inverse = cast("np.ndarray", np.linalg.pinv(normal, rcond=1e-10, hermitian=True))
+    return inverse @ apart

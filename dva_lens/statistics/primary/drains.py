@@ -5,23 +5,26 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import VALUES
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import SharedRecord, Statistic, at_least
 
 WHY_NO_REFERENCE = (
     "the sizes of values do not follow from the pattern; 1 is a first key like the median key"
 )
 
 
-def value_drain(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence kv_head"]:
+def value_drain(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence kv_head"]:
     """Return the norm of the first key's value over the median norm."""
-    del batch
+    del shared
     sizes = layer.at(VALUES)
     return first_over_median(sizes.norm)
 
 
-def written_value_drain(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence kv_head"]:
+def written_value_drain(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence kv_head"]:
     """Return the same ratio for what the values write through the output projection."""
-    del batch
+    del shared
     sizes = layer.at(VALUES)
     return first_over_median(sizes.written_norm)
 
@@ -37,7 +40,7 @@ def first_over_median(
     upper = np.take_along_axis(sizes, np.clip(count // 2, 0, last), -1)[..., 0]
     median = (lower.astype(np.float64) + upper) / 2
     first = norm[..., 0].astype(np.float64)
-    return np.divide(first, median, out=np.full(first.shape, np.nan), where=median > 0)
+    return ratio(first, median)
 
 
 VALUE_DRAIN = Statistic(
@@ -51,6 +54,7 @@ VALUE_DRAIN = Statistic(
     at="kv_head",
     needs=(VALUES,),
     compute=value_drain,
+    bounds=at_least(0.0),
     reference=None,
     why_no_reference=WHY_NO_REFERENCE,
     pitfalls=(
@@ -71,6 +75,7 @@ WRITTEN_VALUE_DRAIN = Statistic(
     at="kv_head",
     needs=(VALUES,),
     compute=written_value_drain,
+    bounds=at_least(0.0),
     reference=None,
     why_no_reference=WHY_NO_REFERENCE,
     pitfalls=(

@@ -1,65 +1,71 @@
 """How widely one query spreads its attention: entropy, its exponential, and the largest weight."""
 
+from math import log
+
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import LayerRecord
+from dva_lens.records import AttentionSummary, LayerRecord
 from dva_lens.sites import SUMMARY
-from dva_lens.statistics.statistic import Batch, Statistic
-from dva_lens.statistics.visible import keys, sees_first
+from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic, at_least
+from dva_lens.statistics.visible import sees_first, visible_counts
 
 PerQuery = Float[np.ndarray, "sequence head query"]
 SHORTEST_REST = 1e-4
 
 
-def entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+def entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return -sum p log p of the weights as they are."""
-    del batch
-    return layer.at(SUMMARY).entropy.astype(np.float64)
+    del shared
+    return _summary(layer).entropy.astype(np.float64)
 
 
-def shape_entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+def shape_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the entropy of the weights divided by their sum: H / rho + log rho."""
-    del batch
-    summary = layer.at(SUMMARY)
+    del shared
+    summary = _summary(layer)
     with np.errstate(divide="ignore", invalid="ignore"):
         rho = np.where(summary.row_mass > 0, summary.row_mass, np.nan).astype(np.float64)
         return np.maximum(summary.entropy / rho + np.log(rho), 0.0)
 
 
-def normalised_entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+def normalised_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the entropy of the divided weights over its largest value, log of visible keys."""
-    largest = np.log(keys(layer.at(SUMMARY).visible, 2))
-    return shape_entropy(layer, batch) / largest[:, None]
+    largest = np.log(visible_counts(_summary(layer).visible, 2))
+    return shape_entropy(layer, shared) / largest[:, None]
 
 
-def effective_keys(layer: LayerRecord, batch: Batch) -> PerQuery:
+def effective_keys(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the exponential of the entropy of the divided weights."""
-    return np.exp(shape_entropy(layer, batch))
+    return np.exp(shape_entropy(layer, shared))
 
 
-def largest_weight(layer: LayerRecord, batch: Batch) -> PerQuery:
+def largest_weight(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the largest weight of each query."""
-    del batch
-    return layer.at(SUMMARY).largest.astype(np.float64)
+    del shared
+    return _summary(layer).largest.astype(np.float64)
 
 
-def sink_free_entropy(layer: LayerRecord, batch: Batch) -> PerQuery:
+def sink_free_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the entropy over the keys other than the first, their weights divided by their sum.
 
     With p0 on the first key and m on the others it is (H + p0 log p0) / m + log m, so no pattern
     is needed; digits are lost as m shrinks, hence the floor on m.
     """
-    del batch
-    summary = layer.at(SUMMARY)
+    del shared
+    summary = _summary(layer)
     first = summary.first_mass.astype(np.float64)
     rest = summary.row_mass.astype(np.float64) - first
-    visible = keys(summary.visible, 2)
+    visible = visible_counts(summary.visible, 2)
     usable = (rest > SHORTEST_REST) & sees_first(summary) & np.isfinite(visible)[:, None]
     rest = np.where(usable, rest, np.nan)
     spread = summary.entropy + first * np.log(np.where(first > 0, first, 1.0))
     found = spread / rest + np.log(rest)
     return np.clip(found, 0.0, np.log(visible - 1)[:, None])
+
+
+def _summary(layer: LayerRecord) -> AttentionSummary:
+    return layer.at(SUMMARY)
 
 
 ENTROPY = Statistic(
@@ -73,7 +79,8 @@ ENTROPY = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=entropy,
-    reference=lambda visible: np.log(keys(visible)),
+    bounds=at_least(0.0),
+    reference=lambda visible: np.log(visible_counts(visible)),
     row_mass="weights are used as they are; a learned sink's share is left out of the sum",
     pitfalls=(
         "Averaging patterns over heads before taking the entropy raises it. Sigmoid weights may "
@@ -92,7 +99,8 @@ NORMALISED_ENTROPY = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=normalised_entropy,
-    reference=lambda visible: keys(visible, 2) * 0.0 + 1.0,
+    bounds=UNIT,
+    reference=lambda visible: visible_counts(visible, 2) * 0.0 + 1.0,
     first_row="dropped",
     row_mass="weights are divided by their sum",
     pitfalls=(
@@ -112,7 +120,8 @@ EFFECTIVE_KEYS = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=effective_keys,
-    reference=keys,
+    bounds=lambda length: (1, length),
+    reference=visible_counts,
     row_mass="weights are divided by their sum",
     pitfalls="The mean of exponentials is not the exponential of the mean entropy.",
 )
@@ -128,7 +137,8 @@ LARGEST_WEIGHT = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=largest_weight,
-    reference=lambda visible: 1.0 / keys(visible),
+    bounds=UNIT,
+    reference=lambda visible: 1.0 / visible_counts(visible),
     pitfalls="A sink dominates it: it then says the same as the first-key mass.",
 )
 
@@ -143,7 +153,8 @@ SINK_FREE_ENTROPY = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=sink_free_entropy,
-    reference=lambda visible: np.log(keys(visible, 2) - 1),
+    bounds=lambda length: (0.0, log(max(length - 1, 1))),
+    reference=lambda visible: np.log(visible_counts(visible, 2) - 1),
     first_row="dropped",
     row_mass="the weights of the other keys are divided by their sum",
     pitfalls=(

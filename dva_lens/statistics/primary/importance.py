@@ -7,7 +7,8 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import SharedRecord, Statistic, entropy_range
 from dva_lens.statistics.visible import uniform_received
 
 
@@ -15,21 +16,23 @@ def distribution_entropy(mass: Float[np.ndarray, "*batch key"]) -> Float[np.ndar
     """Return the entropy in nats of masses divided by their total; NaN entries are padding."""
     mass = np.where(np.isnan(mass), 0.0, mass).astype(np.float64)
     total = mass.sum(-1, keepdims=True)
-    share = np.divide(mass, total, out=np.full(mass.shape, np.nan), where=total > 0)
+    share = ratio(mass, total)
     return -(share * np.log(np.where(share > 0, share, 1.0))).sum(-1)
 
 
-def importance_entropy(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence"]:
+def importance_entropy(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence"]:
     """Return the entropy of the mass that keys receive from all queries, heads averaged first."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     return distribution_entropy(summary.received.astype(np.float64).mean(1))
 
 
-def head_importance_excess(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
+def head_importance_excess(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence head"]:
     """Return each head's token-importance entropy minus that of uniform attention."""
     summary = layer.at(SUMMARY)
-    uniform = uniform_received(summary.visible, summary.viewers, batch.lengths)
+    uniform = uniform_received(summary.visible, summary.viewers, shared.lengths)
     return distribution_entropy(summary.received) - distribution_entropy(uniform)[:, None]
 
 
@@ -61,6 +64,7 @@ IMPORTANCE_ENTROPY = Statistic(
     at="layer",
     needs=(SUMMARY,),
     compute=importance_entropy,
+    bounds=entropy_range,
     reference=uniform_importance_entropy,
     row_mass="received masses are divided by their total, as the official code does",
     pitfalls=(
@@ -81,6 +85,7 @@ HEAD_IMPORTANCE_EXCESS = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=head_importance_excess,
+    bounds=lambda length: (-np.log(length), np.log(length)),
     reference=lambda lengths: np.zeros(np.shape(lengths)),
     row_mass="received masses are divided by their total",
     pitfalls=(

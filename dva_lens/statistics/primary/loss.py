@@ -5,18 +5,19 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import LOSS
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import SharedRecord, Statistic, at_least
 
 
-def mean_loss(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence"]:
+def mean_loss(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence"]:
     """Return the mean next-token loss of each sequence."""
     del layer
-    if batch.loss is None:
+    if shared.loss is None:
         raise KeyError("Site 'loss' was not recorded; pass it in `sites`.")
-    held = ~np.isnan(batch.loss)
+    held = ~np.isnan(shared.loss)
     count = held.sum(-1)
-    total = np.where(held, batch.loss, 0.0).sum(-1, dtype=np.float64)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    total = np.where(held, shared.loss, 0.0).sum(-1, dtype=np.float64)
+    return ratio(total, count)
 
 
 MEAN_LOSS = Statistic(
@@ -30,6 +31,7 @@ MEAN_LOSS = Statistic(
     at="model",
     needs=(LOSS,),
     compute=mean_loss,
+    bounds=at_least(0.0),
     reference=None,
     why_no_reference="it is about predictions, not about a pattern",
     pitfalls="Per token: comparable between models only with the same tokenizer.",

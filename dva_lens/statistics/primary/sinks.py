@@ -5,35 +5,42 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
-from dva_lens.statistics.statistic import Batch, Statistic
-from dva_lens.statistics.visible import keys, sees_first
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic
+from dva_lens.statistics.visible import sees_first, visible_counts
 
 WINDOW = 64
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 OFFICIAL_THRESHOLD = 0.3
 
 
-def first_key_mass(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head query"]:
+def first_key_mass(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence head query"]:
     """Return the weight on the first key, for the queries that see it."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     return np.where(sees_first(summary), summary.first_mass, np.nan).astype(np.float64)
 
 
-def sink_importance(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
+def sink_importance(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence head"]:
     """Return the mean weight on the first key over the first `WINDOW` queries."""
-    del batch
+    del shared
     summary = layer.at(SUMMARY)
     early = summary.first_mass[..., :WINDOW].astype(np.float64)
     held = ~np.isnan(early)
     count = held.sum(-1)
     total = np.where(held, early, 0.0).sum(-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return ratio(total, count)
 
 
-def sink_rate(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head threshold"]:
+def sink_rate(
+    layer: LayerRecord, shared: SharedRecord
+) -> Float[np.ndarray, "sequence head threshold"]:
     """Say for each threshold whether the importance of the first key is above it."""
-    importance = sink_importance(layer, batch)[..., None]
+    importance = sink_importance(layer, shared)[..., None]
     above = (importance > np.asarray(THRESHOLDS)).astype(np.float64)
     return np.where(np.isnan(importance), np.nan, above)
 
@@ -60,7 +67,8 @@ FIRST_KEY_MASS = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=first_key_mass,
-    reference=lambda visible: 1.0 / keys(visible),
+    bounds=UNIT,
+    reference=lambda visible: 1.0 / visible_counts(visible),
     pitfalls=(
         "Not defined where a window hides the first key. What stands first (a start token or a "
         "word) changes it: the data say how special tokens were treated."
@@ -78,6 +86,7 @@ SINK_IMPORTANCE = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=sink_importance,
+    bounds=UNIT,
     reference=uniform_importance,
     pitfalls=(
         "It falls with T even for uniform attention, so texts shorter than 64 tokens read higher. "
@@ -97,6 +106,7 @@ SINK_RATE = Statistic(
     at="head",
     needs=(SUMMARY,),
     compute=sink_rate,
+    bounds=UNIT,
     reference=uniform_rate,
     extra={"threshold": THRESHOLDS},
     pitfalls=(

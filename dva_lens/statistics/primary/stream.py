@@ -5,16 +5,15 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import STREAM
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import SharedRecord, Statistic, at_least
 
 
-def massive_activation(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence"]:
+def massive_activation(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence"]:
     """Return the largest over the median absolute entry of the residual stream."""
-    del batch
+    del shared
     sizes = layer.at(STREAM)
-    median = sizes.median.astype(np.float64)
-    blank = np.full(median.shape, np.nan)
-    return np.divide(sizes.largest, median, out=blank, where=median > 0)
+    return ratio(sizes.largest, sizes.median.astype(np.float64))
 
 
 MASSIVE_ACTIVATION = Statistic(
@@ -28,6 +27,7 @@ MASSIVE_ACTIVATION = Statistic(
     at="layer",
     needs=(STREAM,),
     compute=massive_activation,
+    bounds=at_least(1.0),
     reference=None,
     why_no_reference="it is about the residual stream, not about a pattern",
     pitfalls="The published criterion also asks for an absolute size, which depends on the model.",

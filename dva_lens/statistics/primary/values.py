@@ -5,34 +5,34 @@ from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import DYNAMICS, MIX, VALUES
-from dva_lens.statistics.statistic import Batch, Statistic
+from dva_lens.statistics.ratios import ratio
+from dva_lens.statistics.statistic import UNBOUNDED, UNIT, SharedRecord, Statistic
 
 SOURCES = ("own", "first", "donor", "table")
 
 
 def sink_output_share(
-    layer: LayerRecord, batch: Batch
+    layer: LayerRecord, shared: SharedRecord
 ) -> Float[np.ndarray, "sequence head query"]:
     """Return the signed share of each query's output that the first key wrote."""
-    del batch
+    del shared
     sizes = layer.at(VALUES)
     return sizes.first_written.astype(np.float64)
 
 
-def dynamism(layer: LayerRecord, batch: Batch) -> Float[np.ndarray, "sequence head"]:
+def dynamism(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence head"]:
     """Return the share of the values' power that differs between queries of the same key."""
-    del batch
+    del shared
     sums = layer.at(DYNAMICS)
     power = sums.power.astype(np.float64)
-    kept = np.divide(sums.mean_power, power, out=np.full(power.shape, np.nan), where=power > 0)
-    return np.clip(1.0 - kept, 0.0, 1.0)
+    return np.clip(1.0 - ratio(sums.mean_power, power), 0.0, 1.0)
 
 
 def value_source_share(
-    layer: LayerRecord, batch: Batch
+    layer: LayerRecord, shared: SharedRecord
 ) -> Float[np.ndarray, "sequence kv_head source"]:
     """Return the signed share of the value that comes from each source; absent ones hold 0."""
-    del batch
+    del shared
     mix = layer.at(MIX)
     unknown = sorted(set(mix.sources) - set(SOURCES))
     if unknown:
@@ -58,6 +58,7 @@ SINK_OUTPUT_SHARE = Statistic(
     at="query",
     needs=(VALUES,),
     compute=sink_output_share,
+    bounds=UNBOUNDED,
     reference=None,
     why_no_reference="it depends on the values; with equal values it would be 1 / visible keys",
     pitfalls="Shares are signed and total one: one key may hold more than 1, another less than 0.",
@@ -77,6 +78,7 @@ DYNAMISM = Statistic(
     at="head",
     needs=(DYNAMICS,),
     compute=dynamism,
+    bounds=UNIT,
     reference=None,
     why_no_reference="it is about values; static values read 0 whatever the pattern",
     pitfalls=(
@@ -96,6 +98,7 @@ VALUE_SOURCE_SHARE = Statistic(
     at="kv_head",
     needs=(MIX,),
     compute=value_source_share,
+    bounds=UNBOUNDED,
     reference=None,
     why_no_reference="the mix of sources does not follow from the pattern",
     extra={"source": SOURCES},

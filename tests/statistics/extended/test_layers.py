@@ -9,9 +9,9 @@ from evaluation import evaluate
 from dva_lens.statistics.extended.atlas import VIRTUAL, atlas, strengths
 from dva_lens.statistics.extended.bound import lowest_entropy, score_sigma
 from dva_lens.statistics.extended.geometry import (
+    cloud_numbers,
     effective_rank,
     rank_residual,
-    shape_of,
     token_similarity,
 )
 from dva_lens.statistics.extended.measures import MEASURES
@@ -158,14 +158,14 @@ def test_a_massive_channel_shows_in_the_variants():
     states = np.random.default_rng(3).standard_normal((50, 8))
     states[:, 0] += 100.0
     states[:, 0] *= 1 + 0.01 * np.arange(50)
-    found = shape_of(states)
+    found = cloud_numbers(states)
     plain, standardised, _ = found["effective_rank"]
     assert plain < 3 < standardised
     assert set(found) == {"effective_rank", "rank_residual", "token_similarity"}
 
 
 def test_one_position_has_no_second_variant():
-    found = shape_of(np.ones((1, 3)))
+    found = cloud_numbers(np.ones((1, 3)))
     assert np.isnan(found["effective_rank"][2])
     assert np.isnan(found["token_similarity"]).all()
 

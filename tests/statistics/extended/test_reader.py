@@ -7,13 +7,13 @@ import records
 import tiles
 
 from dva_lens.records import RowTile
-from dva_lens.statistics.extended.reading import Reading
+from dva_lens.statistics.extended.reader import StatisticReader
 from dva_lens.statistics.table import EXTENDED, STATISTICS
 
 
 def test_only_what_is_asked_for_is_read():
     chosen = [STATISTICS[name] for name in ("gini", "entropy", "effective_rank")]
-    reading = Reading.of(chosen)
+    reading = StatisticReader.of(chosen)
     pieces = records.random_causal((9, 6), heads=2, kv_heads=2)
     sequences = [(9, tiles.tiles_of(pieces, 0, 0)), (6, tiles.tiles_of(pieces, 0, 1))]
     found = reading.tiles(sequences)
@@ -37,7 +37,7 @@ def tiles_of_length(length, rows=16, heads=2, width=8):
 
 
 def peak(length):
-    reading = Reading.of(STATISTICS[name] for name in EXTENDED)
+    reading = StatisticReader.of(STATISTICS[name] for name in EXTENDED)
     tracemalloc.start()
     reading.tiles([(length, tiles_of_length(length))])
     _, most = tracemalloc.get_traced_memory()
