@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 from jaxtyping import Float
 
-from dva_lens.records import AttentionSummary, LayerRecord
+from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
 from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic, at_least
 from dva_lens.statistics.visible import sees_first, visible_counts
@@ -17,13 +17,13 @@ SHORTEST_REST = 1e-4
 def entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return -sum p log p of the weights as they are."""
     del shared
-    return _summary(layer).entropy.astype(np.float64)
+    return layer.at(SUMMARY).entropy.astype(np.float64)
 
 
 def shape_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the entropy of the weights divided by their sum: H / rho + log rho."""
     del shared
-    summary = _summary(layer)
+    summary = layer.at(SUMMARY)
     with np.errstate(divide="ignore", invalid="ignore"):
         rho = np.where(summary.row_mass > 0, summary.row_mass, np.nan).astype(np.float64)
         return np.maximum(summary.entropy / rho + np.log(rho), 0.0)
@@ -31,7 +31,7 @@ def shape_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
 
 def normalised_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the entropy of the divided weights over its largest value, log of visible keys."""
-    largest = np.log(visible_counts(_summary(layer).visible, 2))
+    largest = np.log(visible_counts(layer.at(SUMMARY).visible, 2))
     return shape_entropy(layer, shared) / largest[:, None]
 
 
@@ -43,7 +43,7 @@ def effective_keys(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
 def largest_weight(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the largest weight of each query."""
     del shared
-    return _summary(layer).largest.astype(np.float64)
+    return layer.at(SUMMARY).largest.astype(np.float64)
 
 
 def sink_free_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
@@ -53,7 +53,7 @@ def sink_free_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     is needed; digits are lost as m shrinks, hence the floor on m.
     """
     del shared
-    summary = _summary(layer)
+    summary = layer.at(SUMMARY)
     first = summary.first_mass.astype(np.float64)
     rest = summary.row_mass.astype(np.float64) - first
     visible = visible_counts(summary.visible, 2)
@@ -62,10 +62,6 @@ def sink_free_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     spread = summary.entropy + first * np.log(np.where(first > 0, first, 1.0))
     found = spread / rest + np.log(rest)
     return np.clip(found, 0.0, np.log(visible - 1)[:, None])
-
-
-def _summary(layer: LayerRecord) -> AttentionSummary:
-    return layer.at(SUMMARY)
 
 
 ENTROPY = Statistic(
