@@ -44,9 +44,9 @@ def expects_sink(config: ModelConfig) -> bool:
 
     A gate on values that depends on the query alone is a gate after attention.
     """
-    kinds = {axis: config.to_dict()[axis]["kind"] for axis in ("weights", "output", "value_form")}
+    kinds = {axis: config.to_dict()[axis]["kind"] for axis in ("rule", "output", "value_form")}
     gated = kinds["output"] == "head-gate" or kinds["value_form"] == "query-gate"
-    return kinds["weights"] == "softmax" and not gated
+    return kinds["rule"] == "softmax" and not gated
 
 
 def answer(name: str, steps: int, seed: int = 0) -> Answer:

@@ -6,13 +6,14 @@ python -m dva_lens.analyses.pages.mechanisms > docs/mechanisms.md
 import sys
 from collections.abc import Iterator
 
-from dva_lens.models.config import AXES, ModelConfig
+from dva_lens.mechanisms.tables import AXES
+from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token, parameters
 from dva_lens.models.presets import PRESETS, Size, preset
 
 SIZE = Size(layers=12, width=768, heads=12, vocabulary=50257, context=1024)
 TITLES = {
-    "weights": "Weights: how scores become weights",
+    "rule": "Rule: how scores become attention weights",
     "projections": "Projections: how linear maps are parametrised",
     "value_source": "Value source: where the static value of a key comes from",
     "value_form": "Value form: whether a value depends on the query",

@@ -27,12 +27,12 @@ def show(what: Annotated[What, typer.Argument(help="Which table.")]) -> None:
 
 
 def _mechanisms() -> Iterator[str]:
-    from dva_lens.models.config import AXES
+    from dva_lens.mechanisms.tables import AXES
 
     for axis, table in AXES.items():
         yield axis
-        for name, variant in table.items():
-            yield _entry(f"  {name}", _first_sentence(variant))
+        for name, meaning in table.meanings().items():
+            yield _entry(f"  {name}", meaning)
 
 
 def _statistics() -> Iterator[str]:
@@ -43,12 +43,12 @@ def _statistics() -> Iterator[str]:
 
 
 def _presets() -> Iterator[str]:
-    from dva_lens.models.config import AXES
+    from dva_lens.mechanisms.value_form import VALUE_FORMS
     from dva_lens.models.presets import PRESETS
 
     for name, one in PRESETS.items():
         yield _entry(name, f"{one.meaning}; {one.citation}")
-    forms = ", ".join(AXES["value_form"])
+    forms = ", ".join(VALUE_FORMS)
     yield _entry("Hh-FED-FORM-SOURCE", "the controlled grid: H heads (1, or those of the size);")
     yield _entry("", f"FED: ff, noff; FORM: {forms}; SOURCE: own, residual")
     yield _entry("1h-noff-pairwise-own", "one of them: one head, no feed-forward, pairwise values")
@@ -72,10 +72,6 @@ def _views() -> Iterator[str]:
 
 def _entry(name: str, meaning: str) -> str:
     return f"{name:<26} {meaning}".rstrip()
-
-
-def _first_sentence(thing: object) -> str:
-    return (getattr(thing, "__doc__", None) or "").strip().split("\n")[0]
 
 
 TABLES: dict[What, Callable[[], Iterator[str]]] = {

@@ -1,6 +1,7 @@
-"""What a block can be made of: one package per axis, with one literal table of variants in each.
+"""What a block can be made of: one package per axis, one file per variant.
 
-A package's face holds the variants as plain values: what they are, what they cost and when they
-make sense. It needs no torch, so that listing and planning are instant. `parts` holds what they
-compute, and is imported when a model is built.
+The face of an axis holds what its variants have in common and the literal table of their names,
+each with one line of words. It needs no torch, so that listing is instant. The file of a variant,
+called like it, holds all of it in reading order: what it is, its formula and source, what it
+costs, and the module that it builds.
 """

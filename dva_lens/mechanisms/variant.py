@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from dva_lens.mechanisms.shape import Shape
 
 LinearFactory = Callable[[int, int], Any]
-"""Makes a linear module from its widths; Any stands for it, because variants know no torch."""
+"""Makes a linear module, Any here because axes are read without torch, from its widths."""
 LinearCost = Callable[[int, int], int]
 
 

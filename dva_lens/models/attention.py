@@ -77,7 +77,7 @@ class Attention(nn.Module):
             self.value = linear(shape.width, shape.kv_heads * parts * shape.value_dim)
         self.out = linear(shape.heads * shape.value_dim, shape.width)
         self.mix = ValuePath(config, layer)
-        self.rule = config.weights.build(shape)
+        self.rule = config.rule.build(shape)
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
         self.layer, self.shares = layer, config.share_kv_every > 1

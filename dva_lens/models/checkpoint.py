@@ -27,7 +27,9 @@ CONFIG, WEIGHTS, TOKENIZER, TRAINING = (
     "training.json",
 )
 FILES = (CONFIG, WEIGHTS, TOKENIZER, TRAINING)
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+"""Format 1 calls the rule of attention `weights`."""
 
 
 @final
@@ -93,10 +95,11 @@ def _config(folder: Path) -> ModelConfig:
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
     file = folder / CONFIG
     found = _read(file)
-    if found.get("format") != FORMAT or not isinstance(found.get("model"), dict):
+    if found.get("format") not in READABLE or not isinstance(found.get("model"), dict):
         raise ValueError(
             f"{str(file)!r} is not the configuration of a model of this package: it needs "
-            f"'format' {FORMAT} and 'model', got keys {', '.join(sorted(found)) or 'none'}."
+            f"'format' {' or '.join(map(str, READABLE))} and 'model', got keys "
+            f"{', '.join(sorted(found)) or 'none'}."
         )
     try:
         return ModelConfig.from_dict(found["model"])
@@ -158,7 +161,7 @@ def _check_place(folder: Path) -> None:
     if not folder.exists():
         return
     strange = [each.name for each in folder.iterdir() if each.is_file() and each.name not in FILES]
-    if (folder / CONFIG).is_file() and _read(folder / CONFIG).get("format") != FORMAT:
+    if (folder / CONFIG).is_file() and _read(folder / CONFIG).get("format") not in READABLE:
         strange.append(CONFIG)
     if strange:
         raise FileExistsError(

@@ -1,38 +1,31 @@
 """What a model is: sizes and one variant per axis, as a value that goes to a dict and back."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
-from inspect import signature
 from typing import Any, final
 
-from dva_lens.mechanisms.depth_average import DEPTH_AVERAGES, DepthAverage, NoAverage
-from dva_lens.mechanisms.feedforward import FEEDFORWARDS, Feedforward, SwiGlu
-from dva_lens.mechanisms.norm import NORMS, Norm, RmsNorm
-from dva_lens.mechanisms.output import OUTPUTS, Neutreno, Output, PlainOutput
-from dva_lens.mechanisms.positions import POSITIONS, Positions, Rotary
-from dva_lens.mechanisms.projections import PROJECTIONS, PlainProjection, Projection
+from dva_lens.mechanisms.depth_average import DepthAverage
+from dva_lens.mechanisms.feedforward import Feedforward
+from dva_lens.mechanisms.norm import Norm
+from dva_lens.mechanisms.output import Output
+from dva_lens.mechanisms.positions import Positions
+from dva_lens.mechanisms.projections import Projection
+from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.shape import Shape
-from dva_lens.mechanisms.value_form import VALUE_FORMS, StaticValue, ValueForm
-from dva_lens.mechanisms.value_source import VALUE_SOURCES, Own, ValueSource
+from dva_lens.mechanisms.tables import AXES, KIND, check_members, variant
+from dva_lens.mechanisms.value_form import ValueForm
+from dva_lens.mechanisms.value_source import ValueSource
 from dva_lens.mechanisms.variant import Variant
-from dva_lens.mechanisms.weights import WEIGHTS, Softmax, WeightRule
-from dva_lens.plugins import Registry
 
-AXES: dict[str, Mapping[str, type[Variant]]] = {
-    "weights": Registry(WEIGHTS),
-    "projections": Registry(PROJECTIONS),
-    "value_source": Registry(VALUE_SOURCES),
-    "value_form": Registry(VALUE_FORMS),
-    "output": Registry(OUTPUTS),
-    "depth_average": Registry(DEPTH_AVERAGES),
-    "feedforward": Registry(FEEDFORWARDS),
-    "positions": Registry(POSITIONS),
-    "norm": Registry(NORMS),
-}
-KIND = "kind"
+RENAMED = {"weights": "rule"}
+"""Keys of configurations written by earlier versions, and what they are called today."""
 _SIZES = ("vocabulary", "context", "layers", "width", "heads")
 _RESOLVED = ("kv_heads", "qk_dim", "value_dim")
+
+
+def _usual(axis: str, kind: str) -> Callable[[], Any]:
+    """Return what makes the usual variant of an axis, whose module is imported by the call."""
+    return lambda: AXES[axis][kind]()
 
 
 @final
@@ -56,15 +49,15 @@ class ModelConfig:
     qk_dim: int = 0
     value_dim: int = 0
     share_kv_every: int = 1
-    weights: WeightRule = field(default_factory=Softmax)
-    projections: Projection = field(default_factory=PlainProjection)
-    value_source: ValueSource = field(default_factory=Own)
-    value_form: ValueForm = field(default_factory=StaticValue)
-    output: Output = field(default_factory=PlainOutput)
-    depth_average: DepthAverage = field(default_factory=NoAverage)
-    feedforward: Feedforward = field(default_factory=SwiGlu)
-    positions: Positions = field(default_factory=Rotary)
-    norm: Norm = field(default_factory=RmsNorm)
+    rule: AttentionRule = field(default_factory=_usual("rule", "softmax"))
+    projections: Projection = field(default_factory=_usual("projections", "plain"))
+    value_source: ValueSource = field(default_factory=_usual("value_source", "own"))
+    value_form: ValueForm = field(default_factory=_usual("value_form", "static"))
+    output: Output = field(default_factory=_usual("output", "plain"))
+    depth_average: DepthAverage = field(default_factory=_usual("depth_average", "none"))
+    feedforward: Feedforward = field(default_factory=_usual("feedforward", "swiglu"))
+    positions: Positions = field(default_factory=_usual("positions", "rotary"))
+    norm: Norm = field(default_factory=_usual("norm", "rms"))
     tied: bool = False
     biases: bool = False
     init_std: float = 0.02
@@ -76,10 +69,10 @@ class ModelConfig:
         self._check_heads()
         for axis, table in AXES.items():
             variant = getattr(self, axis)
-            if type(variant) not in table.values():
+            if not isinstance(variant, table.base):
                 raise TypeError(
-                    f"{axis} must be one of {', '.join(each.__name__ for each in table.values())}"
-                    f", got {variant!r}."
+                    f"{axis} must be a {table.base.__name__}, one of {', '.join(table)}, got "
+                    f"{variant!r}."
                 )
             variant.check(self.shape)
         self._check_together()
@@ -106,9 +99,7 @@ class ModelConfig:
         """Return the model as plain values that `from_dict` takes back."""
         plain = asdict(self)
         for axis, table in AXES.items():
-            kind = next(
-                name for name, each in table.items() if isinstance(getattr(self, axis), each)
-            )
+            kind = table.name_of(getattr(self, axis))
             options = {
                 name: list(value) if isinstance(value, tuple) else value
                 for name, value in plain[axis].items()
@@ -119,8 +110,8 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> "ModelConfig":
         """Build a model from plain values; an unknown key is refused by its name."""
-        known = [each.name for each in fields(cls)]
-        _check_members("key of a model", given, known)
+        given = {RENAMED.get(name, name): value for name, value in given.items()}
+        check_members("key of a model", given, [each.name for each in fields(cls)])
         missing = [name for name in _SIZES if name not in given]
         if missing:
             raise ValueError(
@@ -134,7 +125,7 @@ class ModelConfig:
 
     def changed(self, **changes: Any) -> "ModelConfig":
         """Return the model with some fields changed; variants may be given by name or as dicts."""
-        _check_members("key of a model", changes, [each.name for each in fields(self)])
+        check_members("key of a model", changes, [each.name for each in fields(self)])
         read = {
             name: variant(name, value)
             if name in AXES and not isinstance(value, Variant)
@@ -187,32 +178,4 @@ class ModelConfig:
                 f"Layers that share keys and values have no values of their own to change: with "
                 f"share_kv_every={self.share_kv_every} the layers of a value source must be "
                 f"multiples of it, got {idle}."
-            )
-        if isinstance(self.output, Neutreno) and self.value_form.parts > 1:
-            raise ValueError(
-                f"neutreno adds one value to one output, got a value form of "
-                f"{self.value_form.parts} values per key; use another form or output."
-            )
-
-
-def variant(axis: str, given: str | Mapping[str, Any]) -> Variant:
-    """Return a variant from its name, or from a dict of its kind and its options."""
-    _check_members("axis", [axis], AXES)
-    options = {KIND: given} if isinstance(given, str) else dict(given)
-    if KIND not in options:
-        raise ValueError(f"{axis} needs a {KIND!r}, one of {', '.join(AXES[axis])}.")
-    kind = options.pop(KIND)
-    _check_members(f"kind of {axis}", [kind], AXES[axis])
-    chosen = AXES[axis][kind]
-    _check_members(f"option of {kind}", options, list(signature(chosen).parameters))
-    return chosen(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
-
-
-def _check_members(kind: str, names: Collection[str], known: Collection[str]) -> None:
-    for name in names:
-        if name not in known:
-            close = get_close_matches(str(name), list(known), n=3, cutoff=0.5)
-            hint = f"close matches: {', '.join(close)}; " if close else ""
-            raise ValueError(
-                f"Unknown {kind} {name!r}: {hint}there are: {', '.join(known) or 'none'}."
             )

@@ -30,7 +30,7 @@ def parameters(config: ModelConfig) -> int:
             total += linear(shape.width, shape.kv_heads * shape.qk_dim)
         if config.owns_values(layer):
             total += linear(shape.width, _value_width(config))
-        axes = [config.weights, config.value_form, config.output, config.depth_average]
+        axes = [config.rule, config.value_form, config.output, config.depth_average]
         if config.owns_keys(layer):
             axes.append(config.value_source)
         if config.feedforward.inner(shape):

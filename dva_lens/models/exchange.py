@@ -4,7 +4,6 @@ Only models made of what those two know can be exchanged; the axis that they do 
 """
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -17,14 +16,28 @@ from transformers import (
     PreTrainedModel,
 )
 
-from dva_lens.mechanisms.feedforward import GeluMlp, SwiGlu
-from dva_lens.mechanisms.norm import LayerNorm, RmsNorm
-from dva_lens.mechanisms.positions import Learned, Rotary
-from dva_lens.models.config import AXES, ModelConfig
+from dva_lens.mechanisms.feedforward.gelu import GeluMlp
+from dva_lens.mechanisms.feedforward.swiglu import SwiGlu
+from dva_lens.mechanisms.norm.layer import LayerNorm
+from dva_lens.mechanisms.norm.rms import RmsNorm
+from dva_lens.mechanisms.positions.learned import Learned
+from dva_lens.mechanisms.positions.rotary import Rotary
+from dva_lens.mechanisms.tables import AXES
+from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder
 
-STYLES = {"LLaMA": (SwiGlu, Rotary, RmsNorm), "GPT-2": (GeluMlp, Learned, LayerNorm)}
-STYLE_AXES = ("feedforward", "positions", "norm")
+STYLES = {
+    "LLaMA": {"feedforward": "swiglu", "positions": "rotary", "norm": "rms"},
+    "GPT-2": {"feedforward": "gelu", "positions": "learned", "norm": "layer"},
+}
+BOTH = {
+    "rule": "softmax",
+    "projections": "plain",
+    "value_source": "own",
+    "value_form": "static",
+    "output": "plain",
+    "depth_average": "none",
+}
 
 
 def to_hugging_face(model: Decoder) -> LlamaForCausalLM | GPT2LMHeadModel:
@@ -73,11 +86,9 @@ def from_hugging_face(theirs: PreTrainedModel) -> Decoder:
 
 def _check_exchangeable(config: ModelConfig) -> None:
     style = "GPT-2" if isinstance(config.positions, Learned) else "LLaMA"
-    known: dict[str, Any] = dict(zip(STYLE_AXES, STYLES[style], strict=True))
-    default = {each.name: each.default_factory for each in fields(ModelConfig)}
-    for axis in AXES:
-        expected = known.get(axis) or default[axis]
-        if type(getattr(config, axis)) is not expected:
+    known = STYLES[style] | BOTH
+    for axis, table in AXES.items():
+        if table.name_of(getattr(config, axis)) != known[axis]:
             raise ValueError(
                 f"Hugging Face's {style} knows no {axis} like {getattr(config, axis)!r}."
             )
@@ -134,9 +145,9 @@ def _from_llama(theirs: Any) -> ModelConfig:
         kv_heads=theirs.num_key_value_heads,
         qk_dim=theirs.head_dim,
         value_dim=theirs.head_dim,
-        feedforward=SwiGlu(theirs.intermediate_size),
-        positions=Rotary(float(rope.get("rope_theta", 10000.0))),
-        norm=RmsNorm(theirs.rms_norm_eps),
+        feedforward=SwiGlu(hidden=theirs.intermediate_size),
+        positions=Rotary(base=float(rope.get("rope_theta", 10000.0))),
+        norm=RmsNorm(epsilon=theirs.rms_norm_eps),
         tied=bool(theirs.tie_word_embeddings),
         biases=theirs.attention_bias,
         init_std=theirs.initializer_range,
@@ -171,9 +182,9 @@ def _from_gpt2(theirs: Any) -> ModelConfig:
         layers=theirs.n_layer,
         width=theirs.n_embd,
         heads=theirs.n_head,
-        feedforward=GeluMlp(theirs.n_inner or 0),
+        feedforward=GeluMlp(hidden=theirs.n_inner or 0),
         positions=Learned(),
-        norm=LayerNorm(theirs.layer_norm_epsilon),
+        norm=LayerNorm(epsilon=theirs.layer_norm_epsilon),
         tied=True,
         biases=True,
         init_std=theirs.initializer_range,

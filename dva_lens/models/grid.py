@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import product
 
-from dva_lens.mechanisms.feedforward import Feedforward, NoFeedforward, SwiGlu
-from dva_lens.mechanisms.value_source import FirstLayerMix, Own, ValueSource
-from dva_lens.models.config import AXES, ModelConfig
+from dva_lens.mechanisms.value_form import VALUE_FORMS
+from dva_lens.models.config import ModelConfig
 from dva_lens.models.size import Size
 
-FEEDFORWARDS: dict[str, Feedforward] = {"ff": SwiGlu(), "noff": NoFeedforward()}
-SOURCES: dict[str, ValueSource] = {"own": Own(), "residual": FirstLayerMix(first=0.5, own=0.5)}
-HEADS, FED, MIXED = r"(\d+)h", "|".join(FEEDFORWARDS), "|".join(SOURCES)
-_NAME = re.compile(f"{HEADS}-({FED})-(.*)-({MIXED})")
-_LIKE = re.compile(f"{HEADS}-.*")
+FED = {"ff": "swiglu", "noff": "none"}
+SOURCES = {"own": "own", "residual": {"kind": "first-layer-mix", "first": 0.5, "own": 0.5}}
+_NAME = re.compile(rf"(\d+)h-({'|'.join(FED)})-(.*)-({'|'.join(SOURCES)})")
+_LIKE = re.compile(r"(\d+)h-.*")
 
 
 def grid(size: Size) -> Iterator[tuple[str, ModelConfig]]:
@@ -36,7 +34,7 @@ def cells(size: Size) -> tuple[str, ...]:
     heads = dict.fromkeys((1, size.heads))
     return tuple(
         f"{many}h-{fed}-{form}-{source}"
-        for many, fed, form, source in product(heads, FEEDFORWARDS, AXES["value_form"], SOURCES)
+        for many, fed, form, source in product(heads, FED, VALUE_FORMS, SOURCES)
     )
 
 
@@ -50,11 +48,10 @@ def cell(name: str, size: Size) -> ModelConfig:
     found = _NAME.fullmatch(name)
     if found is None or name not in cells(size):
         close = get_close_matches(name, cells(size), n=3, cutoff=0.5)
-        forms = ", ".join(AXES["value_form"])
         hint = f"close matches: {', '.join(close)}; " if close else ""
         raise ValueError(
             f"Unknown model of the grid {name!r}: {hint}with heads={size.heads} a name is 1h or "
-            f"{size.heads}h, {' or '.join(FEEDFORWARDS)}, one of {forms}, and "
+            f"{size.heads}h, {' or '.join(FED)}, one of {', '.join(VALUE_FORMS)}, and "
             f"{' or '.join(SOURCES)}, joined by '-'."
         )
     heads, fed, form, source = found.groups()
@@ -66,7 +63,7 @@ def cell(name: str, size: Size) -> ModelConfig:
     return size.config(
         heads=int(heads),
         qk_dim=size.width // size.heads,
-        feedforward=FEEDFORWARDS[fed],
-        value_form=AXES["value_form"][form](),
+        feedforward=FED[fed],
+        value_form=form,
         value_source=SOURCES[source],
     )

@@ -17,7 +17,7 @@ from torch import Tensor
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.values import Values
 from dva_lens.kernels.weights import Weights
-from dva_lens.mechanisms.output.parts import Skip
+from dva_lens.mechanisms.output.neutreno import NeutrenoModule
 from dva_lens.models.decoder import Decoder
 
 Tokens = Int[Tensor, "batch position"]
@@ -75,7 +75,7 @@ def value_ledger(model: Decoder, tokens: Tokens) -> tuple[LayerAccount, ...]:
     accounts = []
     for layer, block in enumerate(model.blocks):
         skip = None
-        if isinstance(block.attn.gate, Skip):
+        if isinstance(block.attn.gate, NeutrenoModule):
             after = cache[f"blocks.{layer}.attn.hook_z"]
             through = cache[f"blocks.{layer}.attn.mix.hook_z"]
             skip = _share(after - through, after).mean((0, 1))

@@ -6,30 +6,6 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, final
 
-from dva_lens.mechanisms.depth_average import DenseFormer
-from dva_lens.mechanisms.feedforward import GeluMlp, NoFeedforward
-from dva_lens.mechanisms.norm import LayerNorm
-from dva_lens.mechanisms.output import HeadGate, Neutreno
-from dva_lens.mechanisms.positions import Learned
-from dva_lens.mechanisms.projections import SigmaReparam
-from dva_lens.mechanisms.value_form import (
-    ExpertValues,
-    PairGate,
-    PairwiseValue,
-    QueryGate,
-    Separable,
-    StaticValue,
-    ValueForm,
-    ValueMlp,
-)
-from dva_lens.mechanisms.value_source import (
-    FirstLayerMix,
-    FirstLayerOnly,
-    LearnableMix,
-    LearnablePlusMix,
-    TokenTable,
-)
-from dva_lens.mechanisms.weights import LearnedSink, Sigmoid, SoftmaxOffByOne
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.grid import cell, cells, grid, is_cell
 from dva_lens.models.size import Size
@@ -52,9 +28,9 @@ def _with(**chosen: Any) -> Callable[[Size], ModelConfig]:
 
 def _gpt2(size: Size) -> ModelConfig:
     return size.config(
-        feedforward=GeluMlp(),
-        positions=Learned(),
-        norm=LayerNorm(),
+        feedforward="gelu",
+        positions="learned",
+        norm="layer",
         tied=True,
         biases=True,
         init_by_depth=True,
@@ -74,20 +50,22 @@ def _sparse(size: Size) -> ModelConfig:
     """Mix in the last three eighths of the layers, as layers 6 to 8 of 8."""
     count = max(1, round(size.layers * 3 / 8))
     layers = tuple(range(size.layers - count, size.layers))
-    return size.config(value_source=FirstLayerMix(first=5.0, own=1.0, layers=layers))
+    return size.config(value_source=_mix(first=5.0, own=1.0, layers=layers))
 
 
-def _dva(form: ValueForm, **chosen: Any) -> Callable[[Size], ModelConfig]:
+def _mix(**options: Any) -> dict[str, Any]:
+    return {"kind": "first-layer-mix", **options}
+
+
+def _dva(form: str, **chosen: Any) -> Callable[[Size], ModelConfig]:
     """One head as wide as the model, without a feed-forward network."""
-    return lambda size: size.config(
-        heads=1, value_form=form, feedforward=NoFeedforward(), **chosen
-    )
+    return lambda size: size.config(heads=1, value_form=form, feedforward="none", **chosen)
 
 
 RESFORMER = "Zhou et al. 2024, 2410.17897"
 DVA = "idea of 2512.22212 (abstract); form of v_ij ours"
 CONTROL = "control of `dva`, ours"
-IDENTITY = FirstLayerMix(first=0.5, own=0.5)
+IDENTITY = _mix(first=0.5, own=0.5)
 GRID = "grid"
 
 _PRESETS: dict[str, Preset] = {
@@ -114,10 +92,12 @@ _PRESETS: dict[str, Preset] = {
     "resformer-constant": Preset(
         RESFORMER,
         "twice the first layer's value is added",
-        _with(value_source=FirstLayerMix(first=2.0, own=1.0)),
+        _with(value_source=_mix(first=2.0, own=1.0)),
     ),
     "resformer-learnable": Preset(
-        RESFORMER, "each layer learns how much it adds", _with(value_source=LearnableMix())
+        RESFORMER,
+        "each layer learns how much it adds",
+        _with(value_source="first-layer-mix-learnable"),
     ),
     "resformer-sparse": Preset(
         RESFORMER, "the last layers add five times the first layer's value", _sparse
@@ -125,54 +105,56 @@ _PRESETS: dict[str, Preset] = {
     "resformer-learnable-plus": Preset(
         RESFORMER,
         "layers compete for the first layer's value",
-        _with(value_source=LearnablePlusMix()),
+        _with(value_source="first-layer-mix-learnable-plus"),
     ),
     "svformer": Preset(
-        RESFORMER, "all layers use the first layer's values", _with(value_source=FirstLayerOnly())
+        RESFORMER,
+        "all layers use the first layer's values",
+        _with(value_source="first-layer-only"),
     ),
     "neutreno": Preset(
         "Nguyen et al. 2023, 2312.00751",
         "a skip from the first layer's values to each output",
-        _with(output=Neutreno()),
+        _with(output="neutreno"),
     ),
     "denseformer": Preset(
         "Pagliardini et al. 2024, 2402.02622",
         "blocks read an average over depth",
-        _with(depth_average=DenseFormer()),
+        _with(depth_average="denseformer"),
     ),
     "gated": Preset(
-        "Qiu et al. 2025, 2505.06708", "a gate on each head's output", _with(output=HeadGate())
+        "Qiu et al. 2025, 2505.06708", "a gate on each head's output", _with(output="head-gate")
     ),
     "sigmoid": Preset(
-        "Ramapuram et al. 2024, 2409.04431", "weights do not compete", _with(weights=Sigmoid())
+        "Ramapuram et al. 2024, 2409.04431", "weights do not compete", _with(rule="sigmoid")
     ),
     "softmax-off-by-one": Preset(
-        "Miller 2023", "a query may attend to nothing", _with(weights=SoftmaxOffByOne())
+        "Miller 2023", "a query may attend to nothing", _with(rule="softmax-off-by-one")
     ),
     "learned-sink": Preset(
         "gpt-oss, OpenAI 2025, 2508.10925",
         "a learned logit per head takes mass away",
-        _with(weights=LearnedSink()),
+        _with(rule="learned-sink"),
     ),
     "sigma-reparam": Preset(
         "Zhai et al. 2023, 2303.06296",
         "the spectral norm of every linear map is learned",
-        _with(projections=SigmaReparam()),
+        _with(projections="sigma-reparam"),
     ),
     "token-table": Preset(
         "2606.02780",
         "late layers take values from the token alone",
-        _with(value_source=TokenTable()),
+        _with(value_source="token-table"),
     ),
-    "dva": Preset(DVA, "one head, no feed-forward, a value per pair", _dva(PairwiseValue())),
-    "dva-static": Preset(CONTROL, "one head, no feed-forward, plain values", _dva(StaticValue())),
-    "dva-value-mlp": Preset(CONTROL, "adds the nonlinearity alone", _dva(ValueMlp())),
-    "dva-query-gate": Preset(CONTROL, "adds a gate by the query alone", _dva(QueryGate())),
+    "dva": Preset(DVA, "one head, no feed-forward, a value per pair", _dva("pairwise")),
+    "dva-static": Preset(CONTROL, "one head, no feed-forward, plain values", _dva("static")),
+    "dva-value-mlp": Preset(CONTROL, "adds the nonlinearity alone", _dva("value-mlp")),
+    "dva-query-gate": Preset(CONTROL, "adds a gate by the query alone", _dva("query-gate")),
     "dva-separable": Preset(
-        CONTROL, "the parameters of `dva` without the pairing", _dva(Separable())
+        CONTROL, "the parameters of `dva` without the pairing", _dva("separable")
     ),
-    "dva-pair-gate": Preset(DVA, "one head, a gate per pair and channel", _dva(PairGate())),
-    "dva-experts": Preset(DVA, "one head, pairs choose among values", _dva(ExpertValues())),
+    "dva-pair-gate": Preset(DVA, "one head, a gate per pair and channel", _dva("pair-gate")),
+    "dva-experts": Preset(DVA, "one head, pairs choose among values", _dva("experts")),
     "resformer-gqa": Preset(
         f"{RESFORMER}, with grouped queries",
         "value residual on shared values",
@@ -181,12 +163,12 @@ _PRESETS: dict[str, Preset] = {
     "resformer-neutreno": Preset(
         f"{RESFORMER}, with NeuTRENO at 0.2",
         "value residual and output skip",
-        _with(value_source=IDENTITY, output=Neutreno(strength=0.2)),
+        _with(value_source=IDENTITY, output={"kind": "neutreno", "strength": 0.2}),
     ),
     "resformer-dva": Preset(
         f"{DVA}; {RESFORMER}",
         "value residual ahead of a value per pair",
-        _dva(PairwiseValue(), value_source=IDENTITY),
+        _dva("pairwise", value_source=IDENTITY),
     ),
 }
 PRESETS: Registry[Preset] = Registry(_PRESETS)

@@ -18,5 +18,8 @@ class Size:
     context: int
 
     def config(self, **chosen: Any) -> ModelConfig:
-        """Return the LLaMA-style model of this size, with some fields chosen otherwise."""
-        return ModelConfig(**{**asdict(self), **chosen})
+        """Return the LLaMA-style model of this size, with some fields chosen otherwise.
+
+        A variant may be given by its name, as a dict of its kind and options, or as a value.
+        """
+        return ModelConfig.from_dict({**asdict(self), **chosen})

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 
 from dva_lens.kernels.values import Values
-from dva_lens.mechanisms.value_source.parts import First
+from dva_lens.mechanisms.value_source.first_layer import FirstLayerState
 from dva_lens.models.config import ModelConfig
 
 Query = Float[Tensor, "batch position head qk"]
@@ -48,15 +48,17 @@ class ValuePath(nn.Module):
         self,
         projected: Value | None,
         tokens: Int[Tensor, "batch position"],
-        carried: First | None,
+        state: FirstLayerState | None,
     ) -> Value:
         """Return what the layer calls its own value."""
-        return self.source.own(projected, tokens, carried)
+        return self.source.own(projected, tokens, state)
 
-    def mixed(self, own: Value, carried: First | None) -> tuple[UsedValue, First | None]:
+    def mixed(
+        self, own: Value, state: FirstLayerState | None
+    ) -> tuple[UsedValue, FirstLayerState | None]:
         """Return the static value used, and what later layers are to be handed."""
-        value, summands, carried = self.source(own, carried)
-        return UsedValue(value, summands), carried
+        value, summands, state = self.source(own, state)
+        return UsedValue(value, summands), state
 
     def formed(self, query: Query, key: Key, value: Value) -> Values:
         """Return what attention multiplies, its operands having passed through their hooks."""

@@ -7,7 +7,7 @@ from families import family
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 
 import dva_lens as lens
-from dva_lens.mechanisms.positions import Learned
+from dva_lens.mechanisms.positions.learned import Learned
 
 IDS = random_tokens(2, 13).numpy()
 

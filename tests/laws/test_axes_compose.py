@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_models import random_tokens, sharp
 
-from dva_lens.models.config import AXES
+from dva_lens.mechanisms.tables import AXES
 from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import build
 from dva_lens.models.ledger import value_ledger

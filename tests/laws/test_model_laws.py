@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_models import NAMES, SIZE, random_tokens, sharp_preset
 
-from dva_lens.mechanisms.positions import Rotary
+from dva_lens.mechanisms.positions.rotary import Rotary
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import preset
 

@@ -5,10 +5,13 @@ import torch
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 from torch.nn.functional import gelu
 
-from dva_lens.mechanisms.depth_average import DenseFormer
-from dva_lens.mechanisms.feedforward import NoFeedforward
-from dva_lens.mechanisms.output import HeadGate, Neutreno
-from dva_lens.mechanisms.value_source import FirstLayerMix, FirstLayerOnly, TokenTable
+from dva_lens.mechanisms.depth_average.denseformer import DenseFormer
+from dva_lens.mechanisms.feedforward.none import NoFeedforward
+from dva_lens.mechanisms.output.head_gate import HeadGate
+from dva_lens.mechanisms.output.neutreno import Neutreno
+from dva_lens.mechanisms.value_source.first_layer_mix import FirstLayerMix
+from dva_lens.mechanisms.value_source.first_layer_only import FirstLayerOnly
+from dva_lens.mechanisms.value_source.token_table import TokenTable
 from dva_lens.models.presets import Size, preset
 
 TWO = Size(layers=2, width=32, heads=2, vocabulary=41, context=32)
@@ -79,7 +82,7 @@ def test_plain_attention_is_its_formula():
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (2.0, 1.0), (5.0, 1.0)])
 def test_a_mix_adds_the_first_layers_values(shares):
-    model = attention_only(value_source=FirstLayerMix(*shares))
+    model = attention_only(value_source=FirstLayerMix(first=shares[0], own=shares[1]))
     expected = two_layers(
         model, lambda a, first, own, x: mixed(a, shares[0] * first + shares[1] * own)
     )
@@ -92,13 +95,13 @@ def test_svformer_attends_to_the_first_layers_values():
 
 
 def test_neutreno_adds_a_skip_that_is_not_attended():
-    model = attention_only(output=Neutreno(0.375))
+    model = attention_only(output=Neutreno(strength=0.375))
     expected = two_layers(model, lambda a, first, own, x: mixed(a, own) + 0.375 * (first - own))
     same(model(TOKENS), expected)
 
 
 def test_neutreno_mixes_by_a_minus_lambda():
-    model = attention_only(output=Neutreno(0.375))
+    model = attention_only(output=Neutreno(strength=0.375))
     eye = torch.eye(13).double()
     expected = two_layers(
         model, lambda a, first, own, x: mixed(a - 0.375 * eye, own) + 0.375 * first
@@ -107,7 +110,7 @@ def test_neutreno_mixes_by_a_minus_lambda():
 
 
 def test_a_skip_takes_the_mixed_value_where_there_is_a_mix():
-    model = attention_only(output=Neutreno(0.25), value_source=FirstLayerMix(0.5, 0.5))
+    model = attention_only(output=Neutreno(strength=0.25), value_source="first-layer-mix")
 
     def combine(pattern, first, own, seen):
         value = 0.5 * first + 0.5 * own
@@ -118,7 +121,7 @@ def test_a_skip_takes_the_mixed_value_where_there_is_a_mix():
 
 @pytest.mark.parametrize("per", ["channel", "head"])
 def test_a_gate_multiplies_what_was_attended(per):
-    model = attention_only(output=HeadGate(per))
+    model = attention_only(output=HeadGate(per=per))
     weight = model.blocks[1].attn.gate.linear.weight
     first_gate = model.blocks[0].attn.gate.linear.weight
     start = model.W_E[TOKENS]

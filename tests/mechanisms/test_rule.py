@@ -5,13 +5,14 @@ import torch
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward
 
-from dva_lens.mechanisms.weights import LearnedSink, Sigmoid
+from dva_lens.mechanisms.rule.learned_sink import LearnedSink
+from dva_lens.mechanisms.rule.sigmoid import Sigmoid
 
 TOKENS = random_tokens()
 
 
 def test_a_learned_sink_is_that_of_gpt_oss():
-    model = sharp(SIZE.config(weights=LearnedSink(), kv_heads=1))
+    model = sharp(SIZE.config(rule=LearnedSink(), kv_heads=1))
     _, cache = model.run_with_cache(TOKENS)
     for layer, block in enumerate(model.blocks):
         query, key, value = (
@@ -35,7 +36,7 @@ def test_off_by_one_adds_one_to_the_sum():
 
 @pytest.mark.parametrize("bias", [None, -2.0])
 def test_sigmoid_weights_stand_alone(bias):
-    model = sharp(SIZE.config(weights=Sigmoid(bias)))
+    model = sharp(SIZE.config(rule=Sigmoid(bias=bias)))
     _, cache = model.run_with_cache(TOKENS)
     scores = torch.einsum("bqhd,bkhd->bhqk", cache["rot_q", 1], cache["rot_k", 1]) / 4
     shift = -torch.tensor(32.0).double().log() if bias is None else bias

@@ -6,9 +6,9 @@ from small_models import SIZE, random_tokens, sharp
 from torch.nn.functional import gelu
 
 from dva_lens.kernels.dynamics import dynamics
-from dva_lens.mechanisms.feedforward import NoFeedforward
+from dva_lens.mechanisms.feedforward.none import NoFeedforward
 from dva_lens.mechanisms.value_form import VALUE_FORMS
-from dva_lens.mechanisms.value_source import FirstLayerMix
+from dva_lens.mechanisms.value_source.first_layer_mix import FirstLayerMix
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import preset
 
@@ -140,11 +140,11 @@ def test_separable_values_are_a_branch_beside_attention():
     torch.testing.assert_close(cache["z", LAYER].transpose(1, 2), expected)
 
 
-@pytest.mark.parametrize("weights", ["sigmoid", "learned-sink"])
-def test_the_branch_is_weighed_by_the_mass_of_the_row(weights):
+@pytest.mark.parametrize("rule", ["sigmoid", "learned-sink"])
+def test_the_branch_is_weighed_by_the_mass_of_the_row(rule):
     model = sharp(
         SIZE.config(feedforward=NoFeedforward(), kv_heads=1).changed(
-            value_form="separable", weights=weights
+            value_form="separable", rule=rule
         )
     )
     _, query, _, value, cache = seen(model)

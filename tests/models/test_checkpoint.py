@@ -118,7 +118,7 @@ def test_a_truncated_file_is_refused_by_name(saved, kept):
     [
         ("{", "config.json' is not valid JSON"),
         ("[1]", "must hold a JSON object, got list"),
-        ('{"model_type": "llama"}', "needs 'format' 1 and 'model', got keys model_type"),
+        ('{"model_type": "llama"}', "needs 'format' 1 or 2 and 'model', got keys model_type"),
     ],
 )
 def test_a_foreign_configuration_is_refused(saved, content, told):
@@ -150,3 +150,16 @@ def test_a_missing_folder_and_a_broken_tokenizer_are_named(saved):
     (saved / "tokenizer.json").write_text("{}")
     with pytest.raises(ValueError, match=r"tokenizer.json' is no tokenizer"):
         load_checkpoint(saved)
+
+
+def test_a_checkpoint_of_the_first_format_opens(tmp_path):
+    model = sharp_preset("learned-sink")
+    folder = save_checkpoint(tmp_path / "old", model)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["format"] == 2
+    config["format"], config["model"]["weights"] = 1, config["model"].pop("rule")
+    (folder / "config.json").write_text(json.dumps(config))
+    opened = load_checkpoint(folder).model
+    assert opened.config == model.config
+    torch.testing.assert_close(opened.state_dict(), model.state_dict(), rtol=0, atol=0)
+    save_checkpoint(folder, opened)

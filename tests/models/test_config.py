@@ -3,11 +3,15 @@ import json
 import pytest
 from small_models import NAMES, SIZE
 
-from dva_lens.mechanisms.output import Neutreno
-from dva_lens.mechanisms.value_form import ExpertValues, Separable
-from dva_lens.mechanisms.value_source import FirstLayerMix, LearnableMix, TokenTable
-from dva_lens.mechanisms.weights import Sigmoid
-from dva_lens.models.config import AXES, ModelConfig
+from dva_lens.mechanisms.output.neutreno import Neutreno
+from dva_lens.mechanisms.rule.sigmoid import Sigmoid
+from dva_lens.mechanisms.tables import AXES
+from dva_lens.mechanisms.value_form.experts import ExpertValues
+from dva_lens.mechanisms.value_form.separable import SeparableValue
+from dva_lens.mechanisms.value_source.first_layer_mix import FirstLayerMix
+from dva_lens.mechanisms.value_source.first_layer_mix_learnable import LearnableMix
+from dva_lens.mechanisms.value_source.token_table import TokenTable
+from dva_lens.models.config import ModelConfig
 from dva_lens.models.presets import PRESETS, Size, preset
 
 
@@ -35,7 +39,7 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
         ({"qk_dim": 7}, "Rotary positions need an even qk_dim, got 7"),
         ({"share_kv_every": 4}, "share_kv_every must not exceed layers, got 4 for 3 layers"),
         (
-            {"value_source": FirstLayerMix(5.0, 1.0, layers=(5, 6))},
+            {"value_source": FirstLayerMix(first=5.0, own=1.0, layers=(5, 6))},
             r"between 1 and 2 .* got layers=\[5, 6\] for 3 layers",
         ),
         ({"value_source": TokenTable(layers=(3,))}, r"between 0 and 2, got \[3\] for 3 layers"),
@@ -56,17 +60,17 @@ def test_an_impossible_model_is_refused_with_its_numbers(chosen, told):
 
 
 def test_a_variant_of_another_axis_is_refused():
-    with pytest.raises(TypeError, match="weights"):
-        SIZE.config(weights=Separable())
+    with pytest.raises(TypeError, match="rule"):
+        SIZE.config(rule=SeparableValue())
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
         ({"wdth": 3}, "Unknown key of a model 'wdth': close matches: width"),
-        ({"weights": {"kind": "softmx"}}, "Unknown kind of weights 'softmx': close matches: soft"),
-        ({"weights": {"kind": "sigmoid", "bais": 1}}, "Unknown option of sigmoid 'bais': .* bias"),
-        ({"weights": {"bias": 1}}, "weights needs a 'kind'"),
+        ({"rule": {"kind": "softmx"}}, "Unknown kind of rule 'softmx': close matches: soft"),
+        ({"rule": {"kind": "sigmoid", "bais": 1}}, "Unknown option of sigmoid 'bais': .* bias"),
+        ({"rule": {"bias": 1}}, "rule needs a 'kind'"),
     ],
 )
 def test_an_unknown_key_is_refused_by_name(wrong, told):
@@ -87,9 +91,9 @@ def test_an_unknown_preset_names_its_neighbours():
 
 
 def test_presets_take_changes():
-    config = preset("dva", SIZE, qk_dim=8, weights="sigmoid")
+    config = preset("dva", SIZE, qk_dim=8, rule="sigmoid")
     assert (config.heads, config.qk_dim, config.value_dim) == (1, 8, 32)
-    assert config.weights == Sigmoid()
+    assert config.rule == Sigmoid()
 
 
 def test_every_preset_says_where_it_comes_from():
@@ -104,3 +108,9 @@ def test_grouped_queries_need_an_even_number_of_heads():
 def test_the_sparse_layers_are_the_papers_at_its_depth():
     config = preset("resformer-sparse", Size(8, 32, 2, 40, 16))
     assert config.value_source.layers == (5, 6, 7)
+
+
+def test_a_configuration_of_earlier_versions_is_read_under_its_old_names():
+    plain = SIZE.config(rule="learned-sink").to_dict()
+    plain["weights"] = plain.pop("rule")
+    assert ModelConfig.from_dict(plain) == SIZE.config(rule="learned-sink")

@@ -1,7 +1,7 @@
 import pytest
 from small_models import NAMES, SIZE
 
-from dva_lens.mechanisms.feedforward import GeluMlp
+from dva_lens.mechanisms.feedforward.gelu import GeluMlp
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token, match, parameters
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import Size, grid, preset

@@ -4,7 +4,8 @@ import pytest
 import torch
 from small_models import SIZE, random_tokens
 
-from dva_lens.mechanisms.value_form import VALUE_FORMS, StaticValue
+from dva_lens.mechanisms.value_form import VALUE_FORMS
+from dva_lens.mechanisms.value_form.static import StaticValue
 from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import build
 from dva_lens.models.grid import cell, cells, grid
@@ -56,7 +57,7 @@ def test_a_form_put_into_the_table_is_in_the_grid(monkeypatch):
 
 
 def test_changes_apply_to_the_grid_as_well():
-    assert preset("1h-noff-static-own", SIZE, weights="sigmoid").qk_dim == 16
+    assert preset("1h-noff-static-own", SIZE, rule="sigmoid").qk_dim == 16
 
 
 def test_names_patterns_and_the_word_grid_are_presets():

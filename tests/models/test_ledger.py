@@ -2,7 +2,7 @@ import pytest
 import torch
 from small_models import NAMES, SIZE, random_tokens, sharp, sharp_preset
 
-from dva_lens.mechanisms.value_source import FirstLayerMix
+from dva_lens.mechanisms.value_source.first_layer_mix import FirstLayerMix
 from dva_lens.models.decoder import build
 from dva_lens.models.ledger import audit, value_ledger
 from dva_lens.models.presets import preset

@@ -1,5 +1,6 @@
 import pytest
 
+from dva_lens.models.presets import Size, preset
 from dva_lens.study.keys import canonical, digest, measure_key, train_key
 
 
@@ -35,3 +36,18 @@ def test_a_training_keeps_its_name_when_a_key_of_its_model_gets_another():
     before, now = ({name: {"kind": "sigmoid"}} for name in ("weights", "rule"))
     assert train_key(before, **about) == train_key(now, **about)
     assert train_key({"weights": {"kind": "softmax"}}, **about) != train_key(now, **about)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("transformer", "9aa565928517bc03"),
+        ("sigmoid", "3a19b8cf6a2bff91"),
+        ("resformer-sparse", "10be5d6fbc14ffce"),
+        ("dva-experts", "14976b957d832758"),
+    ],
+)
+def test_a_training_keeps_its_name_when_keys_of_a_configuration_are_renamed(name, key):
+    size = Size(layers=3, width=32, heads=2, vocabulary=41, context=32)
+    config = preset(name, size).to_dict()
+    assert train_key(config, {"steps": 1}, data="d", tokenizer="t", seed=0) == key

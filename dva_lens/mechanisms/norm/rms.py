@@ -1,17 +1,42 @@
-"""The two norms, with TransformerLens's hooks on the scale and on the result."""
+"""The norm by the root mean square."""
 
-from typing import final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 
+from dva_lens.mechanisms.norm import Norm
+from dva_lens.mechanisms.shape import Shape
+
+
+@final
+@dataclass(frozen=True)
+class RmsNorm(Norm):
+    """Division by the root mean square, and a gain per channel."""
+
+    formula: ClassVar[str] = "g x / sqrt(mean(x²) + ε)"
+    source: ClassVar[str] = "Zhang & Sennrich 2019 (1910.07467), as in LLaMA"
+    tag: ClassVar[str] = "RMS"
+
+    epsilon: float = 1e-5
+
+    def weights(self, shape: Shape) -> int:
+        """Return the parameters of one norm."""
+        return shape.width
+
+    def build(self, shape: Shape) -> nn.Module:
+        """Return the module."""
+        return RmsNormModule(shape.width, self.epsilon)
+
+
 Stream = Float[Tensor, "*batch width"]
 
 
 @final
-class Rms(nn.Module):
+class RmsNormModule(nn.Module):
     """Divide by the root mean square, computed in at least fp32."""
 
     def __init__(self, width: int, epsilon: float) -> None:
@@ -26,23 +51,3 @@ class Rms(nn.Module):
         wide = stream.to(torch.promote_types(stream.dtype, torch.float32))
         scale = self.hook_scale((wide.square().mean(-1, keepdim=True) + self.epsilon).sqrt())
         return self.hook_normalized(self.weight * (wide / scale).to(stream.dtype))
-
-
-@final
-class Layer(nn.Module):
-    """Standardise over channels, computed in at least fp32."""
-
-    def __init__(self, width: int, epsilon: float) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width))
-        self.hook_scale = HookPoint()
-        self.hook_normalized = HookPoint()
-
-    def forward(self, stream: Stream) -> Stream:
-        """Return the normalised stream in the dtype it came in."""
-        wide = stream.to(torch.promote_types(stream.dtype, torch.float32))
-        centred = wide - wide.mean(-1, keepdim=True)
-        scale = self.hook_scale((centred.square().mean(-1, keepdim=True) + self.epsilon).sqrt())
-        return self.hook_normalized(self.weight * (centred / scale).to(stream.dtype) + self.bias)

@@ -1,11 +1,51 @@
-"""Rotation of queries and keys, and the table of learned positions."""
+"""Rotary positions."""
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import final
+from typing import ClassVar, final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
+
+from dva_lens.mechanisms.positions import Positions
+from dva_lens.mechanisms.shape import Shape
+
+
+@final
+@dataclass(frozen=True)
+class Rotary(Positions):
+    """Queries and keys are rotated by their position.
+
+    Channel c is paired with channel c + d/2.
+    """
+
+    formula: ClassVar[str] = "score_ij = (R_i q_i)·(R_j k_j), angle of pair c: i·base^(−2c/d)"
+    source: ClassVar[str] = "Su et al. 2021 (2104.09864), halves paired as in LLaMA"
+    tag: ClassVar[str] = "rotary"
+
+    base: float = 10000.0
+
+    def check(self, shape: Shape) -> None:
+        """Refuse heads that cannot be halved."""
+        if shape.qk_dim % 2:
+            raise ValueError(f"Rotary positions need an even qk_dim, got {shape.qk_dim}.")
+        if self.base <= 1:
+            raise ValueError(f"base must exceed 1, got {self.base}.")
+
+    def weights(self, shape: Shape) -> int:
+        """Return the parameters of the model's positions."""
+        del shape
+        return 0
+
+    def embedding(self, shape: Shape) -> None:
+        """Return nothing: rotary positions add nothing to the stream."""
+        del shape
+
+    def rotation(self, shape: Shape) -> nn.Module:
+        """Return the module that turns queries and keys."""
+        return RotaryModule(shape.qk_dim, self.base)
+
 
 Heads = Float[Tensor, "batch position head width"]
 
@@ -24,7 +64,7 @@ def _turns(
 
 
 @final
-class Rotation(nn.Module):
+class RotaryModule(nn.Module):
     """Turn each pair of channels (c, c + d/2) by the position times its frequency."""
 
     def __init__(self, width: int, base: float) -> None:
@@ -39,20 +79,3 @@ class Rotation(nn.Module):
         first, second = heads.chunk(2, dim=-1)
         turned = torch.cat([-second, first], dim=-1)
         return heads * cosine.to(heads.dtype) + turned * sine.to(heads.dtype)
-
-
-@final
-class PositionTable(nn.Module):
-    """A vector per position."""
-
-    normal = ("weight",)
-
-    def __init__(self, context: int, width: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(context, width))
-
-    def forward(
-        self, tokens: Int[Tensor, "batch position"]
-    ) -> Float[Tensor, "batch position width"]:
-        """Return the vectors of the positions that tokens stand at."""
-        return self.weight[: tokens.shape[1]].expand(len(tokens), -1, -1)

@@ -1,57 +1,31 @@
 """How the weight of a linear map is parametrised."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from abc import abstractmethod
+from typing import Any
 
+from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
 
 
-@final
-@dataclass(frozen=True)
-class PlainProjection(Variant):
-    """The weight is the parameter."""
+class Projection(Variant):
+    """A projection makes every linear map of every block."""
 
-    formula: ClassVar[str] = "y = W x + b"
-    source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"
-
+    @abstractmethod
     def weights(self, inner: int, outer: int, *, bias: bool) -> int:
         """Return the parameters of one map."""
-        return inner * outer + bias * outer
 
+    @abstractmethod
     def build(self, inner: int, outer: int, *, bias: bool) -> Any:
-        """Return the module."""
-        from torch import nn
-
-        return nn.Linear(inner, outer, bias=bias)
+        """Return the module of one map, which has a `weight` (outer, inner) and a `bias`."""
 
 
-@final
-@dataclass(frozen=True)
-class SigmaReparam(Variant):
-    """The weight is divided by its largest singular value and scaled by a learned number.
-
-    One power iteration per training forward tracks the singular vectors, without gradient; the
-    gain starts at the singular value, so that training starts from the plain weight.
-    """
-
-    formula: ClassVar[str] = "Ŵ = (γ / σ(W)) W, σ by one power iteration per training step"
-    source: ClassVar[str] = "Zhai et al. 2023 (2303.06296), eq. 3; start as in their PyTorch code"
-    ours: ClassVar[str] = "applied to every linear map of every block, not to the embeddings"
-
-    def weights(self, inner: int, outer: int, *, bias: bool) -> int:
-        """Return the parameters of one map."""
-        return inner * outer + bias * outer + 1
-
-    def build(self, inner: int, outer: int, *, bias: bool) -> Any:
-        """Return the module."""
-        from dva_lens.mechanisms.projections.parts import SigmaLinear
-
-        return SigmaLinear(inner, outer, bias=bias)
-
-
-Projection = PlainProjection | SigmaReparam
-
-PROJECTIONS: dict[str, type[Projection]] = {
-    "plain": PlainProjection,
-    "sigma-reparam": SigmaReparam,
-}
+PROJECTIONS = VariantTable(
+    Projection,
+    {
+        "plain": ("PlainProjection", "The weight is the parameter."),
+        "sigma-reparam": (
+            "SigmaReparam",
+            "The weight is divided by its largest singular value and scaled by a learned number.",
+        ),
+    },
+)

@@ -1,15 +1,40 @@
 """The linear map under spectral reparametrisation."""
 
-from typing import final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
+from dva_lens.mechanisms.projections import Projection
+
 
 @final
-class SigmaLinear(nn.Module):
+@dataclass(frozen=True)
+class SigmaReparam(Projection):
+    """The weight is divided by its largest singular value and scaled by a learned number.
+
+    One power iteration per training forward tracks the singular vectors, without gradient; the
+    gain starts at the singular value, so that training starts from the plain weight.
+    """
+
+    formula: ClassVar[str] = "Ŵ = (γ / σ(W)) W, σ by one power iteration per training step"
+    source: ClassVar[str] = "Zhai et al. 2023 (2303.06296), eq. 3; start as in their PyTorch code"
+    ours: ClassVar[str] = "applied to every linear map of every block, not to the embeddings"
+
+    def weights(self, inner: int, outer: int, *, bias: bool) -> int:
+        """Return the parameters of one map."""
+        return inner * outer + bias * outer + 1
+
+    def build(self, inner: int, outer: int, *, bias: bool) -> nn.Module:
+        """Return the module."""
+        return SigmaReparamModule(inner, outer, bias=bias)
+
+
+@final
+class SigmaReparamModule(nn.Module):
     """A linear map whose spectral norm is a parameter."""
 
     normal = ("raw",)

@@ -1,55 +1,41 @@
-"""The rules of weights: each module hands the kernels what its attention needs to know."""
+"""The softmax with a learned logit per head that takes weight away from all keys."""
 
-from typing import Literal, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from dva_lens.kernels.weights import Weights
+from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.shape import Shape
-
-Segments = Int[Tensor, "batch position"]
-
-
-@final
-class Rule(nn.Module):
-    """A rule without parameters."""
-
-    def __init__(
-        self,
-        shape: Shape,
-        *,
-        bias: float = 0.0,
-        normaliser: Literal["softmax", "sigmoid"] = "softmax",
-    ) -> None:
-        super().__init__()
-        self.scale, self.bias = shape.qk_dim**-0.5, bias
-        self.normaliser: Literal["softmax", "sigmoid"] = normaliser
-
-    def forward(self, segments: Segments | None) -> Weights:
-        """Return the rule for these sequences."""
-        return Weights(self.scale, normaliser=self.normaliser, bias=self.bias, segments=segments)
+from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-class ZeroSink(nn.Module):
-    """Softmax with one more key of logit zero."""
+@dataclass(frozen=True)
+class LearnedSink(AttentionRule):
+    """Softmax over the keys and one virtual key of learned logit without a value.
 
-    sink: Tensor
+    Each query head has a logit of its own.
+    """
 
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.scale = shape.qk_dim**-0.5
-        self.register_buffer("sink", torch.zeros(shape.heads), persistent=False)
+    formula: ClassVar[str] = "A_ij = exp(s_ij) / (exp(S_h) + Σ_k exp(s_ik))"
+    source: ClassVar[str] = "gpt-oss (OpenAI 2025, 2508.10925), `sdpa` of its reference code"
 
-    def forward(self, segments: Segments | None) -> Weights:
-        """Return the rule for these sequences."""
-        return Weights(self.scale, sink=self.sink, segments=segments)
+    def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
+        """Return one logit per head."""
+        del layer, linear
+        return shape.heads
+
+    def build(self, shape: Shape) -> nn.Module:
+        """Return the module that makes the rule."""
+        return LearnedSinkModule(shape)
 
 
 @final
-class TrainedSink(nn.Module):
+class LearnedSinkModule(nn.Module):
     """Softmax with one more key, of learned logit for each query head."""
 
     normal = ("sink",)
@@ -59,6 +45,6 @@ class TrainedSink(nn.Module):
         self.scale = shape.qk_dim**-0.5
         self.sink = nn.Parameter(torch.zeros(shape.heads))
 
-    def forward(self, segments: Segments | None) -> Weights:
+    def forward(self, segments: Int[Tensor, "batch position"] | None) -> Weights:
         """Return the rule for these sequences."""
         return Weights(self.scale, sink=self.sink, segments=segments)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dva_lens.analyses.pages import mechanisms
 
-from dva_lens.models.config import AXES
+from dva_lens.mechanisms.tables import AXES
 from dva_lens.models.presets import PRESETS
 
 PAGE = Path(__file__).parents[3] / "docs" / "mechanisms.md"

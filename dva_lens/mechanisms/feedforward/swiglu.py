@@ -1,0 +1,80 @@
+"""The gated network of LLaMA."""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import silu
+from transformer_lens.hook_points import HookPoint
+
+from dva_lens.mechanisms.feedforward import Feedforward
+from dva_lens.mechanisms.feedforward.network import Network, check_hidden
+from dva_lens.mechanisms.shape import Shape
+from dva_lens.mechanisms.variant import LinearCost, LinearFactory
+
+STEP = 8
+
+
+@final
+@dataclass(frozen=True)
+class SwiGlu(Feedforward):
+    """A hidden layer whose channels are gated by another.
+
+    `hidden` of 0 is 8/3 of the width, rounded up to a multiple of 8.
+    """
+
+    formula: ClassVar[str] = "W_d (silu(W_g x) ∘ W_u x)"
+    source: ClassVar[str] = "Shazeer 2020 (2002.05202), as in LLaMA"
+    activation: ClassVar[str] = "silu"
+
+    hidden: int = 0
+
+    def check(self, shape: Shape) -> None:
+        """Refuse a negative hidden width."""
+        del shape
+        check_hidden(self.hidden)
+
+    def inner(self, shape: Shape) -> int:
+        """Return the hidden width."""
+        return self.hidden or -(-8 * shape.width // (3 * STEP)) * STEP
+
+    def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
+        """Return the parameters of one layer."""
+        del layer
+        inner = self.inner(shape)
+        return 2 * linear(shape.width, inner) + linear(inner, shape.width)
+
+    def flops(self, shape: Shape, layer: int, keys: float) -> float:
+        """Return three products, a nonlinearity and a gate."""
+        del layer, keys
+        return (6.0 * shape.width + 2) * self.inner(shape)
+
+    def build(self, shape: Shape, linear: LinearFactory) -> nn.Module:
+        """Return the module."""
+        return SwiGluModule(shape.width, self.inner(shape), linear)
+
+
+Stream = Float[Tensor, "*batch width"]
+
+
+@final
+class SwiGluModule(Network):
+    """W_d (silu(W_g x) ∘ W_u x), with TransformerLens's hooks."""
+
+    def __init__(self, width: int, inner: int, linear: LinearFactory) -> None:
+        super().__init__()
+        self.gate, self.up = linear(width, inner), linear(width, inner)
+        self.down = linear(inner, width)
+        self.hook_pre, self.hook_pre_linear = HookPoint(), HookPoint()
+        self.hook_post = HookPoint()
+
+    def forward(self, stream: Stream) -> Stream:
+        """Return what the network writes."""
+        gate = silu(self.hook_pre(self.gate(stream)))
+        return self.down(self.hook_post(gate * self.hook_pre_linear(self.up(stream))))
+
+    @property
+    def W_gate(self) -> Float[Tensor, "width inner"]:  # noqa: N802
+        """Return W_g, input first."""
+        return self.gate.weight.T

@@ -1,0 +1,25 @@
+"""The linear map as it is."""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from torch import nn
+
+from dva_lens.mechanisms.projections import Projection
+
+
+@final
+@dataclass(frozen=True)
+class PlainProjection(Projection):
+    """The weight is the parameter."""
+
+    formula: ClassVar[str] = "y = W x + b"
+    source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"
+
+    def weights(self, inner: int, outer: int, *, bias: bool) -> int:
+        """Return the parameters of one map."""
+        return inner * outer + bias * outer
+
+    def build(self, inner: int, outer: int, *, bias: bool) -> nn.Module:
+        """Return the module."""
+        return nn.Linear(inner, outer, bias=bias)

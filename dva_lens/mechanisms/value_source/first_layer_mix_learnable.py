@@ -1,0 +1,73 @@
+"""ResFormer with learned weights."""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import nn
+
+from dva_lens.mechanisms.shape import Shape
+from dva_lens.mechanisms.value_source import ValueSource
+from dva_lens.mechanisms.value_source.first_layer import (
+    RESFORMER,
+    FirstLayerState,
+    KeepFirstLayer,
+    SourceModule,
+    Used,
+    Value,
+    check_depth,
+    mix,
+)
+from dva_lens.mechanisms.variant import LinearCost
+
+
+@final
+@dataclass(frozen=True)
+class LearnableMix(ValueSource):
+    """Two learned numbers per layer weigh the first layer's values and the own ones."""
+
+    formula: ClassVar[str] = "V'_n = λ_{n,1} V_1 + λ_{n,2} H_{n−1} W_n^V, both learned"
+    source: ClassVar[str] = f"{RESFORMER}, learnable"
+
+    first: float = 0.5
+    own: float = 0.5
+
+    def check(self, shape: Shape) -> None:
+        """Refuse a model in which nothing can mix.
+
+        Raises
+        ------
+        ValueError
+            The model has a single layer.
+        """
+        check_depth(shape)
+
+    def mixes(self, shape: Shape, layer: int) -> bool:
+        """Say whether the layer mixes."""
+        del shape
+        return layer > 0
+
+    def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
+        """Return the two weights."""
+        del linear
+        return 2 * self.mixes(shape, layer)
+
+    def build(self, shape: Shape, layer: int) -> nn.Module:
+        """Return the module."""
+        if not self.mixes(shape, layer):
+            return KeepFirstLayer()
+        return LearnableMixModule(self.first, self.own)
+
+
+@final
+class LearnableMixModule(SourceModule):
+    """Mix with two learned weights."""
+
+    def __init__(self, first: float, own: float) -> None:
+        super().__init__()
+        self.first_share = nn.Parameter(torch.tensor(first))
+        self.own_share = nn.Parameter(torch.tensor(own))
+
+    def forward(self, own: Value, state: FirstLayerState | None) -> Used:
+        """Return the value used, its summands, and the state for the layers to come."""
+        return mix(own, state, self.first_share, self.own_share)

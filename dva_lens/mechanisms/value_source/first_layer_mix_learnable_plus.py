@@ -1,0 +1,96 @@
+"""ResFormer whose layers compete for the first layer's values."""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import nn
+
+from dva_lens.mechanisms.shape import Shape
+from dva_lens.mechanisms.value_source import ValueSource
+from dva_lens.mechanisms.value_source.first_layer import (
+    RESFORMER,
+    FirstLayerState,
+    SourceModule,
+    Used,
+    Value,
+    check_depth,
+    mix,
+)
+from dva_lens.mechanisms.variant import LinearCost
+
+
+@final
+@dataclass(frozen=True)
+class LearnablePlusMix(ValueSource):
+    """Layers compete for the first layer's values: one scaled softmax over depth."""
+
+    formula: ClassVar[str] = "λ_{n,1} = s · softmax_n(l), s starts at the number of layers"
+    source: ClassVar[str] = f"{RESFORMER}, learnable-plus"
+    ours: ClassVar[str] = "the logits l start at zero; the source does not give their start"
+
+    own: float = 0.5
+
+    def check(self, shape: Shape) -> None:
+        """Refuse a model in which nothing can mix.
+
+        Raises
+        ------
+        ValueError
+            The model has a single layer.
+        """
+        check_depth(shape)
+
+    def mixes(self, shape: Shape, layer: int) -> bool:
+        """Say whether the layer mixes."""
+        del shape
+        return layer > 0
+
+    def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
+        """Return the own weight; the first layer holds the logits and the scale."""
+        del linear
+        return 1 if layer else shape.layers
+
+    def build(self, shape: Shape, layer: int) -> nn.Module:
+        """Return the module."""
+        if layer:
+            return LearnablePlusMixModule(layer, self.own)
+        return DepthShares(shape.layers)
+
+
+@final
+class DepthShares(SourceModule):
+    """Use the own value, and hand on how much of it each later layer takes."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(layers - 1))
+        self.scale = nn.Parameter(torch.tensor(float(layers)))
+
+    def forward(self, own: Value, state: FirstLayerState | None) -> Used:
+        """Return the value used, its summands, and the state for the layers to come."""
+        del state
+        shares = self.scale * torch.softmax(self.logits, dim=0)
+        return own, {"own": own}, FirstLayerState(own, shares)
+
+
+@final
+class LearnablePlusMixModule(SourceModule):
+    """Mix with a learned own weight, and with the share that the first layer allots."""
+
+    def __init__(self, layer: int, own: float) -> None:
+        super().__init__()
+        self.layer = layer
+        self.own_share = nn.Parameter(torch.tensor(own))
+
+    def forward(self, own: Value, state: FirstLayerState | None) -> Used:
+        """Return the value used, its summands, and the state for the layers to come.
+
+        Raises
+        ------
+        RuntimeError
+            The first layer has handed on no shares.
+        """
+        if state is None or state.shares is None:
+            raise RuntimeError("A mixing layer needs the shares that the first layer allots.")
+        return mix(own, state, state.shares[self.layer - 1], self.own_share)
