@@ -6,29 +6,13 @@ number stays out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
 
 import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.spans import ROWS
+from dva_lens.results.shares import Shares, shares_of, weights_of
 from dva_lens.statistics.inference.estimate import profile
-
-
-@final
-@dataclass(frozen=True)
-class PerSequence:
-    """What each sequence adds to the mean of one model: values and weights over (sequence, ...).
-
-    The weighted mean over sequences is the mean that `estimate` gives; `documents` names the
-    document of each sequence.
-    """
-
-    values: np.ndarray
-    weights: np.ndarray
-    documents: np.ndarray
 
 
 def estimate(values: xr.DataArray, along: Sequence[str] = ()) -> xr.Dataset:
@@ -55,61 +39,35 @@ def estimate(values: xr.DataArray, along: Sequence[str] = ()) -> xr.Dataset:
     kept = [dim for dim in along if dim in values.dims]
     each = mean_of(values, (axes.MODEL, axes.SEED, *kept))
     mean = mean_of(values, (axes.MODEL, *kept))
-    found = xr.Dataset({"value": mean, "each": each}, attrs=values.attrs)
-    dims = (axes.MODEL, *kept)
     low, high = np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
-    counts = np.zeros((3, len(values[axes.MODEL])), dtype=int)
+    counts = np.zeros((3, values.sizes[axes.MODEL]), dtype=int)
     notes: list[str] = []
     for at in range(values.sizes[axes.MODEL]):
-        one = values.isel({axes.MODEL: at})
-        parts = per_sequence(one, kept)
-        interval = profile(parts.values, parts.documents, weights=parts.weights)
+        shares = shares_of(values.isel({axes.MODEL: at}), kept)
+        means, weights = shares.over_seeds
+        interval = profile(means, shares.documents, weights=weights)
         low[at], high[at] = interval.low, interval.high
-        counts[:, at] = _counts(one, parts)
+        counts[:, at] = _counts(shares)
         notes.append(interval.note.rstrip("."))
-    found = found.assign(low=(dims, low), high=(dims, high), note=(axes.MODEL, notes))
+    numbers = {"value": mean, "low": mean.copy(data=low), "high": mean.copy(data=high)}
     names = ("sequences", "documents", "trainings")
-    return found.assign({n: (axes.MODEL, row) for n, row in zip(names, counts, strict=True)})
+    facts = {name: (axes.MODEL, row) for name, row in zip(names, counts, strict=True)}
+    return xr.Dataset(
+        {**numbers, "each": each, **facts, "note": (axes.MODEL, notes)}, attrs=values.attrs
+    )
 
 
 def mean_of(values: xr.DataArray, along: Sequence[str] = ()) -> xr.DataArray:
-    """Return the mean along dimensions: over sequences by their rows, then all else equally."""
-    rows = weights_of(values)
-    found = values.weighted(rows).mean(axes.SEQUENCE) if _averages(values, along) else values
-    rest = [dim for dim in found.dims if dim not in along]
-    return found.mean(rest).transpose(*(dim for dim in along if dim in found.dims))
+    """Return the mean along dimensions: over sequences by rows, over layers and heads, over seeds.
 
-
-def per_sequence(values: xr.DataArray, along: Sequence[str] = ()) -> PerSequence:
-    """Return what each sequence adds to the mean of one model along dimensions.
-
-    `values` is of one model: over sequence and any of seed, layer, head, span and others.
+    What is asked for "along" is kept, in that order; what has no number stays out.
     """
-    order = (axes.SEQUENCE, *along)
-    rest = [dim for dim in values.dims if dim not in order]
-    weights = weights_of(values).broadcast_like(values).where(values.notnull(), 0.0)
-    whole = weights.sum(axes.SEQUENCE)
-    share = (weights / whole.where(whole > 0)).fillna(0.0)
-    total = (share * values.fillna(0.0)).sum(rest).transpose(*order).values
-    weight = share.sum(rest).transpose(*order).values
-    held = weight > 0
-    means = np.divide(total, weight, out=np.full(total.shape, np.nan), where=held)
-    return PerSequence(means, weight, documents_of(values))
-
-
-def weights_of(values: xr.DataArray) -> xr.DataArray:
-    """Return the queries behind each number, one for what is not of queries."""
-    if ROWS in values.coords:
-        rows = values[ROWS].variable
-        return xr.DataArray(rows, coords={dim: values[dim] for dim in rows.dims})
-    return xr.ones_like(values[axes.SEQUENCE], dtype=float)
-
-
-def documents_of(values: xr.DataArray) -> np.ndarray:
-    """Return the document of each sequence of one model, the sequence itself where unknown."""
-    if axes.DOCUMENT in values.coords:
-        return np.asarray([str(name) for name in values[axes.DOCUMENT].values])
-    return np.asarray([str(at) for at in range(values.sizes[axes.SEQUENCE])])
+    if axes.SEQUENCE in values.dims and axes.SEQUENCE not in along:
+        values = values.weighted(weights_of(values)).mean(axes.SEQUENCE)
+    inner = [dim for dim in values.dims if dim not in (*along, axes.MODEL, axes.SEED)]
+    values = values.mean(inner)
+    outer = [dim for dim in (axes.SEED, axes.MODEL) if dim in values.dims and dim not in along]
+    return values.mean(outer).transpose(*(dim for dim in along if dim in values.dims))
 
 
 def with_models(values: xr.DataArray) -> xr.DataArray:
@@ -120,12 +78,8 @@ def with_models(values: xr.DataArray) -> xr.DataArray:
     return values
 
 
-def _averages(values: xr.DataArray, along: Sequence[str]) -> bool:
-    return axes.SEQUENCE in values.dims and axes.SEQUENCE not in along
-
-
-def _counts(one: xr.DataArray, parts: PerSequence) -> tuple[int, int, int]:
-    held = one.notnull()
-    read = held.any([dim for dim in held.dims if dim != axes.SEQUENCE]).values
-    trained = held.any([dim for dim in held.dims if dim != axes.SEED])
-    return int(read.sum()), len(np.unique(parts.documents[read])), int(trained.sum())
+def _counts(shares: Shares) -> tuple[int, int, int]:
+    """Return how many sequences, documents and trainings have any number."""
+    held = shares.bottoms.reshape(*shares.bottoms.shape[:2], -1) > 0
+    read = held.any((0, 2))
+    return int(read.sum()), len(np.unique(shares.documents[read])), int(held.any((1, 2)).sum())

@@ -50,7 +50,10 @@ class Measurements:
     @property
     def statistics(self) -> tuple[str, ...]:
         """The statistics that any measurement holds."""
-        return tuple(dict.fromkeys(n for part in self.parts for n in statistics_of(part.data)))
+        return self._once(
+            "statistics",
+            lambda: tuple(dict.fromkeys(n for p in self.parts for n in statistics_of(p.data))),
+        )
 
     def of(self, *models: str) -> "Measurements":
         """Return the measurements of these models only."""

@@ -1,7 +1,7 @@
-"""Comparing arms over depth: both estimands, the same against the same, adjusted p, in words."""
+"""Comparing models over depth: both estimands, the same against the same, adjusted p, in words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import final
 
 import numpy as np
@@ -11,7 +11,7 @@ from dva_lens.statistics.inference.contrasts import (
     seed_contrasts,
     text_contrast,
 )
-from dva_lens.statistics.inference.depth import CONTRASTS
+from dva_lens.statistics.inference.depth import over_depth
 from dva_lens.statistics.inference.estimate import Estimate, moments
 from dva_lens.statistics.inference.multiplicity import holm
 from dva_lens.statistics.spans import pooled
@@ -20,15 +20,16 @@ from dva_lens.statistics.spans import pooled
 @final
 @dataclass(frozen=True)
 class Comparison:
-    """One arm minus the baseline in one statistic, summarised over depth in one way.
+    """One model minus the baseline in one statistic, summarised over depth in one way.
 
     `text` speaks of these checkpoints on new text and `retrained` of the architectures; `same` is
     what two halves of the baseline's seeds differ by on the same texts, None with one seed.
-    The adjusted p values are NaN until `adjust` has seen the whole family.
+    The adjusted p values are NaN until the whole family has been seen. `primary` says whether the
+    family is that of the claims, or one to explore by.
     """
 
     statistic: str
-    arm: str
+    model: str
     baseline: str
     contrast: str
     text: Estimate
@@ -36,15 +37,100 @@ class Comparison:
     same: Estimate | None
     text_adjusted: float = float("nan")
     retrained_adjusted: float = float("nan")
+    primary: bool = True
+
+    @property
+    def arm(self) -> str:
+        """The model, by its former name."""
+        return self.model
+
+    @property
+    def muted(self) -> bool:
+        """Whether seeds of the baseline differ from each other by more than the model does."""
+        if self.same is None:
+            return False
+        return bool(abs(float(self.same.mean)) > abs(float(self.text.mean)))
+
+    @property
+    def word(self) -> str:
+        """What may be said: "higher", "lower" or "undecided".
+
+        It is of architectures where seeds allow it, else of the checkpoints, and undecided where
+        the same against the same differs by more.
+        """
+        if self.muted:
+            return "undecided"
+        if self.retrained.supports_claims:
+            return _word(self.retrained, self.retrained_adjusted)
+        return _word(self.text, self.text_adjusted)
 
     @property
     def verdict(self) -> str:
-        """What may be said: of architectures where seeds allow it, else of the checkpoints."""
-        alpha = 1 - self.retrained.level
+        """The word, and what limits it."""
+        if self.muted:
+            return f"undecided (seeds of {self.baseline} differ by more)"
         if self.retrained.supports_claims:
-            return _word(self.retrained, self.retrained_adjusted, alpha)
-        word = _word(self.text, self.text_adjusted, alpha)
-        return f"{word} for these checkpoints ({self.retrained.note})"
+            return self.word
+        return f"{self.word} for these checkpoints ({self.retrained.note})"
+
+
+def compare_cells(
+    cells: Sequence[tuple[str, str]],
+    models: Mapping[str, np.ndarray],
+    documents: Sequence[str] | np.ndarray,
+    *,
+    baseline: str,
+    weights: np.ndarray | None = None,
+    level: float = 0.95,
+) -> tuple[Comparison, ...]:
+    """Compare every model with the baseline in many numbers at once.
+
+    Parameters
+    ----------
+    cells : sequence of (statistic, contrast)
+        What each cell is.
+    models : mapping
+        Numbers over (seed, sequence, cell) for every model, on the same texts.
+    documents : sequence of str
+        The document of each sequence.
+    baseline : str
+        The model that all others are compared with.
+    weights : array, optional
+        What each sequence counts, over (sequence, cell); default: one.
+    level : float
+        Coverage of the intervals.
+
+    Raises
+    ------
+    KeyError
+        If no model is called `baseline`.
+    ValueError
+        If the models do not have the same sequences and cells.
+    """
+    over_seeds = seed_contrasts(
+        {name: _over_texts(values, weights) for name, values in models.items()},
+        baseline,
+        level=level,
+    )
+    theirs = models[baseline]
+    same = same_against_same(theirs, documents, weights=weights, level=level)
+    texts = {
+        name: text_contrast(models[name], theirs, documents, weights=weights, level=level)
+        for name in over_seeds
+    }
+    return tuple(
+        Comparison(
+            statistic,
+            name,
+            baseline,
+            contrast,
+            text=_cell(texts[name], at),
+            retrained=_cell(over_seeds[name], at),
+            same=None if same is None else _cell(same, at),
+        )
+        for at, (statistic, contrast) in enumerate(cells)
+        for name in over_seeds
+    )
 
 
 def layer_profile(values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
@@ -74,7 +160,7 @@ def compare(
     contrasts: Sequence[str] = ("middle half", "slope"),
     level: float = 0.95,
 ) -> tuple[Comparison, ...]:
-    """Compare every arm with the baseline in one statistic.
+    """Compare every model with the baseline in one statistic.
 
     Parameters
     ----------
@@ -92,31 +178,12 @@ def compare(
     level : float
         Coverage of the intervals.
     """
-    if baseline not in arms:
-        raise KeyError(f"No arm is called {baseline!r}; there are: {', '.join(arms)}.")
-    found = []
-    for contrast in contrasts:
-        over_depth = {name: CONTRASTS[contrast](values) for name, values in arms.items()}
-        over_seeds = seed_contrasts(
-            {name: moments(values.T)[0] for name, values in over_depth.items()},
-            baseline,
-            level=level,
-        )
-        theirs = over_depth[baseline]
-        same = same_against_same(theirs, documents, level=level)
-        found += [
-            Comparison(
-                statistic,
-                name,
-                baseline,
-                contrast,
-                text=text_contrast(over_depth[name], theirs, documents, level=level),
-                retrained=retrained,
-                same=same,
-            )
-            for name, retrained in over_seeds.items()
-        ]
-    return tuple(found)
+    cells = [(statistic, contrast) for contrast in contrasts]
+    found = {
+        name: np.stack([over_depth(values, contrast) for contrast in contrasts], axis=-1)
+        for name, values in arms.items()
+    }
+    return compare_cells(cells, found, documents, baseline=baseline, level=level)
 
 
 def by_layer(
@@ -151,8 +218,26 @@ def adjust(comparisons: Sequence[Comparison], method=holm) -> tuple[Comparison, 
     )
 
 
-def _word(estimate: Estimate, adjusted: float, alpha: float) -> str:
+def _over_texts(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return the mean over sequences of every seed and cell, NaN where nothing was read."""
+    held = np.isfinite(values)
+    given = np.where(held, 1.0 if weights is None else weights, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (given * np.where(held, values, 0.0)).sum(1) / given.sum(1)
+
+
+def _cell(estimate: Estimate, at: int) -> Estimate:
+    """Return the estimate of one cell."""
+    numbers = {
+        field.name: np.asarray(found[at])
+        for field in fields(estimate)
+        if isinstance(found := getattr(estimate, field.name), np.ndarray) and found.ndim
+    }
+    return replace(estimate, **numbers)
+
+
+def _word(estimate: Estimate, adjusted: float) -> str:
     p = adjusted if np.isfinite(adjusted) else float(estimate.p)
-    if not p <= alpha:
+    if not p <= 1 - estimate.level:
         return "undecided"
     return "higher" if float(estimate.mean) > 0 else "lower"

@@ -16,23 +16,30 @@ def text_contrast(
     theirs: np.ndarray,
     documents: Sequence[str] | np.ndarray,
     *,
+    weights: np.ndarray | None = None,
     level: float = 0.95,
     draws: int = bootstrap.DRAWS,
 ) -> Estimate:
     """Estimate ours minus theirs for these checkpoints and new text, paired text by text.
 
     Both are over (seed, sequence, *cells), measured on the same sequences; their seeds need not
-    be as many. Checkpoints are averaged first: they are given, texts are drawn.
+    be as many. Checkpoints are averaged first: they are given, texts are drawn. `weights`, over
+    (sequence, *cells), say what each sequence counts; default: one.
+
+    Raises
+    ------
+    ValueError
+        If the two do not have the same sequences and cells.
     """
     if ours.shape[1:] != theirs.shape[1:]:
         raise ValueError(
             f"Both models must be measured on the same texts, got {ours.shape[1:]} and "
-            f"{theirs.shape[1:]} as (sequence, ...); measure them on one probe."
+            f"{theirs.shape[1:]} as (sequence, ...); measure them on one text."
         )
     apart = moments(ours)[0] - moments(theirs)[0]
     size = np.fmax(np.abs(moments(ours)[0]), np.abs(moments(theirs)[0]))
     apart = np.where(np.abs(apart) <= 1e-13 * size, 0.0, apart)
-    return profile(apart, documents, level=level, draws=draws)
+    return profile(apart, documents, weights=weights, level=level, draws=draws)
 
 
 def same_documents(ours: Sequence[str] | np.ndarray, theirs: Sequence[str] | np.ndarray) -> None:
@@ -44,34 +51,43 @@ def same_documents(ours: Sequence[str] | np.ndarray, theirs: Sequence[str] | np.
     what = f"such as {only[0]!r} in one of them only" if only else "in another order or number"
     raise ValueError(
         f"The texts differ ({len(ours)} and {len(theirs)} sequences, {what}); a paired "
-        "comparison needs one probe for all models."
+        "comparison needs one text for all models."
     )
 
 
 def seed_contrasts(
-    arms: Mapping[str, np.ndarray],
+    models: Mapping[str, np.ndarray],
     baseline: str,
     *,
     variance: Literal["separate", "pooled"] = "separate",
     level: float = 0.95,
 ) -> dict[str, Estimate]:
-    """Estimate each arm minus the baseline for these architectures trained again.
+    """Estimate each model minus the baseline for these architectures trained again.
 
     Parameters
     ----------
-    arms : mapping
-        Numbers over (seed, *cells) for every arm.
+    models : mapping
+        Numbers over (seed, *cells) for every model.
     baseline : str
-        The arm that all others are compared with.
+        The model that all others are compared with.
     variance : {"separate", "pooled"}
-        Whether each arm keeps its own variance between seeds, with Satterthwaite's degrees of
-        freedom, or all arms share one. Pooling gives more power, but covers as promised only if
-        all arms vary alike: an arm that varies twice as much is covered 90 % instead of 95 %.
+        Whether each model keeps its own variance between seeds, with Satterthwaite's degrees of
+        freedom, or all models share one. Pooling gives more power, but covers as promised only if
+        all vary alike: a model that varies twice as much is covered 90 % instead of 95 %.
     level : float
         Coverage of the intervals.
+
+    Raises
+    ------
+    KeyError
+        If no model is called `baseline`.
+    ValueError
+        If the models do not have the same cells.
     """
-    _check_baseline(arms, baseline)
-    parts = {name: moments(np.asarray(values, dtype=np.float64)) for name, values in arms.items()}
+    _check_baseline(models, baseline)
+    parts = {
+        name: moments(np.asarray(values, dtype=np.float64)) for name, values in models.items()
+    }
     shared = _pooled(parts.values()) if variance == "pooled" else None
     return {
         name: _difference(
@@ -79,7 +95,7 @@ def seed_contrasts(
             parts[baseline],
             shared,
             level=level,
-            seeds=min(len(arms[name]), len(arms[baseline])),
+            seeds=min(_seeds(part), _seeds(parts[baseline])),
         )
         for name, part in parts.items()
         if name != baseline
@@ -87,20 +103,30 @@ def seed_contrasts(
 
 
 def same_against_same(
-    values: np.ndarray, documents: Sequence[str] | np.ndarray, *, level: float = 0.95
+    values: np.ndarray,
+    documents: Sequence[str] | np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    level: float = 0.95,
 ) -> Estimate | None:
-    """Estimate the difference between halves of one arm's seeds: what no difference looks like.
+    """Estimate the difference between halves of one model's seeds: what no difference looks like.
 
-    It stands beside every comparison of arms. None with a single seed.
+    It stands beside every comparison of models. None with a single seed.
     """
     half = len(values) // 2
     if half == 0:
         return None
-    return text_contrast(values[:half], values[half : 2 * half], documents, level=level)
+    first, second = values[:half], values[half : 2 * half]
+    return text_contrast(first, second, documents, weights=weights, level=level)
+
+
+def _seeds(part: Moments) -> int:
+    """Return how many seeds have any value."""
+    return int(part[2].max(initial=0))
 
 
 def _pooled(parts: Iterable[Moments]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variance between seeds shared by all arms, and its degrees of freedom."""
+    """Return the variance between seeds shared by all models, and its degrees of freedom."""
     freedom = squares = np.zeros(())
     for _, variance, count in parts:
         freedom = freedom + np.maximum(count - 1, 0)
@@ -135,13 +161,13 @@ def _difference(
     return t_estimate(apart, error, freedom, level=level, seeds=seeds)
 
 
-def _check_baseline(arms: Mapping[str, np.ndarray], baseline: str) -> None:
-    if baseline not in arms:
-        raise KeyError(f"No arm is called {baseline!r}; there are: {', '.join(arms)}.")
-    shapes = {name: np.shape(values)[1:] for name, values in arms.items()}
+def _check_baseline(models: Mapping[str, np.ndarray], baseline: str) -> None:
+    if baseline not in models:
+        raise KeyError(f"No model is called {baseline!r}; there are: {', '.join(models)}.")
+    shapes = {name: np.shape(values)[1:] for name, values in models.items()}
     odd = [name for name, shape in shapes.items() if shape != shapes[baseline]]
     if odd:
         raise ValueError(
-            f"All arms must have the cells of {baseline!r}, {shapes[baseline]}; "
+            f"All models must have the cells of {baseline!r}, {shapes[baseline]}; "
             f"{odd[0]!r} has {shapes[odd[0]]}. Compare summaries over depth instead."
         )

@@ -1,11 +1,17 @@
 """Summaries over depth that models with different numbers of layers share."""
 
-from collections.abc import Callable
-
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 Profile = Float[np.ndarray, "*cells layer"]
+MIDDLE_HALF, SLOPE, MEAN = "middle half", "slope", "mean"
+FEW_LAYERS = 2
+CONTRASTS: dict[str, str] = {
+    MIDDLE_HALF: "mean over the middle half of the layers",
+    SLOPE: "change from the input to the output of the model, by a line through the layers",
+    MEAN: "mean over all layers",
+}
+FORMER_NAMES = {"all layers": MEAN}
 
 
 def relative_depth(layers: int) -> Float[np.ndarray, "layer"]:
@@ -15,44 +21,42 @@ def relative_depth(layers: int) -> Float[np.ndarray, "layer"]:
     return (np.arange(layers) + 0.5) / layers
 
 
-def all_layers(values: Profile) -> np.ndarray:
-    """Return the mean over all layers that have a value."""
-    return _mean(values, np.ones(values.shape[-1], dtype=bool))
+def coefficients(contrast: str, held: Bool[np.ndarray, "*cells layer"]) -> Profile:
+    """Return what each layer counts in a contrast over depth, zero where `held` says no value.
 
+    The contrast is the sum of coefficients times values. NaN where it cannot be formed: no layer
+    of the middle half has a value, or fewer than two layers for a slope.
 
-def middle_half(values: Profile) -> np.ndarray:
-    """Return the mean over the layers between a quarter and three quarters of the depth.
-
-    A model of one or two layers has no layer there but its middle ones, so they count.
+    Raises
+    ------
+    KeyError
+        If there is no such contrast.
     """
-    place = relative_depth(values.shape[-1])
-    return _mean(values, (place >= 0.25) & (place <= 0.75))
+    contrast = FORMER_NAMES.get(contrast, contrast)
+    if contrast not in CONTRASTS:
+        raise KeyError(f"No contrast {contrast!r}; there are: {', '.join(CONTRASTS)}.")
+    place = relative_depth(held.shape[-1])
+    if contrast == SLOPE:
+        count = held.sum(-1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            middle = (held * place).sum(-1, keepdims=True) / count
+            apart = np.where(held, place - middle, 0.0)
+            found = apart / (apart**2).sum(-1, keepdims=True)
+        return np.where(count > 1, found, np.nan)
+    chosen = held & (contrast == MEAN or ((place >= 0.25) & (place <= 0.75)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return chosen / chosen.sum(-1, keepdims=True)
 
 
-def slope(values: Profile) -> np.ndarray:
-    """Return the least-squares change from the input to the output of the model.
+def default_contrasts(layers: int) -> tuple[str, ...]:
+    """Return how models of so many layers are compared: middle half and slope, else the mean.
 
-    NaN where fewer than two layers have a value.
+    One or two layers have no middle half, and a line through two points is their difference.
     """
-    place = relative_depth(values.shape[-1])
+    return (MIDDLE_HALF, SLOPE) if layers > FEW_LAYERS else (MEAN,)
+
+
+def over_depth(values: Profile, contrast: str) -> np.ndarray:
+    """Return a contrast over the layers of profiles; layers without a value stay out."""
     held = np.isfinite(values)
-    count = held.sum(-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = (held * place).sum(-1) / count
-        apart = np.where(held, place - middle[..., None], 0.0)
-        found = (apart * np.where(held, values, 0.0)).sum(-1) / (apart**2).sum(-1)
-    return np.where(count > 1, found, np.nan)
-
-
-def _mean(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    held = np.isfinite(values) & chosen
-    count = held.sum(-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, np.where(held, values, 0.0).sum(-1) / count, np.nan)
-
-
-CONTRASTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "middle half": middle_half,
-    "slope": slope,
-    "all layers": all_layers,
-}
+    return np.asarray((coefficients(contrast, held) * np.where(held, values, 0.0)).sum(-1))

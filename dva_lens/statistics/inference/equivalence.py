@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import brentq
 
 Number = float | int
 Numbers = np.ndarray | float | int
@@ -40,8 +41,9 @@ def power(error: Number, freedom: Number, difference: Number, *, alpha: Number =
         return 1.0 if difference else float(alpha)
     quantile = stats.t.ppf(1 - alpha / 2, freedom)
     shift = difference / error
-    found = stats.nct.sf(quantile, freedom, shift) + stats.nct.cdf(-quantile, freedom, shift)
-    return float(found)
+    found = float(stats.nct.sf(quantile, freedom, shift))
+    opposite = float(stats.nct.cdf(-quantile, freedom, shift))  # NaN where too small to compute
+    return found + float(np.nan_to_num(opposite))
 
 
 def detectable(
@@ -50,21 +52,18 @@ def detectable(
     """Return the smallest true difference that a two-sided t test finds with this chance."""
     if not 0 < chance < 1:
         raise ValueError(f"chance must lie between 0 and 1, got {chance}.")
-    low, high = 0.0, 1.0
+    high = 1.0
     while power(1.0, freedom, high, alpha=alpha) < chance:
         high *= 2
-    for _ in range(50):
-        middle = (low + high) / 2
-        found = power(1.0, freedom, middle, alpha=alpha)
-        low, high = (middle, high) if found < chance else (low, middle)
-    return float(high * error)
+    found = brentq(lambda size: power(1.0, freedom, size, alpha=alpha) - chance, 0.0, high)
+    return float(found * error)
 
 
-def contrast_error(spread: Number, seeds: int, arms: int) -> tuple[float, float]:
-    """Return standard error and degrees of freedom of an arm minus a baseline, seeds alike."""
+def contrast_error(spread: Number, seeds: int, models: int) -> tuple[float, float]:
+    """Return standard error and degrees of freedom of a model minus a baseline, seeds alike."""
     if seeds < 2:
         raise ValueError(f"seeds must be at least 2 to tell spread from difference, got {seeds}.")
-    return float(spread * np.sqrt(2 / seeds)), float(arms * (seeds - 1))
+    return float(spread * np.sqrt(2 / seeds)), float(models * (seeds - 1))
 
 
 def _check(margin: Number) -> None:

@@ -3,8 +3,11 @@
 NaN stands for a comparison that could not be made; it stays NaN and does not count.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import false_discovery_control
 
 P = Float[np.ndarray, "*tests"]
 
@@ -16,10 +19,10 @@ def holm(p: P) -> P:
 
 def benjamini_hochberg(p: P) -> P:
     """Return p values adjusted so that the expected share of false finds stays within a level."""
-    return _adjusted(p, _hochberg_flat)
+    return _adjusted(p, false_discovery_control)
 
 
-def _adjusted(p: P, method) -> P:  # noqa: ANN001 - one of the two functions below
+def _adjusted(p: P, method: Callable[[np.ndarray], np.ndarray]) -> P:
     p = np.asarray(p, dtype=np.float64)
     held = np.isfinite(p)
     if ((p[held] < 0) | (p[held] > 1)).any():
@@ -36,12 +39,4 @@ def _holm_flat(p: np.ndarray) -> np.ndarray:
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     found = np.empty(len(p))
     found[order] = np.minimum(stepped, 1.0)
-    return found
-
-
-def _hochberg_flat(p: np.ndarray) -> np.ndarray:
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    found = np.empty(len(p))
-    found[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return found

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dva_lens.statistics.inference.compare import adjust, compare, layer_profile
+from dva_lens.statistics.inference.compare import adjust, compare, compare_cells, layer_profile
 from dva_lens.statistics.inference.equivalence import power
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
 from dva_lens.statistics.inference.plan import Claim, claims_from, judge
@@ -24,7 +24,7 @@ def arms(shift=2.0, seeds=4):
 
 def test_both_questions_are_answered_apart():
     found = compare("entropy", arms(), TEXTS, baseline="base")
-    assert [(entry.arm, entry.contrast) for entry in found] == [
+    assert [(entry.model, entry.contrast) for entry in found] == [
         ("higher", "middle half"),
         ("same", "middle half"),
         ("higher", "slope"),
@@ -142,3 +142,46 @@ def test_two_seeds_decide_nothing_about_architectures():
 def test_plans_are_read_strictly(plan, message):
     with pytest.raises((ValueError, TypeError), match=message):
         claims_from(plan)
+
+
+def test_a_verdict_is_muted_where_the_same_differs_from_itself_by_more():
+    models = arms(seeds=4)
+    models["base"][:2] += 6.0
+    found = adjust(compare("entropy", models, TEXTS, baseline="base"))
+    first = found[0]
+    assert abs(first.same.mean) > abs(first.text.mean)
+    assert first.text_adjusted < 0.05
+    assert first.muted
+    assert first.word == "undecided"
+    assert first.verdict == "undecided (seeds of base differ by more)"
+
+
+def test_many_cells_at_once_are_what_each_is_alone():
+    models = {name: values[:, :, :4] for name, values in arms().items()}
+    cells = [("entropy", str(layer)) for layer in range(4)]
+    together = compare_cells(cells, models, TEXTS, baseline="base")
+    assert [(entry.contrast, entry.model) for entry in together[:3]] == [
+        ("0", "higher"),
+        ("0", "same"),
+        ("1", "higher"),
+    ]
+    for layer in range(4):
+        one = {name: values[:, :, [layer]] for name, values in models.items()}
+        alone = compare_cells(cells[layer : layer + 1], one, TEXTS, baseline="base")
+        for entry, again in zip(together[2 * layer : 2 * layer + 2], alone, strict=True):
+            assert float(entry.text.low) == pytest.approx(float(again.text.low))
+            assert float(entry.retrained.p) == pytest.approx(float(again.retrained.p))
+            assert float(entry.same.mean) == pytest.approx(float(again.same.mean))
+
+
+def test_sequences_weigh_what_they_are_told_to():
+    models = {"base": np.zeros((1, 3, 1)), "other": np.array([[[0.0], [0.0], [4.0]]])}
+    (found,) = compare_cells(
+        [("entropy", "mean")],
+        models,
+        ["a", "b", "c"],
+        baseline="base",
+        weights=np.array([[1.0], [1.0], [2.0]]),
+    )
+    assert float(found.text.mean) == 2.0
+    assert float(found.retrained.mean) == 2.0

@@ -79,17 +79,17 @@ def test_one_seed_cannot_tell_spread():
 
 def test_depth_summaries_of_a_line():
     values = 3.0 + 2.0 * depth.relative_depth(8)
-    assert depth.slope(values) == pytest.approx(2.0)
-    assert depth.middle_half(values) == pytest.approx(4.0)
-    assert depth.middle_half(np.array([[0.0, 0, 1, 1, 1, 1, 0, 0]]))[0] == 1.0
+    assert depth.over_depth(values, "slope") == pytest.approx(2.0)
+    assert depth.over_depth(values, "middle half") == pytest.approx(4.0)
+    assert depth.over_depth(np.array([[0.0, 0, 1, 1, 1, 1, 0, 0]]), "middle half")[0] == 1.0
     values[3] = np.nan
-    assert depth.slope(values) == pytest.approx(2.0)
+    assert depth.over_depth(values, "slope") == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 5])
 def test_shallow_models_have_a_middle(layers):
-    assert depth.middle_half(np.ones(layers)) == 1.0
-    assert np.isnan(depth.slope(np.ones(layers))) == (layers == 1)
+    assert depth.over_depth(np.ones(layers), "middle half") == 1.0
+    assert np.isnan(depth.over_depth(np.ones(layers), "slope")) == (layers == 1)
 
 
 def test_equal_steps_and_equal_losses():

@@ -1,0 +1,283 @@
+"""Every model of a text against a baseline: one contrast, one family, one verdict.
+
+Models are compared by the middle half of their layers and by their slope over depth, or by their
+mean where one of them has one or two layers. p values of all models, primary statistics and
+contrasts of one text are one family (Holm). Anything else that is asked for is exploration: its
+family is its own statistic (Benjamini-Hochberg). Tables of a report, verdicts of the explorer, the
+command line and notebooks print from `Comparisons` and from nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+import xarray as xr
+
+from dva_lens import axes
+from dva_lens.results.entries import split_name
+from dva_lens.results.measurement import LAYERS
+from dva_lens.results.moments import When
+from dva_lens.results.pairing import Paired, paired_along, paired_over_depth
+from dva_lens.results.reader import Measurements
+from dva_lens.results.same_text import SameText, same_text
+from dva_lens.results.spans import Spans
+from dva_lens.statistics.inference.compare import Comparison, compare_cells
+from dva_lens.statistics.inference.contrasts import text_contrast
+from dva_lens.statistics.inference.depth import MEAN, default_contrasts
+from dva_lens.statistics.inference.multiplicity import benjamini_hochberg, holm
+from dva_lens.statistics.table import PRIMARY
+
+BASELINE = "transformer"
+COLUMNS = ("value", "low", "high", "p", "adjusted")
+
+
+@final
+@dataclass(frozen=True)
+class Comparisons:
+    """All models of a text against one of them, p values adjusted.
+
+    `when` says at which moment of training, `refused` why a statistic was not compared, and
+    `note` what a reader has to know of the texts.
+    """
+
+    baseline: str
+    text: str
+    when: str
+    entries: tuple[Comparison, ...]
+    refused: Mapping[str, str]
+    note: str = ""
+
+    @property
+    def family(self) -> int:
+        """How many contrasts the family of the primary statistics has."""
+        return sum(entry.primary for entry in self.entries)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The statistics that were compared."""
+        return tuple(dict.fromkeys(entry.statistic for entry in self.entries))
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """The contrasts over depth."""
+        return tuple(dict.fromkeys(entry.contrast for entry in self.entries))
+
+    def of(
+        self, statistic: str, *, model: str | None = None, contrast: str | None = None
+    ) -> tuple[Comparison, ...]:
+        """Return the comparisons of a statistic, of one model or contrast if they are named."""
+        return tuple(
+            entry
+            for entry in self.entries
+            if entry.statistic == statistic
+            and model in (None, entry.model)
+            and contrast in (None, entry.contrast)
+        )
+
+
+def baseline_of(measurements: Measurements, baseline: str | None = None) -> str:
+    """Return the model that others are compared with; default: `transformer`, else the first.
+
+    Raises
+    ------
+    ValueError
+        If there is no model of that name.
+    """
+    models = measurements.models
+    if baseline is None:
+        return BASELINE if BASELINE in models else models[0]
+    if baseline not in models:
+        raise ValueError(f"No model {baseline!r} on this text; there are: {', '.join(models)}.")
+    return baseline
+
+
+def compare(
+    measurements: Measurements,
+    baseline: str | None = None,
+    statistics: Sequence[str] = (),
+    *,
+    moment: When = "last",
+    spans: Spans = "all",
+) -> Comparisons:
+    """Compare every model with a baseline in the primary statistics, and in others if named.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        What models were measured to be on one text.
+    baseline : str, optional
+        The model that all others are compared with; default: `transformer`, else the first.
+    statistics : sequence of str
+        Further statistics, or entries such as `sink_rate:0.1`, to explore.
+    moment, spans
+        When in training, and over which queries, as for `Measurements.values`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such baseline, the models were measured on different texts, or a statistic
+        that is named cannot be compared between their tokenizers.
+    KeyError
+        If no model holds a statistic that is named.
+    """
+    base = baseline_of(measurements, baseline)
+    same = same_text(measurements)
+    refused: dict[str, str] = {}
+    held = [name for name in PRIMARY if name in measurements.statistics]
+    for name in (*held, *statistics):
+        if reason := same.refusal(measurements, split_name(name)[0]):
+            refused[name] = reason
+    if named := [name for name in statistics if name in refused]:
+        raise ValueError(f"{refused[named[0]]}; choose a number per document.")
+    primary = [name for name in held if name not in refused]
+    reader = _Reader(measurements, base, same, moment, spans)
+    claimed = _adjusted(reader.compared(primary), holm)
+    further = [name for name in dict.fromkeys(statistics) if name not in primary]
+    explored = [
+        replace(entry, primary=False)
+        for name in further
+        for entry in _adjusted(reader.compared([name]), benjamini_hochberg)
+    ]
+    when = measurements.moment(moment).words
+    return Comparisons(
+        base, measurements.text, when, (*claimed, *explored), refused, note=same.note
+    )
+
+
+def differences(
+    measurements: Measurements,
+    name: str,
+    along: Sequence[str] = (axes.LAYER,),
+    *,
+    baseline: str | None = None,
+    moment: When = "last",
+    spans: Spans = "all",
+) -> xr.Dataset:
+    """Return every model minus the baseline along layers, or layers and heads, to explore.
+
+    Models whose layers or heads are not as many as the baseline's are left out. p values are
+    adjusted within the statistic and model (Benjamini-Hochberg).
+
+    Returns
+    -------
+    xarray.Dataset
+        `value`, `low`, `high`, `p` and `adjusted` over (model, *along): the difference for these
+        checkpoints with its 95 % interval over documents; attributes of the statistic.
+
+    Raises
+    ------
+    ValueError
+        If there is no such baseline, or the models were measured on different texts.
+    KeyError
+        If no model holds the statistic.
+    """
+    base = baseline_of(measurements, baseline)
+    same = same_text(measurements)
+    if reason := same.refusal(measurements, split_name(name)[0]):
+        raise ValueError(f"{reason}; choose a number per document.")
+    values = _alike(measurements.values(name, moment=moment, spans=spans), base, along)
+    found = paired_along(values, along, by_document=same.by_document)
+    return _apart(found, base, values, along)
+
+
+@final
+@dataclass(frozen=True)
+class _Reader:
+    """Reads and compares statistics of one text at one moment."""
+
+    measurements: Measurements
+    baseline: str
+    same: SameText
+    moment: When
+    spans: Spans
+
+    def compared(self, names: Sequence[str]) -> tuple[Comparison, ...]:
+        """Return the comparisons of statistics, p values not adjusted."""
+        cells: list[tuple[str, str]] = []
+        parts: list[Paired] = []
+        for name in names:
+            found = self._paired(name)
+            if found is None:
+                continue
+            contrasts, paired = found
+            cells += [(name, contrast) for contrast in contrasts]
+            parts.append(paired)
+        return _all_cells(cells, parts, self.baseline) if parts else ()
+
+    def _paired(self, name: str) -> tuple[tuple[str, ...], Paired] | None:
+        values = self.measurements.values(name, moment=self.moment, spans=self.spans)
+        contrasts = (MEAN,)
+        if axes.LAYER in values.dims:
+            contrasts = default_contrasts(int(values[LAYERS].min()))
+        paired = paired_over_depth(values, contrasts, by_document=self.same.by_document)
+        if self.baseline not in paired.models:
+            return None
+        return contrasts, paired
+
+
+def _all_cells(
+    cells: Sequence[tuple[str, str]], parts: Sequence[Paired], baseline: str
+) -> tuple[Comparison, ...]:
+    """Compare all cells at once: they share texts and so the draws of their intervals."""
+    names = list(dict.fromkeys(name for part in parts for name in part.models))
+    seeds = {n: max(len(p.models[n]) for p in parts if n in p.models) for n in names}
+    width = len(parts[0].weights)
+    models: dict[str, np.ndarray] = {}
+    for name in names:
+        columns: list[np.ndarray] = []
+        for part in parts:
+            block = np.full((seeds[name], width, part.weights.shape[1]), np.nan)
+            if name in part.models:
+                block[: len(part.models[name])] = part.models[name]
+            columns.append(block)
+        models[name] = np.concatenate(columns, axis=-1)
+    weights = np.concatenate([part.weights for part in parts], axis=-1)
+    found = compare_cells(cells, models, parts[0].documents, baseline=baseline, weights=weights)
+    return tuple(entry for entry in found if np.isfinite(float(entry.text.mean)))
+
+
+def _adjusted(
+    entries: Sequence[Comparison], method: Callable[[np.ndarray], np.ndarray]
+) -> tuple[Comparison, ...]:
+    """Adjust p values over a family; the two estimands are two families."""
+    text = method(np.array([float(entry.text.p) for entry in entries]))
+    retrained = method(np.array([float(entry.retrained.p) for entry in entries]))
+    return tuple(
+        replace(entry, text_adjusted=float(one), retrained_adjusted=float(other))
+        for entry, one, other in zip(entries, text, retrained, strict=True)
+    )
+
+
+def _alike(values: xr.DataArray, baseline: str, along: Sequence[str]) -> xr.DataArray:
+    """Keep the models that have as many layers and heads as the baseline, and no padding."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for model in values[axes.MODEL].values:
+        held = values.sel({axes.MODEL: model}).notnull()
+        rest = {dim: [other for other in held.dims if other != dim] for dim in along}
+        shapes[str(model)] = tuple(int(held.any(others).sum()) for others in rest.values())
+    kept = [model for model, shape in shapes.items() if shape == shapes[baseline]]
+    sizes = dict(zip(along, shapes[baseline], strict=True))
+    return values.sel({axes.MODEL: kept}).isel({dim: slice(n) for dim, n in sizes.items()})
+
+
+def _apart(found: Paired, baseline: str, values: xr.DataArray, along: Sequence[str]) -> xr.Dataset:
+    models = [name for name in found.models if name != baseline]
+    shape = tuple(values.sizes[dim] for dim in along)
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
+    for name in models:
+        ours, theirs = found.models[name], found.models[baseline]
+        one = text_contrast(ours, theirs, found.documents, weights=found.weights)
+        numbers = (one.mean, one.low, one.high, one.p, benjamini_hochberg(one.p))
+        for column, array in zip(columns.values(), numbers, strict=True):
+            column.append(array.reshape(shape))
+    places = {axes.MODEL: models} | {dim: values[dim].values for dim in along}
+    blank = np.empty((0, *shape))
+    return xr.Dataset(
+        {
+            name: ((axes.MODEL, *along), np.stack(column) if column else blank)
+            for name, column in columns.items()
+        },
+        coords=places,
+        attrs=values.attrs,
+    )
