@@ -12,9 +12,9 @@ from transformer_lens.hook_points import HookPoint
 from dva_lens.kernels.attention import Attend, attend
 from dva_lens.kernels.values import Values
 from dva_lens.mechanisms.variant import LinearFactory
-from dva_lens.models.carry import Carry
 from dva_lens.models.config import ModelConfig
-from dva_lens.models.materialised import attend_in_the_open
+from dva_lens.models.explicit import attend_explicitly
+from dva_lens.models.state import CrossLayerState
 from dva_lens.models.value_path import UsedValue, ValuePath
 
 Input = Float[Tensor, "batch position *head width"]
@@ -92,45 +92,49 @@ class Attention(nn.Module):
         self.value_parts: Mapping[str, Tensor] | None = None
 
     def forward(
-        self, inputs: Inputs, carry: Carry
-    ) -> tuple[Float[Tensor, "batch position width"], Carry]:
+        self, inputs: Inputs, state: CrossLayerState
+    ) -> tuple[Float[Tensor, "batch position width"], CrossLayerState]:
         """Return what the layer writes to the stream."""
         query = self.hook_q(_per_head(self.query, inputs.query, self.heads))
-        key, used, carry = self._keys_and_values(inputs, carry)
+        key, used, state = self._keys_and_values(inputs, state)
         values = self.mix.formed(query, key, used.value)
         if self.rotation is not None:
             query = self.hook_rot_q(self.rotation(query))
             key = self.hook_rot_k(self.rotation(key))
-        attended = self.mix.hook_z(self._attended(query, key, values, used, carry))
+        attended = self.mix.hook_z(self._attended(query, key, values, used, state))
         if self.gate is not None:
-            attended, carried = self.gate(
-                attended, self._projector(inputs), used.value, carry.get(OUTPUT)
+            attended, handed_on = self.gate(
+                attended, self._projector(inputs), used.value, state.get(OUTPUT)
             )
-            carry = carry.put(OUTPUT, carried)
-        return self._written(self.hook_z(attended)), carry
+            state = state.put(OUTPUT, handed_on)
+        return self._written(self.hook_z(attended)), state
 
-    def _keys_and_values(self, inputs: Inputs, carry: Carry) -> tuple[Heads, UsedValue, Carry]:
+    def _keys_and_values(
+        self, inputs: Inputs, state: CrossLayerState
+    ) -> tuple[Heads, UsedValue, CrossLayerState]:
         """Return keys and values before the repetition for query heads, made here or shared."""
         if self.key is None:
-            shared: Shared = carry.get(SHARED)
+            shared: Shared = state.get(SHARED)
             value = self.hook_v(shared.used.value)
-            return self.hook_k(shared.key), UsedValue(value, {"donor": value}), carry
+            return self.hook_k(shared.key), UsedValue(value, {"donor": value}), state
         key = self.hook_k(_per_head(self.key, inputs.key, self.kv_heads))
         projected = None
         if self.value is not None:
             projected = _per_head(self.value, inputs.value, self.kv_heads)
-        own = self.hook_v(self.mix.own(projected, carry.tokens, carry.get(SOURCE)))
-        used, carried = self.mix.mixed(own, carry.get(SOURCE))
-        carry = carry.put(SOURCE, carried)
-        return key, used, carry.put(SHARED, Shared(key, used)) if self.shares else carry
+        own = self.hook_v(self.mix.own(projected, state.tokens, state.get(SOURCE)))
+        used, handed_on = self.mix.mixed(own, state.get(SOURCE))
+        state = state.put(SOURCE, handed_on)
+        if self.shares:
+            state = state.put(SHARED, Shared(key, used))
+        return key, used, state
 
     def _attended(
-        self, query: Query, key: Key, values: Values, used: UsedValue, carry: Carry
+        self, query: Query, key: Key, values: Values, used: UsedValue, state: CrossLayerState
     ) -> Attended:
         query, key = query.transpose(1, 2), key.transpose(1, 2)
-        weights = self.rule(carry.segments)
+        weights = self.rule(state.segments)
         if self.hook_attn_scores.has_hooks() or self.hook_pattern.has_hooks():
-            mixed = attend_in_the_open(
+            mixed = attend_explicitly(
                 query,
                 key,
                 values,

@@ -8,8 +8,8 @@ from transformer_lens.hook_points import HookPoint
 
 from dva_lens.mechanisms.variant import LinearFactory
 from dva_lens.models.attention import Attention, Inputs
-from dva_lens.models.carry import Carry
 from dva_lens.models.config import ModelConfig
+from dva_lens.models.state import CrossLayerState
 
 Stream = Float[Tensor, "batch position width"]
 DEPTH = "depth average"
@@ -44,10 +44,10 @@ class Block(nn.Module):
         if self.average is not None:
             self.hook_block_out = HookPoint()
 
-    def forward(self, stream: Stream, carry: Carry) -> tuple[Stream, Carry]:
+    def forward(self, stream: Stream, state: CrossLayerState) -> tuple[Stream, CrossLayerState]:
         """Return the stream for the next block."""
         before = self.hook_resid_pre(stream)
-        written, carry = self.attn(self._inputs(before), carry)
+        written, state = self.attn(self._inputs(before), state)
         after = before + self.hook_attn_out(written)
         if self.mlp is not None:
             after = self.hook_resid_mid(after)
@@ -55,9 +55,9 @@ class Block(nn.Module):
         elif self.hook_mlp_in.has_hooks() or self.hook_mlp_out.has_hooks():
             after = after + self.hook_mlp_out(0 * self._fed(after))
         if self.average is not None:
-            after, streams = self.average(before, self.hook_block_out(after), carry.get(DEPTH))
-            carry = carry.put(DEPTH, streams)
-        return self.hook_resid_post(after), carry
+            after, streams = self.average(before, self.hook_block_out(after), state.get(DEPTH))
+            state = state.put(DEPTH, streams)
+        return self.hook_resid_post(after), state
 
     def _fed(self, stream: Stream) -> Stream:
         """Return what the feed-forward network reads, as a copy where a tool wants to edit it."""

@@ -13,11 +13,11 @@ from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.values import Values
 from dva_lens.kernels.weights import Weights
 from dva_lens.models.block import Block
-from dva_lens.models.carry import Carry
-from dva_lens.models.citizenship import TransformerLensSurface
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.initial import initialise
+from dva_lens.models.state import CrossLayerState
 from dva_lens.models.text import TextSurface
+from dva_lens.models.transformerlens import TransformerLensSurface
 
 Tokens = Int[Tensor, "batch position"]
 Stream = Float[Tensor, "batch position width"]
@@ -62,7 +62,7 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
         super().__init__()
         self.config = config
         self.tokenizer: Any = None
-        self._become_citizen(config)
+        self._set_transformer_lens_config(config)
         with torch.random.fork_rng(devices=[]):
             self.embed = nn.Embedding(config.vocabulary, config.width)
             self.hook_embed = HookPoint()
@@ -101,10 +101,10 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
         stream = self.hook_embed(self.embed(ids))
         if self.pos_embed is not None:
             stream = stream + self.hook_pos_embed(self.pos_embed(ids))
-        carry = Carry(ids, segments)
+        state = CrossLayerState(ids, segments)
         last = len(self.blocks) if stop_at_layer is None else stop_at_layer
         for block in self.blocks[:last]:
-            stream, carry = block(stream, carry)
+            stream, state = block(stream, state)
         if stop_at_layer is not None:
             return stream
         logits = self.unembed(self.ln_final(stream))

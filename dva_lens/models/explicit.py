@@ -1,4 +1,4 @@
-"""Attention with its scores and its pattern in the open, so that hooks can read and edit them."""
+"""Attention with explicit scores and an explicit pattern, so that hooks can read and edit them."""
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,7 @@ from dva_lens.kernels.weights import Weights
 QUERIES_AT_ONCE = 32
 
 
-def attend_in_the_open(
+def attend_explicitly(
     query: Float[Tensor, "batch head query width"],
     key: Float[Tensor, "batch kv_head key width"],
     values: Values,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @final
 @dataclass(frozen=True)
-class Carry:
+class CrossLayerState:
     """The tokens of the batch, and one slot for each mechanism that needs other layers.
 
     Only the mechanism that fills a slot reads it.
@@ -24,6 +24,6 @@ class Carry:
         """Return what a slot holds, None before it was filled."""
         return self.slots.get(slot)
 
-    def put(self, slot: str, content: Any) -> "Carry":
-        """Return a carry with one slot filled anew."""
+    def put(self, slot: str, content: Any) -> "CrossLayerState":
+        """Return a state with one slot filled anew."""
         return replace(self, slots={**self.slots, slot: content})

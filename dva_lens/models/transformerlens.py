@@ -52,7 +52,7 @@ class TransformerLensSurface(nn.Module):
     ln_final: Any
     tokenizer: Any
 
-    def _become_citizen(self, config: ModelConfig) -> None:
+    def _set_transformer_lens_config(self, config: ModelConfig) -> None:
         self._cfg = transformer_lens_config(config)
 
     @property

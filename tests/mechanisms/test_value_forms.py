@@ -177,7 +177,7 @@ def test_the_residual_mix_comes_before_the_form():
 
 @pytest.mark.parametrize("name", VALUE_FORMS)
 def test_all_gradients_are_those_of_the_formed_pattern(name):
-    """At an odd length, against attention with everything in the open."""
+    """At an odd length, against attention with explicit scores and pattern."""
     found = []
     for watch in (False, True):
         model = model_of(name)
