@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dva_lens.data.probe import Probe
+from dva_lens.data.evaluation import Probe
 
 START = 0
 _TRAIN, _TEST = 0, 1

@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 from transformers import PreTrainedModel
 
-from dva_lens.data.probe import PROBES, Probe
+from dva_lens.data.evaluation import PROBES, Probe
 from dva_lens.measuring.measure import measure
 from dva_lens.measuring.prepare import Treatment, opened_tokens
 from dva_lens.measuring.sequences import Windows

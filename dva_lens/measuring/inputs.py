@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dva_lens.data.documents import Corpus
-from dva_lens.data.probe import Probe
+from dva_lens.data.evaluation import Probe
 from dva_lens.data.tokenizer import token_ids, token_texts
 from dva_lens.measuring.sequences import Cut, Tokens, Windows
 

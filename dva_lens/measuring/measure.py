@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from dva_lens import __version__, axes
-from dva_lens.data.probe import Probe
+from dva_lens.data.evaluation import Probe
 from dva_lens.measuring.dataset import assembled, part_of, with_queries
 from dva_lens.measuring.passes import Progress, Run
 from dva_lens.measuring.prepare import Treatment, opened

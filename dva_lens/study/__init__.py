@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _LAZY = {
-    "Study": "dva_lens.study.plan",
+    "Study": "dva_lens.study.definition",
     "STUDIES": "dva_lens.study.builtin",
     "read_study": "dva_lens.study.builtin",
     "run": "dva_lens.study.runner",

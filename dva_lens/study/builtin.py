@@ -7,7 +7,7 @@ from typing import Any, final
 import yaml
 
 from dva_lens.models.presets import GRID
-from dva_lens.study.plan import Study
+from dva_lens.study.definition import Study
 
 LADDER = ("transformer", "resformer-identity", "dva", "dva-separable")
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from dva_lens.models.checkpoint import save_checkpoint
 from dva_lens.models.decoder import Decoder
 from dva_lens.results.schema import CHECKPOINTS
-from dva_lens.study.plan import Plan
+from dva_lens.study.definition import Plan
 
 STEPS = "steps"
 

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from dva_lens.results.archive import scan
 from dva_lens.results.schema import ARCHIVE, PARTIAL
 from dva_lens.results.writer import recover
-from dva_lens.study.plan import Study
+from dva_lens.study.definition import Study
 
 STUDY = "study.json"
 LOCK = "lock"

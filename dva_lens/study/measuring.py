@@ -8,14 +8,14 @@ import torch
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.data.probe import Probe
+from dva_lens.data.evaluation import Probe
 from dva_lens.measuring import measure_probe
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.results.schema import BY_QUERY, REFERENCE, statistics_of
 from dva_lens.statistics.table import PRIMARY, STATISTICS
 from dva_lens.study.checkpoints import step_folder
+from dva_lens.study.definition import HELD_OUT, Plan, Study
 from dva_lens.study.keys import measure_key
-from dva_lens.study.plan import HELD_OUT, Plan, Study
 from dva_lens.study.texts import Texts
 
 

@@ -16,9 +16,9 @@ from dva_lens.results.archive import Archive, scan
 from dva_lens.results.schema import ARCHIVE, PARTIAL, SCHEMA_VERSION, ArchiveError
 from dva_lens.results.writer import create_archive, write_catalogue, write_run
 from dva_lens.study import checkpoints
+from dva_lens.study.definition import Plan, Study, plans
 from dva_lens.study.folder import claimed
 from dva_lens.study.measuring import measured, outdated, updated
-from dva_lens.study.plan import Plan, Study, plans
 from dva_lens.study.progress import Moment, Progress, silent
 from dva_lens.study.texts import Texts, prepare
 from dva_lens.study.training import Workshop, log_dataset, provenance, trained

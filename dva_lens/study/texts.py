@@ -8,10 +8,10 @@ from tokenizers import Tokenizer
 
 from dva_lens.data.cache import TokenCache, cache_tokens
 from dva_lens.data.corpus import open_corpus
-from dva_lens.data.probe import PROBES, Probe, probe
+from dva_lens.data.evaluation import PROBES, Probe, probe
 from dva_lens.data.split import split
 from dva_lens.data.tokenizer import tokenizer_hash, train_tokenizer
-from dva_lens.study.plan import HELD_OUT, Study
+from dva_lens.study.definition import HELD_OUT, Study
 
 CACHE = "tokens"
 _CONTROL_SEED = 0

@@ -15,7 +15,7 @@ from dva_lens.data.batches import Windows, held_out_windows
 from dva_lens.models.decoder import build
 from dva_lens.results.schema import TRAIN_STEP
 from dva_lens.study.checkpoints import saver
-from dva_lens.study.plan import Plan
+from dva_lens.study.definition import Plan
 from dva_lens.study.texts import Texts
 from dva_lens.training.log import TrainingLog
 from dva_lens.training.loop import train

@@ -3,7 +3,7 @@
 import pytest
 
 from dva_lens.study.builtin import read_study
-from dva_lens.study.plan import Study, plans
+from dva_lens.study.definition import Study, plans
 
 
 def keys_of(study, **about):

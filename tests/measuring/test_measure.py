@@ -11,7 +11,7 @@ from tokens import letters, word_tokenizer, wrapped
 
 import dva_lens as lens
 from dva_lens.data.documents import Document, corpus_of
-from dva_lens.data.probe import Probe
+from dva_lens.data.evaluation import Probe
 from dva_lens.measuring import describe, measure, measure_probe
 from dva_lens.results.schema import check_measurement
 from dva_lens.statistics.table import PRIMARY, STATISTICS

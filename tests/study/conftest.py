@@ -1,7 +1,7 @@
 import pytest
 from small_text import small_corpus
 
-from dva_lens.study.plan import Study
+from dva_lens.study.definition import Study
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import pytest
 
 from dva_lens.reports.report import write_report
 from dva_lens.results.archive import open_archive
+from dva_lens.study.definition import Study
 from dva_lens.study.matching import NEAR
-from dva_lens.study.plan import Study
 from dva_lens.study.runner import run
 
 

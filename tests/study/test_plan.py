@@ -7,8 +7,8 @@ from dva_lens.models.grid import cells
 from dva_lens.models.presets import PRESETS
 from dva_lens.study import STUDIES
 from dva_lens.study.builtin import read_study
+from dva_lens.study.definition import Study, plans
 from dva_lens.study.matching import NEAR
-from dva_lens.study.plan import Study, plans
 
 
 def test_a_study_survives_json(study):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dva_lens.results.archive import open_archive
-from dva_lens.study.plan import Study
+from dva_lens.study.definition import Study
 from dva_lens.study.runner import run
 
 

@@ -9,7 +9,7 @@ from dva_lens.results.archive import open_archive
 from dva_lens.results.schema import statistics_of
 from dva_lens.statistics.table import PRIMARY, STATISTICS
 from dva_lens.study import measuring, runner
-from dva_lens.study.plan import Study
+from dva_lens.study.definition import Study
 from dva_lens.study.runner import run
 
 

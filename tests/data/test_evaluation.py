@@ -3,7 +3,7 @@ import pytest
 from small_text import small_corpus
 
 from dva_lens.data.cache import TokenCache
-from dva_lens.data.probe import PROBES, encode, probe
+from dva_lens.data.evaluation import PROBES, encode, probe
 from dva_lens.data.tokenizer import token_ids, train_tokenizer
 
 SIZES = (5, 12, 40, 100, 9)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, final
 
-from dva_lens.data.probe import PROBES as TEXTS
+from dva_lens.data.evaluation import PROBES as TEXTS
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.presets import named
 from dva_lens.models.size import Size
