@@ -1,1 +1,1 @@
-"""Text: where it comes from, how it becomes tokens, and the probes it is measured on."""
+"""Text: where it comes from, how it becomes tokens, and the evaluation texts cut from it."""

@@ -1,4 +1,4 @@
-"""Probes: the token sequences that models are measured on, and the controls made from them.
+"""Evaluation texts: the sequences that models are measured on, and the controls made from them.
 
 A control destroys what is claimed: shuffled tokens keep the words and lose their order, one
 repeated token loses both. Random initialisation, the third control, is a model and not a text.
@@ -17,7 +17,7 @@ from dva_lens.data.tokenizer import token_ids
 
 @final
 @dataclass(frozen=True)
-class Probe:
+class EvaluationText:
     """Token sequences, padded on the right with zeros, and the document each came from.
 
     `start` says that position 0 holds a special token that marks the start; controls keep it.
@@ -30,14 +30,14 @@ class Probe:
     start: bool = False
 
 
-def probe(
+def evaluation_text(
     cache: TokenCache,
     *,
     length: int,
     sequences: int,
     per_document: int = 2,
     start: int | None = None,
-) -> Probe:
+) -> EvaluationText:
     """Take sequences of one length from as many documents as there are, evenly spread.
 
     A sequence lies within a document and a document gives at most `per_document` of them, spread
@@ -66,7 +66,7 @@ def probe(
     tokens = np.stack(taken)
     if start is not None:
         tokens = np.insert(tokens, 0, start, axis=1)
-    return Probe(
+    return EvaluationText(
         "text",
         tokens,
         np.full(len(tokens), length),
@@ -77,7 +77,7 @@ def probe(
 
 def encode(
     tokenizer: Any, text: str, *, length: int, stride: int | None = None, name: str = "text"
-) -> Probe:
+) -> EvaluationText:
     """Cut a text into windows of `length` tokens, one every `stride`; the last may be shorter.
 
     Without a stride windows do not overlap. Only the last window is padded.
@@ -97,31 +97,32 @@ def encode(
     for row, window in zip(tokens, windows, strict=True):
         row[: len(window)] = window
     lengths = np.array([len(window) for window in windows])
-    return Probe(name, tokens, lengths, (name,) * len(windows))
+    return EvaluationText(name, tokens, lengths, (name,) * len(windows))
 
 
-def shuffled(probe: Probe, seed: int) -> Probe:
+def shuffled(text: EvaluationText, seed: int) -> EvaluationText:
     """Put the tokens of each sequence in random order: same words, no order to rely on."""
-    tokens = probe.tokens.copy()
-    for row, length, draw in _rows(probe, tokens, seed):
-        row[probe.start : length] = draw.permutation(row[probe.start : length])
-    return replace(probe, name="shuffled", tokens=tokens)
+    tokens = text.tokens.copy()
+    for row, length, draw in _rows(text, tokens, seed):
+        row[text.start : length] = draw.permutation(row[text.start : length])
+    return replace(text, name="shuffled", tokens=tokens)
 
 
-def repeated(probe: Probe, seed: int) -> Probe:
+def repeated(text: EvaluationText, seed: int) -> EvaluationText:
     """Fill each sequence with one of its own tokens: every key is alike but for its position."""
-    tokens = probe.tokens.copy()
-    for row, length, draw in _rows(probe, tokens, seed):
-        row[probe.start : length] = draw.choice(row[probe.start : length])
-    return replace(probe, name="repeated", tokens=tokens)
+    tokens = text.tokens.copy()
+    for row, length, draw in _rows(text, tokens, seed):
+        row[text.start : length] = draw.choice(row[text.start : length])
+    return replace(text, name="repeated", tokens=tokens)
 
 
-def unchanged(probe: Probe, seed: int) -> Probe:  # noqa: ARG001 - the table's entries are alike
-    """Return the text itself."""
-    return probe
+def unchanged(text: EvaluationText, seed: int) -> EvaluationText:
+    """Return the text itself; the seed is there because the entries of the table are alike."""
+    del seed
+    return text
 
 
-PROBES: dict[str, Callable[[Probe, int], Probe]] = {
+TEXTS: dict[str, Callable[[EvaluationText, int], EvaluationText]] = {
     "text": unchanged,
     "shuffled": shuffled,
     "repeated": repeated,
@@ -138,9 +139,11 @@ def _places(fitting: Int[np.ndarray, "document"], sequences: int) -> list[tuple[
     return sorted(chosen)
 
 
-def _rows(probe: Probe, tokens: np.ndarray, seed: int) -> list[tuple[np.ndarray, int, Any]]:
+def _rows(
+    text: EvaluationText, tokens: np.ndarray, seed: int
+) -> list[tuple[np.ndarray, int, Any]]:
     """Pair each row with its length and a generator of its own, so that rows do not depend."""
     return [
         (row, int(length), np.random.default_rng((seed, number)))
-        for number, (row, length) in enumerate(zip(tokens, probe.lengths, strict=True))
+        for number, (row, length) in enumerate(zip(tokens, text.lengths, strict=True))
     ]

@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dva_lens.data.evaluation import Probe
+from dva_lens.data.evaluation import EvaluationText
 
 START = 0
 _TRAIN, _TEST = 0, 1
@@ -36,11 +36,13 @@ class TaskBatch:
         """The lowest mean loss that can be expected on these sequences."""
         return float(self.optimal.mean())
 
-    def probe(self, name: str) -> Probe:
+    def evaluation_text(self, name: str) -> EvaluationText:
         """Return what the model sees of the sequences, each standing for a document."""
         count, length = len(self.tokens), self.tokens.shape[1] - 1
         documents = tuple(f"{name} {number}" for number in range(count))
-        return Probe(name, self.tokens[:, :-1], np.full(count, length), documents, start=True)
+        return EvaluationText(
+            name, self.tokens[:, :-1], np.full(count, length), documents, start=True
+        )
 
 
 @final

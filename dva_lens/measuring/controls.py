@@ -14,14 +14,14 @@ import torch
 import xarray as xr
 from transformers import PreTrainedModel
 
-from dva_lens.data.evaluation import PROBES, Probe
+from dva_lens.data.evaluation import TEXTS, EvaluationText
 from dva_lens.measuring.measure import measure
 from dva_lens.measuring.prepare import Treatment, opened_tokens
 from dva_lens.measuring.sequences import Windows
 from dva_lens.models.decoder import Decoder, build
 
 RANDOM_INIT = "random-init"
-CONTROLS: tuple[str, ...] = (*(name for name in PROBES if name != "text"), RANDOM_INIT)
+CONTROLS: tuple[str, ...] = (*(name for name in TEXTS if name != "text"), RANDOM_INIT)
 
 
 def measure_control(
@@ -47,17 +47,17 @@ def measure_control(
     names = [each.name for each in fields(Treatment)]
     treated = Treatment(**{name: chosen.pop(name) for name in names if name in chosen})
     found = opened_tokens(model, text_or_tokens, treated)
-    probe = PROBES[control](_probe(found.windows), seed)
+    probe = TEXTS[control](_probe(found.windows), seed)
     data = measure(model, probe, tokenizer=found.tokenizer, **chosen)
     return data.assign_attrs({**found.windows.facts, "probe": control})
 
 
-def _probe(windows: Windows) -> Probe:
+def _probe(windows: Windows) -> EvaluationText:
     lengths = windows.lengths
     tokens = np.zeros((len(windows), int(lengths.max())), dtype=np.int64)
     for index, row in enumerate(tokens):
         row[: lengths[index]] = windows.tokens(index)
-    return Probe("text", tokens, lengths, windows.documents, bool(windows.prefix))
+    return EvaluationText("text", tokens, lengths, windows.documents, bool(windows.prefix))
 
 
 def reinitialised(model: Any, seed: int) -> Any:

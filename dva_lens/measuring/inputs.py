@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dva_lens.data.documents import Corpus
-from dva_lens.data.evaluation import Probe
+from dva_lens.data.evaluation import EvaluationText
 from dva_lens.data.tokenizer import token_ids, token_texts
 from dva_lens.measuring.sequences import Cut, Tokens, Windows
 
@@ -66,7 +66,7 @@ def of_ids(ids: Any, cut: Cut, *, documents: Sequence[str] | None) -> Windows:
     return Windows(tuple(pieces), names, facts=facts)
 
 
-def of_probe(probe: Probe) -> Windows:
+def of_probe(probe: EvaluationText) -> Windows:
     """Take the sequences of a probe as they are."""
     pairs = zip(probe.tokens, probe.lengths, strict=True)
     pieces = tuple(row[: int(length)] for row, length in pairs)

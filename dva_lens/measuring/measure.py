@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from dva_lens import __version__, axes
-from dva_lens.data.evaluation import Probe
+from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring.dataset import assembled, part_of, with_queries
 from dva_lens.measuring.passes import Progress, Run
 from dva_lens.measuring.prepare import Treatment, opened
@@ -98,7 +98,7 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
 
 def measure_probe(
     model: Any,
-    probe: Probe,
+    probe: EvaluationText,
     *,
     tokenizer: Any = None,
     statistics: Sequence[str] | None = None,

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from dva_lens import axes
-from dva_lens.data.evaluation import Probe
+from dva_lens.data.evaluation import EvaluationText
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.inputs import is_text, of_ids, of_images, of_probe, of_texts, texts_of
 from dva_lens.measuring.sequences import Cut, Windows, check_range
@@ -110,7 +110,7 @@ def _windows(
 ) -> Windows:
     if isinstance(documents, str):
         documents = (documents,)
-    if isinstance(data, Probe):
+    if isinstance(data, EvaluationText):
         return of_probe(data)
     if is_text(data):
         if tokenizer is None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, final
 
-from dva_lens.data.evaluation import PROBES as TEXTS
+from dva_lens.data.evaluation import TEXTS
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.presets import named
 from dva_lens.models.size import Size
@@ -14,7 +14,7 @@ from dva_lens.study.matching import Match, model_of
 from dva_lens.training.recipe import Recipe
 
 HELD_OUT = "held-out"
-PROBES = (HELD_OUT, *(name for name in TEXTS if name != "text"))
+NAMES = (HELD_OUT, *(name for name in TEXTS if name != "text"))
 
 
 @final
@@ -48,7 +48,7 @@ class Study:
 
     def __post_init__(self) -> None:
         for name in self.probes:
-            _check_member("probe", name, PROBES, f"probes are {', '.join(PROBES)}")
+            _check_member("probe", name, NAMES, f"probes are {', '.join(NAMES)}")
         for name in ("presets", "seeds", "probes"):
             _check_distinct(name, getattr(self, name))
         object.__setattr__(self, "presets", named(self.presets, self.size))

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.data.evaluation import Probe
+from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring import measure_probe
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.results.schema import BY_QUERY, REFERENCE, statistics_of
@@ -102,7 +102,7 @@ def updated(before: xr.Dataset | None, now: xr.Dataset) -> xr.Dataset:
     return kept.assign({name: now[name] for name in fresh})
 
 
-def _named(data: xr.Dataset, study: Study, plan: Plan, probe: Probe) -> xr.Dataset:
+def _named(data: xr.Dataset, study: Study, plan: Plan, probe: EvaluationText) -> xr.Dataset:
     attrs = {
         "model": plan.preset,
         "preset": plan.preset,
@@ -115,7 +115,7 @@ def _named(data: xr.Dataset, study: Study, plan: Plan, probe: Probe) -> xr.Datas
     return data.assign_attrs(attrs)
 
 
-def _key(study: Study, plan: Plan, probe: Probe) -> str:
+def _key(study: Study, plan: Plan, probe: EvaluationText) -> str:
     return measure_key(
         plan.key,
         plan.recipe.measure_steps,

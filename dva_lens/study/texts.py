@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from dva_lens.data.cache import TokenCache, cache_tokens
 from dva_lens.data.corpus import open_corpus
-from dva_lens.data.evaluation import PROBES, Probe, probe
+from dva_lens.data.evaluation import TEXTS, EvaluationText, evaluation_text
 from dva_lens.data.split import split
 from dva_lens.data.tokenizer import tokenizer_hash, train_tokenizer
 from dva_lens.study.definition import HELD_OUT, Study
@@ -27,7 +27,7 @@ class Texts:
     tokenizer: Tokenizer
     train: TokenCache
     held_out: TokenCache
-    probes: dict[str, Probe]
+    probes: dict[str, EvaluationText]
 
     @property
     def tokenizer_sha256(self) -> str:
@@ -43,8 +43,8 @@ def prepare(study: Study, folder: Path) -> Texts:
     train, held_out = (
         cache_tokens(part, tokenizer, folder / CACHE) for part in (parts.train, parts.held_out)
     )
-    text = probe(held_out, length=study.size.context, sequences=study.sequences)
+    text = evaluation_text(held_out, length=study.size.context, sequences=study.sequences)
     probes = {HELD_OUT: replace(text, name=HELD_OUT)}
     for name in study.probes[1:]:
-        probes[name] = PROBES[name](text, _CONTROL_SEED)
+        probes[name] = TEXTS[name](text, _CONTROL_SEED)
     return Texts(corpus.name, corpus.sha256, tokenizer, train, held_out, probes)

@@ -3,7 +3,7 @@ import pytest
 from small_text import small_corpus
 
 from dva_lens.data.cache import TokenCache
-from dva_lens.data.evaluation import PROBES, encode, probe
+from dva_lens.data.evaluation import TEXTS, encode, evaluation_text
 from dva_lens.data.tokenizer import token_ids, train_tokenizer
 
 SIZES = (5, 12, 40, 100, 9)
@@ -19,7 +19,7 @@ def cache():
 
 
 def test_sequences_lie_within_documents_and_the_first_begins_one(cache):
-    found = probe(cache, length=10, sequences=50, per_document=3)
+    found = evaluation_text(cache, length=10, sequences=50, per_document=3)
     assert found.documents == ("d2", "d3", "d3", "d3", "d4", "d4", "d4")
     assert (np.diff(found.tokens) == 1).all()
     assert found.tokens[:, 0].tolist() == [2001, 3001, 3014, 3027, 4001, 4034, 4067]
@@ -27,13 +27,13 @@ def test_sequences_lie_within_documents_and_the_first_begins_one(cache):
 
 
 def test_documents_come_before_second_sequences_of_one(cache):
-    assert probe(cache, length=10, sequences=3).documents == ("d2", "d3", "d4")
-    assert probe(cache, length=10, sequences=4).documents == ("d2", "d3", "d3", "d4")
-    assert probe(cache, length=5, sequences=2, per_document=1).documents == ("d1", "d3")
+    assert evaluation_text(cache, length=10, sequences=3).documents == ("d2", "d3", "d4")
+    assert evaluation_text(cache, length=10, sequences=4).documents == ("d2", "d3", "d3", "d4")
+    assert evaluation_text(cache, length=5, sequences=2, per_document=1).documents == ("d1", "d3")
 
 
 def test_a_start_token_takes_the_first_place(cache):
-    found = probe(cache, length=13, sequences=9, per_document=1, start=0)
+    found = evaluation_text(cache, length=13, sequences=9, per_document=1, start=0)
     assert found.start
     assert found.tokens[:, :2].tolist() == [[0, 2001], [0, 3001], [0, 4001]]
     assert found.tokens.shape == (3, 13)
@@ -41,19 +41,19 @@ def test_a_start_token_takes_the_first_place(cache):
 
 def test_text_shorter_than_one_sequence_is_refused_with_the_numbers(cache):
     with pytest.raises(ValueError, match="of 101 tokens: the longest of 5 has 100"):
-        probe(cache, length=101, sequences=1)
+        evaluation_text(cache, length=101, sequences=1)
     with pytest.raises(ValueError, match="must be positive, got 4, 0 and 2"):
-        probe(cache, length=4, sequences=0)
+        evaluation_text(cache, length=4, sequences=0)
 
 
-@pytest.fixture(params=PROBES.values(), ids=PROBES)
+@pytest.fixture(params=TEXTS.values(), ids=TEXTS)
 def control(request):
     return request.param
 
 
 @pytest.mark.parametrize("start", [None, 0])
 def test_controls_keep_everything_but_the_order(cache, control, start):
-    text = probe(cache, length=10, sequences=9, start=start)
+    text = evaluation_text(cache, length=10, sequences=9, start=start)
     before = text.tokens.copy()
     found = control(text, 7)
     np.testing.assert_array_equal(text.tokens, before)
@@ -65,8 +65,8 @@ def test_controls_keep_everything_but_the_order(cache, control, start):
 
 
 def test_each_control_destroys_what_it_says(cache):
-    text = probe(cache, length=10, sequences=9, start=0)
-    shuffled, repeated = PROBES["shuffled"](text, 0), PROBES["repeated"](text, 0)
+    text = evaluation_text(cache, length=10, sequences=9, start=0)
+    shuffled, repeated = TEXTS["shuffled"](text, 0), TEXTS["repeated"](text, 0)
     assert (shuffled.tokens != text.tokens).any(axis=1).all()
     np.testing.assert_array_equal(np.sort(shuffled.tokens), np.sort(text.tokens))
     assert (np.ptp(repeated.tokens[:, 1:], axis=1) == 0).all()
@@ -77,7 +77,7 @@ def test_controls_leave_padding_alone():
     tokenizer = train_tokenizer(small_corpus(), 300)
     text = encode(tokenizer, "key value query " * 3, length=8)
     assert text.lengths[-1] < 8
-    for control in PROBES.values():
+    for control in TEXTS.values():
         assert (control(text, 0).tokens[-1, text.lengths[-1] :] == 0).all()
 
 

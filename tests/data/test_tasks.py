@@ -25,13 +25,13 @@ def test_what_is_predictable_costs_nothing_and_the_rest_costs_something(task):
     assert sample.optimal_loss == pytest.approx(sample.optimal.mean())
 
 
-def test_a_probe_shows_what_the_model_sees(task):
+def test_a_text_shows_what_the_model_sees(task):
     sample = task.sample(5)
-    probe = sample.probe("known")
-    np.testing.assert_array_equal(probe.tokens, sample.tokens[:, :-1])
-    assert probe.tokens.shape == sample.predictable.shape
-    assert len(set(probe.documents)) == 5
-    assert probe.start
+    text = sample.evaluation_text("known")
+    np.testing.assert_array_equal(text.tokens, sample.tokens[:, :-1])
+    assert text.tokens.shape == sample.predictable.shape
+    assert len(set(text.documents)) == 5
+    assert text.start
 
 
 def test_a_trigger_brings_back_the_token_before_it():

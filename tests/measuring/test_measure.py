@@ -11,7 +11,7 @@ from tokens import letters, word_tokenizer, wrapped
 
 import dva_lens as lens
 from dva_lens.data.documents import Document, corpus_of
-from dva_lens.data.evaluation import Probe
+from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring import describe, measure, measure_probe
 from dva_lens.results.schema import check_measurement
 from dva_lens.statistics.table import PRIMARY, STATISTICS
@@ -184,7 +184,7 @@ def test_texts_corpora_and_probes_name_their_documents(model):
     corpus = corpus_of("c", (Document("m", letters(20)), Document("n", letters(90))))
     found = measure(model, corpus, tokenizer=tokenizer, statistics="loss")
     assert found["document"].values.tolist() == ["m", "n", "n"]
-    probe = Probe("p", IDS, np.array([13, 13, 7, 13]), ("a", "b", "c", "d"))
+    probe = EvaluationText("p", IDS, np.array([13, 13, 7, 13]), ("a", "b", "c", "d"))
     found = measure_probe(model, probe, statistics=("entropy", "loss"))
     assert found["length"].values.tolist() == [13, 13, 7, 13]
     assert found.attrs["probe"] == "p"
