@@ -2,38 +2,26 @@
 
 >>> import dva_lens as lens
 >>> lens.views.depth_profile(data, "entropy").show()
+
+Every view of the table `VIEWS` is a function of this package.
 """
 
-from dva_lens.views.depth import depth_profile
-from dva_lens.views.drains import drain_plot
-from dva_lens.views.dynamics import dynamism_profile
-from dva_lens.views.figure import Figure, bare
-from dva_lens.views.flow import value_source_flow
-from dva_lens.views.heads import layer_head_map
-from dva_lens.views.rows import as_table
-from dva_lens.views.scatter import head_scatter
-from dva_lens.views.sinks import sink_curve
-from dva_lens.views.spans import span_profile
-from dva_lens.views.table import VIEWS, View
-from dva_lens.views.theme import CONFIG
-from dva_lens.views.tokens import token_lane
-from dva_lens.views.training import training_curves
+from typing import Any
 
-__all__ = [
-    "CONFIG",
-    "VIEWS",
-    "Figure",
-    "View",
-    "as_table",
-    "bare",
-    "depth_profile",
-    "drain_plot",
-    "dynamism_profile",
-    "head_scatter",
-    "layer_head_map",
-    "sink_curve",
-    "span_profile",
-    "token_lane",
-    "training_curves",
-    "value_source_flow",
-]
+from dva_lens.views.figure import Figure, bare
+from dva_lens.views.rows import as_table
+from dva_lens.views.table import VIEWS
+from dva_lens.views.theme import CONFIG
+from dva_lens.views.view import View
+
+__all__ = ["CONFIG", "VIEWS", "Figure", "View", "as_table", "bare"]
+
+
+def __getattr__(name: str) -> Any:
+    if not name.startswith("_") and name in VIEWS:
+        return VIEWS[name].function
+    raise AttributeError(f"There is no view {name!r}; there are: {', '.join(VIEWS)}.")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *VIEWS]

@@ -10,6 +10,7 @@ from dva_lens.views.depths import averaged_over, chosen, depth_axis, read_at
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
+from dva_lens.views.view import View
 
 
 def depth_profile(
@@ -60,3 +61,6 @@ def depth_profile(
             "hovermode": "x unified",
         },
     )
+
+
+VIEW = View(depth_profile, "Statistic by depth", "In which layers do models differ?")

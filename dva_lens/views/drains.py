@@ -8,8 +8,10 @@ from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.panels import Panels
 from dva_lens.views.readings import reading
+from dva_lens.views.view import View
 
 DRAINS = ("value_drain", "written_value_drain")
+MEDIAN = "like the median key"
 
 
 def drain_plot(data: Runs) -> Figure:
@@ -28,7 +30,7 @@ def drain_plot(data: Runs) -> Figure:
         drawn = [Line(arm, depths.of(arm), reading(arm, name, (axes.LAYER,))) for arm in found]
         place = panels.place(at)
         widest = max(drawn, key=lambda line: len(line.x)).x
-        one = lines.dotted(widest, 0 * widest + 1, "like the median key", **place)
+        one = lines.dotted(widest, 0 * widest + 1, MEDIAN, **place)
         traces += [{**one, "showlegend": at == 0}]
         traces += [part for line in drawn for part in lines.draw(line, legend=at == 0, **place)]
         rows += [{"statistic": name, **row} for row in lines.rows(drawn, depths.name)]
@@ -56,3 +58,14 @@ def _caption(found: tuple[Arm, ...], drawn: list[Line]) -> str:
         + words.estimand(found, (line.reading for line in drawn))
         + " Dotted: 1, a first key like the median key."
     )
+
+
+VIEW = View(
+    drain_plot,
+    "Drained values by depth",
+    "Is the first key's value drained?",
+    needs=DRAINS,
+    against=MEDIAN,
+    section="values",
+    wide=True,
+)

@@ -7,8 +7,10 @@ from dva_lens.views.depths import averaged_over, depth_axis
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading
+from dva_lens.views.view import View
 
 DYNAMISM = "dynamism"
+STATIC = "static values"
 
 
 def dynamism_profile(data: Runs) -> Figure:
@@ -18,7 +20,7 @@ def dynamism_profile(data: Runs) -> Figure:
     drawn = [Line(arm, depths.of(arm), reading(arm, DYNAMISM, (axes.LAYER,))) for arm in found]
     widest = max(drawn, key=lambda line: len(line.x)).x
     variable = found[0].first(DYNAMISM)
-    zero = lines.dotted(widest, 0 * widest, "static values")
+    zero = lines.dotted(widest, 0 * widest, STATIC)
     caption = (
         f"Mean over {averaged_over(found[0], DYNAMISM, None)}. "
         + words.estimand(found, (line.reading for line in drawn))
@@ -36,3 +38,13 @@ def dynamism_profile(data: Runs) -> Figure:
             "hovermode": "x unified",
         },
     )
+
+
+VIEW = View(
+    dynamism_profile,
+    "Dynamism by depth",
+    "Do values differ between queries?",
+    needs=(DYNAMISM,),
+    against=STATIC,
+    section="values",
+)

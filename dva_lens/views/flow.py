@@ -12,8 +12,10 @@ from dva_lens.views.depths import layers_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.panels import Panels
 from dva_lens.views.readings import Reading, reading
+from dva_lens.views.view import View
 
 SHARE = "value_source_share"
+TOTAL = "total"
 _NOTHING = 1e-6
 
 
@@ -36,7 +38,7 @@ def value_source_flow(data: Runs) -> Figure:
         traces += [_bars(arm, shares, source, legend=at == 0, **place) for source in kept]
         x = layers_of(arm)
         ends = np.array([x[0] - 0.5, x[-1] + 0.5])
-        traces.append(lines.dotted(ends, np.ones(2), "total", showlegend=at == 0, **place))
+        traces.append(lines.dotted(ends, np.ones(2), TOTAL, showlegend=at == 0, **place))
         x_axis = theme.axis("Layer" if panels.is_lowest(at) else "", showgrid=False)
         shape.update(panels.axes(at, {**x_axis, "dtick": _tick(x)}, theme.axis("")))
     shape["annotations"] = [
@@ -129,3 +131,14 @@ def _rows(arm: Arm, read: Reading) -> list[Row]:
 
 def _tick(layers: np.ndarray) -> int:
     return max(1, len(layers) // 8)
+
+
+VIEW = View(
+    value_source_flow,
+    "Sources of values",
+    "Which layers do values come from?",
+    needs=(SHARE,),
+    against=TOTAL,
+    section="values",
+    wide=True,
+)

@@ -13,6 +13,7 @@ from dva_lens.views.depths import chosen, layers_of, read_at
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.panels import Panels
 from dva_lens.views.readings import Reading, reading, reference
+from dva_lens.views.view import View
 
 _FEW = 16
 
@@ -163,3 +164,8 @@ def _rows(part: Heads, dim: str) -> list[Row]:
         for head_at, head in enumerate(part.heads)
         for at in [(layer_at, head_at)]
     ]
+
+
+VIEW = View(
+    layer_head_map, "Statistic of every head", "Which heads stand out, and in which layer?"
+)

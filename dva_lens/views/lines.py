@@ -10,6 +10,7 @@ from dva_lens.views import theme
 from dva_lens.views.arms import Arm
 from dva_lens.views.figure import Row
 from dva_lens.views.readings import Reading
+from dva_lens.views.view import UNIFORM
 from dva_lens.views.words import plain, shown
 
 Trace = dict[str, Any]
@@ -64,7 +65,7 @@ def draw_references(lines: Sequence[Line], **place: Any) -> list[Trace]:
     return traces
 
 
-def dotted(x: Any, y: Any, name: str = "uniform attention", **place: Any) -> Trace:
+def dotted(x: Any, y: Any, name: str = UNIFORM, **place: Any) -> Trace:
     """Return a dotted reference line."""
     return {
         "type": "scatter",

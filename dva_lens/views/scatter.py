@@ -13,6 +13,7 @@ from dva_lens.views.depths import chosen, layers_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.heads import head_dimension
 from dva_lens.views.readings import Reading, reading, reference
+from dva_lens.views.view import UNIFORM, View
 
 
 def head_scatter(data: Runs, x: str = "normalised_entropy", y: str = "first_key_mass") -> Figure:
@@ -108,7 +109,12 @@ def _whiskers(read: Reading) -> dict[str, Any]:
 
 def _levels(levels: Sequence[np.ndarray | None]) -> list[dict[str, Any]]:
     across, up = levels
-    style = {"type": "line", "layer": "below", "line": {"color": theme.REFERENCE, "dash": "dot"}}
+    style = {
+        "type": "line",
+        "name": UNIFORM,
+        "layer": "below",
+        "line": {"color": theme.REFERENCE, "dash": "dot"},
+    }
     shapes = []
     if across is not None:
         ends = {"x0": float(across), "x1": float(across), "y0": 0, "y1": 1, "yref": "paper"}
@@ -136,3 +142,6 @@ def _rows(arm: Arm, across: tuple[str, Reading], up: tuple[str, Reading]) -> lis
 
 def _lower(title: str) -> str:
     return title[:1].lower() + title[1:]
+
+
+VIEW = View(head_scatter, "Two statistics of every head", "Do two statistics go together?")

@@ -7,6 +7,7 @@ from dva_lens.views.arms import Runs, arms, label_of, title_of
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
+from dva_lens.views.view import View
 
 SINK_RATE = "sink_rate"
 
@@ -70,3 +71,12 @@ def _published_note() -> dict[str, object]:
         "showarrow": False,
         "font": {"size": 12, "color": theme.REFERENCE},
     }
+
+
+VIEW = View(
+    sink_curve,
+    "Sink rate by threshold",
+    "How many heads have a sink?",
+    needs=(SINK_RATE,),
+    section="sinks",
+)

@@ -11,6 +11,7 @@ from dva_lens.views.arms import Runs, arms, label_of, title_of
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
+from dva_lens.views.view import View
 
 _POWERS = 30
 
@@ -68,3 +69,6 @@ def _scale(drawn: Sequence[Line]) -> dict[str, Any]:
     if held.size == 0 or held.min() <= 0 or held.max() / held.min() < _POWERS:
         return {}
     return {"type": "log", "dtick": 1}
+
+
+VIEW = View(span_profile, "Statistic by visible keys", "Does it hold at every length?")

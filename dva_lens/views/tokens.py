@@ -10,6 +10,7 @@ from dva_lens import axes
 from dva_lens.views import theme, words
 from dva_lens.views.arms import arms, label_of, title_of
 from dva_lens.views.figure import Figure, Row, compose
+from dva_lens.views.view import View
 
 PINNED = "first_key_mass"
 BY_QUERY = "_by_query"
@@ -149,3 +150,8 @@ def _rows(strip: Strip, statistic: str) -> list[Row]:
         }
         for at, token in enumerate(strip.tokens)
     ]
+
+
+VIEW = View(
+    token_lane, "One text, token by token", "Where in a text?", needs=(PINNED,), of="queries"
+)

@@ -9,9 +9,11 @@ import numpy as np
 from dva_lens.views import lines, theme, words
 from dva_lens.views.arms import Arm, Runs, arms, label_of
 from dva_lens.views.figure import Figure, Row, compose
+from dva_lens.views.view import View
 
 LOSS, HELD_OUT = "loss", "held_out_loss"
 TRAIN_STEP = "train_step"
+LOWEST = "lowest held-out loss"
 Against = Literal["tokens", "step", "seconds"]
 _TITLES = {"tokens": "Tokens trained on", "step": "Training step", "seconds": "Training time [s]"}
 
@@ -101,7 +103,7 @@ def _lowest(curves: Sequence[Curve]) -> list[lines.Trace]:
     if not lowest:
         return []
     end = max(np.nanmax(curve.x) for curve in curves)
-    return [lines.dotted(np.array([0, end]), np.full(2, min(lowest)), "lowest held-out loss")]
+    return [lines.dotted(np.array([0, end]), np.full(2, min(lowest)), LOWEST)]
 
 
 def _caption(curves: Sequence[Curve]) -> str:
@@ -127,3 +129,8 @@ def _rows(curve: Curve, against: str) -> list[Row]:
         }
         for at in np.flatnonzero(kept)
     ]
+
+
+VIEW = View(
+    training_curves, "Loss during training", "How did training go?", of="training", against=LOWEST
+)

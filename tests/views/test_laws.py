@@ -1,6 +1,7 @@
 """What holds for every view, whatever it is given."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from fakes import MODELS, fake_measurement, fake_training
 
 from dva_lens import views
 from dva_lens.views import VIEWS, View
+from dva_lens.views.view import UNIFORM
 
 HOSTILE = '<img src=x onerror="alert(1)"> & <b>bold</b>'
 
@@ -88,6 +90,13 @@ def test_every_figure_says_what_it_estimates_and_on_how_many_texts(view):
         assert "6 sequences from 3 documents" in caption
 
 
+def test_every_view_is_found_by_its_name_and_offered_by_the_package():
+    assert [view.name for view in VIEWS.values()] == list(VIEWS)
+    assert all(getattr(views, name) is view.function for name, view in VIEWS.items())
+    with pytest.raises(AttributeError, match="no view 'nothing'; there are: depth_profile, "):
+        views.nothing  # noqa: B018
+
+
 def test_every_figure_shows_an_interval(view):
     if view.of != "measurement":
         pytest.skip("trainings and single texts have no interval, and say so")
@@ -111,10 +120,32 @@ def test_a_single_text_gives_no_interval_and_the_figure_says_so(view):
     assert not [trace for trace in figure.data if trace.meta == "interval"]
 
 
-def test_a_reference_is_drawn_where_there_is_one(view):
-    figure = draw(view, measured())
-    text = figure.to_json()
-    assert "dot" in text or "uniform attention" in figure.layout.meta["caption"].lower()
+def yardsticks(figure: views.Figure) -> set[str]:
+    """What a figure shows its numbers beside: dotted lines, and what its caption says is read."""
+    marks = [trace for trace in figure.data if trace.type == "scatter"]
+    drawn = {
+        trace.name
+        for trace in marks
+        if trace.line.dash == "dot" and np.isfinite(np.asarray(trace.y, dtype=float)).any()
+    }
+    shapes = {shape.name for shape in figure.layout.shapes if shape.line.dash == "dot"}
+    said = re.search(r"niform attention (reads|it is) [\d.]", figure.layout.meta["caption"])
+    return drawn | shapes | ({UNIFORM} if said else set())
+
+
+def without_references(data: xr.Dataset) -> xr.Dataset:
+    return data.drop_vars([name for name in data if str(name).endswith("_reference")])
+
+
+def test_numbers_are_drawn_beside_the_yardstick_of_their_view(view):
+    assert view.against in yardsticks(draw(view, measured()))
+
+
+def test_without_a_reference_no_line_is_called_uniform_attention(view):
+    if view.against != UNIFORM or view.of == "queries":
+        pytest.skip("its yardstick does not come from the data")
+    figure = draw(view, without_references(measured()))
+    assert UNIFORM not in yardsticks(figure)
 
 
 def test_axes_are_named_by_the_data_with_units():
