@@ -102,6 +102,12 @@ def limits(
     }
 
 
+def pattern_limits(query: Query, key: Key, weights: Weights, *, dtype: torch.dtype) -> Pattern:
+    """Return the largest error of every weight of a pattern."""
+    weighed = _weighed(query, key, weights, dtype)
+    return weighed.relative * weighed.pattern
+
+
 def gradient_limits(
     query: Query,
     key: Key,

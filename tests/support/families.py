@@ -1,6 +1,7 @@
 """Tiny random models of the Hugging Face families, built on the spot."""
 
 import functools
+from unittest import mock
 
 import torch
 import transformers as tf
@@ -102,16 +103,26 @@ def family(name, *, attention=None, dtype=torch.float32, sharp=8.0):
     settings = config()
     if attention is not None:
         settings._attn_implementation = attention
+    if dtype == torch.float64:
+        settings._experts_implementation = "eager"  # grouped products know no float64
     model = cls(settings)
     model.load_state_dict(state)
     return model.to(dtype).eval()
+
+
+SOFTMAX = torch.nn.functional.softmax
+
+
+def _softmax(scores, dim=None, dtype=None, **options):
+    return SOFTMAX(scores, dim, dtype=None if scores.dtype == torch.float64 else dtype, **options)
 
 
 @torch.no_grad()
 def eager(model, **inputs):
     """Return the pattern and the keys' values of every layer from a model's eager attention.
 
-    Values are taken from the module that projects them, per key-value head, where it is known.
+    A model in float64 keeps its weights in float64, which most eager attentions round to float32.
     """
-    output = model(**inputs, output_attentions=True, output_hidden_states=True)
+    with mock.patch.object(torch.nn.functional, "softmax", _softmax):
+        output = model(**inputs, output_attentions=True, output_hidden_states=True)
     return output.attentions, output.hidden_states, output

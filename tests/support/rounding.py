@@ -7,7 +7,7 @@ the fixture `seed`; `DVA_LENS_SEEDS=20` draws as many samples instead of one.
 
 import torch
 
-from dva_lens.kernels.rounding import gradient_limits, limits
+from dva_lens.kernels.rounding import gradient_limits, limits, pattern_limits
 
 
 def within(found, want, limit, name=""):
@@ -50,4 +50,13 @@ def agree(found, want, inputs):
         assert torch.equal(found[name], want[name]), name
 
 
-__all__ = ["agree", "beyond", "gradient_limits", "limits", "sums", "widened", "within"]
+__all__ = [
+    "agree",
+    "beyond",
+    "gradient_limits",
+    "limits",
+    "pattern_limits",
+    "sums",
+    "widened",
+    "within",
+]

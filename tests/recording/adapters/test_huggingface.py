@@ -32,19 +32,22 @@ def _inputs(ids, lengths):
     return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
 
 
+EXACT = 1e-9
+"""Models in float64 agree to well below what any error in float32 would make."""
+
+
 def _tolerance(dtype):
-    """Return some roundings of a number of size one: as two orders of the same sums differ."""
+    """Return what two layers of half precision lose of a number of size one."""
     return 64 * torch.finfo(dtype).eps
 
 
-def _check_summary(found, pattern, lengths, *, causal, window, tolerance):
+def _check_summary(found, pattern, lengths, *, causal, window):
     expected = summary_of(pattern.numpy(), lengths, causal=causal, window=window)
     for name in PER_QUERY:
-        scale = 13 if name == "distance" else 1
         np.testing.assert_allclose(
-            getattr(found, name), getattr(expected, name), atol=scale * tolerance, err_msg=name
+            getattr(found, name), getattr(expected, name), atol=EXACT, err_msg=name
         )
-    np.testing.assert_allclose(found.received, expected.received, atol=13 * tolerance)
+    np.testing.assert_allclose(found.received, expected.received, atol=EXACT)
     np.testing.assert_array_equal(found.visible, expected.visible)
     np.testing.assert_array_equal(found.viewers, expected.viewers)
 
@@ -53,35 +56,32 @@ def _check_summary(found, pattern, lengths, *, causal, window, tolerance):
 @pytest.mark.parametrize("name", LANGUAGE)
 def test_a_family_is_measured_as_its_eager_patterns_say(name, lengths):
     ids = _ids(lengths)
-    found = record(family(name), ids, lengths)
-    model = family(name, attention="eager")
+    found = record(family(name, dtype=torch.float64), ids, lengths)
+    model = family(name, attention="eager", dtype=torch.float64)
     patterns, streams, _ = families.eager(model, **_inputs(ids, lengths))
     windows = SLIDING.get(name, (None, None))
     for layer, pattern, window in zip(found.layers, patterns, windows, strict=True):
         _check_summary(
             layer.summary, pattern, lengths,
-            causal=name in DECODERS, window=window, tolerance=_tolerance(torch.float32),
+            causal=name in DECODERS, window=window,
         )  # fmt: skip
     if name != "opt":  # its last state is after the final norm, as everybody's; its first is not
         norm = streams[1].norm(dim=-1).numpy()
-        np.testing.assert_allclose(
-            found.layers[0].stream.norm[0], norm[0], rtol=_tolerance(torch.float32)
-        )
+        np.testing.assert_allclose(found.layers[0].stream.norm[0], norm[0], rtol=EXACT)
     assert found.provenance["fidelity_output"] < 1e-4
 
 
 def test_images_are_measured_as_their_eager_patterns_say():
-    images = np.random.default_rng(0).standard_normal((2, 3, 12, 12)).astype(np.float32)
-    found = record(family("vit"), images)
-    patterns, _, _ = families.eager(
-        family("vit", attention="eager"), pixel_values=torch.tensor(images)
-    )
+    images = np.random.default_rng(0).standard_normal((2, 3, 12, 12))
+    found = record(family("vit", dtype=torch.float64), images)
+    model = family("vit", attention="eager", dtype=torch.float64)
+    patterns, _, _ = families.eager(model, pixel_values=torch.tensor(images))
     assert found.lengths.tolist() == [10, 10]
     assert found.loss is None
     for layer, pattern in zip(found.layers, patterns, strict=True):
         _check_summary(
             layer.summary, pattern, found.lengths,
-            causal=False, window=None, tolerance=_tolerance(torch.float32),
+            causal=False, window=None,
         )  # fmt: skip
 
 
@@ -105,7 +105,8 @@ def test_half_precision_stays_within_its_own_error(name, dtype):
     assert summary.entropy.dtype == np.float32
     assert np.nanmax(np.abs(summary.entropy - exact.entropy)) < _tolerance(dtype)
     assert found.provenance["fidelity_rows"] < 1e-5
-    assert found.provenance["fidelity_output"] < _tolerance(dtype) * 4
+    if name != "gpt-oss":  # one expert per token: where two are equally good, rounding chooses
+        assert found.provenance["fidelity_output"] < _tolerance(dtype) * 4
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gemma3", "gpt-oss"])
