@@ -117,12 +117,17 @@ def _softmax(scores, dim=None, dtype=None, **options):
     return SOFTMAX(scores, dim, dtype=None if scores.dtype == torch.float64 else dtype, **options)
 
 
+def exact():
+    """Keep the weights of models in float64; most eager attentions round them to float32."""
+    return mock.patch.object(torch.nn.functional, "softmax", _softmax)
+
+
 @torch.no_grad()
 def eager(model, **inputs):
     """Return the pattern and the keys' values of every layer from a model's eager attention.
 
-    A model in float64 keeps its weights in float64, which most eager attentions round to float32.
+    A model in float64 keeps its weights in float64.
     """
-    with mock.patch.object(torch.nn.functional, "softmax", _softmax):
+    with exact():
         output = model(**inputs, output_attentions=True, output_hidden_states=True)
     return output.attentions, output.hidden_states, output
