@@ -57,7 +57,7 @@ def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept
             arrays = [span_means(each, seen, spans) for each, seen in pairs]
         joined = _stack(arrays)
         values[statistic.name] = joined[0] if statistic.at == "model" else joined
-        reference = _reference(statistic, record, widest, spans=spans, plain=plain)
+        reference = _reference(statistic, record, visible, spans=spans, plain=plain)
         if reference is not None:
             references[statistic.name] = reference
     each_rows = np.stack([rows_by_span(seen, spans) for seen in visible])
@@ -71,8 +71,13 @@ def assembled(
     *,
     documents: Sequence[str],
     attrs: Mapping[str, object],
+    hashes: Mapping[str, Sequence[str]] | None = None,
 ) -> xr.Dataset:
-    """Join parts along their sequences into the dataset that every reader knows."""
+    """Join parts along their sequences into the dataset that every reader knows.
+
+    `hashes` names coordinates over sequences that tell texts apart, such as those of
+    `Windows.hashes`.
+    """
     found: dict[str, object] = {}
     coordinates: dict[str, object] = {}
     for statistic in statistics:
@@ -86,10 +91,8 @@ def assembled(
         variable = joined.astype(np.float32), _attrs(statistic, held=held, reason=reason)
         found[statistic.name] = (dims, *variable)
         if held:
-            dims = tuple(d for d in dims if d in (axes.SEQUENCE, axes.SPAN, *statistic.extra))
             references = [part.references[statistic.name] for part in parts]
-            joined = np.concatenate(references).astype(np.float32)
-            found[statistic.name + REFERENCE] = (dims, joined)
+            found[statistic.name + REFERENCE] = _joined_references(statistic, references)
     rows = np.concatenate([part.rows for part in parts])
     found["rows"] = ((axes.SEQUENCE, axes.SPAN), rows, {"long_name": "Queries in the span"})
     found |= _rows_by_layer(parts)
@@ -98,13 +101,9 @@ def assembled(
     labels = {
         name: np.arange(size) for name, size in data.sizes.items() if name not in coordinates
     }
-    return data.assign_coords(
-        {
-            **labels,
-            axes.DOCUMENT: (axes.SEQUENCE, np.array(documents, dtype=object)),
-            axes.LENGTH: (axes.SEQUENCE, lengths),
-        }
-    )
+    texts = {axes.DOCUMENT: documents, **(hashes or {})}
+    named = {name: (axes.SEQUENCE, np.array(each, dtype=object)) for name, each in texts.items()}
+    return data.assign_coords({**labels, **named, axes.LENGTH: (axes.SEQUENCE, lengths)})
 
 
 def with_queries(
@@ -209,16 +208,34 @@ def _is_causal(visible: Int[np.ndarray, "sequence query"], lengths: np.ndarray) 
 def _reference(
     statistic: Statistic,
     record: Record,
-    visible: Int[np.ndarray, "sequence query"],
+    visible: Sequence[Int[np.ndarray, "sequence query"]],
     *,
     spans: int,
     plain: bool,
 ) -> np.ndarray | None:
+    """Return a reference over (layer, sequence, span) of queries, else over sequences."""
     if statistic.reference is None:
         return None
-    if statistic.at == "query":
-        return reference_by_span(statistic.reference(visible), visible, spans)
-    return statistic.reference(record.lengths) if plain else None
+    if statistic.at != "query":
+        return statistic.reference(record.lengths) if plain else None
+    found: dict[bytes, np.ndarray] = {}
+    for seen in visible:
+        if seen.tobytes() not in found:
+            found[seen.tobytes()] = reference_by_span(statistic.reference(seen), seen, spans)
+    return np.stack([found[seen.tobytes()] for seen in visible])
+
+
+def _joined_references(
+    statistic: Statistic, references: Sequence[np.ndarray]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Join references along sequences; those of all layers are kept once where they are alike."""
+    if statistic.at != "query":
+        joined = np.concatenate(references).astype(np.float32)
+        return (axes.SEQUENCE, *statistic.extra), joined
+    joined = np.concatenate(references, axis=1).astype(np.float32)
+    if np.array_equal(joined, np.broadcast_to(joined[:1], joined.shape), equal_nan=True):
+        return (axes.SEQUENCE, axes.SPAN), joined[0]
+    return (axes.LAYER, axes.SEQUENCE, axes.SPAN), joined
 
 
 def _dims(statistic: Statistic) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dva_lens.data.documents import Corpus
 from dva_lens.data.evaluation import EvaluationText
 from dva_lens.data.tokenizer import token_ids, token_texts
 from dva_lens.measuring.sequences import Cut, Tokens, Windows
+from dva_lens.results.schema import content_hash
 
 SAMPLE = "a b"
 
@@ -19,7 +20,7 @@ def of_texts(
     """Tokenise named texts and cut them; every window gets the tokenizer's special tokens."""
     prefix, suffix = special_around(tokenizer) if special_tokens else ((), ())
     extra = len(prefix) + len(suffix)
-    pieces, documents = [], []
+    pieces, documents, sources = [], [], []
     for name, text in texts:
         ids = np.asarray(token_ids(tokenizer, text), dtype=np.int64)
         if len(ids) + extra < 2 or not len(ids):
@@ -30,6 +31,7 @@ def of_texts(
         cuts = cut.pieces(ids, extra)
         pieces += cuts
         documents += [name] * len(cuts)
+        sources += [content_hash(text.encode())] * len(cuts)
     if not pieces:
         raise ValueError("There is no text to measure; pass at least one text of 2 tokens.")
     facts = {
@@ -38,7 +40,7 @@ def of_texts(
         "padding_side": "right",
         **cut.facts(extra),
     }
-    return Windows(tuple(pieces), tuple(documents), prefix, suffix, facts)
+    return Windows(tuple(pieces), tuple(documents), prefix, suffix, facts, sources=tuple(sources))
 
 
 def of_ids(ids: Any, cut: Cut, *, documents: Sequence[str] | None) -> Windows:

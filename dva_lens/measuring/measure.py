@@ -89,7 +89,9 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     run = Run(model, windows, chosen, backend, keep, fidelity)
     parts, facts = run.over(batch, progress)
     attrs = _attrs(name or source.name(model), facts, windows) | source.about(model)
-    data = assembled(parts, chosen, documents=windows.documents, attrs=attrs)
+    data = assembled(
+        parts, chosen, documents=windows.documents, attrs=attrs, hashes=windows.hashes
+    )
     if keep == "query":
         shown = sum(part.kept for part in parts)
         data = with_queries(data, parts, chosen, run.words(found.tokenizer, shown))

@@ -8,6 +8,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Float, Int
 
+from dva_lens.results.schema import DOCUMENT_HASH, TOKENS_HASH, content_hash
+
 Tokens = Int[np.ndarray, "_"]
 
 
@@ -25,7 +27,8 @@ class Batch:
 class Windows:
     """The sequences of a measurement: views into token ids, so that long texts cost little.
 
-    `facts` says how special tokens, padding and windows were treated.
+    `facts` says how special tokens, padding and windows were treated; `sources` are hashes of
+    the texts that the sequences were cut from, where there was a text.
     """
 
     pieces: tuple[np.ndarray, ...]
@@ -34,6 +37,14 @@ class Windows:
     suffix: tuple[int, ...] = ()
     facts: dict[str, str | int] = field(default_factory=dict)
     images: bool = False
+    sources: tuple[str, ...] = ()
+
+    @property
+    def hashes(self) -> dict[str, tuple[str, ...]]:
+        """Return hashes that tell whether two measurements were of one text and one tokenizer."""
+        each = self.pieces if self.images else map(self.tokens, range(len(self)))
+        found = {TOKENS_HASH: tuple(content_hash(np.asarray(one).tobytes()) for one in each)}
+        return found | ({DOCUMENT_HASH: self.sources} if self.sources else {})
 
     @property
     def lengths(self) -> Int[np.ndarray, "sequence"]:

@@ -19,11 +19,14 @@ from dva_lens.results.schema import (
     BY_QUERY,
     CHECKPOINTS,
     RUNS,
+    SCHEMA_VERSION,
     TOKEN,
     TRAINING,
     ArchiveError,
     check_run,
     check_version,
+    former_names,
+    texts_of,
 )
 from dva_lens.results.spans import Spans
 
@@ -73,7 +76,7 @@ class Archive:
     @property
     def texts(self) -> tuple[str, ...]:
         """The evaluation texts that any run was measured on, the main one first."""
-        return tuple(dict.fromkeys(text for run in self.runs for text in self.probes(run)))
+        return tuple(dict.fromkeys(text for run in self.runs for text in self.texts_of(run)))
 
     def on(self, text: str | None = None) -> Measurements:
         """Return what all runs were measured to be on a text; default: the main one.
@@ -132,18 +135,32 @@ class Archive:
         """
         return self.on(text).reference(name, entry=entry, moment=moment, spans=spans)
 
-    def probes(self, run: Run | str) -> tuple[str, ...]:
-        """Return the names of the texts that a run was measured on, the main one first."""
-        return tuple(self._find(run).attrs.get("probes", ()))
+    @property
+    def former_names(self) -> str:
+        """One line on what an older schema calls otherwise, empty for an archive of this one."""
+        schemas = [int(run.attrs.get("schema", SCHEMA_VERSION)) for run in self.runs]
+        return former_names(min(schemas, default=SCHEMA_VERSION))
 
-    def dataset(self, run: Run | str, probe: str | None = None) -> xr.Dataset:
-        """Open the measurement of a run on a probe (the main one if none is named), lazily."""
+    def texts_of(self, run: Run | str) -> tuple[str, ...]:
+        """Return the names of the texts that a run was measured on, the main one first."""
+        return texts_of(self._find(run).attrs)
+
+    probes = texts_of
+
+    def dataset(self, run: Run | str, text: str | None = None) -> xr.Dataset:
+        """Open the measurement of a run on a text, lazily; default: the main one.
+
+        Raises
+        ------
+        ArchiveError
+            If the run was not measured on the text, or its group cannot be read.
+        """
         found = self._find(run)
-        probes = self.probes(found)
-        name = probe if probe is not None else next(iter(probes), "")
-        if name not in probes:
+        texts = self.texts_of(found)
+        name = text if text is not None else next(iter(texts), "")
+        if name not in texts:
             raise ArchiveError(
-                f"Run {found.label} was not measured on {name!r}; it was on: {', '.join(probes)}."
+                f"Run {found.label} was not measured on {name!r}; it was on: {', '.join(texts)}."
             )
         return self._open(found, name)
 
@@ -185,7 +202,7 @@ class Archive:
         return opened[[*kept, TOKEN]].assign_coords(named).load()
 
     def _measurements(self, text: str) -> Measurements:
-        held = [run for run in self.runs if text in self.probes(run)]
+        held = [run for run in self.runs if text in self.texts_of(run)]
         if not held:
             raise ArchiveError(
                 f"No run of {self.folder} was measured on {text!r}; there are: "

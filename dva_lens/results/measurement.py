@@ -8,11 +8,10 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.schema import DOCUMENT_HASH, TOKENS_HASH
 
 RUN_LABEL = "run"
 LAYERS = "layers"
-DOCUMENT_HASH = "document_sha256"
-TOKENS_HASH = "tokens_sha256"
 _OF_SEQUENCES = (axes.DOCUMENT, axes.LENGTH, DOCUMENT_HASH, TOKENS_HASH)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.measurement import DOCUMENT_HASH, TOKENS_HASH, Measurement
+from dva_lens.results.measurement import Measurement
 from dva_lens.results.reader import Measurements
-from dva_lens.results.schema import REFERENCE
+from dva_lens.results.schema import DOCUMENT_HASH, REFERENCE, TOKENS_HASH
 
 TOKEN_LEVEL = ("query", "key", "model")
 NO_HASHES = (

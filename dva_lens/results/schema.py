@@ -1,13 +1,14 @@
 """What an archive is made of: names of files and groups, what each must say of itself, checks."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
 from dva_lens import axes
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMAT = "dva-lens-archive"
 
 ARCHIVE = "archive.zarr"
@@ -20,6 +21,10 @@ TRAIN_STEP = "train_step"
 REFERENCE = "_reference"
 BY_QUERY = "_by_query"
 TOKEN = "token"
+TEXTS = "texts"
+DOCUMENT_HASH = "document_sha256"
+TOKENS_HASH = "tokens_sha256"
+_FORMER_TEXTS = "probes"
 
 RUN_ATTRS = (
     "model",
@@ -46,6 +51,33 @@ DIMENSIONS = {
 
 class ArchiveError(ValueError):
     """An archive, or one group of it, is not what the schema asks for."""
+
+
+def content_hash(content: bytes) -> str:
+    """Return a short hash of a text or of the tokens of a sequence."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def texts_of(attrs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the evaluation texts of a run, the main one first; schema 1 calls them probes."""
+    found = attrs.get(TEXTS, attrs.get(_FORMER_TEXTS, ()))
+    return tuple(str(name) for name in found)
+
+
+def with_texts(attrs: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """Return what a run says of itself in this schema, measured on these texts."""
+    kept = {name: value for name, value in attrs.items() if name != _FORMER_TEXTS}
+    return {**kept, "schema": SCHEMA_VERSION, TEXTS: list(texts)}
+
+
+def former_names(schema: int) -> str:
+    """Say what an older schema called otherwise, in one line; nothing of this schema."""
+    if schema >= SCHEMA_VERSION:
+        return ""
+    return (
+        f"This archive has schema {schema}: what it calls `probes` are evaluation texts, named "
+        f"`texts` since schema 2; it is read as it is."
+    )
 
 
 def statistics_of(measurement: xr.Dataset) -> tuple[str, ...]:

@@ -26,20 +26,33 @@ from dva_lens.results.schema import (
     ArchiveError,
     check_measurement,
     check_run,
+    with_texts,
 )
 
 _ASIDE = ".old"
+_ROOT = "root"
+FORMER_SCHEMAS = (1,)
 
 
 def create_archive(folder: Path) -> Path:
-    """Make the empty archive of a folder, or leave the one that is there; return its path."""
+    """Make the empty archive of a folder, or keep the one that is there; return its path.
+
+    It appears whole or not at all. One of an older schema takes runs of this one from now on.
+    """
     path = Path(folder) / ARCHIVE
+    about = {"schema": SCHEMA_VERSION, "format": FORMAT}
     if (path / RUNS / "zarr.json").exists():
+        root = zarr.open_group(path, mode="r+")
+        if root.attrs.get("schema") in FORMER_SCHEMAS:
+            root.attrs.update(about)
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    root = zarr.open_group(path, mode="a", zarr_format=3)
-    root.attrs.update({"schema": SCHEMA_VERSION, "format": FORMAT})
-    root.require_group(RUNS)
+    draft = Path(folder) / PARTIAL / _ROOT
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    zarr.open_group(draft, mode="w", zarr_format=3, attributes=about).require_group(RUNS)
+    if _is_started_root(path):
+        shutil.rmtree(path)
+    os.replace(draft, path)  # noqa: PTH105  whole or not at all
     return path
 
 
@@ -51,15 +64,15 @@ def write_run(
     measurements: Mapping[str, xr.Dataset],
     training: xr.Dataset | None = None,
 ) -> Path:
-    """Write one run, its training log and its measurement on each probe; return its group.
+    """Write one run, its training log and its measurement on each text; return its group.
 
     A run of the same key that is already there is replaced as a whole.
     """
-    attrs = {"schema": SCHEMA_VERSION, **attrs, "probes": list(measurements)}
+    attrs = with_texts(attrs, list(measurements))
     check_run(attrs, f"/{RUNS}/{key}")
-    for probe, measurement in measurements.items():
-        check_probe_name(probe)
-        check_measurement(measurement, f"/{RUNS}/{key}/{probe}")
+    for text, measurement in measurements.items():
+        check_text_name(text)
+        check_measurement(measurement, f"/{RUNS}/{key}/{text}")
     target = create_archive(folder) / RUNS / key
     partial = Path(folder) / PARTIAL / key
     shutil.rmtree(partial, ignore_errors=True)
@@ -67,17 +80,17 @@ def write_run(
     zarr.open_group(partial, mode="w", zarr_format=3, attributes=attrs)
     if training is not None:
         write_group(training, partial, TRAINING)
-    for probe, measurement in measurements.items():
-        write_group(measurement, partial, probe)
+    for text, measurement in measurements.items():
+        write_group(measurement, partial, text)
     _move(partial, target)
     return target
 
 
-def check_probe_name(name: str) -> None:
-    """Refuse a name of a probe that cannot be the name of a group beside the training log."""
+def check_text_name(name: str) -> None:
+    """Refuse a name of a text that cannot be the name of a group beside the training log."""
     if name == TRAINING or not name.replace("-", "").replace("_", "").isalnum():
         raise ArchiveError(
-            f"A probe's name must be of letters, digits, '-' and '_' and not {TRAINING!r}, "
+            f"A text's name must be of letters, digits, '-' and '_' and not {TRAINING!r}, "
             f"got {name!r}."
         )
 
@@ -135,6 +148,11 @@ def _move(partial: Path, target: Path) -> None:
         target.replace(aside)
     os.replace(partial, target)  # noqa: PTH105  one name for the step everything rests on
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_started_root(path: Path) -> bool:
+    """Whether nothing but the first file of an archive is there: a process died making it."""
+    return path.is_dir() and {found.name for found in path.iterdir()} <= {"zarr.json"}
 
 
 def _plain(value: object) -> object:
