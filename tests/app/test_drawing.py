@@ -1,61 +1,84 @@
-"""A changed selection redraws what depends on it, and nothing else."""
+"""Every figure is drawn, or says in a sentence why not."""
 
-import statistics
-import time
+import base64
+from dataclasses import replace
 
-from dash import Patch, no_update
-from dva_lens.app.callbacks.drawing import changed, redraw, spoken
-from dva_lens.app.slots import SLOTS, fill
-
-
-def test_changed_names_the_fields(chosen):
-    assert changed(chosen, chosen) == set()
-    assert changed(chosen, chosen.but(layer=2, span=3)) == {"layer", "span"}
+import numpy as np
+import pytest
+from dva_lens.app.panels import PANELS, show
+from dva_lens.app.settle import settle
+from dva_lens.app.slots import fill
 
 
-def test_another_head_moves_the_frame_only(library, chosen):
-    other = chosen.but(layer=1)
-    figure, title, caption, hidden, missing, csv = redraw("head-map", library, other, {"layer"})
-    assert isinstance(figure, Patch)
-    assert title is caption is hidden is missing is no_update
-    assert "layer=1" in csv
+@pytest.mark.parametrize("name", PANELS)
+def test_every_panel_is_drawn(library, chosen, name):
+    shown = show(name, library, chosen)
+    assert not shown.missing
+    assert shown.title
+    assert shown.caption
+    assert shown.rows
+    assert shown.drawing["data"]
+    assert "title" not in shown.drawing["layout"]
 
 
-def test_what_does_not_depend_on_it_stays(library, chosen):
-    parts = redraw("depth", library, chosen.but(head=1), {"head"})
-    assert all(part is no_update for part in parts[:-1])
+@pytest.mark.parametrize("name", [name for name in PANELS if "statistic" in PANELS[name].uses])
+def test_every_statistic_is_drawn_or_refused_in_a_sentence(library, chosen, name):
+    for at, measure in enumerate(library.menu.measures):
+        run, probe = ("transformer-1", "dva-0")[at % 2], library.menu.probes[at % 2]
+        shown = show(name, library, chosen.but(statistic=measure.name, run=run, probe=probe))
+        assert bool(shown.missing) != bool(shown.drawing["data"])
+        assert not shown.missing or shown.missing.endswith(".")
 
 
-def test_another_statistic_draws_anew(library, chosen):
-    figure, title, *_ = redraw(
-        "head-map", library, chosen.but(statistic="largest_weight"), {"statistic"}
-    )
-    assert title.startswith(library.menu.measure("largest_weight").long_name)
-    assert figure["data"]
+def test_the_chosen_head_is_framed_in_the_map(library, chosen):
+    shown = show("head-map", library, chosen.but(layer=2, head=1))
+    (frame,) = shown.drawing["layout"]["shapes"]
+    assert (frame["x0"], frame["x1"], frame["y0"], frame["y1"]) == (0.5, 1.5, 1.5, 2.5)
 
 
-def test_every_slot_is_filled_whatever_is_chosen(library, chosen):
-    for name in SLOTS:
-        for at, measure in enumerate(library.menu.measures):
-            run = ("transformer-0", "dva-1")[at % 2]
-            assert fill(name, library, chosen.but(statistic=measure.name, run=run)) is not None
+def test_a_ring_stands_at_the_chosen_head(library, chosen):
+    chosen = chosen.but(layer=1, head=3)
+    shown = show("head-scatter", library, chosen)
+    heads = library.heads(chosen.run, chosen.probe, chosen.span)
+    ring = shown.drawing["layout"]["shapes"][-1]
+    np.testing.assert_allclose(ring["xanchor"], heads["entropy"][1, 3], rtol=1e-6)
+    cloud = shown.drawing["data"][0]
+    at = list(cloud["customdata"]).index({"layer": 1, "head": 3})
+    point = [np.frombuffer(base64.b64decode(cloud[axis]["bdata"]))[at] for axis in "xy"]
+    np.testing.assert_allclose(point, [ring["xanchor"], ring["yanchor"]], rtol=1e-5)
 
 
-def test_the_chosen_head_is_said_aloud(library, chosen):
-    name = library.menu.measure("entropy").long_name.lower()
-    assert spoken(library, chosen.but(layer=2)).startswith(f"Layer 2, head 0: {name} ")
+def test_points_by_depth_lead_to_heads(library, chosen):
+    shown = show("depth", library, chosen)
+    lines = [trace for trace in shown.drawing["data"] if trace.get("customdata") is not None]
+    assert len(lines) == 2
+    assert lines[1]["customdata"][3] == {"path": "/heads", "run": "dva-0", "layer": 3}
 
 
-def test_another_head_takes_a_tenth_of_a_second_at_most(library, chosen):
-    names = ("head-map", "head-spans", "head-scatter")
-    taken = []
-    for layer, head in [(layer, head) for layer in range(4) for head in range(4)]:
-        other = chosen.but(layer=layer, head=head)
-        start = time.thread_time()
-        for name in names:
-            redraw(name, library, other, {"layer", "head"})
-        for name, slot in SLOTS.items():
-            if {"layer", "head"} & set(slot.uses):
-                fill(name, library, other)
-        taken.append(time.thread_time() - start)
-    assert statistics.median(taken) < 0.1
+def test_a_head_profile_is_of_that_head(library, chosen):
+    shown = show("head-spans", library, chosen.but(layer=2, head=3))
+    held = library.measurement("transformer-0", "held-out")
+    value = held["entropy"].sel(layer=2, head=3, span=4).mean("sequence")
+    row = next(row for row in shown.rows if row["visible_keys"] == "16-31")
+    np.testing.assert_allclose(row["value"], value, rtol=1e-6)
+    assert row["low"] < row["value"] < row["high"]
+
+
+def test_long_titles_of_axes_wrap():
+    drawing = {"layout": {"yaxis": {"title": {"text": "one two three four five six seven"}}}}
+    assert "<br>" in settle(drawing, 200)["layout"]["yaxis"]["title"]["text"]
+
+
+def test_text_from_the_archive_is_no_markup(library, chosen, monkeypatch):
+    measure = library.menu.measure("value_drain")
+    odd = replace(measure, name="value_drain", units="<b>x</b>")
+    monkeypatch.setattr(type(library.menu), "measure", lambda menu, name: odd)
+    shown = show("difference", library, chosen.but(statistic="value_drain"))
+    assert "<b>" not in shown.drawing["layout"]["yaxis"]["title"]["text"]
+
+
+def test_the_headline_says_how_every_model_was_measured(library, chosen):
+    shown = str(fill("headline", library, chosen))
+    assert "Special tokens" in shown
+    assert shown.count("each window begins with <s>") == len({r.model for r in library.menu.runs})
+    assert shown.index("Key-value cache") < shown.index("Special tokens")
