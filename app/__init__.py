@@ -1,6 +1,5 @@
 """The explorer: pages over an archive of measured models, served locally."""
 
-from .explorer import create_app
-from .server import serve
+from .server import create_app, serve
 
 __all__ = ["create_app", "serve"]

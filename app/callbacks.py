@@ -1,58 +1,63 @@
-"""From a changed selection to the figures, tables and words that it changes."""
+"""What happens when a reader opens an address, chooses something, or asks for a table.
+
+A choice is one call to the server: it returns the figures, words and open tables that depend on
+what changed, and nothing for the rest. Browsers can send anything here, so names are looked up
+and every value is checked; what no page of the explorer would send is answered 400.
+"""
 
 from typing import Any
 
-from dash import Dash, Input, Output, Patch, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, Patch, State, ctx, no_update
 from dash.dependencies import ALL
+from werkzeug.exceptions import BadRequest
 
-from ..components.figure import caption_of, table_box
-from ..components.taking import csv_address
-from ..panels import PANELS, REFUSALS, show
-from ..queries import Library
-from ..ranking import rank_of
-from ..selection import Selection
-from ..slots import SLOTS, fill
+from .components.figure import caption_of, table_box
+from .drawing import drawing_of, figure_of, shapes_of, words_of
+from .layout import page_at
+from .library import Library
+from .page import Page, Panel, Words
+from .pages import PAGES, parts_by_name
+from .state import Selection
 
-PARTS = 6
-"""A figure's drawing, title, caption, hidden flag, reason why missing, and CSV address."""
-
-
-def changed(before: Selection, after: Selection) -> set[str]:
-    """Return the fields in which two selections differ."""
-    return {name for name, value in vars(after).items() if getattr(before, name) != value}
+FIGURE_PARTS = 5
+"""A figure's drawing, title, caption, hidden flag, and the reason why it is missing."""
 
 
-def redraw(name: str, library: Library, chosen: Selection, fields: set[str]) -> tuple[Any, ...]:
-    """Return what a figure needs after fields changed: all of it, a moved mark, or nothing."""
-    panel, csv = PANELS[name], csv_address(name, chosen)
-    if fields & set(panel.uses):
-        shown = show(name, library, chosen)
+def redraw(
+    panel: Panel, library: Library, before: Selection, chosen: Selection
+) -> tuple[Any, ...]:
+    """Return what a figure needs after a choice: all of it, moved marks, or nothing."""
+    figure = figure_of(panel, library)
+    earlier, shown = figure.held(before), figure(chosen)
+    if earlier is None or earlier[0] is not shown:
         caption = caption_of(shown, panel.hint)
-        return shown.drawing, shown.title, caption, bool(shown.missing), shown.missing, csv
-    if panel.mark and fields & {"layer", "head"}:
-        moved = Patch()
-        try:
-            marks = panel.mark(library, chosen)
-        except REFUSALS:
-            marks = []
-        if marks:
-            moved["layout"]["shapes"][-1] = marks[-1]
-            return (moved, *[no_update] * (PARTS - 2), csv)
-    return (*[no_update] * (PARTS - 1), csv)
+        drawing = drawing_of(panel, library, chosen)
+        return drawing, shown.title, caption, bool(shown.missing), shown.missing
+    unchanged: list[Any] = [no_update] * FIGURE_PARTS
+    if panel.mark is not None and not shown.missing:
+        shapes = shapes_of(panel, library, chosen)
+        if shapes != shapes_of(panel, library, before):
+            moved = Patch()
+            moved["layout"]["shapes"] = shapes
+            unchanged[0] = moved
+    return tuple(unchanged)
 
 
-def spoken(library: Library, chosen: Selection) -> str:
-    """Return what is said aloud about the chosen head."""
-    measure = library.menu.measure(chosen.statistic)
-    rank = rank_of(library, chosen, measure) if measure.per_head else None
-    head = f"Layer {chosen.layer}, head {chosen.head}"
-    if rank is None:
-        return f"{head}: no {measure.long_name.lower()}."
-    return f"{head}: {measure.long_name.lower()} {rank.value:.3g}, {rank.place} of {rank.of}."
+def refill(words: Words, library: Library, before: Selection, chosen: Selection) -> Any:
+    """Return what fills words after a choice, or nothing where they stay."""
+    fill = words_of(words, library)
+    earlier, filled = fill.held(before), fill(chosen)
+    return filled if earlier is None or earlier[0] is not filled else no_update
 
 
 def register(app: Dash, library: Library) -> None:
-    """Redraw what depends on what changed; show and hide tables."""
+    """Connect addresses with pages, and what is chosen with what is shown."""
+
+    @app.callback(
+        Output("page", "children"), Input("address", "pathname"), State("address", "search")
+    )
+    def _open(path: Any, query: Any) -> Any:
+        return page_at(library, _text(path) or "/", _text(query))
 
     @app.callback(
         Output({"panel": ALL}, "figure"),
@@ -60,41 +65,110 @@ def register(app: Dash, library: Library) -> None:
         Output({"caption": ALL}, "children"),
         Output({"drawing": ALL}, "hidden"),
         Output({"missing": ALL}, "children"),
-        Output({"csv": ALL}, "href"),
-        Output({"slot": ALL}, "children"),
+        Output({"table": ALL}, "children"),
+        Output({"toggle": ALL}, "aria-expanded"),
+        Output({"words": ALL}, "children"),
         Output("spoken", "children"),
         Output("drawn", "data"),
         Input("query", "data"),
+        Input({"toggle": ALL}, "n_clicks"),
         State("drawn", "data"),
         prevent_initial_call=True,
     )
-    def _draw(query: str | None, drawn: dict[str, str]) -> tuple[Any, ...]:
-        chosen = Selection.from_query(query or "", library.menu)
-        fields = changed(Selection.from_query(drawn["is"], library.menu), chosen)
-        panels = [part["id"]["panel"] for part in ctx.outputs_list[0]]
-        slots = [part["id"]["slot"] for part in ctx.outputs_list[6]]
-        parts = [redraw(name, library, chosen, fields) for name in panels]
-        filled = [_refill(name, library, chosen, fields) for name in slots]
-        columns = [list(column) for column in zip(*parts, strict=True)] or [[]] * PARTS
-        return (*columns, filled, spoken(library, chosen), {"of": query, "is": chosen.to_query()})
+    def _draw(query: Any, clicks: list[Any], drawn: Any) -> tuple[Any, ...]:
+        page, before = _drawn(library, drawn)
+        chosen = page.fit(_selection(library, query), library.catalogue)
+        panels = [_panel(part["id"]["panel"]) for part in ctx.outputs_list[0]]
+        is_open = [bool(count % 2) for count in map(_count, clicks)]
+        was_open = drawn.get("open") or [False] * len(panels)
+        if len(is_open) != len(panels) or len(was_open) != len(panels):
+            raise BadRequest("There must be one table per figure.")
+        parts = [redraw(panel, library, before, chosen) for panel in panels]
+        columns = [list(column) for column in zip(*parts, strict=True)] or [[]] * FIGURE_PARTS
+        tables = [
+            _table(panel, library, chosen, is_open=now)
+            if now != then or (now and part[1] is not no_update)
+            else no_update
+            for panel, part, now, then in zip(panels, parts, is_open, was_open, strict=True)
+        ]
+        words = [
+            refill(_words(part["id"]["words"]), library, before, chosen)
+            for part in ctx.outputs_list[7]
+        ]
+        said = page.announce(library, chosen) if page.announce else ""
+        expanded = [str(now).lower() for now in is_open]
+        now = {"path": page.path, "of": query, "is": chosen.to_query(), "open": is_open}
+        return (*columns, tables, expanded, words, said, now)
 
-    @app.callback(
-        Output({"table": ALL}, "children"),
-        Output({"toggle": ALL}, "aria-expanded"),
-        Input({"toggle": ALL}, "n_clicks"),
-        Input("query", "data"),
+    _in_the_browser(app)
+
+
+def _in_the_browser(app: Dash) -> None:
+    app.clientside_callback(
+        ClientsideFunction("lens", "choose"),
+        Output("query", "data"),
+        Input({"control": ALL}, "value"),
+        Input({"panel": ALL}, "clickData"),
+        Input("wish", "data"),
+        State("query", "data"),
+        State("sizes", "data"),
         prevent_initial_call=True,
     )
-    def _tables(clicks: list[int | None], query: str | None) -> tuple[list[Any], list[str]]:
-        names = [part["id"]["table"] for part in ctx.outputs_list[0]]
-        chosen = Selection.from_query(query or "", library.menu)
-        opened = [bool(count and count % 2) for count in clicks]
-        tables = [
-            table_box(show(name, library, chosen), PANELS[name].label) if is_open else None
-            for name, is_open in zip(names, opened, strict=True)
-        ]
-        return tables, [str(is_open).lower() for is_open in opened]
+    app.clientside_callback(
+        ClientsideFunction("lens", "correct"),
+        Output("query", "data", allow_duplicate=True),
+        Input("drawn", "data"),
+        State("query", "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("lens", "navigation"),
+        Output({"nav": ALL}, "href"),
+        Output({"nav": ALL}, "aria-current"),
+        Input("query", "data"),
+        State({"nav": ALL}, "id"),
+    )
 
 
-def _refill(name: str, library: Library, chosen: Selection, fields: set[str]) -> Any:
-    return fill(name, library, chosen) if fields & set(SLOTS[name].uses) else no_update
+def _drawn(library: Library, drawn: Any) -> tuple[Page, Selection]:
+    """Return the page that a browser shows, and the selection that it was drawn for."""
+    if not isinstance(drawn, dict) or not isinstance(drawn.get("open", []), list):
+        raise BadRequest("`drawn` must say what is shown.")
+    page = PAGES.get(_text(drawn.get("path")))
+    if page is None:
+        raise BadRequest("`drawn` must name a page.")
+    return page, page.fit(_selection(library, drawn.get("is")), library.catalogue)
+
+
+def _selection(library: Library, query: Any) -> Selection:
+    return Selection.from_query(_text(query), library.catalogue)
+
+
+def _text(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise BadRequest("An address must be text.")
+    return value or ""
+
+
+def _panel(name: Any) -> Panel:
+    found = parts_by_name().get(name) if isinstance(name, str) else None
+    if not isinstance(found, Panel):
+        raise BadRequest("There is no such figure.")
+    return found
+
+
+def _words(name: Any) -> Words:
+    found = parts_by_name().get(name) if isinstance(name, str) else None
+    if not isinstance(found, Words):
+        raise BadRequest("There are no such words.")
+    return found
+
+
+def _table(panel: Panel, library: Library, chosen: Selection, *, is_open: bool) -> Any:
+    return table_box(figure_of(panel, library)(chosen), panel.label) if is_open else None
+
+
+def _count(clicks: Any) -> int:
+    if clicks is not None and not isinstance(clicks, int):
+        raise BadRequest("A number of clicks must be a whole number.")
+    return clicks or 0

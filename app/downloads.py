@@ -1,76 +1,91 @@
-"""The numbers of figures and tables, as rows to take along."""
+"""The numbers of figures and tables as CSV, at addresses that say what is shown."""
 
-from collections.abc import Callable, Sequence
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
 
-from dva_lens.statistics.inference.estimate import Estimate
+from flask import Flask, Response, request
+
 from dva_lens.views.figure import Row
-from dva_lens.views.words import plain
 
-from .contrast import comparisons
-from .headline import headline
-from .panels import PANELS, show
-from .queries import Library, NothingToShowError
-from .selection import Selection
-
-Taken = tuple[tuple[str, ...], Sequence[Row]]
+from .drawing import REFUSALS, figure_of
+from .library import Library, NothingToShowError
+from .page import Panel, Words
+from .pages import parts_by_name
+from .state import Selection
 
 
-def take(name: str, library: Library, chosen: Selection) -> Taken:
-    """Return what is said of a figure or table, and its rows; refuse where it cannot be shown."""
-    if name in TABLES:
-        title, rows_of = TABLES[name]
-        return (title,), rows_of(library, chosen)
-    shown = show(name, library, chosen)
-    if shown.missing:
-        raise NothingToShowError(shown.missing)
-    return (shown.title, shown.caption), shown.rows
+def downloads() -> dict[str, Panel | Words]:
+    """Return the parts of pages whose numbers can be downloaded, by name."""
+    return {
+        name: part
+        for name, part in parts_by_name().items()
+        if isinstance(part, Panel) or part.rows is not None
+    }
 
 
-def headline_rows(library: Library, chosen: Selection) -> list[Row]:
-    """Return every measure of every model, one row each."""
-    return [
-        {
-            "statistic": line.measure.name,
-            "units": line.measure.units,
-            "model": model,
-            "value": plain(found.mean),
-            "low": plain(found.low),
-            "high": plain(found.high),
-            "reference": plain(line.uniform),
-        }
-        for line in library.remembered(headline, chosen.probe, chosen.span)
-        for model, found in line.numbers.items()
-    ]
+def serve_downloads(server: Flask, library: Library) -> None:
+    """Serve `/numbers/NAME.csv?SELECTION`."""
+
+    @server.get("/numbers/<name>.csv")
+    def _numbers(name: str) -> Response:
+        part = downloads().get(name)
+        if part is None:
+            known = ", ".join(downloads())
+            return _words(f"There are no numbers of that name; there are: {known}.")
+        query = request.query_string.decode("ascii", "replace")
+        chosen = Selection.from_query(query, library.catalogue)
+        try:
+            said, rows = numbers_of(part, library, chosen)
+        except REFUSALS as refusal:
+            return _words(str(refusal))
+        held = re.sub(r"[^\w.-]", "_", f"{name}-{chosen.statistic}-{chosen.run}")
+        return Response(
+            as_csv(rows, *said),
+            mimetype="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="{held}.csv"'},
+        )
 
 
-def contrast_rows(library: Library, chosen: Selection) -> list[Row]:
-    """Return every measure of every model minus the baseline, with both estimands."""
-    found = library.remembered(comparisons, chosen.probe, chosen.span, chosen.baseline)
-    return [
-        {
-            "statistic": measure.name,
-            "units": measure.units,
-            "model": one.arm,
-            "baseline": one.baseline,
-            "over layers": one.contrast,
-            **_estimate("text", one.text),
-            "text p adjusted": plain(one.text_adjusted),
-            **_estimate("retrained", one.retrained),
-            "retrained p adjusted": plain(one.retrained_adjusted),
-            "verdict": one.verdict,
-        }
-        for measure, ones in found
-        for one in ones
-    ]
+def numbers_of(
+    part: Panel | Words, library: Library, chosen: Selection
+) -> tuple[Sequence[str], Sequence[Row]]:
+    """Return what is said of a figure or table, and its rows.
+
+    Raises
+    ------
+    NothingToShowError
+        The archive does not hold what the part shows, or words have no numbers.
+    """
+    if isinstance(part, Panel):
+        shown = figure_of(part, library)(chosen)
+        if shown.missing:
+            raise NothingToShowError(shown.missing)
+        return (shown.title, shown.caption), shown.rows
+    if part.rows is None:
+        raise NothingToShowError(f"{part.name} has no numbers.")
+    return (part.label,), part.rows(library, chosen)
 
 
-def _estimate(name: str, found: Estimate) -> Row:
-    parts = {"": found.mean, " low": found.low, " high": found.high, " p": found.p}
-    return {f"{name}{part}": plain(value) for part, value in parts.items()}
+def as_csv(rows: Sequence[Row], *said: str) -> str:
+    """Return rows as CSV, after comment lines that say what they are."""
+    text = io.StringIO()
+    for line in said:
+        text.write(f"# {' '.join(line.split())}\n")
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _safe(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
 
 
-TABLES: dict[str, tuple[str, Callable[[Library, Selection], list[Row]]]] = {
-    "headline": ("All statistics of all models", headline_rows),
-    "contrasts": ("All statistics, held against the baseline", contrast_rows),
-}
-NAMES = (*PANELS, *TABLES)
+def _safe(value: Any) -> Any:
+    """Keep spreadsheets from taking a token for a formula."""
+    risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if risky else value
+
+
+def _words(text: str) -> Response:
+    return Response(f"{text}\n", 404, mimetype="text/plain")

@@ -1,47 +1,35 @@
-"""The figures of the explorer: what each draws, and which part of a selection it depends on."""
+"""From a selection to what is shown: a figure or words, or one sentence why there is none.
 
+Only two things are said instead of shown: that there is nothing to show, and that the archive
+cannot be read. Every other exception is a defect of the program and is raised.
+"""
+
+import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, final
 
-import plotly.graph_objects as go
+from dash import html
 
+from dva_lens.results.schema import ArchiveError
 from dva_lens.views import as_table, bare
 from dva_lens.views.figure import Row
 
-from . import contrast, figures, history, single, values
-from .queries import Library, NothingToShowError
-from .selection import Selection
-from .settle import settle
+from .library import Library, NothingToShowError
+from .page import Panel, Words
+from .state import Remembered, Selection
 
-Draw = Callable[[Library, Selection], go.Figure]
-Mark = Callable[[Library, Selection], list[dict[str, Any]]]
-REFUSALS = (NothingToShowError, KeyError, ValueError)
-"""How the library says, in one sentence, that a figure cannot be drawn."""
-
-
-@final
-@dataclass(frozen=True)
-class Panel:
-    """One figure of a page.
-
-    `uses` names the fields of a selection that change it. `mark`, if there is one, returns the
-    shapes that show the chosen head, so that choosing another redraws nothing.
-    """
-
-    label: str
-    height: int
-    uses: tuple[str, ...]
-    draw: Draw
-    mark: Mark | None = None
-    hint: str = ""
+REFUSALS = (NothingToShowError, ArchiveError)
+_LETTER = 7.4
+_BESIDE = 110
+_FONT = {"size": 13}
 
 
 @final
 @dataclass(frozen=True)
 class Shown:
-    """A panel as a page shows it; `missing` says why there is no drawing."""
+    """A panel as a page shows it, without marks; `missing` says why there is no drawing."""
 
     drawing: dict[str, Any]
     title: str
@@ -50,112 +38,81 @@ class Shown:
     missing: str = ""
 
 
-_RUN = ("run", "probe", "span")
-
-PANELS: dict[str, Panel] = {
-    "depth": Panel(
-        label="Depth profile of every model",
-        height=380,
-        uses=("probe", "statistic", "span"),
-        draw=figures.depth_by_model,
-        hint="Click a point to see the heads of that layer.",
-    ),
-    "head-map": Panel(
-        label="Map of layers by heads",
-        height=420,
-        uses=(*_RUN, "statistic"),
-        draw=figures.head_map,
-        mark=figures.mark_in_map,
-        hint="Click a cell, or use the arrow keys, to choose a head.",
-    ),
-    "head-spans": Panel(
-        label="The chosen head by visible keys",
-        height=380,
-        uses=("run", "probe", "statistic", "layer", "head"),
-        draw=single.head_profile,
-    ),
-    "head-scatter": Panel(
-        label="Every head by two statistics",
-        height=400,
-        uses=(*_RUN, "statistic", "other"),
-        draw=figures.head_scatter,
-        mark=figures.mark_in_scatter,
-        hint="Click a point to choose its head.",
-    ),
-    "loss": Panel(
-        label="Loss during training",
-        height=380,
-        uses=(),
-        draw=history.loss,
-    ),
-    "history": Panel(
-        label="The statistic during training",
-        height=380,
-        uses=("probe", "statistic", "span"),
-        draw=history.statistic,
-    ),
-    "difference": Panel(
-        label="Difference from the baseline by depth",
-        height=380,
-        uses=("probe", "statistic", "span", "baseline"),
-        draw=contrast.difference_by_depth,
-    ),
-    "value-sources": Panel(
-        label="Where the values of every layer come from",
-        height=380,
-        uses=("run", "probe"),
-        draw=values.sources,
-    ),
-    "drains": Panel(
-        label="The first key's value beside the median",
-        height=380,
-        uses=("probe",),
-        draw=values.drains,
-    ),
-    "dynamism": Panel(
-        label="How much values differ between queries",
-        height=380,
-        uses=("probe",),
-        draw=values.dynamism,
-    ),
-    "tokens": Panel(
-        label="One text, token by token",
-        height=360,
-        uses=("run", "probe", "statistic", "sequence", "layer"),
-        draw=figures.token_lane,
-    ),
-}
+def figure_of(panel: Panel, library: Library) -> Remembered[Shown]:
+    """Return the figure of a panel as a remembered function of the selection."""
+    return library.remembered(_figure(panel))
 
 
-def show(name: str, library: Library, chosen: Selection) -> Shown:
-    """Draw a panel, or say in one sentence why it cannot be drawn."""
-    panel = PANELS[name]
-    shown = _drawn(name, library, _reduced(chosen, panel.uses))
-    if shown.missing or panel.mark is None:
-        return shown
-    layout = shown.drawing["layout"]
-    shapes = [*layout.get("shapes", ()), *panel.mark(library, chosen)]
-    return replace(shown, drawing={**shown.drawing, "layout": {**layout, "shapes": shapes}})
+def words_of(words: Words, library: Library) -> Remembered[Any]:
+    """Return what fills words of a page as a remembered function of the selection."""
+    return library.remembered(_words(words))
 
 
-@lru_cache(maxsize=512)
-def _drawn(name: str, library: Library, chosen: Selection) -> Shown:
-    """Draw a panel without the mark of the chosen head; what was drawn is remembered."""
-    panel = PANELS[name]
-    try:
-        figure = panel.draw(library, chosen)
-    except REFUSALS as refusal:
-        return Shown({"data": [], "layout": {}}, panel.label, "", (), missing=sentence(refusal))
-    drawing, title, caption = bare(figure)
-    return Shown(settle(drawing, panel.height), title, caption, as_table(figure))
+def shapes_of(panel: Panel, library: Library, chosen: Selection) -> list[dict[str, Any]]:
+    """Return the shapes of a panel's drawing: its own, and the marks of the chosen head."""
+    own = figure_of(panel, library)(chosen).drawing["layout"].get("shapes", ())
+    return [*own, *library.remembered(_marks(panel))(chosen)]
 
 
-def _reduced(chosen: Selection, uses: tuple[str, ...]) -> Selection:
-    """Keep the fields that a panel uses, so that it is drawn once whatever the others are."""
-    unused = {name: type(value)() for name, value in vars(chosen).items() if name not in uses}
-    return chosen.but(**unused)
+def drawing_of(panel: Panel, library: Library, chosen: Selection) -> dict[str, Any]:
+    """Return a panel's drawing with its marks."""
+    drawing = figure_of(panel, library)(chosen).drawing
+    if panel.mark is None:
+        return drawing
+    shapes = shapes_of(panel, library, chosen)
+    return {**drawing, "layout": {**drawing["layout"], "shapes": shapes}}
 
 
-def sentence(refusal: BaseException) -> str:
-    """Return what a refusal says, without the quotes that a KeyError puts around it."""
-    return str(refusal.args[0]) if refusal.args else type(refusal).__name__
+@cache
+def _figure(panel: Panel) -> Callable[[Library, Selection], Shown]:
+    def draw(library: Library, chosen: Selection) -> Shown:
+        try:
+            figure = panel.draw(library, chosen)
+        except REFUSALS as refusal:
+            return Shown({"data": [], "layout": {}}, panel.label, "", (), missing=str(refusal))
+        drawing, title, caption = bare(figure)
+        return Shown(wrap_titles(drawing, panel.height), title, caption, as_table(figure))
+
+    return draw
+
+
+@cache
+def _words(words: Words) -> Callable[[Library, Selection], Any]:
+    def fill(library: Library, chosen: Selection) -> Any:
+        try:
+            return words.fill(library, chosen)
+        except REFUSALS as refusal:
+            return html.P(str(refusal), className="missing", role="status")
+
+    return fill
+
+
+@cache
+def _marks(panel: Panel) -> Callable[[Library, Selection], list[dict[str, Any]]]:
+    def mark(library: Library, chosen: Selection) -> list[dict[str, Any]]:
+        if panel.mark is None or figure_of(panel, library)(chosen).missing:
+            return []
+        return panel.mark(library, chosen)
+
+    return mark
+
+
+def wrap_titles(drawing: dict[str, Any], height: int) -> dict[str, Any]:
+    """Wrap upright titles of axes to what a figure of this height, in pixels, has room for."""
+    room = max(12, int((height - _BESIDE) / _LETTER))
+    layout = drawing.get("layout", {})
+    for name, part in layout.items():
+        if name.startswith("yaxis"):
+            _wrap(part.get("title"), room)
+        elif name.startswith("coloraxis"):
+            _wrap(part.get("colorbar", {}).get("title"), room, **_FONT)
+    for trace in drawing.get("data", ()):
+        _wrap(trace.get("marker", {}).get("colorbar", {}).get("title"), room, **_FONT)
+    return drawing
+
+
+def _wrap(title: Any, room: int, **font: Any) -> None:
+    if isinstance(title, dict) and isinstance(title.get("text"), str):
+        title["text"] = "<br>".join(textwrap.wrap(title["text"], room, break_long_words=False))
+        if font:
+            title["font"] = {**title.get("font", {}), **font}

@@ -1,39 +1,80 @@
-"""How the explorer is served: to this machine only, and with nothing a page should not do."""
+"""The explorer as a program: put together from an archive and the pages, and served locally."""
 
-import base64
-import hashlib
 import socket
 import threading
+from pathlib import Path
 
 from dash import Dash
-from flask import Response
 from waitress.server import create_server
 
-HOST = "127.0.0.1"
+from dva_lens.results.archive import open_archive
+
+from . import callbacks
+from .components.frame import frame
+from .downloads import serve_downloads
+from .guard import HOST, guard
+from .layout import page_at
+from .library import Library
+from .pages import PAGES
+
 WARM = "dva-lens-warm"
 """Under this name an explorer leaves a function that reads what its first page shows."""
-_MOST_BYTES = 1 << 20
-_POLICY = (
-    "default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
-    "frame-ancestors 'none'"
+
+_SCHEME = (
+    "(function(){var s='auto';try{s=localStorage.getItem('mantine-color-scheme-value')||s}"
+    "catch(e){}var d=s==='dark'||(s==='auto'&&matchMedia('(prefers-color-scheme: dark)').matches);"
+    "document.documentElement.setAttribute('data-mantine-color-scheme',d?'dark':'light')})()"
+)
+"""Runs before anything is drawn, so that a dark page does not flash white."""
+
+_INDEX = (
+    """<!doctype html>
+<html lang="en">
+  <head>
+    {%metas%}
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>{%title%}</title>
+    <script>"""
+    + _SCHEME
+    + """</script>
+    {%favicon%}
+    {%css%}
+  </head>
+  <body>
+    {%app_entry%}
+    <noscript>The explorer needs JavaScript; all of it is served from here.</noscript>
+    <footer>{%config%}{%scripts%}{%renderer%}</footer>
+  </body>
+</html>"""
 )
 
 
-def guard(app: Dash, *inline_scripts: str) -> None:
-    """Answer this machine only, bound what is accepted, and let browsers load only from here."""
-    app.server.config["TRUSTED_HOSTS"] = [HOST, "localhost"]
-    app.server.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
-    hashes = [*app.csp_hashes(), *(f"'sha256-{_digest(script)}'" for script in inline_scripts)]
-    policy = _POLICY.format(scripts=" ".join(hashes))
+def create_app(folder: Path | str) -> Dash:
+    """Return the explorer of the archive in a folder; several may live in one process.
 
-    @app.server.after_request
-    def _headers(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
+    Raises
+    ------
+    ArchiveError
+        The folder holds no archive, or none of its runs can be read.
+    """
+    library = Library(open_archive(folder))
+    app = Dash(
+        "dva_lens.app",
+        title="dva-lens",
+        update_title="",
+        assets_folder=str(Path(__file__).parent / "assets"),
+        index_string=_INDEX,
+        serve_locally=True,
+        use_pages=False,
+        suppress_callback_exceptions=True,
+        enable_mcp=False,
+    )
+    app.layout = frame([(page.path, page.name) for page in PAGES.values()], library.catalogue)
+    callbacks.register(app, library)
+    serve_downloads(app.server, library)
+    guard(app, _SCHEME, pages=PAGES)
+    app.server.extensions[WARM] = lambda: page_at(library, "/", "")
+    return app
 
 
 def serve(app: Dash, port: int = 8050) -> None:
@@ -66,7 +107,3 @@ def check_port(port: int) -> None:
                 f"Port {port} is busy, perhaps with another explorer; "
                 f"pass another one, such as --port {port + 1}."
             ) from error
-
-
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

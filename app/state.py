@@ -1,33 +1,39 @@
 """What a reader looks at: one frozen value, written in the address and read back from it.
 
-Whatever an address says is untrusted: a name must be in the menu, a number is clamped, and
+Whatever an address says is untrusted: a name must be in the catalogue, a number is clamped, and
 everything else falls back to what the explorer shows first.
 """
 
-from dataclasses import dataclass, replace
-from typing import final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from threading import Lock
+from typing import Any, Generic, TypeVar, final
 from urllib.parse import parse_qs, urlencode
 
-from .menu import Menu
+from .catalogue import Catalogue
 
 EVERY_SPAN = -1
 ORDERS = ("highest", "lowest")
+RENAMED = {"probe": "text"}
+"""Parameters of older addresses, and what they are called now."""
 _LONGEST_QUERY = 2000
+Result = TypeVar("Result")
 
 
-@final
 @dataclass(frozen=True)
 class Selection:
     """One view of the archive.
 
-    `statistic` is the measure in question and `other` the one set against it; `span` is the bin
-    of visible keys, or `EVERY_SPAN`; `layer` and `head` name the head in question; `sequence` is
-    a display sequence; `baseline` is the model others are held against; `order` says which heads
-    a list begins with.
+    `text` is the evaluation text; `statistic` is the measure in question and `other` the one set
+    against it; `span` is the context-length bin, or `EVERY_SPAN`; `layer` and `head` name the
+    head in question; `sequence` is a display sequence; `baseline` is the model others are
+    compared with; `order` says which heads a list begins with.
+
+    It is not final because `Recording` is a selection that notes what is read of it.
     """
 
     run: str
-    probe: str
+    text: str
     statistic: str
     other: str
     span: int
@@ -38,20 +44,20 @@ class Selection:
     order: str
 
     @classmethod
-    def from_query(cls, query: str, menu: Menu) -> "Selection":
+    def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
         """Read an address's query; what it does not say, or may not say, is the default."""
-        said = _said(query)
-        run = menu.run(said.get("run", ""))
-        names = [found.name for found in menu.layer_measures]
+        said = _parameters(query)
+        run = catalogue.run(said.get("run", ""))
+        names = [found.name for found in catalogue.layer_measures]
         first = _listed(said.get("statistic"), names)
         rest = [name for name in names if name != first] or names
-        models = list(dict.fromkeys(choice.model for choice in menu.runs))
+        models = list(dict.fromkeys(choice.model for choice in catalogue.runs))
         return cls(
             run=run.name,
-            probe=_listed(said.get("probe"), menu.probes),
+            text=_listed(said.get("text"), catalogue.texts),
             statistic=first,
             other=_listed(said.get("other"), rest, otherwise=_default_other(rest)),
-            span=_span(said.get("span"), menu),
+            span=_span(said.get("span"), catalogue),
             layer=_clamped(said.get("layer"), run.layers),
             head=_clamped(said.get("head"), run.heads),
             sequence=_clamped(said.get("sequence"), 8),
@@ -61,12 +67,106 @@ class Selection:
 
     def to_query(self) -> str:
         """Write the whole selection as an address's query, without the question mark."""
-        span = "all" if self.span == EVERY_SPAN else self.span
-        return urlencode({**vars(self), "span": span})
+        said = {name: getattr(self, name) for name in FIELDS}
+        return urlencode({**said, "span": "all" if self.span == EVERY_SPAN else self.span})
 
     def but(self, **changes: str | int) -> "Selection":
         """Return the same view with some of it changed."""
         return replace(self, **changes)
+
+
+FIELDS = tuple(field.name for field in fields(Selection))
+
+
+@final
+class Recording(Selection):
+    """A selection that notes which of its fields are read, and what they were."""
+
+    def __init__(
+        self,
+        of: Selection,
+        read: dict[str, Any] | None = None,
+        changes: Mapping[str, str | int] | None = None,
+    ) -> None:
+        self.__dict__.update(_of=of, _read={} if read is None else read, _changes=changes or {})
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in FIELDS:
+            return object.__getattribute__(self, name)
+        own = object.__getattribute__(self, "__dict__")
+        if name in own["_changes"]:
+            return own["_changes"][name]
+        return own["_read"].setdefault(name, getattr(own["_of"], name))
+
+    def but(self, **changes: str | int) -> "Recording":
+        """Return the same view with some of it changed; it notes into the same place."""
+        own = self.__dict__
+        return Recording(own["_of"], own["_read"], {**own["_changes"], **changes})
+
+    @property
+    def read(self) -> Mapping[str, Any]:
+        """The fields that were read, in the order of reading."""
+        return self.__dict__["_read"]
+
+
+@final
+class Remembered(Generic[Result]):
+    """A function of a selection whose results are kept by the fields it read.
+
+    A result holds for every selection that agrees in those fields, so nobody has to declare them:
+    what a figure depends on is what it read. The oldest of more than `most` results is forgotten.
+    """
+
+    def __init__(self, compute: Callable[[Selection], Result], most: int = 256) -> None:
+        self.compute = compute
+        self._most = most
+        self._results: dict[tuple[tuple[str, Any], ...], Result] = {}
+        self._lock = Lock()
+        self._orders: dict[tuple[str, ...], None] = {}
+
+    def __call__(self, chosen: Selection) -> Result:
+        """Return the result for a selection, computed if none holds for it."""
+        found = self.held(chosen)
+        if found is not None:
+            return found[0]
+        recording = Recording(chosen)
+        result = self.compute(recording)
+        read = tuple(recording.read.items())
+        with self._lock:
+            while len(self._results) >= self._most:
+                del self._results[next(iter(self._results))]
+            self._orders[tuple(name for name, _ in read)] = None
+            self._results[read] = result
+        return result
+
+    def held(self, chosen: Selection) -> tuple[Result] | None:
+        """Return the result that holds for a selection, in a tuple, or None; compute nothing."""
+        for names in tuple(self._orders):
+            result = self._results.get(tuple((name, getattr(chosen, name)) for name in names))
+            if result is not None:
+                return (result,)
+        return None
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields that any result so far depends on."""
+        return frozenset(name for names in self._orders for name in names)
+
+
+def normalise_url(query: str) -> tuple[str, tuple[str, ...]]:
+    """Return a query in today's names, and one sentence for every older name that it used."""
+    said = _said(query)
+    notes = []
+    for old, new in RENAMED.items():
+        if old in said:
+            notes.append(f"This address says “{old}”; the parameter is now called “{new}”.")
+            said.setdefault(new, said.pop(old))
+            said.pop(old, None)
+    return urlencode(said), tuple(notes)
+
+
+def _parameters(query: str) -> dict[str, str]:
+    return _said(normalise_url(query)[0])
 
 
 def _said(query: str) -> dict[str, str]:
@@ -78,7 +178,7 @@ def _said(query: str) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def _listed(value: str | None, allowed: "list[str] | tuple[str, ...]", otherwise: str = "") -> str:
+def _listed(value: str | None, allowed: Sequence[str], otherwise: str = "") -> str:
     """Return a value that is allowed, or the default."""
     return value if value is not None and value in allowed else otherwise or allowed[0]
 
@@ -100,8 +200,8 @@ def _clamped(value: str | None, count: int) -> int:
     return max(0, min(number, count - 1))
 
 
-def _span(value: str | None, menu: Menu) -> int:
-    """Return a span of the menu; `all` is every span, and the default the menu's usual one."""
+def _span(value: str | None, catalogue: Catalogue) -> int:
+    """Return a span of the catalogue; `all` is every span, the default the usual one."""
     if value == "all":
         return EVERY_SPAN
-    return next((span for span in menu.spans if str(span) == value), menu.usual_span)
+    return next((span for span in catalogue.spans if str(span) == value), catalogue.usual_span)

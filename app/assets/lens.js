@@ -2,10 +2,14 @@
 (function () {
   "use strict";
 
+  let current = ""; /* the query of what is shown, complete */
+  let held = false; /* an arrow key that is held down makes one step of history */
+
   const clamp = (value, count) => Math.max(0, Math.min(value, count - 1));
   const noUpdate = () => window.dash_clientside.no_update;
-  const wish = (data) =>
-    window.dash_clientside.set_props("wish", { data: { ...data, at: Date.now() } });
+  const set = (id, props) => window.dash_clientside.set_props(id, props);
+  const wish = (data) => set("wish", { data: { ...data, at: Date.now() } });
+  const here = () => window.location.pathname.replace(/\/+$/, "") || "/";
 
   function merged(query, changes) {
     const said = new URLSearchParams(query || "");
@@ -15,8 +19,19 @@
 
   function visit(path, query) {
     window.history.pushState({}, "", query ? `${path}?${query}` : path);
-    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    if (!isShown()) window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    else show(query);
     window.scrollTo(0, 0);
+  }
+
+  function isShown() {
+    const page = document.querySelector(".page[data-path]");
+    return Boolean(page) && page.dataset.path === here();
+  }
+
+  function show(query) {
+    set("query", { data: query });
+    showInMenus(query);
   }
 
   function moved(move, query, sizes) {
@@ -28,11 +43,13 @@
     };
   }
 
-  function clicked(data) {
-    const point = data && data.points && data.points[0];
-    if (!point) return {};
-    if (point.customdata && point.customdata.layer !== undefined) return point.customdata;
-    return { layer: point.y, head: point.x };
+  /* What a click chooses is declared by the figure: its cell, or what the point carries. */
+  function clicked(name, data) {
+    const drawing = document.querySelector(`[id*='"drawing":"${name}"']`);
+    const point = data.points && data.points[0];
+    if (!drawing || !point) return {};
+    if (drawing.dataset.click === "cell") return { layer: point.y, head: point.x };
+    return (drawing.dataset.click === "point" && point.customdata) || {};
   }
 
   /* What an event asks for, as changes of the query; menus are keyed by their field. */
@@ -43,9 +60,7 @@
     ];
     if (event.value === undefined || event.value === null) return {};
     if (property === "value") return { [JSON.parse(id).control]: event.value };
-    if (property === "clickData") {
-      return /head-map|head-scatter|depth/.test(id) ? clicked(event.value) : {};
-    }
+    if (property === "clickData") return clicked(JSON.parse(id).panel, event.value);
     if (event.value.move) return moved(event.value.move, query, sizes);
     return event.value.choose || {};
   }
@@ -57,46 +72,71 @@
     }
     const { path, ...fields } = changes;
     const next = merged(query, fields);
-    if (path && path !== window.location.pathname) {
+    if (path && path !== here()) {
       visit(path, next);
       return noUpdate();
     }
     if (next === query) return noUpdate();
-    write(next, fields);
+    const step = held ? "replaceState" : "pushState";
+    window.history[step](window.history.state, "", `${window.location.pathname}?${next}`);
+    showInMenus(next);
     return next;
   }
 
-  /* Address and menus say what is shown. */
-  function write(query, fields) {
-    window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
-    Object.entries(fields).forEach(([field, value]) => {
+  function showInMenus(query) {
+    new URLSearchParams(query).forEach((value, field) => {
       if (document.querySelector(`[id*='"control":"${field}"']`)) {
-        window.dash_clientside.set_props({ control: field }, { value: String(value) });
+        set({ control: field }, { value });
       }
     });
   }
 
   /* Where the server read a query as something else (a head the model lacks), say that instead. */
-  function settle(drawn, query) {
+  function correct(drawn, query) {
     if (!drawn || drawn.of !== query || drawn.is === query) return noUpdate();
-    write(drawn.is, Object.fromEntries(new URLSearchParams(drawn.is)));
+    window.history.replaceState(
+      window.history.state, "", `${window.location.pathname}?${drawn.is}`,
+    );
+    showInMenus(drawn.is);
     return drawn.is;
   }
 
+  /* Back and forward within a page show another choice; to another page, Dash opens it. */
+  window.addEventListener("popstate", (event) => {
+    if (!isShown()) return;
+    event.stopImmediatePropagation();
+    show(window.location.search.slice(1));
+  });
+
   function navigation(query, ids) {
-    const here = window.location.pathname.replace(/\/+$/, "") || "/";
+    current = query;
     const names = ids.map((id) => id.nav);
-    const link = document.querySelector(`nav a[id*='"nav":"${here}"']`);
+    const link = document.querySelector(`nav a[id*='"nav":"${here()}"']`);
     document.title = link ? `${link.textContent} · dva-lens` : "dva-lens";
     return [
       names.map((path) => `${path}?${query}`),
-      names.map((path) => (path === here ? "page" : undefined)),
+      names.map((path) => (path === here() ? "page" : undefined)),
     ];
   }
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    lens: { choose, navigation, settle },
+    lens: { choose, correct, navigation },
   });
+
+  /* Links say only what they change; their address is completed before it can be used. */
+  function complete(event) {
+    const link = event.target.closest && event.target.closest("[data-choose], [data-numbers]");
+    if (!link) return;
+    if (link.dataset.numbers) {
+      link.href = `/numbers/${link.dataset.numbers}.csv?${current}`;
+      return;
+    }
+    const changes = Object.fromEntries(new URLSearchParams(link.dataset.choose));
+    link.href = `${link.dataset.path || here()}?${merged(current, changes)}`;
+  }
+  ["pointerover", "focusin", "pointerdown"].forEach((name) =>
+    document.addEventListener(name, complete, true),
+  );
 
   const ARROWS = {
     ArrowUp: { layer: -1, head: 0 },
@@ -110,8 +150,10 @@
     if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!event.target.matches || !event.target.matches("[data-headgrid]")) return;
     event.preventDefault();
+    held = event.repeat;
     wish({ move });
   });
+  document.addEventListener("keyup", () => (held = false));
 
   function say(text) {
     const spoken = document.getElementById("spoken");
@@ -124,8 +166,8 @@
       say(label);
       window.setTimeout(() => (button.textContent = "Copy link"), 1500);
     };
-    const here = document.querySelector("nav a[aria-current=page]") || window.location;
-    const written = navigator.clipboard && navigator.clipboard.writeText(here.href);
+    const shown = document.querySelector("nav a[aria-current=page]") || window.location;
+    const written = navigator.clipboard && navigator.clipboard.writeText(shown.href);
     if (!written) return done("Copy it from the address bar");
     written.then(
       () => done("Link copied"),
@@ -149,7 +191,9 @@
     if (!plain || target.tagName !== "A" || target.hasAttribute("download")) return;
     if (target.dataset.choose) {
       event.preventDefault();
-      wish({ choose: Object.fromEntries(new URLSearchParams(target.dataset.choose)) });
+      const fields = Object.fromEntries(new URLSearchParams(target.dataset.choose));
+      const path = target.dataset.path ? { path: target.dataset.path } : {};
+      wish({ choose: { ...fields, ...path } });
     } else if ((target.getAttribute("href") || "").startsWith("/")) {
       event.preventDefault();
       const to = new URL(target.href);

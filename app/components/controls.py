@@ -7,16 +7,18 @@ import dash_mantine_components as dmc
 
 from dva_lens import axes
 
-from ..menu import Menu, Offer
-from ..selection import EVERY_SPAN, ORDERS, Selection
+from ..catalogue import Catalogue, Offer
+from ..state import EVERY_SPAN, ORDERS, Selection
 
 Options = list[dict[str, Any]]
 
 
-def control(field: str, menu: Menu, chosen: Selection, *, about: Offer = "layers") -> dmc.Select:
+def control(
+    field: str, catalogue: Catalogue, chosen: Selection, *, about: Offer = "layers"
+) -> dmc.Select:
     """Return the menu of a field, showing what is chosen."""
     label, options = CONTROLS[field]
-    data = options(menu, about)
+    data = options(catalogue, about)
     value = getattr(chosen, field)
     return dmc.Select(
         id={"control": field},
@@ -35,25 +37,27 @@ def control(field: str, menu: Menu, chosen: Selection, *, about: Offer = "layers
 _MANY = 6
 
 
-def _runs(menu: Menu, about: Offer) -> Options:  # noqa: ARG001  one signature for all
+def _runs(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001  one signature for all
     return [
         {"value": run.name, "label": run.name.replace(f"-{run.seed}", f" · seed {run.seed}")}
         if run.name == f"{run.model}-{run.seed}"
         else {"value": run.name, "label": run.name}
-        for run in menu.runs
+        for run in catalogue.runs
     ]
 
 
-def _probes(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
-    return [{"value": probe, "label": probe} for probe in menu.probes]
+def _texts(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    return [{"value": text, "label": text} for text in catalogue.texts]
 
 
-def _measures(menu: Menu, about: Offer) -> Options:
-    return [{"value": measure.name, "label": measure.long_name} for measure in menu.offered(about)]
+def _measures(catalogue: Catalogue, about: Offer) -> Options:
+    return [
+        {"value": measure.name, "label": measure.long_name} for measure in catalogue.offered(about)
+    ]
 
 
-def _spans(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
-    single = [{"value": str(span), "label": _keys(span)} for span in reversed(menu.spans)]
+def _spans(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    single = [{"value": str(span), "label": _keys(span)} for span in reversed(catalogue.spans)]
     return [{"value": "all", "label": "any number"}, *single]
 
 
@@ -61,27 +65,27 @@ def _keys(span: int) -> str:
     return f"{axes.span_label(span).replace('-', '–')} key{'s' if span else ''}"
 
 
-def _orders(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
+def _orders(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": order, "label": f"{order.capitalize()} first"} for order in ORDERS]
 
 
-def _models(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
-    names = dict.fromkeys(run.model for run in menu.runs)
+def _models(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    names = dict.fromkeys(run.model for run in catalogue.runs)
     return [{"value": name, "label": name} for name in names]
 
 
-def _layers(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
-    most = max(run.layers for run in menu.runs)
+def _layers(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    most = max(run.layers for run in catalogue.runs)
     return [{"value": str(layer), "label": str(layer)} for layer in range(most)]
 
 
-def _sequences(menu: Menu, about: Offer) -> Options:  # noqa: ARG001
+def _sequences(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": str(at), "label": f"text {at}"} for at in range(8)]
 
 
-CONTROLS: dict[str, tuple[str, Callable[[Menu, Offer], Options]]] = {
+CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "run": ("Model", _runs),
-    "probe": ("Text", _probes),
+    "text": ("Text", _texts),
     "statistic": ("Statistic", _measures),
     "other": ("Set against", _measures),
     "span": ("Queries that see", _spans),

@@ -1,38 +1,40 @@
 """A figure with its title, its caption, and the ways to take its numbers along."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dash import dcc, html
 
 from dva_lens.views import CONFIG
 
-from ..panels import PANELS, Shown
-from ..selection import Selection
+from ..drawing import Shown
+from ..page import Panel
+from ..state import Selection
 from .attributes import attributes
+from .links import numbers_link
 from .table import table_of
-from .taking import csv_address
 
 _CONFIG: Any = {**CONFIG, "displayModeBar": False}
 
 
 def figure_card(
-    name: str, shown: Shown, chosen: Selection, *, keys: bool = False, menu: Any = None
+    panel: Panel,
+    shown: Shown,
+    chosen: Selection,
+    *,
+    drawing: dict[str, Any],
+    menus: Sequence[Any] = (),
 ) -> html.Section:
-    """Return a figure's card; with `keys` the arrow keys move the chosen head while it has focus.
-
-    `menu` is a menu of its own, if the figure has one.
-
-    The callbacks renew its parts under the ids {part: name}.
-    """
-    panel = PANELS[name]
-    grid: dict[str, Any] = {"tabIndex": "0", "data-headgrid": name} if keys else {}
+    """Return a figure's card; the callbacks renew its parts under the ids {part: name}."""
+    name = panel.name
+    keys: dict[str, Any] = {"tabIndex": "0", "data-headgrid": name} if panel.keys else {}
     return html.Section(
         [
             html.Div(
                 [
                     html.H2(shown.title, id={"title": name}, className="card-title"),
-                    *([menu] if menu is not None else []),
-                    _actions(name, chosen),
+                    *menus,
+                    _actions(panel, chosen),
                 ],
                 className="card-head",
             ),
@@ -40,16 +42,18 @@ def figure_card(
             html.Div(
                 dcc.Graph(
                     id={"panel": name},
-                    figure=shown.drawing,
+                    figure=drawing,
                     config=_CONFIG,
                     style={"height": f"{panel.height}px"},
                 ),
                 role="group",
-                **attributes(aria_label=f"{panel.label}. {panel.hint}".strip()),
+                **attributes(
+                    aria_label=f"{panel.label}. {panel.hint}".strip(), data_click=panel.click
+                ),
                 className="drawing",
                 id={"drawing": name},
                 hidden=bool(shown.missing),
-                **grid,
+                **keys,
             ),
             html.P(caption_of(shown, panel.hint), id={"caption": name}, className="caption"),
             html.Div(id={"table": name}, className="table-box"),
@@ -73,8 +77,8 @@ def table_box(shown: Shown, label: str) -> Any:
     return table_of(shown.rows, label)
 
 
-def _actions(name: str, chosen: Selection) -> html.Div:
-    label = PANELS[name].label
+def _actions(panel: Panel, chosen: Selection) -> html.Div:
+    name, label = panel.name, panel.label
     return html.Div(
         [
             html.Button(
@@ -84,14 +88,7 @@ def _actions(name: str, chosen: Selection) -> html.Div:
                 type="button",
                 **attributes(aria_label=f"Show as table: {label}", aria_expanded="false"),
             ),
-            html.A(
-                "CSV",
-                id={"csv": name},
-                href=csv_address(name, chosen),
-                className="action",
-                download=f"{name}.csv",
-                **attributes(aria_label=f"Download as CSV: {label}"),
-            ),
+            numbers_link("CSV", name, chosen, label=label, class_name="action"),
             html.Button(
                 "SVG",
                 className="action",

@@ -6,7 +6,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from ..menu import Menu
+from ..catalogue import Catalogue
 from .attributes import attributes
 
 _THEME: Any = {
@@ -16,9 +16,9 @@ _THEME: Any = {
 }
 
 
-def shell(pages: Iterable[tuple[str, str]], menu: Menu) -> dmc.MantineProvider:
+def frame(pages: Iterable[tuple[str, str]], catalogue: Catalogue) -> dmc.MantineProvider:
     """Return the frame in which pages appear; `pages` are paths and names."""
-    sizes = {run.name: [run.layers, run.heads] for run in menu.runs}
+    sizes = {run.name: [run.layers, run.heads] for run in catalogue.runs}
     links = [html.A(name, href=path, id={"nav": path}) for path, name in pages]
     return dmc.MantineProvider(
         [
@@ -52,7 +52,7 @@ def shell(pages: Iterable[tuple[str, str]], menu: Menu) -> dmc.MantineProvider:
                 ],
                 className="top",
             ),
-            html.Aside(_refused(menu), className="refused", hidden=not menu.refused),
+            html.Aside(_refused(catalogue), className="refused", hidden=not catalogue.refused),
             html.Main(id="page", tabIndex="-1"),
             html.Div(
                 id="spoken", className="unseen", role="status", **attributes(aria_live="polite")
@@ -69,17 +69,20 @@ def not_found(path: str) -> html.Div:
         [
             html.H1("There is no such page"),
             html.P(
-                [f"“{path[:60]}” is not a page of the explorer. ", html.A("Overview", href="/")]
+                [
+                    f"“{path[:60]}” is not a page of the explorer. ",
+                    html.A("Overview", href="/", className="plain"),
+                ]
             ),
         ],
         className="page",
     )
 
 
-def _refused(menu: Menu) -> list[Any]:
-    count = len(menu.refused)
+def _refused(catalogue: Catalogue) -> list[Any]:
+    count = len(catalogue.refused)
     title = f"{count} run{'s' if count > 1 else ''} of this archive cannot be read"
-    return [html.Details([html.Summary(title), *map(html.P, menu.refused)])] if count else []
+    return [html.Details([html.Summary(title), *map(html.P, catalogue.refused)])] if count else []
 
 
 def _mark() -> html.Span:

@@ -1,21 +1,48 @@
-"""Links to the numbers behind figures and tables."""
+"""Links: to the same page with something else chosen, to another page, and to numbers.
+
+A link says only what it changes (`data-choose`), so that it need not be written anew when
+something else is chosen; the browser completes its address with what is shown.
+"""
+
+from typing import Any
+from urllib.parse import urlencode
 
 from dash import html
 
-from ..selection import Selection
+from ..state import Selection
 from .attributes import attributes
 
 
-def csv_address(name: str, chosen: Selection) -> str:
+def choice_link(
+    children: Any, *, path: str = "", label: str = "", current: bool = False, **chosen: str | int
+) -> html.A:
+    """Return a link that changes fields of the selection, on the page at `path` or on this one.
+
+    `label` is what a screen reader says instead of the text; `current` marks what is chosen now.
+    """
+    said = urlencode(chosen)
+    names = {"data_choose": said, "data_path": path, "aria_label": label}
+    names["aria_current"] = "true" if current else ""
+    return html.A(
+        children,
+        href=f"{path}?{said}",
+        **attributes(**{name: value for name, value in names.items() if value}),
+    )
+
+
+def numbers_address(name: str, chosen: Selection) -> str:
     """Return where the numbers of a figure or table are served."""
     return f"/numbers/{name}.csv?{chosen.to_query()}"
 
 
-def csv_link(name: str, chosen: Selection) -> html.A:
-    """Return a link that downloads a table."""
+def numbers_link(
+    text: str, name: str, chosen: Selection | None = None, *, label: str, class_name: str = ""
+) -> html.A:
+    """Return a link that downloads the numbers of a figure or table."""
     return html.A(
-        "Download as CSV",
-        href=csv_address(name, chosen),
+        text,
+        href=numbers_address(name, chosen) if chosen else f"/numbers/{name}.csv",
         download=f"{name}.csv",
-        **attributes(aria_label=f"Download as CSV: {name}"),
+        className=class_name,
+        **attributes(aria_label=f"Download as CSV: {label}", data_numbers=name),
     )

@@ -4,7 +4,10 @@ from dash import html
 
 from dva_lens.reports.formulas import formula
 
-from ..menu import Measure
+from ..catalogue import Measure
+from ..library import Library
+from ..page import Words
+from ..state import Selection
 from .attributes import attributes
 
 
@@ -52,3 +55,10 @@ def _set(latex: str) -> html.Span | None:
 
 def _units(units: str) -> str:
     return "none, a ratio" if units == "1" else units
+
+
+def _chosen(library: Library, chosen: Selection) -> html.Div:
+    return meaning(library.catalogue.measure(chosen.statistic))
+
+
+MEANING = Words("meaning", _chosen, class_name="card quiet")

@@ -1,23 +1,38 @@
 """Numbers as pages write them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 SMALLEST, LARGEST = 1e-3, 1e6
+DIGITS, MOST_DIGITS = 3, 7
 
 
-def number(value: float) -> str:
-    """Return a number with three digits that count, so that columns of them line up."""
+def number(value: float, digits: int = DIGITS) -> str:
+    """Return a number with so many digits that count, whatever its size."""
     if not np.isfinite(value):
         return "–"
-    return _size(abs(value)) if value >= 0 else f"−{_size(-value)}"
+    return _size(abs(value), digits) if value >= 0 else f"−{_size(-value, digits)}"
 
 
-def _size(value: float) -> str:
-    if value == 0 or SMALLEST <= value < 1:
-        return f"{value:.3f}" if value else "0"
+def ranked(values: Sequence[float]) -> list[str]:
+    """Return sorted numbers with as many digits as tell neighbours of other value apart."""
+    for digits in range(DIGITS, MOST_DIGITS):
+        written = [number(value, digits) for value in values]
+        pairs = zip(values, values[1:], written, written[1:], strict=False)
+        if all(one != other or first == second for first, second, one, other in pairs):
+            return written
+    return [number(value, MOST_DIGITS) for value in values]
+
+
+def _size(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
     if value < SMALLEST or value >= LARGEST:
-        return f"{value:.2e}"
-    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
+        return f"{value:.{digits - 1}e}"
+    if value >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:#.{digits}g}".rstrip(".")
 
 
 def interval(low: float, high: float) -> str:

@@ -8,7 +8,7 @@ from dash import html
 from dva_lens.views.figure import Row
 
 from .attributes import attributes
-from .text import number
+from .numbers import number
 
 _MOST_ROWS = 500
 

@@ -1,17 +1,25 @@
-"""The pages of the explorer, in the order of its navigation."""
+"""The pages of the explorer, in the order of its navigation: a new page is its name here."""
+
+from importlib import import_module
 
 from dva_lens.plugins import Registry
 
-from .compare import COMPARE
-from .heads import HEADS
-from .overview import OVERVIEW
-from .page import Page
-from .tokens import TOKENS
-from .training import TRAINING
-from .values import VALUES
+from ..page import Page, Panel, Words, single_parts
 
-PAGES: Registry[Page] = Registry(
-    {page.path: page for page in (OVERVIEW, HEADS, TOKENS, VALUES, COMPARE, TRAINING)}
+NAMES = (
+    "overview",
+    "heads",
+    "tokens",
+    "values",
+    "compare",
+    "training",
 )
 
-__all__ = ["PAGES", "Page"]
+_FOUND = (import_module(f".{name}", __name__).PAGE for name in NAMES)
+PAGES: Registry[Page] = Registry({page.path: page for page in _FOUND})
+"""Every page by its path, those that plugins add too."""
+
+
+def parts_by_name() -> dict[str, Panel | Words]:
+    """Return the figures and words of all pages by name."""
+    return {part.name: part for page in PAGES.values() for part in single_parts(page.parts)}

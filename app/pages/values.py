@@ -1,37 +1,96 @@
 """Values: where the values of each layer come from, and what becomes of the first key's."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from ..components.controls import control
-from ..menu import Menu
-from ..queries import Library
-from ..selection import Selection
-from .page import Page, figure, slot
+import plotly.graph_objects as go
+import xarray as xr
+
+from dva_lens import views
+
+from ..catalogue import Catalogue, Measure
+from ..components.meaning import meaning
+from ..library import Library, NothingToShowError
+from ..page import Page, Panel, Words
+from ..state import Selection
+
+SHARE, DYNAMISM = "value_source_share", "dynamism"
+DRAINS = ("value_drain", "written_value_drain")
 
 
-def _lead(menu: Menu) -> str:  # noqa: ARG001  every page's signature
-    return (
-        "What a head writes is its pattern times its values. Attention can go to a key whose "
-        "value is small, and then it writes little; a value can come from another layer; and it "
-        "can differ from query to query."
-    )
+def _sources(library: Library, chosen: Selection) -> go.Figure:
+    """Draw the share of every source in the values of the chosen run."""
+    held = library.as_kept(chosen.run, chosen.text)
+    if lack := _lack(held, SHARE):
+        raise NothingToShowError(f"{chosen.run} {lack}")
+    return views.value_source_flow({chosen.run: held})
 
 
-def _body(library: Library, chosen: Selection) -> list[Any]:
-    run = control("run", library.menu, chosen)
+def _drains(library: Library, chosen: Selection) -> go.Figure:
+    """Draw how small the first key's value is, by depth, one line per model."""
+    return _by_model(library, chosen, views.drain_plot, *DRAINS)
+
+
+def _dynamism(library: Library, chosen: Selection) -> go.Figure:
+    """Draw how much values differ between queries, by depth, one line per model."""
+    return _by_model(library, chosen, views.dynamism_profile, DYNAMISM)
+
+
+def _about(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all words
+    return [meaning(measure) for measure in measures(library.catalogue)]
+
+
+def measures(catalogue: Catalogue) -> list[Measure]:
+    """Return what the figures are about, a variable with several sources once."""
+    found = {each.variable: each for each in catalogue.measures}
     return [
-        slot("about-values", library, chosen, "card quiet"),
-        figure("value-sources", library, chosen, menu=run),
-        figure("drains", library, chosen),
-        figure("dynamism", library, chosen),
+        replace(found[name], long_name=found[name].variable_name, extra={})
+        for name in (SHARE, *DRAINS, DYNAMISM)
+        if name in found
     ]
 
 
-VALUES = Page(
+def _by_model(
+    library: Library, chosen: Selection, draw: Callable[..., go.Figure], *names: str
+) -> go.Figure:
+    found = library.models(chosen.text, lambda run: not _lack(run, *names))
+    if not found:
+        model, runs = next(iter(library.models(chosen.text).items()))
+        raise NothingToShowError(f"{model} {_lack(runs[0], *names)}")
+    return draw(found)
+
+
+def _lack(held: xr.Dataset, *names: str) -> str:
+    """Say what a run was not measured for, or has no number of; nothing where all is there."""
+    for name in names:
+        if name not in held:
+            return f"does not hold {name}."
+        if not held[name].notnull().any():
+            reason = held[name].attrs.get("why_not", "it has no value anywhere")
+            return f"holds no {name}: {reason}."
+    return ""
+
+
+PAGE = Page(
     path="/values",
     name="Values",
     question="What do values do with attention?",
-    lead=_lead,
-    controls=("probe",),
-    body=_body,
+    lead=(
+        "What a head writes is its pattern times its values. Attention can go to a key whose "
+        "value is small, and then it writes little; a value can come from another layer; and it "
+        "can differ from query to query."
+    ),
+    menus=("text",),
+    parts=(
+        Words("about-values", _about, class_name="card quiet"),
+        Panel(
+            "value-sources",
+            "Where the values of every layer come from",
+            _sources,
+            menus=("run",),
+        ),
+        Panel("drains", "The first key's value beside the median", _drains),
+        Panel("dynamism", "How much values differ between queries", _dynamism),
+    ),
 )

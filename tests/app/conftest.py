@@ -1,9 +1,9 @@
 """One fake archive for all tests of the explorer, and the explorer of it."""
 
 import pytest
-from dva_lens.app.explorer import create_app
-from dva_lens.app.queries import Library
-from dva_lens.app.selection import Selection
+from dva_lens.app.library import Library
+from dva_lens.app.server import create_app
+from dva_lens.app.state import Selection
 from fakes import fake_archive
 
 from dva_lens.results.archive import open_archive
@@ -31,4 +31,4 @@ def client(app):
 
 @pytest.fixture
 def chosen(library):
-    return Selection.from_query("", library.menu)
+    return Selection.from_query("", library.catalogue)

@@ -3,11 +3,10 @@
 import csv
 
 import pytest
-from dva_lens.app.numbers import as_csv
-from dva_lens.app.taking import NAMES
+from dva_lens.app.downloads import as_csv, downloads
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", downloads())
 def test_every_figure_is_served_as_csv(client, name):
     answer = client.get(f"/numbers/{name}.csv?layer=1&statistic=entropy", headers=LOCAL)
     assert answer.status_code == 200

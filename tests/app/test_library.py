@@ -5,19 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from dva_lens.app.menus import menu_of
-from dva_lens.app.panels import show
-from dva_lens.app.queries import Library, NothingToShowError
-from dva_lens.app.selection import Selection
+from dva_lens.app.catalogue import catalogue_of
+from dva_lens.app.library import Library, NothingToShowError
+from dva_lens.app.state import Selection
+from explorer import show
 
 from dva_lens.results.archive import open_archive
 
 
 def test_menus_come_from_the_archive(library):
-    menu = library.menu
+    menu = library.catalogue
     names = [measure.name for measure in menu.measures]
     assert [run.name for run in menu.runs] == ["transformer-0", "transformer-1", "dva-0", "dva-1"]
-    assert menu.probes == ("held-out", "shuffled")
+    assert menu.texts == ("held-out", "shuffled")
     assert menu.usual_span == 5, "span 6 holds one query of 64"
     assert "sink_rate" in names
     assert "value_source_share.first" in names
@@ -36,7 +36,7 @@ def test_a_threshold_is_the_published_one(library):
 
 
 def test_heads_read_what_the_map_shows(library, chosen):
-    heads = library.heads(chosen.run, chosen.probe, chosen.span)
+    heads = library.heads(chosen.run, chosen.text, chosen.span)
     for row in show("head-map", library, chosen).rows:
         at = row["layer"], row["head"]
         np.testing.assert_allclose(row["value"], heads["entropy"].values[at], rtol=1e-9)
@@ -45,7 +45,7 @@ def test_heads_read_what_the_map_shows(library, chosen):
 def test_key_value_heads_stand_at_the_heads_that_read_them(library, monkeypatch):
     held = library.measurement("transformer-0", "held-out").isel(kv_head=[0, 1])
     shared = Library(library.archive)
-    monkeypatch.setattr(shared, "measurement", lambda run, probe: held)
+    monkeypatch.setattr(shared, "measurement", lambda run, text: held)
     drain = shared.by_query_head("transformer-0", "held-out")["value_drain"]
     assert drain.dims == ("layer", "head", "sequence")
     np.testing.assert_array_equal(drain.isel(head=1), held["value_drain"].isel(kv_head=0))
@@ -73,19 +73,19 @@ def test_a_run_that_cannot_be_read_is_left_out_and_named(folder, tmp_path):
     shutil.copytree(folder, copy)
     broken = open_archive(copy).runs[0]
     shutil.rmtree(copy / "archive.zarr" / "runs" / broken.key / "held-out" / "entropy")
-    menu = menu_of(open_archive(copy))
+    menu = catalogue_of(open_archive(copy))
     assert broken.label not in [run.name for run in menu.runs]
     assert any("half written" in reason for reason in menu.refused)
 
 
 def test_shorter_texts_have_empty_spans(library):
     wider = Library(library.archive)
-    wider.menu = replace(wider.menu, spans=(*wider.menu.spans, 7, 8))
+    wider.catalogue = replace(wider.catalogue, spans=(*wider.catalogue.spans, 7, 8))
     held = wider.measurement("dva-0", "held-out")
     assert held.sizes["span"] == 9
     assert held["rows"].sel(span=8).sum() == 0
     assert np.isnan(held["entropy"].sel(span=8)).all()
-    chosen = Selection.from_query("", wider.menu).but(span=8)
+    chosen = Selection.from_query("", wider.catalogue).but(span=8)
     for name in ("depth", "head-map", "head-spans"):
         assert show(name, wider, chosen).title
     assert wider.heads("dva-0", "held-out", 8)["entropy"].isnull().all()

@@ -3,8 +3,8 @@
 import socket
 
 import pytest
-from dva_lens.app.explorer import create_app
-from dva_lens.app.server import HOST, check_port, serve
+from dva_lens.app.guard import HOST
+from dva_lens.app.server import check_port, create_app, serve
 
 from dva_lens.results.schema import ArchiveError
 
@@ -42,7 +42,7 @@ def test_a_large_body_is_refused(client):
     assert answer.status_code in (400, 413)
 
 
-@pytest.mark.parametrize("path", ["/assets/../explorer.py", "/assets/%2e%2e/explorer.py"])
+@pytest.mark.parametrize("path", ["/assets/../server.py", "/assets/%2e%2e/server.py"])
 def test_no_path_leads_out_of_the_assets(client, path):
     answer = client.get(path)
     assert b"create_app" not in answer.data
@@ -77,3 +77,17 @@ def test_an_impossible_port_is_refused(port):
 def test_a_folder_without_an_archive_is_refused(tmp_path):
     with pytest.raises(ArchiveError):
         create_app(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/heads/x", "/_dash-component-suites/os/path.py", "/_dash-nothing"]
+)
+def test_what_is_not_there_is_404(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "Traceback" not in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("path", ["/", "/heads", "/heads/", "/tokens?layer=1"])
+def test_what_is_there_is_not(client, path):
+    assert client.get(path).status_code == 200

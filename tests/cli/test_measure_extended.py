@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from dva_lens.app.callbacks.routing import page_at
+from dva_lens.app.layout import page_at
+from dva_lens.app.library import Library
 from dva_lens.app.pages import PAGES
-from dva_lens.app.queries import Library
 from families import family
 from own_models import tiny
 from plotly.utils import PlotlyJSONEncoder
@@ -78,7 +78,7 @@ def test_every_extended_statistic_has_a_number_or_a_reason(archive):
 
 def test_controls_lie_beside_the_text(archive):
     run = archive.runs[0]
-    assert archive.probes(run) == ("text", *CONTROLS)
+    assert archive.texts(run) == ("text", *CONTROLS)
     text = archive.dataset(run)
     for control in CONTROLS:
         found = archive.dataset(run, control)

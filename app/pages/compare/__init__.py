@@ -2,40 +2,60 @@
 
 from typing import Any
 
-from dash import html
+from dva_lens.statistics.inference.estimate import Estimate
+from dva_lens.views.figure import Row
+from dva_lens.views.words import plain
 
-from ..components.attributes import attributes
-from ..menu import Menu
-from ..queries import Library
-from ..selection import Selection
-from .page import Page, figure, slot
-
-
-def _lead(menu: Menu) -> str:  # noqa: ARG001  every page's signature
-    return (
-        "Two questions, never mixed: would these checkpoints differ on other texts, and would "
-        "these architectures differ if they were trained again?"
-    )
+from ...components.meaning import MEANING
+from ...library import Library
+from ...page import Card, Page, Panel, Words
+from ...state import Selection
+from .difference import comparisons, difference_by_depth
+from .table import contrast_table
 
 
-def _body(library: Library, chosen: Selection) -> list[Any]:
-    title = "All statistics, held against the baseline"
+def _table(library: Library, chosen: Selection) -> Any:
+    return contrast_table(library.remembered(comparisons)(chosen), chosen.baseline)
+
+
+def _rows(library: Library, chosen: Selection) -> list[Row]:
     return [
-        slot("meaning", library, chosen, "card quiet"),
-        figure("difference", library, chosen),
-        html.Section(
-            [html.H2(title, className="card-title"), slot("contrasts", library, chosen)],
-            className="card",
-            **attributes(aria_label=title),
-        ),
+        {
+            "statistic": measure.name,
+            "units": measure.units,
+            "model": one.arm,
+            "baseline": one.baseline,
+            "over layers": one.contrast,
+            **_estimate("text", one.text),
+            "text p adjusted": plain(one.text_adjusted),
+            **_estimate("retrained", one.retrained),
+            "retrained p adjusted": plain(one.retrained_adjusted),
+            "verdict": one.verdict,
+        }
+        for measure, ones in library.remembered(comparisons)(chosen)
+        for one in ones
     ]
 
 
-COMPARE = Page(
+def _estimate(name: str, found: Estimate) -> Row:
+    parts = {"": found.mean, " low": found.low, " high": found.high, " p": found.p}
+    return {f"{name}{part}": plain(value) for part, value in parts.items()}
+
+
+_ALL = "All statistics, held against the baseline"
+
+PAGE = Page(
     path="/compare",
     name="Compare",
     question="Is the difference real?",
-    lead=_lead,
-    controls=("baseline", "statistic", "span", "probe"),
-    body=_body,
+    lead=(
+        "Two questions, never mixed: would these checkpoints differ on other texts, and would "
+        "these architectures differ if they were trained again?"
+    ),
+    menus=("baseline", "statistic", "span", "text"),
+    parts=(
+        MEANING,
+        Panel("difference", "Difference from the baseline by depth", difference_by_depth),
+        Card(_ALL, (Words("contrasts", _table, label=_ALL, rows=_rows),)),
+    ),
 )

@@ -16,17 +16,19 @@ from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import Reading
 
-from .menu import Measure
-from .queries import Library, NothingToShowError
-from .selection import EVERY_SPAN, Selection
+from ...catalogue import Measure
+from ...library import Library, NothingToShowError
+from ...state import EVERY_SPAN, Selection
 
 OVER_DEPTH = "middle half"
 
 
 def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
     """Draw every model minus the baseline in the chosen statistic, layer by layer."""
-    measure = library.menu.measure(chosen.statistic)
-    found, documents = profiles(library, chosen.probe, chosen.span, measure)
+    measure = library.catalogue.measure(chosen.statistic)
+    if measure.at == "model":
+        raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
+    found, documents = profiles(library, chosen.text, chosen.span, measure)
     if chosen.baseline not in found:
         raise NothingToShowError(f"{chosen.baseline} does not hold {measure.long_name.lower()}.")
     theirs = found[chosen.baseline]
@@ -67,19 +69,20 @@ def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
 
 
 def comparisons(
-    library: Library, probe: str, span: int, baseline: str
+    library: Library, chosen: Selection
 ) -> tuple[tuple[Measure, tuple[Comparison, ...]], ...]:
     """Return every measure compared with the baseline; p values are adjusted over all of them."""
+    text, span, baseline = chosen.text, chosen.span, chosen.baseline
     held: list[tuple[Measure, Comparison]] = []
-    for measure in library.menu.layer_measures:
-        found, documents = profiles(library, probe, span, measure)
+    for measure in library.catalogue.layer_measures:
+        found, documents = profiles(library, text, span, measure)
         if baseline in found and len(found) > 1:
             made = compare(
                 measure.name, found, documents, baseline=baseline, contrasts=(OVER_DEPTH,)
             )
             held += [(measure, one) for one in made if np.isfinite(float(one.text.mean))]
     if not held:
-        raise NothingToShowError(f"There is nothing to hold against {baseline} on “{probe}”.")
+        raise NothingToShowError(f"There is nothing to hold against {baseline} on “{text}”.")
     adjusted = adjust([one for _, one in held])
     grouped: dict[str, tuple[Measure, list[Comparison]]] = {}
     for (measure, _), one in zip(held, adjusted, strict=True):
@@ -88,12 +91,12 @@ def comparisons(
 
 
 def profiles(
-    library: Library, probe: str, span: int, measure: Measure
+    library: Library, text: str, span: int, measure: Measure
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return a measure over (seed, sequence, layer) for every model, and the documents read."""
     found: dict[str, np.ndarray] = {}
     documents: list[str] = []
-    for model, held in library.models(probe, lambda run: measure.name in run).items():
+    for model, held in library.models(text, lambda run: measure.name in run).items():
         here = [str(name) for name in held[0][axes.DOCUMENT].values]
         documents = documents or here
         same_documents(here, documents)

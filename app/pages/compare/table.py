@@ -9,11 +9,10 @@ from dash import html
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.statistics.inference.estimate import Estimate
 
-from ..menu import Measure
-from ..selection import Selection
-from .attributes import attributes
-from .taking import csv_link
-from .text import interval, signed
+from ...catalogue import Measure
+from ...components.attributes import attributes
+from ...components.links import choice_link, numbers_link
+from ...components.numbers import interval, signed
 
 COLUMNS = (
     ("Statistic", ""),
@@ -26,11 +25,11 @@ COLUMNS = (
 Found = Sequence[tuple[Measure, Sequence[Comparison]]]
 
 
-def contrast_table(found: Found, chosen: Selection) -> html.Div:
+def contrast_table(found: Found, baseline: str) -> html.Div:
     """Return every statistic of every model minus the baseline, those that never differ apart."""
     alike = [measure.long_name for measure, ones in found if all(map(_nothing, ones))]
     apart = [(measure, ones) for measure, ones in found if not all(map(_nothing, ones))]
-    rows = [row for measure, ones in apart for row in _rows(measure, ones, chosen)]
+    rows = [row for measure, ones in apart for row in _rows(measure, ones)]
     head = [html.Th(name, scope="col", title=title) for name, title in COLUMNS]
     table = html.Table(
         [
@@ -39,13 +38,12 @@ def contrast_table(found: Found, chosen: Selection) -> html.Div:
         ],
         className="numbers contrasts",
     )
-    label = f"Differences from {chosen.baseline}, as a table"
+    label = f"Differences from {baseline}, as a table"
+    download = numbers_link("Download as CSV", "contrasts", label="contrasts")
     note = f"No model differs at all in: {', '.join(alike)}." if alike else ""
     return html.Div(
         [
-            html.P(
-                [_words(found, chosen), " ", csv_link("contrasts", chosen)], className="caption"
-            ),
+            html.P([_words(found, baseline), " ", download], className="caption"),
             html.Div(
                 table,
                 className="scroll wide",
@@ -58,11 +56,11 @@ def contrast_table(found: Found, chosen: Selection) -> html.Div:
     )
 
 
-def _words(found: Found, chosen: Selection) -> str:
+def _words(found: Found, baseline: str) -> str:
     notes = sorted({one.retrained.note for _, ones in found for one in ones} - {""})
     few = f" Here: {'; '.join(notes)}." if notes else ""
     return (
-        f"Mean over the middle half of the layers, minus that of {chosen.baseline}, with its 95 % "
+        f"Mean over the middle half of the layers, minus that of {baseline}, with its 95 % "
         f"interval. “On new text” is about these checkpoints; “Trained again” is about the "
         f"architectures and needs three seeds of each.{few} “Higher” and “lower” are said where "
         f"p, adjusted by Holm over all rows, is 0.05 or less."
@@ -73,13 +71,9 @@ def _nothing(one: Comparison) -> bool:
     return float(one.text.mean) == 0 and float(one.text.low) == float(one.text.high)
 
 
-def _rows(measure: Measure, ones: Sequence[Comparison], chosen: Selection) -> list[html.Tr]:
+def _rows(measure: Measure, ones: Sequence[Comparison]) -> list[html.Tr]:
     unit = "" if measure.units in ("", "1") else measure.units
-    link = html.A(
-        measure.long_name,
-        href=f"/compare?{chosen.but(statistic=measure.name).to_query()}",
-        **attributes(data_choose=f"statistic={measure.name}"),
-    )
+    link = choice_link(measure.long_name, statistic=measure.name)
     name = html.Th([link, html.Span(unit, className="unit")], scope="rowgroup", rowSpan=len(ones))
     same = _estimate(ones[0].same, rowSpan=len(ones))
     return [

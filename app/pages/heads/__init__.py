@@ -2,56 +2,99 @@
 
 from typing import Any
 
-from dash import html
+from dva_lens.views.arms import arms
+from dva_lens.views.readings import reference
 
-from ..components.attributes import attributes
-from ..components.controls import control
-from ..menu import Menu
-from ..queries import Library
-from ..selection import Selection
-from .page import Page, figure, slot
-
-
-def _lead(menu: Menu) -> str:  # noqa: ARG001  every page's signature
-    return (
-        "Every cell of the map is one attention head of one trained model. Choose one to see its "
-        "numbers, its rank, and whether they hold at every context length."
-    )
+from ...components.meaning import MEANING
+from ...components.numbers import number
+from ...library import Library, spans_of
+from ...page import Card, Columns, Page, Panel, Words
+from ...state import Selection
+from .figures import head_map, head_scatter, mark_in_map, mark_in_scatter
+from .inspector import finder, head_numbers, head_title
+from .profile import head_profile
+from .ranking import rank_of, ranks
 
 
-def _body(library: Library, chosen: Selection) -> list[Any]:
-    other = control("other", library.menu, chosen, about="heads")
-    left = [figure("head-map", library, chosen, keys=True), figure("head-spans", library, chosen)]
-    return [
-        slot("meaning", library, chosen, "card quiet"),
-        html.Div([html.Div(left), html.Div(_beside(library, chosen))], className="two"),
-        figure("head-scatter", library, chosen, menu=other),
-    ]
+def _head(library: Library, chosen: Selection) -> Any:
+    measure = library.catalogue.measure(chosen.statistic)
+    held = library.by_query_head(chosen.run, chosen.text)
+    level = None
+    if measure.name in held:
+        (arm,) = arms(held, measure.name)
+        level = reference(arm, measure.name, (), spans=spans_of(measure, chosen.span))
+    uniform = float("nan") if level is None else float(level)
+    return head_title(chosen, measure, rank_of(library, chosen, measure), uniform)
 
 
-def _beside(library: Library, chosen: Selection) -> list[html.Section]:
-    order = control("order", library.menu, chosen)
-    title = html.H2("Find a head", className="card-title")
-    return [
-        html.Section(
-            [slot("head", library, chosen), slot("numbers", library, chosen)],
-            className="card",
-            **attributes(aria_label="The chosen head"),
-        ),
-        html.Section(
-            [html.Div([title, order], className="card-head"), slot("finder", library, chosen)],
-            className="card",
-            **attributes(aria_label="Find a head"),
-        ),
-    ]
+def _numbers(library: Library, chosen: Selection) -> Any:
+    measures = library.catalogue.head_measures
+    found = [(measure, rank_of(library, chosen, measure)) for measure in measures]
+    return head_numbers(found, chosen.statistic)
 
 
-HEADS = Page(
+def _finder(library: Library, chosen: Selection) -> Any:
+    measure = library.catalogue.measure(chosen.statistic)
+    return finder(ranks(library, chosen, measure), chosen, measure)
+
+
+def spoken(library: Library, chosen: Selection) -> str:
+    """Return what is said aloud about the chosen head."""
+    measure = library.catalogue.measure(chosen.statistic)
+    rank = rank_of(library, chosen, measure) if measure.per_head else None
+    head = f"Layer {chosen.layer}, head {chosen.head}"
+    if rank is None:
+        return f"{head}: no {measure.long_name.lower()}."
+    return f"{head}: {measure.long_name.lower()} {number(rank.value)}, {rank.place} of {rank.of}."
+
+
+_MAP = Panel(
+    "head-map",
+    "Map of layers by heads",
+    head_map,
+    height=420,
+    mark=mark_in_map,
+    click="cell",
+    keys=True,
+    hint="Click a cell, or use the arrow keys, to choose a head.",
+)
+_SCATTER = Panel(
+    "head-scatter",
+    "Every head by two statistics",
+    head_scatter,
+    height=400,
+    mark=mark_in_scatter,
+    click="point",
+    hint="Click a point to choose its head.",
+    menus=("other",),
+)
+
+PAGE = Page(
     path="/heads",
     name="Heads",
     question="Which heads stand out?",
-    lead=_lead,
-    controls=("run", "statistic", "span", "probe"),
-    body=_body,
+    lead=(
+        "Every cell of the map is one attention head of one trained model. Choose one to see its "
+        "numbers, its rank, and whether they hold at every context length."
+    ),
+    menus=("run", "statistic", "span", "text"),
+    parts=(
+        MEANING,
+        Columns(
+            (
+                (_MAP, Panel("head-spans", "The chosen head by visible keys", head_profile)),
+                (
+                    Card(
+                        "The chosen head",
+                        (Words("head", _head), Words("numbers", _numbers)),
+                        spoken=True,
+                    ),
+                    Card("Find a head", (Words("finder", _finder),), menus=("order",)),
+                ),
+            )
+        ),
+        _SCATTER,
+    ),
     about="heads",
+    announce=spoken,
 )

@@ -5,11 +5,12 @@ from typing import Any
 
 from dash import html
 
-from ..menu import Measure
-from ..ranking import Rank
-from ..selection import Selection
-from .attributes import attributes
-from .text import number
+from ...catalogue import Measure
+from ...components.attributes import attributes
+from ...components.links import choice_link
+from ...components.numbers import number, ranked
+from ...state import Selection
+from .ranking import Rank
 
 LISTED = 12
 
@@ -52,23 +53,19 @@ def _place(rank: Rank | None) -> str:
     return "all equal" if rank.level else f"{rank.place} of {rank.of}"
 
 
-def head_numbers(found: Sequence[tuple[Measure, Rank | None]], chosen: Selection) -> html.Table:
+def head_numbers(found: Sequence[tuple[Measure, Rank | None]], statistic: str) -> html.Table:
     """Return every measure of the chosen head with its rank."""
     rows = [
         html.Tr(
             [
                 html.Th(
-                    html.A(
-                        measure.long_name,
-                        href=f"/heads?{chosen.but(statistic=measure.name).to_query()}",
-                        **attributes(data_choose=f"statistic={measure.name}"),
-                    ),
+                    choice_link(measure.long_name, statistic=measure.name),
                     scope="row",
                 ),
                 html.Td(number(rank.value) if rank else "–", className="number"),
                 html.Td(_place(rank), className="number muted"),
             ],
-            className="chosen" if measure.name == chosen.statistic else "",
+            className="chosen" if measure.name == statistic else "",
         )
         for measure, rank in found
     ]
@@ -79,14 +76,16 @@ def head_numbers(found: Sequence[tuple[Measure, Rank | None]], chosen: Selection
 def finder(found: Sequence[Rank], chosen: Selection, measure: Measure) -> html.Div:
     """Return the heads with the largest or smallest value, and the chosen one in its place."""
     ordered = list(found) if chosen.order == "highest" else list(reversed(found))
-    here = (chosen.layer, chosen.head)
-    kept = [rank for at, rank in enumerate(ordered) if at < LISTED or _of(rank) == here]
+    at_hand = (chosen.layer, chosen.head)
+    kept = [rank for at, rank in enumerate(ordered) if at < LISTED or _of(rank) == at_hand]
     largest = max((abs(rank.value) for rank in ordered), default=0.0) or 1.0
+    written = ranked([rank.value for rank in kept])
     rows: list[html.Tr] = []
     for at, rank in enumerate(kept):
         if at == LISTED and ordered.index(rank) > LISTED:
             rows.append(html.Tr(html.Td("…", colSpan=4), className="gap"))
-        rows.append(_found(rank, chosen, width=abs(rank.value) / largest))
+        width, here = abs(rank.value) / largest, _of(rank) == at_hand
+        rows.append(_found(rank, written[at], width=width, here=here))
     head = html.Tr([html.Th("Rank"), html.Th("Head"), html.Th(measure.long_name, colSpan=2)])
     more = len(ordered) - len(kept)
     note = f"{more} more heads in the map." if more > 0 else ""
@@ -98,24 +97,21 @@ def finder(found: Sequence[Rank], chosen: Selection, measure: Measure) -> html.D
     )
 
 
-def _found(rank: Rank, chosen: Selection, *, width: float) -> html.Tr:
-    target = chosen.but(layer=rank.layer, head=rank.head)
-    here = _of(rank) == (chosen.layer, chosen.head)
-    link = html.A(
-        f"L{rank.layer} H{rank.head}",
-        href=f"/heads?{target.to_query()}",
-        **attributes(
-            data_choose=f"layer={rank.layer}&head={rank.head}",
-            aria_label=f"L{rank.layer} H{rank.head}: layer {rank.layer}, head {rank.head}",
-            **({"aria_current": "true"} if here else {}),
-        ),
+def _found(rank: Rank, written: str, *, width: float, here: bool) -> html.Tr:
+    name = f"L{rank.layer} H{rank.head}"
+    link = choice_link(
+        name,
+        label=f"{name}: layer {rank.layer}, head {rank.head}",
+        current=here,
+        layer=rank.layer,
+        head=rank.head,
     )
     bar = html.I(style={"width": f"{width * 100:.1f}%"}, **attributes(aria_hidden="true"))
     return html.Tr(
         [
             html.Td(_place(rank), className="muted"),
             html.Td(link),
-            html.Td(number(rank.value), className="number"),
+            html.Td(written, className="number"),
             html.Td(bar, className="bar-cell"),
         ],
         className="chosen" if here else "",

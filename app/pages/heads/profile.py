@@ -13,10 +13,10 @@ from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
 
+from ...catalogue import Measure
+from ...library import Library
+from ...state import Selection
 from .figures import of_run
-from .menu import Measure
-from .queries import Library
-from .selection import Selection
 
 
 def head_profile(library: Library, chosen: Selection) -> go.Figure:

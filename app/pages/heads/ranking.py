@@ -8,9 +8,9 @@ import numpy as np
 
 from dva_lens import axes
 
-from .menu import Measure
-from .queries import Library, NothingToShowError
-from .selection import Selection
+from ...catalogue import Measure
+from ...library import Library, NothingToShowError
+from ...state import Selection
 
 
 @final
@@ -40,12 +40,12 @@ class Rank:
 
 def ranks(library: Library, chosen: Selection, measure: Measure) -> tuple[Rank, ...]:
     """Return all heads of the chosen run that have a value, the largest first."""
-    return _ranks(library, chosen.run, chosen.probe, chosen.span, measure.name)
+    return _ranks(library, chosen.run, chosen.text, chosen.span, measure.name)
 
 
 @lru_cache(maxsize=1024)
-def _ranks(library: Library, run: str, probe: str, span: int, measure: str) -> tuple[Rank, ...]:
-    heads = library.heads(run, probe, span)
+def _ranks(library: Library, run: str, text: str, span: int, measure: str) -> tuple[Rank, ...]:
+    heads = library.heads(run, text, span)
     if measure not in heads:
         raise NothingToShowError(f"{run} does not hold {measure}.")
     values = heads[measure].transpose(axes.LAYER, axes.HEAD).values

@@ -2,24 +2,31 @@
 
 from typing import Any
 
-from dash import html
+import plotly.graph_objects as go
 
-from ..components.attributes import attributes
-from ..menu import Menu
-from ..queries import Library
-from ..selection import Selection
-from .page import Page, figure, slot
+from dva_lens import views
+from dva_lens.views.figure import Row
+from dva_lens.views.words import plain
+
+from ...catalogue import Catalogue
+from ...components.meaning import MEANING
+from ...library import Library, NothingToShowError, spans_of
+from ...page import Card, Page, Panel, Words
+from ...state import Selection
+from .costs import conditions, costs
+from .headline import headline
+from .table import headline_table
 
 _FEW_SEEDS = 3
 
 
-def _lead(menu: Menu) -> str:
-    models = list(dict.fromkeys(run.model for run in menu.runs))
-    fewest = min(sum(run.model == model for run in menu.runs) for model in models)
+def _lead(catalogue: Catalogue) -> str:
+    models = list(dict.fromkeys(run.model for run in catalogue.runs))
+    fewest = min(sum(run.model == model for run in catalogue.runs) for model in models)
     count = f"{len(models)} model{'s' if len(models) > 1 else ''}"
-    if len(menu.runs) > len(models):
-        count += f" in {len(menu.runs)} trainings"
-    if len(menu.runs) > 1:
+    if len(catalogue.runs) > len(models):
+        count += f" in {len(catalogue.runs)} trainings"
+    if len(catalogue.runs) > 1:
         count += ", measured on the same text"
     caution = (
         f" With {fewest} seed{'s' if fewest > 1 else ''} of a model, what is seen is about these "
@@ -33,26 +40,81 @@ def _lead(menu: Menu) -> str:
     )
 
 
-def _body(library: Library, chosen: Selection) -> list[Any]:
+def depth(library: Library, chosen: Selection) -> go.Figure:
+    """Draw the chosen statistic by depth, one line per model; its points lead to their heads."""
+    measure = library.catalogue.measure(chosen.statistic)
+    if measure.at == "model":
+        raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
+    models = library.models(chosen.text, lambda run: measure.name in run)
+    if not models:
+        raise NothingToShowError(f"No run holds {measure.long_name.lower()} on “{chosen.text}”.")
+    figure = views.depth_profile(models, measure.name, spans=spans_of(measure, chosen.span))
+    _lead_to_heads(figure, library, chosen.text)
+    figure.update_layout(hovermode="closest")
+    return figure
+
+
+def _lead_to_heads(figure: go.Figure, library: Library, text: str) -> None:
+    """Let every point say which run and layer it stands for."""
+    measured = [run for run in library.catalogue.runs if text in run.texts]
+    traces: Any = figure.data
+    for trace in traces:
+        runs = [run for run in measured if run.model == trace.legendgroup]
+        if not runs or trace.mode != "lines+markers":
+            continue
+        trace.customdata = [
+            {"path": "/heads", "run": runs[0].name, "layer": layer}
+            for layer in range(runs[0].layers)
+        ]
+        name = trace.name
+        trace.hovertemplate = f"layer %{{customdata.layer}}: %{{text}}<extra>{name}</extra>"
+
+
+def _table(library: Library, chosen: Selection) -> Any:
+    first = {run.model: run.name for run in reversed(library.catalogue.runs)}
+    ordered = {run.model: first[run.model] for run in library.catalogue.runs}
+    return headline_table(
+        library.remembered(headline)(chosen),
+        chosen.statistic,
+        first_run=ordered,
+        costs=costs(library),
+        conditions=conditions(library, chosen.text, ordered),
+    )
+
+
+def _rows(library: Library, chosen: Selection) -> list[Row]:
     return [
-        slot("meaning", library, chosen, "card quiet"),
-        figure("depth", library, chosen),
-        html.Section(
-            [
-                html.H2("All statistics of all models", className="card-title"),
-                slot("headline", library, chosen),
-            ],
-            className="card",
-            **attributes(aria_label="All statistics of all models"),
-        ),
+        {
+            "statistic": line.measure.name,
+            "units": line.measure.units,
+            "model": model,
+            "value": plain(found.mean),
+            "low": plain(found.low),
+            "high": plain(found.high),
+            "reference": plain(line.uniform),
+        }
+        for line in library.remembered(headline)(chosen)
+        for model, found in line.numbers.items()
     ]
 
 
-OVERVIEW = Page(
+_ALL = "All statistics of all models"
+
+PAGE = Page(
     path="/",
     name="Overview",
     question="Where does attention go, and does the model matter?",
     lead=_lead,
-    controls=("statistic", "span", "probe"),
-    body=_body,
+    menus=("statistic", "span", "text"),
+    parts=(
+        MEANING,
+        Panel(
+            "depth",
+            "Depth profile of every model",
+            depth,
+            click="point",
+            hint="Click a point to see the heads of that layer.",
+        ),
+        Card(_ALL, (Words("headline", _table, label=_ALL, rows=_rows),)),
+    ),
 )

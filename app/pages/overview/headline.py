@@ -9,8 +9,9 @@ from dva_lens.views import theme
 from dva_lens.views.arms import Arm
 from dva_lens.views.readings import reading, reference
 
-from .menu import Measure
-from .queries import Library, spans_of
+from ...catalogue import Measure
+from ...library import Library, spans_of
+from ...state import Selection
 
 
 @final
@@ -33,14 +34,14 @@ class Line:
     uniform: float
 
 
-def headline(library: Library, probe: str, span: int) -> tuple[Line, ...]:
-    """Return every measure of the menu for every model measured on a text."""
-    models = library.models(probe)
+def headline(library: Library, chosen: Selection) -> tuple[Line, ...]:
+    """Return every measure of the catalogue for every model measured on a text."""
+    models = library.models(chosen.text)
     place = theme.places(models)
     lines = []
-    for measure in library.menu.measures:
+    for measure in library.catalogue.measures:
         numbers, uniform = {}, np.nan
-        spans = spans_of(measure, span)
+        spans = spans_of(measure, chosen.span)
         for model, runs in models.items():
             held = tuple(run for run in runs if measure.name in run)
             if not held:

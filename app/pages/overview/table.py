@@ -8,11 +8,10 @@ from dash import html
 
 from dva_lens.views import theme
 
-from ..headline import Line, Number
-from ..selection import Selection
-from .attributes import attributes
-from .taking import csv_link
-from .text import interval, number
+from ...components.attributes import attributes
+from ...components.links import choice_link, numbers_link
+from ...components.numbers import interval, number
+from .headline import Line, Number
 
 Row = tuple[str, str, Mapping[str, str]]
 """A title, a unit, and a text for each model."""
@@ -25,7 +24,7 @@ CAPTION = (
 
 def headline_table(
     lines: Sequence[Line],
-    chosen: Selection,
+    statistic: str,
     *,
     first_run: Mapping[str, str],
     costs: Sequence[Row],
@@ -33,16 +32,16 @@ def headline_table(
 ) -> html.Div:
     """Return models by statistics: costs, measures with intervals, and how they were measured.
 
-    `first_run` names the run that a model's heading leads to; `costs` and `conditions` are rows
-    of ready text.
+    `statistic` is the chosen one, `first_run` names the run that a model's heading leads to;
+    `costs` and `conditions` are rows of ready text.
     """
     models = list(first_run)
     colours = {model: theme.PALETTE[place] for model, place in theme.places(models).items()}
-    heads = [_heading(model, colours[model], chosen.but(run=first_run[model])) for model in models]
+    heads = [_heading(model, colours[model], first_run[model]) for model in models]
     blank = [html.Th("Uniform", scope="col", title="What uniform attention reads"), _strip_head()]
     rows = [
         *[_cost(title, unit, found, models) for title, unit, found in costs],
-        *[_measure(line, models, colours, chosen) for line in lines],
+        *[_measure(line, models, colours, statistic) for line in lines],
         *[_cost(title, unit, found, models) for title, unit, found in conditions],
     ]
     table = html.Div(
@@ -58,15 +57,18 @@ def headline_table(
         role="region",
         **attributes(aria_label="Statistics of every model, as a table"),
     )
-    return html.Div(
-        [html.P([CAPTION, " ", csv_link("headline", chosen)], className="caption"), table]
-    )
+    return html.Div([html.P([CAPTION, " ", _download()], className="caption"), table])
 
 
-def _heading(model: str, colour: str, leads_to: Selection) -> html.Th:
+def _download() -> html.A:
+    return numbers_link("Download as CSV", "headline", label="headline")
+
+
+def _heading(model: str, colour: str, run: str) -> html.Th:
     dot = html.Span(className="dot", style={"background": colour})
-    link = html.A(model, href=f"/heads?{leads_to.to_query()}", title=f"See the heads of {model}")
-    return html.Th([dot, link], scope="col", className="number")
+    link = choice_link(model, path="/heads", run=run)
+    title = f"See the heads of {model}"
+    return html.Th([dot, link], scope="col", className="number", title=title)
 
 
 def _strip_head() -> html.Th:
@@ -80,17 +82,14 @@ def _cost(title: str, unit: str, found: Mapping[str, str], models: Sequence[str]
 
 
 def _measure(
-    line: Line, models: Sequence[str], colours: Mapping[str, str], chosen: Selection
+    line: Line, models: Sequence[str], colours: Mapping[str, str], statistic: str
 ) -> html.Tr:
     measure = line.measure
     unit = html.Span("" if measure.units == "1" else measure.units, className="unit")
     there = measure.at != "model"
     title: Any = measure.long_name
     if there:
-        query = chosen.but(statistic=measure.name).to_query()
-        title = html.A(
-            title, href=f"/?{query}", **attributes(data_choose=f"statistic={measure.name}")
-        )
+        title = choice_link(title, statistic=measure.name)
     return html.Tr(
         [
             html.Th([title, unit], scope="row", title=measure.meaning),
@@ -98,7 +97,7 @@ def _measure(
             html.Td(_text(line.uniform), className="number uniform"),
             html.Td(_strip(line, models, colours)),
         ],
-        className="chosen" if there and measure.name == chosen.statistic else "",
+        className="chosen" if there and measure.name == statistic else "",
     )
 
 

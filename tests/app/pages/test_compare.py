@@ -4,15 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from dva_lens.app.contrast import comparisons, difference_by_depth, profiles
-from dva_lens.app.queries import NothingToShowError
-from dva_lens.app.slots import fill
+from dva_lens.app.library import NothingToShowError
+from dva_lens.app.pages.compare.difference import comparisons, difference_by_depth, profiles
+from explorer import fill
 from plotly.utils import PlotlyJSONEncoder
 
 
 def test_a_difference_by_depth_is_the_mean_of_paired_differences(library, chosen):
     figure = difference_by_depth(library, chosen)
-    found, _ = profiles(library, chosen.probe, chosen.span, library.menu.measure("entropy"))
+    found, _ = profiles(library, chosen.text, chosen.span, library.catalogue.measure("entropy"))
     apart = np.nanmean(found["dva"], 0) - np.nanmean(found["transformer"], 0)
     rows = figure.layout.meta["rows"]
     np.testing.assert_allclose([row["value"] for row in rows], np.nanmean(apart, 0), rtol=1e-6)
@@ -20,7 +20,7 @@ def test_a_difference_by_depth_is_the_mean_of_paired_differences(library, chosen
 
 
 def test_two_seeds_make_no_claim_about_architectures(library, chosen):
-    found = comparisons(library, chosen.probe, chosen.span, "transformer")
+    found = comparisons(library, chosen)
     measures = [measure.name for measure, _ in found]
     assert "entropy" in measures
     assert "loss" not in measures

@@ -1,39 +1,39 @@
 """Ranks count from the largest; equal heads have none."""
 
 import numpy as np
-from dva_lens.app.queries import Library
-from dva_lens.app.ranking import Rank, rank_of, ranks
+from dva_lens.app.library import Library
+from dva_lens.app.pages.heads.ranking import Rank, rank_of, ranks
 
 
 def test_ranks_follow_values(library, chosen):
-    measure = library.menu.measure("entropy")
+    measure = library.catalogue.measure("entropy")
     found = ranks(library, chosen, measure)
-    values = library.heads(chosen.run, chosen.probe, chosen.span)["entropy"].values
+    values = library.heads(chosen.run, chosen.text, chosen.span)["entropy"].values
     assert [rank.place for rank in found] == list(range(1, 17))
     assert found[0].value == values.max()
     assert values[found[-1].layer, found[-1].head] == values.min()
 
 
 def test_the_chosen_head_is_found(library, chosen):
-    measure = library.menu.measure("entropy")
+    measure = library.catalogue.measure("entropy")
     rank = rank_of(library, chosen.but(layer=3, head=2), measure)
     assert (rank.layer, rank.head, rank.of) == (3, 2, 16)
-    heads = library.heads(chosen.run, chosen.probe, chosen.span)["entropy"].values
+    heads = library.heads(chosen.run, chosen.text, chosen.span)["entropy"].values
     assert rank.place == (heads > heads[3, 2]).sum() + 1
 
 
 def test_equal_heads_have_no_rank(library, chosen):
-    rank = rank_of(library, chosen, library.menu.measure("dynamism"))
+    rank = rank_of(library, chosen, library.catalogue.measure("dynamism"))
     assert rank.level
     assert rank.value == 0
 
 
 def test_what_does_not_apply_has_no_rank(library, chosen, monkeypatch):
-    heads = library.heads(chosen.run, chosen.probe, chosen.span)
+    heads = library.heads(chosen.run, chosen.text, chosen.span)
     library = Library(library.archive)
     without = heads.assign(entropy=heads["entropy"] * np.nan)
     monkeypatch.setattr(library, "heads", lambda *_: without)
-    assert rank_of(library, chosen, library.menu.measure("entropy")) is None
+    assert rank_of(library, chosen, library.catalogue.measure("entropy")) is None
 
 
 def test_places_are_said_in_words():

@@ -1,8 +1,7 @@
 """A text is shaded by the numbers of its own tokens, and its words are no markup."""
 
 import numpy as np
-from dva_lens.app.components.text_view import MOST_TOKENS, shaded_text
-from dva_lens.app.figures import tokens_of
+from dva_lens.app.pages.tokens import MOST_TOKENS, shaded_text, tokens_of
 
 
 def words_of(shown):
@@ -18,7 +17,7 @@ def test_every_token_has_its_number(library, chosen):
 
 
 def test_the_largest_is_the_darkest(library):
-    measure = library.menu.measure("entropy")
+    measure = library.catalogue.measure("entropy")
     words = words_of(shaded_text(["a", "b", "c"], np.array([0.0, 2.0, 1.0]), measure, 0))
     assert [word.children for word in words] == ["a", "b", "c"]
     assert "62%" in words[1].style["background"]
@@ -27,7 +26,7 @@ def test_the_largest_is_the_darkest(library):
 
 
 def test_odd_tokens_stay_text(library):
-    measure = library.menu.measure("entropy")
+    measure = library.catalogue.measure("entropy")
     odd = ["<script>", "\n", ""]
     words = words_of(shaded_text(odd, np.array([1.0, np.nan, 1.0]), measure, 0))
     assert words[0].children == "<script>"
@@ -35,8 +34,8 @@ def test_odd_tokens_stay_text(library):
 
 
 def test_a_long_text_is_cut_and_says_so(library):
-    measure = library.menu.measure("entropy")
+    measure = library.catalogue.measure("entropy")
     tokens = ["x"] * (MOST_TOKENS + 5)
     shown = shaded_text(tokens, np.ones(len(tokens)), measure, 0)
     assert len(words_of(shown)) == MOST_TOKENS
-    assert "The first 600 of 605 tokens" in shown.children[1].children
+    assert "The first 2,048 of 2,053 tokens" in shown.children[1].children

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from dva_lens.app.panels import show
-from dva_lens.app.queries import Library
-from dva_lens.app.slots import fill
-from dva_lens.app.values import DRAINS, DYNAMISM, SHARE, measures
+from dva_lens.app.library import Library
+from dva_lens.app.pages.values import DRAINS, DYNAMISM, SHARE, measures
+from explorer import fill, show
 from fakes import fake_archive, fake_measurement
 
 from dva_lens.results.archive import open_archive
@@ -15,7 +14,7 @@ from dva_lens.results.writer import write_run
 def test_sources_are_those_of_the_chosen_run(tmp_path, chosen):
     library = Library(open_archive(fake_archive(tmp_path, models=("transformer", "resformer"))))
     shown = show("value-sources", library, chosen.but(run="resformer-1"))
-    held = library.as_kept("resformer-1", chosen.probe)[SHARE].mean(("sequence", "kv_head"))
+    held = library.as_kept("resformer-1", chosen.text)[SHARE].mean(("sequence", "kv_head"))
     assert {row["model"] for row in shown.rows} == {"resformer-1"}
     for row in shown.rows:
         want = float(held.sel(layer=row["layer"], source=row["source"]))
@@ -36,7 +35,7 @@ def test_every_model_is_drawn(library, chosen, name, variables):
 
 
 def test_what_the_figures_show_is_defined_once_each(library, chosen):
-    found = measures(library.menu)
+    found = measures(library.catalogue)
     assert [each.variable for each in found] == [SHARE, *DRAINS, DYNAMISM]
     assert not any("(" in each.long_name for each in found)
     assert len(fill("about-values", library, chosen)) == len(found)
@@ -51,7 +50,7 @@ def test_what_was_not_measured_is_said_with_its_reason(tmp_path, chosen):
     data = data.assign({DYNAMISM: nothing})
     write_run(folder, run.key, attrs=run.attrs, measurements={"held-out": data})
     library = Library(open_archive(folder))
-    chosen = chosen.but(run="transformer-0", probe="held-out")
+    chosen = chosen.but(run="transformer-0", text="held-out")
     for name, words in (
         ("value-sources", "transformer-0 does not hold value_source_share."),
         ("drains", "transformer does not hold value_drain."),

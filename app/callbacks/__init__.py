@@ -1,1 +1,0 @@
-"""Callbacks: from an address to a page, and from a changed selection to what it changes."""

@@ -1,0 +1,98 @@
+"""From an address to a page: its heading, its menus and its parts, filled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import dcc, html
+
+from .components.attributes import attributes
+from .components.controls import control
+from .components.figure import figure_card
+from .components.frame import not_found
+from .drawing import drawing_of, figure_of, words_of
+from .library import Library
+from .page import Card, Columns, Page, Panel, Part, Words
+from .pages import PAGES
+from .state import Selection, normalise_url
+
+
+def page_of(path: str) -> Page | None:
+    """Return the page at the path of an address, or None where there is none."""
+    return PAGES.get(path.rstrip("/") or "/")
+
+
+def page_at(library: Library, path: str, query: str) -> Any:
+    """Return the page of an address, whatever the address says."""
+    page = page_of(path)
+    if page is None:
+        return not_found(path)
+    chosen = page.fit(Selection.from_query(query, library.catalogue), library.catalogue)
+    return render(page, library, chosen, notes=normalise_url(query)[1])
+
+
+def render(page: Page, library: Library, chosen: Selection, notes: Sequence[str] = ()) -> html.Div:
+    """Return a whole page, filled, with the query that it shows in a store."""
+    query = chosen.to_query()
+    lead = page.lead if isinstance(page.lead, str) else page.lead(library.catalogue)
+    return html.Div(
+        [
+            dcc.Store(id="query", data=query),
+            dcc.Store(id="drawn", data={"path": page.path, "of": query, "is": query}),
+            html.Header(
+                [
+                    html.H1(page.question),
+                    html.P(lead, className="lead"),
+                    *(html.P(note, className="note", role="status") for note in notes),
+                ],
+                className="page-head",
+            ),
+            html.Form(
+                _menus(page.menus, page, library, chosen),
+                className="controls",
+                **attributes(aria_label="What to show"),
+            ),
+            *(_part(part, page, library, chosen) for part in page.parts),
+        ],
+        className=f"page page-{page.name.lower()}",
+        **attributes(data_path=page.path),
+    )
+
+
+def _part(part: Part, page: Page, library: Library, chosen: Selection) -> Any:
+    if isinstance(part, Panel):
+        return figure_card(
+            part,
+            figure_of(part, library)(chosen),
+            chosen,
+            drawing=drawing_of(part, library, chosen),
+            menus=_menus(part.menus, page, library, chosen),
+        )
+    if isinstance(part, Words):
+        filled = words_of(part, library)(chosen)
+        return html.Div(filled, id={"words": part.name}, className=part.class_name)
+    if isinstance(part, Card):
+        return _card(part, page, library, chosen)
+    return _columns(part, page, library, chosen)
+
+
+def _card(card: Card, page: Page, library: Library, chosen: Selection) -> html.Section:
+    menus = _menus(card.menus, page, library, chosen)
+    title = html.H2(card.title, className="card-title")
+    head = [] if card.spoken else [html.Div([title, *menus], className="card-head")]
+    return html.Section(
+        [*head, *(_part(words, page, library, chosen) for words in card.parts)],
+        className="card",
+        **attributes(aria_label=card.title),
+    )
+
+
+def _columns(part: Columns, page: Page, library: Library, chosen: Selection) -> html.Div:
+    columns = [
+        html.Div([_part(each, page, library, chosen) for each in column])
+        for column in part.columns
+    ]
+    return html.Div(columns, className="two")
+
+
+def _menus(names: Sequence[str], page: Page, library: Library, chosen: Selection) -> list[Any]:
+    return [control(name, library.catalogue, chosen, about=page.about) for name in names]

@@ -1,0 +1,97 @@
+"""Every head of one model: a map, and a cloud of points by two statistics."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import xarray as xr
+
+from dva_lens import axes, views
+from dva_lens.views import theme
+
+from ...catalogue import Measure
+from ...library import Library, NothingToShowError
+from ...state import EVERY_SPAN, Selection
+
+_MARK = {"color": theme.PALETTE[2], "width": 3}
+
+
+def head_map(library: Library, chosen: Selection) -> go.Figure:
+    """Draw the chosen statistic of every head of the chosen run."""
+    measure, held = of_run(library, chosen)
+    return views.layer_head_map(_at_span(held, measure, chosen.span), measure.name)
+
+
+def mark_in_map(library: Library, chosen: Selection) -> list[dict[str, Any]]:  # noqa: ARG001
+    """Return the frame around the chosen head in the map."""
+    return [
+        {
+            "type": "rect",
+            "x0": chosen.head - 0.5,
+            "x1": chosen.head + 0.5,
+            "y0": chosen.layer - 0.5,
+            "y1": chosen.layer + 0.5,
+            "line": _MARK,
+        }
+    ]
+
+
+def head_scatter(library: Library, chosen: Selection) -> go.Figure:
+    """Draw every head of the chosen run at the two chosen statistics, coloured by layer."""
+    across, held = of_run(library, chosen)
+    up, _ = of_run(library, chosen.but(statistic=chosen.other))
+    held = _at_span(held, across if across.spans else up, chosen.span)
+    figure = views.head_scatter(held, across.name, up.name)
+    run = library.catalogue.run(chosen.run)
+    places = [(layer, head) for layer in range(run.layers) for head in range(run.heads)]
+    traces: Any = figure.data
+    cloud = traces[0]
+    cloud.customdata = [{"layer": layer, "head": head} for layer, head in places]
+    cloud.marker.color = [layer for layer, _ in places]
+    cloud.marker.colorscale = theme.SEQUENTIAL
+    cloud.marker.opacity = 1
+    cloud.marker.line = {"width": 1, "color": "rgba(128, 136, 146, 0.6)"}
+    cloud.marker.colorbar = {
+        "title": {"text": "Layer", "side": "right"},
+        "thickness": 12,
+        "outlinewidth": 0,
+        "dtick": max(1, run.layers // 8),
+    }
+    cloud.showlegend = False
+    for whiskers in (cloud.error_x, cloud.error_y):
+        whiskers.color = theme.faded(theme.PALETTE[0], 0.45)
+    return figure
+
+
+def mark_in_scatter(library: Library, chosen: Selection) -> list[dict[str, Any]]:
+    """Return the ring around the chosen head among all."""
+    heads = library.heads(chosen.run, chosen.text, chosen.span)
+    at = chosen.layer, chosen.head
+    x, y = (float(heads[name].values[at]) for name in (chosen.statistic, chosen.other))
+    if not np.isfinite([x, y]).all():
+        return []
+    ring = {"xsizemode": "pixel", "ysizemode": "pixel", "x0": -9, "x1": 9, "y0": -9, "y1": 9}
+    return [{"type": "circle", **ring, "xanchor": x, "yanchor": y, "line": _MARK}]
+
+
+def of_run(library: Library, chosen: Selection) -> tuple[Measure, xr.Dataset]:
+    """Return the chosen statistic and the run that holds it, or say why heads cannot be shown."""
+    measure = library.catalogue.measure(chosen.statistic)
+    held = library.by_query_head(chosen.run, chosen.text)
+    if not measure.per_head:
+        raise NothingToShowError(
+            f"{measure.long_name} is one number per {measure.at}, so heads do not differ in it; "
+            f"choose another statistic."
+        )
+    if measure.name not in held:
+        raise NothingToShowError(f"{chosen.run} does not hold {measure.long_name.lower()}.")
+    return measure, held
+
+
+def _at_span(held: xr.Dataset, measure: Measure, span: int) -> xr.Dataset:
+    """Keep the queries of one span, or of all."""
+    if not measure.spans or span == EVERY_SPAN:
+        return held
+    if span not in held[axes.SPAN]:
+        raise NothingToShowError(f"No query of this text sees {axes.span_label(span)} keys.")
+    return held.sel({axes.SPAN: [span]})
