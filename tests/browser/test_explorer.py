@@ -105,8 +105,62 @@ def test_from_the_overview_to_a_head_and_back_by_its_address(page):
     assert page.url == address
     assert page.locator(".big").text_content() == value
     page.go_back()
+    head_title(page, 0, 0).wait_for()
+    page.go_back()
     page.locator(f"{DEPTH} .scatterlayer").wait_for()
     assert urlsplit(page.url).path == "/"
+
+
+def test_back_and_forward_step_through_heads_and_statistics(page, visit):
+    visit("/heads?run=transformer-0&statistic=entropy&layer=1&head=0")
+    head_title(page, 1, 0).wait_for()
+    page.locator("[data-headgrid]").focus()
+    page.keyboard.press("ArrowRight")
+    head_title(page, 1, 1).wait_for()
+    page.get_by_role("link", name="Effective number of keys").click()
+    page.get_by_role("heading", name="Effective number of keys of every head").wait_for()
+    menu = page.get_by_role("textbox", name="Statistic")
+    assert menu.input_value() == "Effective number of keys"
+    page.go_back()
+    page.get_by_role("heading", name="Entropy of every head").wait_for()
+    assert menu.input_value() == "Entropy"
+    page.go_back()
+    head_title(page, 1, 0).wait_for()
+    page.go_forward()
+    head_title(page, 1, 1).wait_for()
+    assert said(page)["head"] == "1"
+
+
+def test_another_head_is_one_round_trip(page, visit):
+    visit("/heads?run=transformer-0&layer=2&head=0")
+    head_title(page, 2, 0).wait_for()
+    page.get_by_role("button", name="Show as table: Map of layers by heads").click()
+    page.get_by_role("region", name="Map of layers by heads, as a table").wait_for()
+    page.wait_for_load_state("networkidle")
+    calls = []
+
+    def note(request):
+        if request.method == "POST":
+            calls.append(request.url)
+
+    page.on("request", note)
+    page.locator("[data-headgrid]").focus()
+    page.keyboard.press("ArrowRight")
+    head_title(page, 2, 1).wait_for()
+    page.wait_for_load_state("networkidle")
+    page.remove_listener("request", note)
+    assert len(calls) == 1
+
+
+def test_a_link_to_another_choice_can_be_opened_beside(page, visit):
+    visit("/heads?run=transformer-1&layer=2&head=1")
+    head_title(page, 2, 1).wait_for()
+    link = page.get_by_role("link", name="Effective number of keys")
+    link.hover()
+    address = link.get_attribute("href")
+    found = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert (found["run"], found["layer"], found["head"]) == ("transformer-1", "2", "1")
+    assert found["statistic"] == "effective_keys"
 
 
 def test_a_point_of_the_depth_profile_leads_to_its_layer(page, visit):
@@ -218,12 +272,16 @@ def test_a_reader_who_likes_it_dark_gets_it_dark(page, visit):
 
 def test_nothing_is_cut_off_on_a_telephone(page, visit):
     wide = page.viewport_size
-    page.set_viewport_size({"width": 400, "height": 800})
+    page.set_viewport_size({"width": 390, "height": 800})
     visit("/heads")
     page.locator(f"{MAP} .hm image").wait_for()
     width = page.evaluate("document.documentElement.scrollWidth")
+    links = page.get_by_role("navigation", name="Pages").get_by_role("link")
+    boxes = [links.nth(at).bounding_box() for at in range(links.count())]
+    boxes.append(page.get_by_role("button", name="Switch between").bounding_box())
     page.set_viewport_size(wide)
-    assert width <= 400
+    assert width <= 390
+    assert all(0 <= box["x"] and box["x"] + box["width"] <= 390 for box in boxes)
 
 
 def test_a_page_can_be_read_without_seeing_it(page, visit):
