@@ -94,10 +94,10 @@ def check_port(port: int) -> None:
     """Refuse a port that cannot be listened on, and say what to do."""
     if not 0 < port < 1 << 16:
         raise ValueError(f"port must be between 1 and 65535, got {port}.")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            listener.bind((HOST, port))
         except PermissionError as error:
             raise OSError(
                 f"Port {port} is reserved on this machine; pass a port above 1023."

@@ -122,8 +122,8 @@ def test_back_and_forward_step_through_heads_and_statistics(page, visit):
     menu = page.get_by_role("textbox", name="Statistic")
     assert menu.input_value() == "Effective number of keys"
     page.go_back()
-    page.get_by_role("heading", name="Entropy of every head").wait_for()
-    assert menu.input_value() == "Entropy"
+    page.get_by_role("heading", name="Attention entropy of every head").wait_for()
+    assert menu.input_value() == "Attention entropy"
     page.go_back()
     head_title(page, 1, 0).wait_for()
     page.go_forward()
@@ -281,7 +281,7 @@ def test_nothing_is_cut_off_on_a_telephone(page, visit):
     boxes.append(page.get_by_role("button", name="Switch between").bounding_box())
     page.set_viewport_size(wide)
     assert width <= 390
-    assert all(0 <= box["x"] and box["x"] + box["width"] <= 390 for box in boxes)
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
 
 
 def test_a_page_can_be_read_without_seeing_it(page, visit):
