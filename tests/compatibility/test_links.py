@@ -1,12 +1,10 @@
 """Links to the explorer that people have shared show what they showed."""
 
 import pytest
-from dva_lens.app.queries import Library
-from dva_lens.app.selection import Selection
+from dva_lens.app.library import Library
+from dva_lens.app.state import RENAMED, Selection
 
 import dva_lens as lens
-
-RENAMED = {"probe": "text"}
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +15,6 @@ def library(small):
 def test_a_link_shows_what_it_showed(library, expected):
     assert len(expected["links"]) == 6
     for told in expected["links"]:
-        chosen = vars(Selection.from_query(told["link"].partition("?")[2], library.menu))
+        chosen = vars(Selection.from_query(told["link"].partition("?")[2], library.catalogue))
         for name, value in told["shows"].items():
             assert chosen[name if name in chosen else RENAMED[name]] == value, told["link"]
