@@ -5,20 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import typer
-import yaml
 
+from dva_lens.files import read_yaml
 from dva_lens.statistics.inference.compare import Comparison
-from dva_lens.statistics.inference.plan import Claim, Verdict, claims_from, judge
+from dva_lens.statistics.inference.plan import Claim, Verdict, claims_from, former_names, judge
 
 
 def read_claims(path: Path) -> tuple[Claim, ...]:
     """Read the claims of a YAML file."""
-    try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no YAML: {error}.") from error
-    if not isinstance(held, dict):
-        raise TypeError(f"{path} must hold a list `claims`, got {type(held).__name__}.")
+    held = read_yaml(path)
+    if former := former_names(held):
+        typer.echo(former, err=True)
     return claims_from(held)
 
 
@@ -41,6 +38,6 @@ def _line(verdict: Verdict) -> str:
         able = f"; differences from {verdict.detectable:.3g} up would be found"
     reason = f": {verdict.reason}" if verdict.reason else ""
     return (
-        f"{verdict.answer:<10} {claim.statistic} of {claim.arm} is {claim.direction}{margin} "
+        f"{verdict.answer:<10} {claim.statistic} of {claim.model} is {claim.direction}{margin} "
         f"({claim.contrast}, {claim.test}{p}){reason}{able}"
     )

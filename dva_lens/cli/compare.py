@@ -1,17 +1,17 @@
 """`dva-lens compare`: every model of an archive against one of them."""
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, final
 
-import numpy as np
 import typer
 
-from dva_lens.cli.profiles import Moment, moment_of, profiles, words_for
+from dva_lens.cli.texts import FormerText, Text, chosen_text
 
 if TYPE_CHECKING:
-    from dva_lens.statistics.inference.compare import Comparison
+    from dva_lens.results.compare import Comparisons
 
 DEFAULT = (
     "normalised_entropy",
@@ -21,27 +21,36 @@ DEFAULT = (
     "value_drain",
     "dynamism",
 )
-CONTRASTS = {
-    "middle half": "mean over the middle half of the layers",
-    "slope": "change from the first to the last layer, by a line",
-}
+
+
+@final
+class At(StrEnum):
+    """When trainings are compared."""
+
+    STEP = "step"
+    LOSS = "loss"
+    START = "start"
+
+
+MOMENTS = {At.STEP: "last", At.LOSS: "loss", At.START: "start"}
 
 
 def compare(  # noqa: PLR0913 - one argument per option
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     *,
-    baseline: Annotated[str, typer.Option(help="The preset all others are compared with.")],
+    baseline: Annotated[str, typer.Option(help="The model all others are compared with.")],
     statistic: Annotated[
         list[str] | None,
         typer.Option(help="A statistic, or an entry as sink_rate:0.3; again for more."),
     ] = None,
-    probe: Annotated[str | None, typer.Option(help="The text; the main one unless told.")] = None,
+    text: Text = None,
+    probe: FormerText = None,
     at: Annotated[
-        Moment,
+        At,
         typer.Option(
             help="At the last step all share, the lowest loss all reach, or the untrained start."
         ),
-    ] = Moment.STEP,
+    ] = At.STEP,
     plan: Annotated[
         Path | None, typer.Option(help="YAML file of claims to hold against the data.")
     ] = None,
@@ -62,50 +71,56 @@ def compare(  # noqa: PLR0913 - one argument per option
     from dva_lens.cli.claims import read_claims, show_verdicts
     from dva_lens.cli.contrasts import write_tables
     from dva_lens.cli.heads import show_heads
-    from dva_lens.results.archive import open_archive
-    from dva_lens.statistics.inference.compare import adjust
+    from dva_lens.cli.pages import opened
+    from dva_lens.results.compare import compare as against
 
-    if heads and at is not Moment.STEP:
+    if heads and at is not At.STEP:
         raise typer.BadParameter("--heads reads heads at the last step; leave --at out")
-    archive = open_archive(folder)
-    claims = None if plan is None else read_claims(plan)
-    names = statistic or (
-        DEFAULT if claims is None else dict.fromkeys(c.statistic for c in claims)
+    measured = opened(folder).on(chosen_text(text, probe))
+    claims = () if plan is None else read_claims(plan)
+    found = against(
+        measured,
+        baseline,
+        [*(statistic or ()), *(claim.statistic for claim in claims)],
+        contrasts=[claim.contrast for claim in claims],
+        moment=MOMENTS[at],
     )
-    arms = {
-        name: profiles(archive, name, baseline=baseline, probe=probe, moment=at) for name in names
-    }
-    when = words_for(at, moment_of(archive, at, probe))
-    found = adjust([entry for name in names for entry in comparisons(name, *arms[name], baseline)])
-    if not found:
+    if not found.entries:
         typer.echo(f"{baseline} is the only model of {folder}; there is nothing to compare with.")
         return
-    typer.echo(f"Difference from {baseline} {when}, [95 %], p by Holm over {len(found)} contrasts")
+    names = _shown(found, statistic or [claim.statistic for claim in claims] or DEFAULT)
     _show(found, names, power=power)
     if heads:
-        show_heads(archive, names, baseline=baseline, probe=probe)
-    if claims is not None:
-        show_verdicts(claims, found)
+        show_heads(measured, names, baseline=baseline)
+    if claims:
+        show_verdicts(claims, found.entries)
     if out is not None:
-        write_tables(out, found, arms, baseline)
+        write_tables(out, found, measured, names, moment=MOMENTS[at])
 
 
-def _show(found: Sequence["Comparison"], names: Iterable[str], *, power: bool) -> None:
+def _shown(found: "Comparisons", wanted: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(wanted) if found.of(name)]
+
+
+def _show(found: "Comparisons", names: Sequence[str], *, power: bool) -> None:
     from dva_lens.cli.contrasts import describe, sensitivity
+    from dva_lens.statistics.inference.depth import CONTRASTS
 
-    for name, (contrast, words) in product(names, CONTRASTS.items()):
-        typer.echo(f"\n{name}, {words}")
-        for entry in found:
-            if (entry.statistic, entry.contrast) == (name, contrast):
-                typer.echo(f"  {describe(entry)}")
-                if power:
-                    typer.echo(f"  {sensitivity(entry)}")
-
-
-def comparisons(
-    statistic: str, arms: dict[str, np.ndarray], documents: list[str], baseline: str
-) -> tuple["Comparison", ...]:
-    """Compare all presets with one of them, on the texts they share."""
-    from dva_lens.statistics.inference.compare import compare as over_depth
-
-    return over_depth(statistic, arms, documents, baseline=baseline, contrasts=tuple(CONTRASTS))
+    typer.echo(
+        f"Difference from {found.baseline} {found.when}, [95 %], "
+        f"p by Holm over {found.family} contrasts"
+    )
+    for name, contrast in product(names, found.contrasts):
+        entries = found.of(name, contrast=contrast)
+        if not entries:
+            continue
+        explored = "" if entries[0].primary else " (to explore: p by Benjamini-Hochberg)"
+        typer.echo(f"\n{name}, {CONTRASTS[contrast]}{explored}")
+        for entry in entries:
+            typer.echo(f"  {describe(entry)}")
+            if power:
+                typer.echo(f"  {sensitivity(entry)}")
+    for reason in found.refused.values():
+        typer.echo(f"\nNot compared: {reason}.")
+    if found.note:
+        typer.echo(f"\n{found.note}")

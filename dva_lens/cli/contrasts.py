@@ -1,18 +1,21 @@
 """Comparisons as lines to read and as tables to keep."""
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import typer
 
-from dva_lens.statistics.inference.compare import Comparison, by_layer
+from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.statistics.inference.equivalence import detectable
 from dva_lens.statistics.inference.estimate import Estimate
-from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
 
-Arms = Mapping[str, tuple[dict[str, np.ndarray], list[str]]]
+if TYPE_CHECKING:
+    from dva_lens.results.compare import Comparisons
+    from dva_lens.results.moments import When
+    from dva_lens.results.reader import Measurements
+
 COLUMNS = ("mean", "low", "high", "p")
 
 
@@ -20,7 +23,7 @@ def describe(entry: Comparison) -> str:
     """Return a comparison as one line: new text, retrained, the same against itself, verdict."""
     same = "" if entry.same is None else f"A/A {float(entry.same.mean):+.4f}  "
     return (
-        f"{entry.arm:<24} {float(entry.text.mean):+.4f} "
+        f"{entry.model:<24} {float(entry.text.mean):+.4f} "
         f"new text {_interval(entry.text)} {_p(entry.text_adjusted)}  "
         f"retrained {_interval(entry.retrained)} {_p(entry.retrained_adjusted)}  "
         f"{same}{entry.verdict}"
@@ -37,53 +40,68 @@ def sensitivity(entry: Comparison) -> str:
 
 
 def write_tables(
-    folder: Path, comparisons: Sequence[Comparison], arms: Arms, baseline: str
+    folder: Path,
+    found: "Comparisons",
+    measured: "Measurements",
+    names: Sequence[str],
+    *,
+    moment: "When",
 ) -> None:
-    """Write all contrasts, and what each layer shows with p values to explore by."""
+    """Write all contrasts of some statistics, and what each layer shows, to explore by."""
+    from dva_lens.results.tables import write_csv
+
     folder.mkdir(parents=True, exist_ok=True)
-    heads = ("statistic", "contrast", "model", "baseline", "estimand", *COLUMNS, "adjusted_p")
-    rows = [
-        (entry.statistic, entry.contrast, entry.arm, baseline, *_cells(estimate), adjusted)
-        for entry in comparisons
-        for estimate, adjusted in (
-            (entry.text, entry.text_adjusted),
-            (entry.retrained, entry.retrained_adjusted),
-        )
-    ]
-    _write(folder / "contrasts.csv", heads, rows)
-    heads = ("statistic", "layer", "model", "baseline", *COLUMNS, "false_discovery_p")
-    _write(folder / "layers.csv", heads, _layers(arms, baseline))
+    write_csv(
+        [
+            {
+                "statistic": entry.statistic,
+                "contrast": entry.contrast,
+                "model": entry.model,
+                "baseline": entry.baseline,
+                "estimand": estimate.estimand,
+                **{name: float(getattr(estimate, name)) for name in COLUMNS},
+                "adjusted_p": adjusted,
+                "verdict": entry.word,
+            }
+            for name in names
+            for entry in found.of(name)
+            for estimate, adjusted in (
+                (entry.text, entry.text_adjusted),
+                (entry.retrained, entry.retrained_adjusted),
+            )
+        ],
+        folder / "contrasts.csv",
+    )
+    write_csv(_layers(found, measured, names, moment=moment), folder / "layers.csv")
     typer.echo(f"\nTables: {folder}")
 
 
-def _layers(arms: Arms, baseline: str) -> list[tuple[object, ...]]:
-    found = [
-        (name, model, estimate)
-        for name, (profiles, documents) in arms.items()
-        for model, estimate in by_layer(profiles, documents, baseline=baseline).items()
-    ]
-    if not found:
-        return []
-    adjusted = benjamini_hochberg(np.concatenate([estimate.p for *_, estimate in found]))
-    rows: list[tuple[object, ...]] = []
-    for name, model, estimate in found:
-        for layer, numbers in enumerate(
-            zip(estimate.mean, estimate.low, estimate.high, estimate.p, strict=True)
-        ):
-            rows.append((name, layer, model, baseline, *map(float, numbers), adjusted[len(rows)]))
+def _layers(
+    found: "Comparisons", measured: "Measurements", names: Sequence[str], *, moment: "When"
+) -> list[dict[str, object]]:
+    from dva_lens.results.compare import differences
+
+    rows: list[dict[str, object]] = []
+    for name in names:
+        if "layer" not in measured.variable(name).dims:
+            continue
+        apart = differences(measured, name, baseline=found.baseline, moment=moment)
+        for model in apart["model"].values:
+            one = apart.sel(model=model)
+            for layer in one["layer"].values:
+                at = one.sel(layer=layer)
+                rows.append(
+                    {
+                        "statistic": name,
+                        "layer": int(layer),
+                        "model": str(model),
+                        "baseline": found.baseline,
+                        "mean": float(at["value"]),
+                        **{column: float(at[column]) for column in COLUMNS[1:]},
+                        "false_discovery_p": float(at["adjusted"]),
+                    }
+                )
     return rows
-
-
-def _cells(estimate: Estimate) -> tuple[object, ...]:
-    numbers = (estimate.mean, estimate.low, estimate.high, estimate.p)
-    return (estimate.estimand, *(float(number) for number in numbers))
-
-
-def _write(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(heads)
-        writer.writerows(rows)
 
 
 def _interval(estimate: Estimate) -> str:

@@ -26,10 +26,10 @@ def export(
         Format, typer.Option("--format", help="parquet needs the package pyarrow.")
     ] = Format.csv,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the tables; DIR/export unless told.")
+        Path | None, typer.Option(help="Folder of the tables.", show_default="DIR/export")
     ] = None,
 ) -> None:
-    """Write one table per statistic, one row per number, and one table of runs.
+    """Write one table per statistic, one row per number, a table of means and one of runs.
 
     Example: dva-lens export runs/quick --format csv
     """
@@ -37,28 +37,23 @@ def export(
         raise ModuleNotFoundError(
             "Writing parquet needs the package `pyarrow` (pip install pyarrow); or --format csv."
         )
-    from dva_lens.cli.pages import warn_of_unreadable
-    from dva_lens.results.archive import open_archive
-    from dva_lens.results.tables import run_table, statistic_tables
+    from dva_lens.cli.pages import opened
+    from dva_lens.results.tables import mean_table, run_table, statistic_tables
 
-    archive = open_archive(folder)
-    warn_of_unreadable(archive.unreadable)
+    archive = opened(folder)
     target = out or folder / "export"
     target.mkdir(parents=True, exist_ok=True)
     write = _writer(form)
     write(run_table(archive), target / f"runs.{form}")
+    write(mean_table(archive), target / f"means.{form}")
     for name, table in statistic_tables(archive):
         write(table, target / f"{name}.{form}")
     typer.echo(f"Tables: {target}")
 
 
-def _writer(form: Format) -> "Callable[[pd.DataFrame, Path], None]":
-    def write(table: "pd.DataFrame", path: Path) -> None:
-        draft = path.with_name(f".{path.name}.partial")
-        if form is Format.parquet:
-            table.to_parquet(draft, index=False)
-        else:
-            table.to_csv(draft, index=False)
-        draft.replace(path)
+def _writer(form: Format) -> "Callable[[pd.DataFrame, Path], Path]":
+    from dva_lens.results.tables import write_csv, write_whole
 
-    return write
+    if form is Format.csv:
+        return write_csv
+    return lambda table, path: write_whole(path, lambda to: table.to_parquet(to, index=False))

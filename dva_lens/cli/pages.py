@@ -1,10 +1,14 @@
 """`dva-lens report` and `dva-lens explore`: the two ways to look at an archive."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dva_lens.cli.texts import FormerText, Text, chosen_text
+
+if TYPE_CHECKING:
+    from dva_lens.results.archive import Archive
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")]
 
@@ -13,7 +17,8 @@ def report(
     folder: Folder,
     *,
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
-    probe: Annotated[str | None, typer.Option(help="The text; the main one unless told.")] = None,
+    text: Text = None,
+    probe: FormerText = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Write each figure as SVG, PDF and CSV too.")
     ] = False,
@@ -23,10 +28,9 @@ def report(
     Example: dva-lens report runs/quick --out report.html
     """
     from dva_lens.reports.report import write_report
-    from dva_lens.results.archive import open_archive
 
-    warn_of_unreadable(open_archive(folder).unreadable)
-    written = write_report(folder, out, probe=probe, figures=figures)
+    opened(folder)
+    written = write_report(folder, out, probe=chosen_text(text, probe), figures=figures)
     typer.echo(f"Report: {written}")
 
 
@@ -39,9 +43,7 @@ def explore(
 
     Example: dva-lens explore runs/quick --port 8050
     """
-    from dva_lens.results.archive import open_archive
-
-    warn_of_unreadable(open_archive(folder).unreadable)
+    opened(folder)
     from dva_lens.app import create_app  # pyright: ignore[reportMissingImports] - a mapped folder
     from dva_lens.app.server import check_port, serve  # pyright: ignore[reportMissingImports]
 
@@ -54,7 +56,13 @@ def explore(
         typer.echo("Explorer stopped.", err=True)
 
 
-def warn_of_unreadable(unreadable: Mapping[str, str]) -> None:
-    """Name the groups that are left out because they cannot be read."""
-    for reason in unreadable.values():
+def opened(folder: Path) -> "Archive":
+    """Open an archive; say what is left out of it, and what an older one calls otherwise."""
+    from dva_lens.results.archive import open_archive
+
+    archive = open_archive(folder)
+    for reason in archive.unreadable.values():
         typer.echo(f"Left out: {reason}", err=True)
+    if archive.former_names:
+        typer.echo(archive.former_names, err=True)
+    return archive

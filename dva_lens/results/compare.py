@@ -97,6 +97,7 @@ def compare(
     baseline: str | None = None,
     statistics: Sequence[str] = (),
     *,
+    contrasts: Sequence[str] = (),
     moment: When = "last",
     spans: Spans = "all",
 ) -> Comparisons:
@@ -110,6 +111,8 @@ def compare(
         The model that all others are compared with; default: `transformer`, else the first.
     statistics : sequence of str
         Further statistics, or entries such as `sink_rate:0.1`, to explore.
+    contrasts : sequence of str
+        Further contrasts over depth of the statistics that are named, to explore.
     moment, spans
         When in training, and over which queries, as for `Measurements.values`.
 
@@ -133,11 +136,13 @@ def compare(
     primary = [name for name in held if name not in refused]
     reader = _Reader(measurements, base, same, moment, spans)
     claimed = _adjusted(reader.compared(primary), holm)
-    further = [name for name in dict.fromkeys(statistics) if name not in primary]
     explored = [
         replace(entry, primary=False)
-        for name in further
-        for entry in _adjusted(reader.compared([name]), benjamini_hochberg)
+        for name in dict.fromkeys(statistics)
+        for entry in _adjusted(
+            reader.compared([name], known=name in primary, contrasts=contrasts),
+            benjamini_hochberg,
+        )
     ]
     when = measurements.moment(moment).words
     return Comparisons(
@@ -192,28 +197,33 @@ class _Reader:
     moment: When
     spans: Spans
 
-    def compared(self, names: Sequence[str]) -> tuple[Comparison, ...]:
-        """Return the comparisons of statistics, p values not adjusted."""
+    def compared(
+        self, names: Sequence[str], *, known: bool = False, contrasts: Sequence[str] = ()
+    ) -> tuple[Comparison, ...]:
+        """Return the comparisons of statistics, p values not adjusted.
+
+        By the usual contrasts unless these are `known`, and by others.
+        """
         cells: list[tuple[str, str]] = []
         parts: list[Paired] = []
         for name in names:
-            found = self._paired(name)
-            if found is None:
+            values = self.measurements.values(name, moment=self.moment, spans=self.spans)
+            usual = _usual_contrasts(values)
+            others = [each for each in dict.fromkeys(contrasts) if each not in usual]
+            wanted = (*(() if known else usual), *others)
+            if not wanted:
                 continue
-            contrasts, paired = found
-            cells += [(name, contrast) for contrast in contrasts]
-            parts.append(paired)
+            paired = paired_over_depth(values, wanted, by_document=self.same.by_document)
+            if self.baseline in paired.models:
+                cells += [(name, contrast) for contrast in wanted]
+                parts.append(paired)
         return _all_cells(cells, parts, self.baseline) if parts else ()
 
-    def _paired(self, name: str) -> tuple[tuple[str, ...], Paired] | None:
-        values = self.measurements.values(name, moment=self.moment, spans=self.spans)
-        contrasts = (MEAN,)
-        if axes.LAYER in values.dims:
-            contrasts = default_contrasts(int(values[LAYERS].min()))
-        paired = paired_over_depth(values, contrasts, by_document=self.same.by_document)
-        if self.baseline not in paired.models:
-            return None
-        return contrasts, paired
+
+def _usual_contrasts(values: xr.DataArray) -> tuple[str, ...]:
+    if axes.LAYER not in values.dims:
+        return (MEAN,)
+    return default_contrasts(int(values[LAYERS].min()))
 
 
 def _all_cells(

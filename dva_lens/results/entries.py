@@ -62,9 +62,10 @@ def _labelled(
 ) -> dict[str, Any]:
     labels = () if entry is None or entry == "" else tuple(str(entry).split(":"))
     if len(labels) > len(further):
+        held = f"only of {', '.join(further)}" if further else "of nothing"
         raise ValueError(
-            f"{str(variable.name)!r} has {len(further)} further dimensions, got the entries "
-            f"{', '.join(labels)}."
+            f"{str(variable.name)!r} has entries {held}, got {':'.join(labels)!r}; leave out "
+            f"{':'.join(labels[len(further) :])!r}."
         )
     return dict(zip(further, labels, strict=False))
 

@@ -70,6 +70,23 @@ def mean_of(values: xr.DataArray, along: Sequence[str] = ()) -> xr.DataArray:
     return values.mean(outer).transpose(*(dim for dim in along if dim in values.dims))
 
 
+def heads_of(values: xr.DataArray) -> dict[str, np.ndarray]:
+    """Return the heads of every model as numbers over (seed, cell), empty if it is not of heads.
+
+    A cell is a head of a layer, averaged over sequences; heads of different trainings have
+    nothing in common but their number.
+    """
+    dim = next((dim for dim in (axes.HEAD, axes.KV_HEAD) if dim in values.dims), None)
+    if dim is None:
+        return {}
+    cells = mean_of(with_models(values), (axes.MODEL, axes.SEED, axes.LAYER, dim))
+    found: dict[str, np.ndarray] = {}
+    for model in cells[axes.MODEL].values:
+        one = cells.sel({axes.MODEL: model}).values.reshape(cells.sizes[axes.SEED], -1)
+        found[str(model)] = one[np.isfinite(one).any(-1)]
+    return found
+
+
 def with_models(values: xr.DataArray) -> xr.DataArray:
     """Return values with the dimensions model and seed, also where one of them was selected."""
     for dim in (axes.SEED, axes.MODEL):

@@ -1,13 +1,19 @@
-"""Archives as tables: one row per number, for tools that read tables."""
+"""Archives as tables: one row per number, for tools that read tables, and the one CSV writer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
-import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.archive import Archive, Run
+from dva_lens.results.archive import Archive
+from dva_lens.results.entries import EVERY
+from dva_lens.results.estimates import estimate
+from dva_lens.results.measurement import LAYERS, Measurement
+from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import statistics_of
+
+Rows = Sequence[Mapping[str, object]]
 
 
 def run_table(archive: Archive) -> pd.DataFrame:
@@ -16,20 +22,70 @@ def run_table(archive: Archive) -> pd.DataFrame:
 
 
 def statistic_tables(archive: Archive) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield each statistic with one row per run, text and number; absent numbers stay out."""
-    opened = [
-        (run, probe, archive.dataset(run, probe))
-        for run in archive.runs
-        for probe in archive.probes(run)
-    ]
-    for name in dict.fromkeys(name for _, _, data in opened for name in statistics_of(data)):
-        parts = [_rows(data, name, run, probe) for run, probe, data in opened if name in data]
+    """Yield each statistic with one row per run, text and number; absent numbers stay out.
+
+    `rows` says how many queries a number is the mean of, where it is one.
+    """
+    held = [(text, part) for text in archive.texts for part in archive.on(text).parts]
+    for name in dict.fromkeys(name for _, part in held for name in statistics_of(part.data)):
+        parts = [_numbers(part, name, text) for text, part in held if name in part.data]
         yield name, pd.concat(parts, ignore_index=True)
 
 
-def _rows(data: xr.Dataset, name: str, run: Run, probe: str) -> pd.DataFrame:
-    rows = data[name].to_dataframe().reset_index().dropna(subset=[name])
-    about = {"run": run.label, axes.MODEL: run.model, axes.SEED: run.seed, "probe": probe}
+def mean_table(archive: Archive) -> pd.DataFrame:
+    """Return the mean of each statistic by text and model, with its interval and reference."""
+    found: list[dict[str, object]] = []
+    for text in archive.texts:
+        measured = archive.on(text)
+        for name in measured.statistics:
+            values = measured.values(name)
+            means, level = estimate(values), measured.reference(name)
+            uniform = None if level is None else estimate(level)["value"]
+            for model in means[axes.MODEL].values:
+                one = means.sel({axes.MODEL: model})
+                row: dict[str, object] = {"text": text, "statistic": name, "model": str(model)}
+                row |= {column: one[column].item() for column in ("value", "low", "high")}
+                row["uniform"] = None if uniform is None else uniform.sel(model=model).item()
+                row |= {n: one[n].item() for n in ("sequences", "documents", "trainings")}
+                row |= {word: values.attrs.get(word, "") for word in ("units", "entry", "moment")}
+                found.append(row)
+    return pd.DataFrame(found)
+
+
+def write_csv(rows: Rows | pd.DataFrame, path: Path) -> Path:
+    """Write rows with named columns as CSV, whole or not at all; return the path.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; no draft is left behind.
+    """
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([dict(row) for row in rows])
+    return write_whole(path, lambda draft: frame.to_csv(draft, index=False))
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write a file under another name and give it its own once it is whole.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; no draft is left behind.
+    """
+    draft = path.with_name(f".{path.name}.partial")
+    try:
+        write(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def _numbers(part: Measurement, name: str, text: str) -> pd.DataFrame:
+    values = Measurements((part,), text).values(name, entry=EVERY, moment="every", spans="each")
+    one = values.isel({axes.MODEL: 0, axes.SEED: 0}, drop=True).drop_vars(LAYERS, errors="ignore")
+    rows = one.rename("value").to_dataframe().reset_index().dropna(subset=["value"])
+    about = {"run": part.label, axes.MODEL: part.model, axes.SEED: part.seed, "text": text}
     for place, (column, value) in enumerate(about.items()):
         rows.insert(place, column, value)
-    return rows.rename(columns={name: "value"})
+    return rows

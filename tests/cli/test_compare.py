@@ -33,10 +33,17 @@ def test_the_difference_is_that_of_the_numbers(call, study_folder):
 
 def test_what_cannot_be_compared_is_refused(refused, study_folder):
     base = ("compare", study_folder, "--baseline")
-    assert "it has: transformer, dva" in refused(*base, "gpt2")
-    assert "close matches: entropy" in refused(*base, "dva", "--statistic", "entrpy")
-    assert "holds no 'loss' of its layers" in refused(*base, "dva", "--statistic", "loss")
-    assert "not measured on 'news'" in refused(*base, "dva", "--probe", "news")
+    assert "there are: transformer, dva" in refused(*base, "gpt2")
+    assert "Did you mean 'entropy'" in refused(*base, "dva", "--statistic", "entrpy")
+    assert "was measured on 'news'" in refused(*base, "dva", "--text", "news")
+
+
+def test_the_former_name_of_the_text_is_told(call, study_folder):
+    base = ("compare", study_folder, "--baseline", "transformer")
+    former, named = call(*base, "--probe", "shuffled"), call(*base, "--text", "shuffled")
+    assert "`--probe` is called `--text` now." in former.stderr
+    assert former.stdout == named.stdout
+    assert "former name of --text" in call(*base, "--probe", "a", "--text", "b").stderr
 
 
 def test_models_measured_on_other_texts_are_not_compared(refused, study_folder, tmp_path):
@@ -50,8 +57,8 @@ def test_models_measured_on_other_texts_are_not_compared(refused, study_folder, 
 def test_both_summaries_over_depth_and_the_same_against_itself_are_shown(call, study_folder):
     result = call("compare", study_folder, "--baseline", "transformer", "--statistic", "entropy")
     assert "entropy, mean over the middle half of the layers" in result.stdout
-    assert "entropy, change from the first to the last layer" in result.stdout
-    assert "p by Holm over 2 contrasts" in result.stdout
+    assert "entropy, change from the input to the output of the model" in result.stdout
+    assert "p by Holm over 33 contrasts" in result.stdout
     assert result.stdout.count("A/A ") == 2
 
 
@@ -87,7 +94,8 @@ def test_claims_of_a_plan_are_answered(call, refused, study_folder, tmp_path):
     answers = [line.split()[0] for line in result.stdout.splitlines()[-3:]]
     assert answers == ["supported", "refuted", "undecided"]
     assert "no claim about architectures" in result.stdout.splitlines()[-1]
-    plan.write_text("claims: [{statistic: dynamism, arm: dva, direction: more}]")
+    assert "`arm` of a claim is called `model` now" in result.stderr
+    plan.write_text("claims: [{statistic: dynamism, model: dva, direction: more}]")
     assert "direction must be one of" in refused(*base, plan)
     plan.write_text("claims: [")
-    assert "is no YAML" in refused(*base, plan)
+    assert "YAML" in refused(*base, plan)

@@ -12,7 +12,7 @@ def test_tables_are_written_one_per_statistic(call, study_folder, tmp_path, form
     result = call("export", study_folder, "--format", form, "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
     names = {path.stem for path in tmp_path.iterdir()}
-    assert names == {"runs", *PRIMARY}
+    assert names == {"runs", "means", *PRIMARY}
     read = pd.read_csv if form == "csv" else pd.read_parquet
     assert set(read(tmp_path / f"loss.{form}")["run"]) == {
         "transformer-0", "transformer-1", "dva-0", "dva-1",

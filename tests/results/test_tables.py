@@ -8,21 +8,20 @@ def test_tables_hold_every_number_once(archive_folder):
     for name in ("entropy", "sink_rate", "loss"):
         table = tables[name]
         measured = sum(
-            int(archive.dataset(run, probe)[name].count())
+            int(archive.dataset(run, text)[name].count())
             for run in archive.runs
-            for probe in archive.probes(run)
+            for text in archive.texts_of(run)
         )
         assert len(table) == measured
-        keys = [
-            column for column in table.columns if column not in ("value", "document", "length")
-        ]
+        told = ("value", "document", "length", "rows")
+        keys = [column for column in table.columns if column not in told]
         assert not table.duplicated(keys).any()
 
 
 def test_a_number_is_found_under_its_labels(archive_folder):
     archive = open_archive(archive_folder)
     table = dict(statistic_tables(archive))["entropy"].set_index("run").loc["dva-0"]
-    chosen = table.query("probe == 'held-out' and step == 160 and layer == 2 and span == 4")
+    chosen = table.query("text == 'held-out' and step == 160 and layer == 2 and span == 4")
     expected = archive.dataset("dva-0")["entropy"].sel(step=160, layer=2, head=0, span=4)
     assert chosen.sort_values("sequence")["value"].tolist() == expected.values.tolist()
 

@@ -56,15 +56,26 @@ def wasserstein(ours: np.ndarray, theirs: np.ndarray) -> float:
 def wasserstein_between_seeds(
     ours: Float[np.ndarray, "seed *cells"], theirs: Float[np.ndarray, "other *others"]
 ) -> tuple[Float[np.ndarray, "pair"], Float[np.ndarray, "twin"]]:
-    """Return distances between arms for all pairs of seeds, and within arms as their yardstick."""
+    """Return distances between models for all pairs of seeds, and within them as a yardstick."""
     across = [wasserstein(one, other) for one in ours for other in theirs]
     within = [
-        wasserstein(arm[first], arm[second])
-        for arm in (ours, theirs)
-        for first in range(len(arm))
+        wasserstein(model[first], model[second])
+        for model in (ours, theirs)
+        for first in range(len(model))
         for second in range(first)
     ]
     return np.array(across), np.array(within)
+
+
+def mean_distance(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Return the mean distance between two models over pairs of seeds, and the mean within them.
+
+    NaN where there is no pair with a distance.
+    """
+    across, within = wasserstein_between_seeds(ours, theirs)
+    means = (part[np.isfinite(part)] for part in (across, within))
+    first, second = (float(part.mean()) if part.size else float("nan") for part in means)
+    return first, second
 
 
 def rank_agreement(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -1,7 +1,8 @@
 """Claims written down before looking, and what the data say to them.
 
 A plan is a mapping (a YAML or JSON file, read elsewhere) with a list of `claims`. Each names a
-statistic, an arm, a direction and the estimand it speaks of; equality needs a margin.
+statistic, a model, a direction and the estimand it speaks of; equality needs a margin. The key
+`arm` is the former name of `model`, and the contrast `all layers` that of `mean`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from dva_lens.statistics.inference.compare import Comparison
-from dva_lens.statistics.inference.depth import CONTRASTS
+from dva_lens.statistics.inference.depth import CONTRASTS, FORMER_NAMES
 from dva_lens.statistics.inference.equivalence import (
     detectable,
     equivalence,
@@ -24,19 +25,20 @@ from dva_lens.statistics.inference.multiplicity import holm
 
 DIRECTIONS = ("higher", "lower", "equal")
 TESTS = ("retrained", "text")
+_FORMER_MODEL = "arm"
 
 
 @final
 @dataclass(frozen=True)
 class Claim:
-    """One expectation: in which statistic an arm differs from the baseline, and by how much.
+    """One expectation: in which statistic a model differs from the baseline, and by how much.
 
-    `higher` and `lower` mean by more than `margin` (zero unless told); `equal` means by less than
+    `higher` and `lower` mean by more than `margin` (default: zero); `equal` means by less than
     `margin`. `test` says whether the claim is about the architecture or these checkpoints.
     """
 
     statistic: str
-    arm: str
+    model: str
     direction: str
     contrast: str = "middle half"
     margin: float | int = 0.0
@@ -50,8 +52,8 @@ class Claim:
             raise ValueError(f"margin must not be negative, got {self.margin}.")
         if self.direction == "equal" and self.margin == 0:
             raise ValueError(
-                f"The claim that {self.arm!r} is equal in {self.statistic!r} needs a margin above "
-                "0: equality is only ever shown within a margin."
+                f"The claim that {self.model!r} is equal in {self.statistic!r} needs a margin "
+                "above 0: equality is only ever shown within a margin."
             )
 
 
@@ -75,7 +77,15 @@ class Verdict:
 
 
 def claims_from(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
-    """Read the claims of a plan, refusing keys and words it does not know."""
+    """Read the claims of a plan, refusing keys and words it does not know.
+
+    Raises
+    ------
+    ValueError
+        If there is no claim, or one has an unknown key or word or lacks one.
+    TypeError
+        If a claim is not a mapping.
+    """
     entries = plan.get("claims")
     if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
         raise ValueError("A plan must hold a list `claims` with at least one entry.")
@@ -84,13 +94,22 @@ def claims_from(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, Mapping):
             raise TypeError(f"Claim {number} must be a mapping, got {type(entry).__name__}.")
-        for key in entry:
-            _among(f"key of claim {number}", str(key), known)
-        missing = [name for name in ("statistic", "arm", "direction") if name not in entry]
+        named = _with_todays_names(cast("Mapping[str, Any]", entry), number)
+        for key in named:
+            _among(f"key of claim {number}", key, known)
+        missing = [name for name in ("statistic", "model", "direction") if name not in named]
         if missing:
             raise ValueError(f"Claim {number} must name {', '.join(missing)}.")
-        claims.append(Claim(**cast("dict[str, Any]", dict(entry))))
+        claims.append(Claim(**named))
     return tuple(claims)
+
+
+def former_names(plan: Mapping[str, Any]) -> str:
+    """Return one line on the new names of former keys of a plan, nothing where it has none."""
+    entries = [entry for entry in plan.get("claims", ()) if isinstance(entry, Mapping)]
+    if any(_FORMER_MODEL in entry for entry in entries):
+        return f"The key `{_FORMER_MODEL}` of a claim is called `model` now."
+    return ""
 
 
 def judge(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> tuple[Verdict, ...]:
@@ -105,11 +124,22 @@ def judge(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> tuple[V
     )
 
 
+def _with_todays_names(entry: Mapping[str, Any], number: int) -> dict[str, Any]:
+    named = {str(key): value for key, value in entry.items()}
+    if _FORMER_MODEL in named:
+        if "model" in named:
+            raise ValueError(f"Claim {number} names its model twice: `arm` is what `model` was.")
+        named["model"] = named.pop(_FORMER_MODEL)
+    if named.get("contrast") in FORMER_NAMES:
+        named["contrast"] = FORMER_NAMES[named["contrast"]]
+    return named
+
+
 def _estimate_of(claim: Claim, comparisons: Sequence[Comparison]) -> Estimate | None:
     for entry in comparisons:
-        if (entry.statistic, entry.arm, entry.contrast) == (
+        if (entry.statistic, entry.model, entry.contrast) == (
             claim.statistic,
-            claim.arm,
+            claim.model,
             claim.contrast,
         ):
             return entry.retrained if claim.test == "retrained" else entry.text
@@ -139,7 +169,7 @@ def _beyond(shortfall: float, error: float, freedom: float) -> float:
 
 def _verdict(claim: Claim, estimate: Estimate | None, pro: float, contra: float) -> Verdict:
     if estimate is None:
-        reason = f"{claim.statistic!r} was not compared for {claim.arm!r} ({claim.contrast})"
+        reason = f"{claim.statistic!r} was not compared for {claim.model!r} ({claim.contrast})"
         return Verdict(claim, "undecided", reason, None, float("nan"))
     if not np.isfinite(pro):
         reason = estimate.note or "the statistic does not apply"

@@ -6,7 +6,7 @@ import pytest
 from dva_lens.statistics.inference.compare import adjust, compare, compare_cells, layer_profile
 from dva_lens.statistics.inference.equivalence import power
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
-from dva_lens.statistics.inference.plan import Claim, claims_from, judge
+from dva_lens.statistics.inference.plan import Claim, claims_from, former_names, judge
 
 TEXTS = [f"text {index}" for index in range(10)]
 
@@ -73,15 +73,15 @@ def test_claims_are_supported_refuted_or_undecided():
     claims = claims_from(
         {
             "claims": [
-                {"statistic": "entropy", "arm": "higher", "direction": "higher"},
-                {"statistic": "entropy", "arm": "higher", "direction": "lower"},
-                {"statistic": "entropy", "arm": "same", "direction": "higher", "margin": 0.0},
-                {"statistic": "entropy", "arm": "same", "direction": "equal", "margin": 1.0},
-                {"statistic": "entropy", "arm": "higher", "direction": "equal", "margin": 0.5},
-                {"statistic": "entropy", "arm": "other", "direction": "higher"},
+                {"statistic": "entropy", "model": "higher", "direction": "higher"},
+                {"statistic": "entropy", "model": "higher", "direction": "lower"},
+                {"statistic": "entropy", "model": "same", "direction": "higher", "margin": 0.0},
+                {"statistic": "entropy", "model": "same", "direction": "equal", "margin": 1.0},
+                {"statistic": "entropy", "model": "higher", "direction": "equal", "margin": 0.5},
+                {"statistic": "entropy", "model": "other", "direction": "higher"},
                 {
                     "statistic": "entropy",
-                    "arm": "same",
+                    "model": "same",
                     "direction": "equal",
                     "margin": 1.0,
                     "test": "text",
@@ -101,6 +101,18 @@ def test_claims_are_supported_refuted_or_undecided():
         "supported",
     ]
     assert "was not compared" in judge(claims, comparisons)[5].reason
+
+
+def test_former_names_of_a_plan_are_read_and_told():
+    plan = {"claims": [{"statistic": "e", "arm": "a", "direction": "lower"}]}
+    (claim,) = claims_from(plan)
+    assert claim == Claim("e", "a", "lower")
+    assert "`model`" in former_names(plan)
+    assert not former_names({"claims": [{"model": "a"}]})
+    old = {"statistic": "e", "model": "a", "direction": "lower", "contrast": "all layers"}
+    assert claims_from({"claims": [old]})[0].contrast == "mean"
+    with pytest.raises(ValueError, match="twice"):
+        claims_from({"claims": [{**old, "arm": "a"}]})
 
 
 def test_verdicts_say_what_the_design_could_have_found():
@@ -124,17 +136,17 @@ def test_two_seeds_decide_nothing_about_architectures():
     [
         ({}, "list `claims`"),
         ({"claims": [3]}, "must be a mapping"),
-        ({"claims": [{"statistic": "entropy", "arm": "a"}]}, "must name direction"),
+        ({"claims": [{"statistic": "entropy", "model": "a"}]}, "must name direction"),
         (
-            {"claims": [{"statistic": "e", "arm": "a", "direction": "hihger"}]},
+            {"claims": [{"statistic": "e", "model": "a", "direction": "hihger"}]},
             "did you mean 'higher'",
         ),
         (
-            {"claims": [{"statistic": "e", "arm": "a", "direction": "equal"}]},
+            {"claims": [{"statistic": "e", "model": "a", "direction": "equal"}]},
             "needs a margin above 0",
         ),
         (
-            {"claims": [{"statistic": "e", "arm": "a", "direction": "lower", "margn": 1}]},
+            {"claims": [{"statistic": "e", "model": "a", "direction": "lower", "margn": 1}]},
             "did you mean 'margin'",
         ),
     ],

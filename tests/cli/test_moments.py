@@ -8,7 +8,6 @@ import pytest
 import xarray as xr
 from fakes import fake_archive
 
-from dva_lens.cli.profiles import Moment, moment_of, profiles
 from dva_lens.results.archive import open_archive
 from dva_lens.results.writer import write_run
 
@@ -26,7 +25,7 @@ def learning(study_folder, tmp_path_factory):
         sequences = data.sizes["sequence"]
         falling = np.repeat(np.array(LOSSES[run.preset])[:, None], sequences, axis=1)
         loss = xr.DataArray(falling, dims=("step", "sequence"), attrs=data["loss"].attrs)
-        attrs = {name: value for name, value in run.attrs.items() if name != "probes"}
+        attrs = {name: value for name, value in run.attrs.items() if name != "texts"}
         write_run(folder, run.key, attrs=attrs, measurements={"held-out": data.assign(loss=loss)})
     return folder
 
@@ -43,10 +42,8 @@ def middle(archive, run, steps, share):
 
 
 def test_the_moment_is_one_that_all_trainings_have(learning):
-    archive = open_archive(learning)
-    assert moment_of(archive, Moment.STEP, None) == 160
-    assert moment_of(archive, Moment.LOSS, None) == 1.5
-    assert moment_of(archive, Moment.START, None) == 0
+    measured = open_archive(learning).on()
+    assert [measured.moment(kind).at for kind in ("last", "loss", "start")] == [160, 1.5, 0]
 
 
 def test_at_equal_loss_the_faster_model_is_taken_earlier(call, learning):
@@ -64,7 +61,7 @@ def test_at_equal_step_the_loss_does_not_matter(call, learning, study_folder):
     words = ("--baseline", "transformer", "--statistic", NAME)
     ours, theirs = call("compare", learning, *words), call("compare", study_folder, *words)
     assert "at step 160" in ours.stdout
-    assert ours.stdout == theirs.stdout
+    assert shown(ours) == shown(theirs)
 
 
 def test_the_start_is_the_control_of_random_initialisation(call, learning):
@@ -77,19 +74,12 @@ def test_the_start_is_the_control_of_random_initialisation(call, learning):
     assert shown(result) == pytest.approx(want, abs=1e-4)
 
 
-def test_spans_are_weighed_by_their_queries_at_every_step(learning):
-    archive = open_archive(learning)
-    found, _ = profiles(archive, "entropy", baseline="dva", probe=None, moment=Moment.LOSS)
-    assert {name: each.shape[0] for name, each in found.items()} == {"transformer": 2, "dva": 2}
-    assert all(np.isfinite(each).all() for each in found.values())
-
-
 def test_models_measured_once_have_no_loss_to_be_equal_at(call, refused, study_folder, tmp_path):
     folder = shutil.copytree(study_folder, tmp_path / "once")
     archive = open_archive(folder)
     for run in archive.runs:
         data = archive.dataset(run).isel(step=-1, drop=True).load()
-        attrs = {name: value for name, value in run.attrs.items() if name != "probes"}
+        attrs = {name: value for name, value in run.attrs.items() if name != "texts"}
         write_run(folder, run.key, attrs=attrs, measurements={"held-out": data})
     words = ("compare", folder, "--baseline", "transformer", "--statistic", "entropy")
     assert "as they are" in call(*words).stdout
@@ -111,9 +101,10 @@ def test_one_entry_of_a_statistic_is_compared(call, refused, study_folder):
         for preset in ("transformer", "dva")
     }  # fmt: skip
     assert shown(result) == pytest.approx(means["dva"] - means["transformer"], abs=1e-4)
-    for entry in ("sink_rate", "sink_rate:0.35", "sink_rate:0.3:1"):
-        assert "threshold is one of 0.1, 0.2" in refused(*words, entry)
-    assert "no further entries" in refused(*words, "entropy:0.3")
+    assert shown(call(*words, "sink_rate")) == shown(result)
+    assert "threshold of 'sink_rate' is one of 0.1, 0.2" in refused(*words, "sink_rate:0.35")
+    assert "only of threshold, got '0.3:1'" in refused(*words, "sink_rate:0.3:1")
+    assert "has entries of nothing" in refused(*words, "entropy:0.3")
 
 
 def test_a_single_model_has_nothing_to_be_compared_with(call, tmp_path):
