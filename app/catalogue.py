@@ -155,7 +155,7 @@ def _names(runs: Iterable[Run]) -> dict[str, str]:
 
 
 def _add(draft: _Draft, archive: Archive, run: Run, *, name: str) -> None:
-    texts = archive.probes(run)
+    texts = archive.texts_of(run)
     if not texts:
         raise ArchiveError(f"Run {run.label} was measured on no text.")
     opened = archive.dataset(run, texts[0])
