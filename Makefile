@@ -3,13 +3,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= runs/quick
 
-.PHONY: help study explore test lint types contracts unit notebooks docs picture clean
+.PHONY: help study explore test lint types contracts unit notebooks coverage planted pages docs \
+	picture clean
 
 help:
 	@echo "make study      train and measure small models, write $(OUT) and $(OUT)/report.html"
 	@echo "make explore    open the explorer on $(OUT)"
 	@echo "make test       lint, types, import contracts, tests, notebooks"
-	@echo "make docs       write the generated pages of docs/ again"
+	@echo "make coverage   the tests again, with a table of the lines they do not reach"
+	@echo "make planted    plant known faults one by one; a test must catch each"
+	@echo "make pages      write the generated pages of docs/ again"
+	@echo "make docs       build the documentation site, docs/_build/html"
 	@echo "make picture    write the picture of the README again, from $(OUT)"
 	@echo "make clean      remove the environment and caches (never results)"
 
@@ -53,6 +57,22 @@ unit: $(VENV)/.installed-dev
 
 notebooks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks
+
+coverage: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+planted: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/planted/run.py
+
+pages: $(VENV)/.installed-dev
+	$(BIN)/python -m dva_lens.analyses.pages.statistics
+	$(BIN)/python -m dva_lens.analyses.pages.mechanisms
+	$(BIN)/python -m dva_lens.analyses.pages.known_answers --missing
+	$(BIN)/python -m dva_lens.analyses.pages.architecture
+
+docs: $(VENV)/.installed-dev
+	rm -rf docs/_build docs/gallery docs/api
+	$(BIN)/python -m sphinx -n -W --keep-going -j auto -b html docs docs/_build/html
 
 picture: $(VENV)/.installed-dev
 	$(BIN)/python -m dva_lens.reports.picture $(OUT) docs/images/report.png

@@ -26,7 +26,6 @@ OPTIONAL = {
     "triton": ("the fused backend on NVIDIA GPUs", "pip install 'dva-lens[gpu]'"),
     "matplotlib": ("figures as PDF", "pip install 'dva-lens[figures]'"),
     "datasets": ("texts named hf:NAME", "pip install 'dva-lens[hub]'"),
-    "wandb": ("tracking trainings", "pip install 'dva-lens[trackers]'"),
     "pyarrow": ("export --format parquet", "pip install pyarrow"),
 }
 
