@@ -13,12 +13,14 @@ SHARED = {
     "Line",
     "Moment",
     "Outcome",
+    "Paired",
     "Progress",
     "Reader",
     "Row",
     "Run",
     "Source",
     "Windows",
+    "Words",
 }
 
 

@@ -34,20 +34,20 @@ what results say. *plugins* lets modules from outside add to any table.
 """
 
 
-class Part(NamedTuple):
+class Component(NamedTuple):
     """One package or module of a row: its name, and what its docstring says first."""
 
     name: str
     meaning: str
 
 
-def layers(root: Path = ROOT) -> list[list[Part]]:
+def layers(root: Path = ROOT) -> list[list[Component]]:
     """Return the parts of the package by row, the highest first, as the contracts order them."""
     contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]
     below = next(each for each in contracts["contracts"] if each.get("exhaustive"))["layers"]
     rows = [[name.strip() for name in row.split("|")] for row in below]
     rows.insert(1, list(BESIDE))
-    return [[Part(name, _meaning(root, name)) for name in row] for row in rows]
+    return [[Component(name, _meaning(root, name)) for name in row] for row in rows]
 
 
 def imports(root: Path, names: Sequence[str]) -> set[tuple[str, str]]:
@@ -63,7 +63,7 @@ def imports(root: Path, names: Sequence[str]) -> set[tuple[str, str]]:
     return found
 
 
-def picture(rows: Sequence[Sequence[Part]], pairs: set[tuple[str, str]]) -> str:
+def picture(rows: Sequence[Sequence[Component]], pairs: set[tuple[str, str]]) -> str:
     """Return the rows as an SVG, with one line for every import between parts."""
     centres = {
         part.name: _centre(row, at, x)
@@ -95,7 +95,7 @@ def picture(rows: Sequence[Sequence[Part]], pairs: set[tuple[str, str]]) -> str:
     )
 
 
-def page(rows: Sequence[Sequence[Part]]) -> str:
+def page(rows: Sequence[Sequence[Component]]) -> str:
     """Return the page: introduction, picture, and one line for every part."""
     lines = [f"| `{part.name}` | {part.meaning} |" for row in rows for part in row]
     return "\n".join([INTRODUCTION, "| part | what it is |", "|---|---|", *lines]) + "\n"
