@@ -53,7 +53,7 @@ class RowTile:
 
 
 @runtime_checkable
-class Reader(Protocol):
+class PassReader(Protocol):
     """What turns tiles and states into numbers while a model runs, so that neither is kept.
 
     Recording hands them over and stores what comes back, by the name of its statistic and with

@@ -12,14 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens import axes
-from dva_lens.measuring.prepare import (
-    Opened,
-    Treatment,
-    opened_tokens,
-    sequences_together,
-)
-from dva_lens.measuring.sequences import Batch
-from dva_lens.models.bridge import is_bridge
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import Prepared, prepare_tokens
+from dva_lens.measuring.sequences import PaddedBatch
+from dva_lens.recording.adapters import Adapter
+from dva_lens.recording.adapters.bridge import BridgeAdapter
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
@@ -65,13 +62,8 @@ def head_importance(
     """
     if by not in REPLACEMENTS:
         raise ValueError(f"by must be 'zero' or 'mean', got {by!r}.")
-    _check(model)
-    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
-    if not found.source.predicts(model):
-        raise TypeError(
-            f"{found.source.name(model)} does not predict a next token, so there is no loss that "
-            f"could grow."
-        )
+    found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
+    _check(found.adapter)
     with _running(found) as run:
         plain, means = _plain(found, run)
         grown = [
@@ -83,49 +75,52 @@ def head_importance(
 
 @final
 @dataclass(frozen=True)
-class _Run:
+class _WatchedModel:
     """A watched model that answers with the mean loss of every sequence."""
 
-    found: Opened
+    found: Prepared
     recorder: Recorder
     together: int
 
     def losses(self, edit: Edit | None = None) -> Float[np.ndarray, "sequence"]:
         """Return the mean losses with attention edited."""
         return np.concatenate(
-            [self._of(batch, edit) for batch in self.found.windows.batches(self.together)]
+            [self._of(batch, edit) for batch in self.found.sequences.batches(self.together)]
         )
 
-    def _of(self, batch: Batch, edit: Edit | None) -> Float[np.ndarray, "some"]:
-        model, lengths = self.found.model, np.asarray(batch.lengths)
-        ids = torch.as_tensor(batch.tokens, device=next(model.parameters()).device)
+    def _of(self, batch: PaddedBatch, edit: Edit | None) -> Float[np.ndarray, "some"]:
+        adapter, lengths = self.found.adapter, np.asarray(batch.lengths)
+        ids = torch.as_tensor(batch.tokens, device=adapter.device)
         counts = torch.as_tensor(lengths, device=ids.device)
         self.recorder.layout = Layout.plain(counts, ids.shape[1])
         self.recorder.edit = edit
-        output = self.found.source.forward(model, ids, counts)
-        self.recorder.take(0)
+        output = adapter.forward(ids, counts)
+        self.recorder.reset()
         losses = next_token_loss(output, ids, lengths)
         return np.asarray(np.nanmean(losses, axis=1, dtype=np.float64))
 
 
 @contextmanager
-def _running(found: Opened) -> Iterator[_Run]:
-    attached = found.source.attach(found.model, (SUMMARY,))
-    together = sequences_together(found.source, found.model, found.windows, TOGETHER)
-    with torch.no_grad(), evaluating(found.model), attached as recorder:
-        yield _Run(found, recorder, together)
+def _running(found: Prepared) -> Iterator[_WatchedModel]:
+    attached, together = found.adapter.attach((SUMMARY,)), found.sequences_per_pass(TOGETHER)
+    with torch.no_grad(), evaluating(found.adapter.model), attached as recorder:
+        yield _WatchedModel(found, recorder, together)
 
 
-def _check(model: Any) -> None:
-    if is_bridge(model):
+def _check(adapter: Adapter) -> None:
+    if isinstance(adapter, BridgeAdapter):
         raise TypeError(
             "A bridge of TransformerLens computes attention itself; use its own hooks on "
             "`hook_z`, or pass the model of transformers that it was made from."
         )
+    if not adapter.predicts_next_token:
+        raise TypeError(
+            f"{adapter.name} does not predict a next token, so there is no loss that could grow."
+        )
 
 
 def _plain(
-    found: Opened, run: _Run
+    found: Prepared, run: _WatchedModel
 ) -> tuple[Float[np.ndarray, "sequence"], dict[int, Float[Tensor, "head width"]]]:
     """Return the losses as they are, and what every head attends to on average over positions."""
     totals: dict[int, Tensor] = {}
@@ -137,7 +132,7 @@ def _plain(
         totals[layer] = totals.get(layer, 0) + total
         return attended
 
-    plain, count = run.losses(collect), int(found.windows.lengths.sum())
+    plain, count = run.losses(collect), int(found.sequences.lengths.sum())
     return plain, {layer: totals[layer] / count for layer in sorted(totals)}
 
 
@@ -153,7 +148,7 @@ def _without(layer: int, head: int, mean: Float[Tensor, "width"], *, by: str) ->
 
 
 def _labelled(
-    found: Opened, grown: Sequence[Sequence[np.ndarray]], plain: np.ndarray, by: str
+    found: Prepared, grown: Sequence[Sequence[np.ndarray]], plain: np.ndarray, by: str
 ) -> xr.Dataset:
     heads = max(len(layer) for layer in grown)
     values = np.full((len(grown), heads, len(plain)), np.nan)
@@ -170,5 +165,5 @@ def _labelled(
         axes.LAYER: np.arange(len(grown)),
         axes.HEAD: np.arange(heads),
     }
-    facts = {"model": found.source.name(found.model), "by": by}
+    facts = {"model": found.adapter.name, "by": by}
     return xr.Dataset(data, coords=places, attrs=facts)

@@ -9,7 +9,8 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from dva_lens import axes
-from dva_lens.measuring.prepare import Treatment, opened_tokens
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import prepare_tokens
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.statistics.extended.bound import lowest_entropy, score_sigma
@@ -58,10 +59,10 @@ def collapse_bound(
             f"{type(model).__name__}; the statistic `entropy_floor` needs none."
         )
     _check(model)
-    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
+    found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     with torch.no_grad(), evaluating(model):
         sigma = np.stack([_sigmas(model, row) for row in found.rows()], axis=-1)
-    bound = lowest_entropy(sigma, found.windows.lengths)
+    bound = lowest_entropy(sigma, found.sequences.lengths)
     dims = (axes.LAYER, axes.HEAD, axes.SEQUENCE)
     places = {
         **found.coordinates,
@@ -70,7 +71,7 @@ def collapse_bound(
     }
     numbers = {"score_sigma": sigma, "entropy_bound": bound}
     data = {name: (dims, values, ABOUT[name]) for name, values in numbers.items()}
-    return xr.Dataset(data, coords=places, attrs={"model": found.source.name(model)})
+    return xr.Dataset(data, coords=places, attrs={"model": found.adapter.name})
 
 
 def _check(model: Decoder) -> None:

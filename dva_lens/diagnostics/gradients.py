@@ -10,7 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dva_lens import axes
-from dva_lens.measuring.prepare import Treatment, opened_tokens
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import prepare_tokens
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.fidelity import evaluating
 
@@ -54,11 +55,11 @@ def value_gradients(
             f"Gradients on values can be had of models of this package, got a "
             f"{type(model).__name__}."
         )
-    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
+    found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     with evaluating(model), torch.enable_grad():
         norms = [_norms(model, row) for row in found.rows()]
     layers, heads = norms[0].shape[:2]
-    values = np.full((layers, heads, len(norms), int(found.windows.lengths.max())), np.nan)
+    values = np.full((layers, heads, len(norms), int(found.sequences.lengths.max())), np.nan)
     for sequence, each in enumerate(norms):
         values[:, :, sequence, : each.shape[-1]] = each
     dims = (axes.LAYER, axes.KV_HEAD, axes.SEQUENCE, axes.KEY)
@@ -69,7 +70,7 @@ def value_gradients(
     return xr.Dataset(
         {"value_gradient": (dims, values, ABOUT)},
         coords=places,
-        attrs={"model": found.source.name(model)},
+        attrs={"model": found.adapter.name},
     )
 
 

@@ -13,8 +13,9 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from dva_lens import axes
-from dva_lens.measuring.prepare import Opened, Treatment, opened_tokens
-from dva_lens.recording.record import record
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import Prepared, prepare_tokens
+from dva_lens.recording.record import RecordOptions, record_pass
 from dva_lens.records import RowTile
 from dva_lens.sites import GEOMETRY, TILES, Site
 from dva_lens.statistics.extended.rollout import rollout_step, uniform_rollout
@@ -93,7 +94,7 @@ def layer_similarity(
         unbiased linear CKA of the residual streams after them, on up to 512 evenly spaced
         positions.
     """
-    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
+    found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     patterns, states = [], []
     for tokens in found.rows():
         held = _Held()
@@ -107,9 +108,9 @@ def layer_similarity(
     }
     each = {"pattern_similarity": np.stack(patterns), "cka": np.stack(states)}
     data = {name: (dims, values, {"meaning": about[name]}) for name, values in each.items()}
-    depth = np.arange(found.source.depth(model))
+    depth = np.arange(found.adapter.depth)
     places = {**found.coordinates, axes.LAYER: depth, OTHER: depth}
-    return xr.Dataset(data, coords=places, attrs={"model": found.source.name(model)})
+    return xr.Dataset(data, coords=places, attrs={"model": found.adapter.name})
 
 
 def rollout(
@@ -140,7 +141,7 @@ def rollout(
         `rollout`, the share of each followed input after each layer, averaged over the positions
         from that input on, and `rollout_reference`, the same for uniform causal attention.
     """
-    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
+    found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     shares, references = [], []
     for tokens in found.rows():
         start = _start(tokens.shape[1], inputs)
@@ -156,19 +157,20 @@ def rollout(
     }
     places = {
         **found.coordinates,
-        axes.LAYER: np.arange(found.source.depth(model)),
+        axes.LAYER: np.arange(found.adapter.depth),
         FOLLOWED: np.array(inputs),
     }
-    return xr.Dataset(data, coords=places, attrs={"model": found.source.name(model)})
+    return xr.Dataset(data, coords=places, attrs={"model": found.adapter.name})
 
 
 def _pass(
-    found: Opened,
+    found: Prepared,
     tokens: Int[np.ndarray, "1 position"],
     sites: Sequence[Site[object]],
     reader: Any,
 ) -> None:
-    seen = record(found.model, tokens, sites=sites, fidelity=False, reader=reader)
+    options = RecordOptions(tuple(sites), fidelity=False, reader=reader)
+    seen = record_pass(found.adapter, tokens, None, options)
     for number, layer in enumerate(seen.layers):
         for site in sites:
             if getattr(layer, site.name) is None:

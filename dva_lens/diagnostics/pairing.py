@@ -21,7 +21,8 @@ from dva_lens.diagnostics.pooling import Drawn, Need, drawn_from
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.values import Values, per_query_head
 from dva_lens.kernels.weights import Weights
-from dva_lens.measuring.prepare import Treatment, opened_tokens
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import prepare_tokens
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.statistics.extended.dynamic import OperatorRank, non_affine_share
@@ -91,7 +92,7 @@ def dynamic_diagnostics(
             f"The values of a {type(model).__name__} are static, one per key; whether values "
             f"depend on the pair can be asked of models of this package."
         )
-    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
+    found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     rows = list(found.rows())
     need = Need.of(model)
     drawn = drawn_from([row.shape[1] for row in rows], need, seed)
@@ -105,7 +106,7 @@ def dynamic_diagnostics(
     }  # fmt: skip
     places = {axes.LAYER: np.arange(len(pools)), axes.HEAD: np.arange(model.config.heads)}
     facts = {
-        "model": found.source.name(model),
+        "model": found.adapter.name,
         "queries": len(drawn.queries),
         "keys": len(drawn.keys),
         "seed": seed,

@@ -8,14 +8,16 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.data.tokenizer import token_texts
-from dva_lens.measuring.prepare import Treatment, opened_tokens
-from dva_lens.recording.record import record
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import prepare_tokens
+from dva_lens.recording.record import RecordOptions, record_pass
 from dva_lens.records import Record
 from dva_lens.sites import STREAM, SUMMARY, VALUES
 from dva_lens.statistics.extended.atlas import THRESHOLD, VIRTUAL, Sink, atlas
 from dva_lens.statistics.extended.triad import relative_sizes
 
 SINK = "sink"
+RECORDED = RecordOptions((SUMMARY, VALUES, STREAM), fidelity=False)
 FIELDS = {
     "position": "where the sink stands; -1 is the virtual key of a learned sink",
     "token": "what stands there",
@@ -60,20 +62,20 @@ def sink_atlas(
         One row per sink along `sink`, and along `layer` what it is in every layer;
         `.to_dataframe()` makes a table of it.
     """
-    found = opened_tokens(model, text_or_tokens, Treatment(length, None, documents, tokenizer))
+    found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     sinks: list[tuple[int, Sink]] = []
     sizes: list[np.ndarray] = []
     for number, tokens in enumerate(found.rows()):
-        seen = record(model, tokens, sites=(SUMMARY, VALUES, STREAM), fidelity=False)
+        seen = record_pass(found.adapter, tokens, None, RECORDED)
         mine = atlas(seen, threshold=threshold)
         sinks += [(number, sink) for sink in mine]
         sizes += [_sizes(seen, sink.position) for sink in mine]
-    depth = found.source.depth(model)
+    depth = found.adapter.depth
     return _table(sinks, np.array(sizes).reshape(-1, depth, 2), found.tokenizer).assign_attrs(
-        model=found.source.name(model),
+        model=found.adapter.name,
         threshold=threshold,
-        sequences=len(found.windows),
-        documents=", ".join(dict.fromkeys(found.windows.documents)),
+        sequences=len(found.sequences),
+        documents=", ".join(dict.fromkeys(found.sequences.documents)),
     )
 
 

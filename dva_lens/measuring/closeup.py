@@ -9,9 +9,10 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.kernels.detail import tiles
 from dva_lens.kernels.edges import top_edges as edges_of
-from dva_lens.measuring.prepare import Opened, Treatment, opened_tokens
-from dva_lens.recording.closeup import call_of, of_heads
-from dva_lens.recording.recorder import Call
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import Prepared, prepare_tokens
+from dva_lens.recording.closeup import attention_call, of_heads
+from dva_lens.recording.recorder import AttentionCall
 
 WEIGHT = {"units": "1", "long_name": "Attention weight"}
 
@@ -95,18 +96,18 @@ def pattern_tiles(  # noqa: PLR0913  (a rectangle has two sides)
 
 def _attention(
     model: Any, data: Any, layer: int, heads: Sequence[int] | None, tokenizer: Any
-) -> tuple[Opened, Call, Sequence[int]]:
+) -> tuple[Prepared, AttentionCall, Sequence[int]]:
     """Return what a layer attends with over the one sequence that was passed."""
-    found = opened_tokens(model, data, Treatment(tokenizer=tokenizer))
-    if len(found.windows) != 1:
+    found = prepare_tokens(model, data, InputOptions(tokenizer=tokenizer))
+    if len(found.sequences) != 1:
         raise ValueError(
-            f"A closer look is at one sequence, got {len(found.windows)}; pass one text that the "
-            f"model has room for."
+            f"A closer look is at one sequence, got {len(found.sequences)}; pass one text that "
+            f"the model has room for."
         )
-    call = call_of(model, found.windows.tokens(0), layer)
+    call = attention_call(found.adapter, found.sequences.tokens(0), layer)
     listed = range(call.query.shape[1]) if heads is None else heads
     return found, of_heads(call, listed), listed
 
 
-def _attrs(found: Opened, layer: int) -> dict[str, Any]:
-    return {"model": found.source.name(found.model), "layer": layer}
+def _attrs(found: Prepared, layer: int) -> dict[str, Any]:
+    return {"model": found.adapter.name, "layer": layer}

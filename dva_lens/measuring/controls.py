@@ -15,9 +15,10 @@ import xarray as xr
 from transformers import PreTrainedModel
 
 from dva_lens.data.evaluation import TEXTS, EvaluationText
+from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.measure import measure
-from dva_lens.measuring.prepare import Treatment, opened_tokens
-from dva_lens.measuring.sequences import Windows
+from dva_lens.measuring.prepare import prepare_tokens
+from dva_lens.measuring.sequences import Sequences
 from dva_lens.models.decoder import Decoder, build
 
 RANDOM_INIT = "random-init"
@@ -44,20 +45,20 @@ def measure_control(
     if control == RANDOM_INIT:
         data = measure(reinitialised(model, seed), text_or_tokens, **chosen)
         return data.assign_attrs(probe=control)
-    names = [each.name for each in fields(Treatment)]
-    treated = Treatment(**{name: chosen.pop(name) for name in names if name in chosen})
-    found = opened_tokens(model, text_or_tokens, treated)
-    probe = TEXTS[control](_probe(found.windows), seed)
-    data = measure(model, probe, tokenizer=found.tokenizer, **chosen)
-    return data.assign_attrs({**found.windows.facts, "probe": control})
+    names = [each.name for each in fields(InputOptions)]
+    options = InputOptions(**{name: chosen.pop(name) for name in names if name in chosen})
+    found = prepare_tokens(model, text_or_tokens, options)
+    text = TEXTS[control](_evaluation_text(found.sequences), seed)
+    data = measure(model, text, tokenizer=found.tokenizer, **chosen)
+    return data.assign_attrs({**found.sequences.facts, "probe": control})
 
 
-def _probe(windows: Windows) -> EvaluationText:
-    lengths = windows.lengths
-    tokens = np.zeros((len(windows), int(lengths.max())), dtype=np.int64)
+def _evaluation_text(sequences: Sequences) -> EvaluationText:
+    lengths = sequences.lengths
+    tokens = np.zeros((len(sequences), int(lengths.max())), dtype=np.int64)
     for index, row in enumerate(tokens):
-        row[: lengths[index]] = windows.tokens(index)
-    return EvaluationText("text", tokens, lengths, windows.documents, bool(windows.prefix))
+        row[: lengths[index]] = sequences.tokens(index)
+    return EvaluationText("text", tokens, lengths, sequences.documents, bool(sequences.prefix))
 
 
 def reinitialised(model: Any, seed: int) -> Any:

@@ -76,7 +76,7 @@ def assembled(
     """Join parts along their sequences into the dataset that every reader knows.
 
     `hashes` names coordinates over sequences that tell texts apart, such as those of
-    `Windows.hashes`.
+    `Sequences.hashes`.
     """
     found: dict[str, object] = {}
     coordinates: dict[str, object] = {}

@@ -1,58 +1,73 @@
-"""What can be measured: texts, corpora, probes, token ids and images, turned into windows."""
+"""What can be measured: texts, corpora, token ids and images, turned into sequences."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
 
-from dva_lens.data.documents import Corpus
 from dva_lens.data.evaluation import EvaluationText
-from dva_lens.data.tokenizer import token_ids, token_texts
-from dva_lens.measuring.sequences import Cut, Tokens, Windows
-from dva_lens.results.schema import content_hash
+from dva_lens.measuring.sequences import Sequences, Tokens, Windowing
+from dva_lens.measuring.texts import is_text, of_texts, texts_of
 
-SAMPLE = "a b"
+IMAGE_DIMENSIONS = 4
 
 
-def of_texts(
-    texts: Sequence[tuple[str, str]], tokenizer: Any, cut: Cut, *, special_tokens: bool
-) -> Windows:
-    """Tokenise named texts and cut them; every window gets the tokenizer's special tokens."""
-    prefix, suffix = special_around(tokenizer) if special_tokens else ((), ())
-    extra = len(prefix) + len(suffix)
-    pieces, documents, sources = [], [], []
-    for name, text in texts:
-        ids = np.asarray(token_ids(tokenizer, text), dtype=np.int64)
-        if len(ids) + extra < 2 or not len(ids):
+@final
+@dataclass(frozen=True)
+class InputOptions:
+    """How an input becomes sequences: the choices of `measure` that bear the same names."""
+
+    length: int | None = None
+    stride: int | None = None
+    documents: Sequence[str] | None = None
+    tokenizer: Any = None
+    special_tokens: bool = True
+
+
+def sequences_of(
+    data: Any, tokenizer: Any, options: InputOptions, *, positions: int | None
+) -> Sequences:
+    """Turn what somebody passed into sequences that fit into so many positions.
+
+    Raises
+    ------
+    TypeError
+        If it is neither text nor token ids nor images.
+    ValueError
+        If it is empty, too short or too long, or a text comes without a tokenizer.
+    """
+    windowing = Windowing(options.length, options.stride, positions)
+    documents = options.documents
+    if isinstance(documents, str):
+        documents = (documents,)
+    if isinstance(data, EvaluationText):
+        return of_evaluation_text(data)
+    if is_text(data):
+        if tokenizer is None:
             raise ValueError(
-                f"Text {name!r} has {len(ids)} tokens; measuring needs at least 2. Pass a longer "
-                f"text."
+                "The model came without a tokenizer, so a text cannot be turned into tokens; "
+                "pass tokenizer=..., or token ids instead of a text."
             )
-        cuts = cut.pieces(ids, extra)
-        pieces += cuts
-        documents += [name] * len(cuts)
-        sources += [content_hash(text.encode())] * len(cuts)
-    if not pieces:
-        raise ValueError("There is no text to measure; pass at least one text of 2 tokens.")
-    facts = {
-        "bos": _described(tokenizer, prefix, suffix, special_tokens),
-        "chat_template": _chat(tokenizer),
-        "padding_side": "right",
-        **cut.facts(extra),
-    }
-    return Windows(tuple(pieces), tuple(documents), prefix, suffix, facts, sources=tuple(sources))
+        texts = texts_of(data, documents)
+        return of_texts(texts, tokenizer, windowing, special_tokens=options.special_tokens)
+    if getattr(data, "ndim", 0) == IMAGE_DIMENSIONS:
+        return of_images(data, documents)
+    if not hasattr(data, "__len__"):
+        raise TypeError(f"Pass a text or token ids to measure, got {type(data).__name__}.")
+    return of_ids(data, windowing, documents=documents)
 
 
-def of_ids(ids: Any, cut: Cut, *, documents: Sequence[str] | None) -> Windows:
+def of_ids(ids: Any, windowing: Windowing, *, documents: Sequence[str] | None) -> Sequences:
     """Take token ids as they are: one row per sequence, or one text that may need cutting."""
     rows = _rows(ids)
     if len(rows) == 1 and not _is_nested(ids):
-        pieces = cut.pieces(rows[0], 0)
+        pieces = windowing.pieces(rows[0], 0)
         name = documents[0] if documents else "tokens"
         names: tuple[str, ...] = (name,) * len(pieces)
     else:
         pieces, names = rows, tuple(documents or (f"sequence {i}" for i in range(len(rows))))
-        longest, room = max(map(len, rows)), cut.length or cut.positions
+        longest, room = max(map(len, rows)), windowing.length or windowing.positions
         if room is not None and longest > room:
             raise ValueError(
                 f"Sequences have up to {longest} tokens, but there is room for {room}; pass "
@@ -64,74 +79,24 @@ def of_ids(ids: Any, cut: Cut, *, documents: Sequence[str] | None) -> Windows:
         )
     if min(map(len, pieces)) < 2:
         raise ValueError("Every sequence needs at least 2 tokens; one has fewer.")
-    facts = {"bos": "token ids were taken as given", "padding_side": "right", **cut.facts(0)}
-    return Windows(tuple(pieces), names, facts=facts)
+    facts = {"bos": "token ids were taken as given", "padding_side": "right", **windowing.facts(0)}
+    return Sequences(tuple(pieces), names, facts=facts)
 
 
-def of_probe(probe: EvaluationText) -> Windows:
-    """Take the sequences of a probe as they are."""
-    pairs = zip(probe.tokens, probe.lengths, strict=True)
+def of_evaluation_text(text: EvaluationText) -> Sequences:
+    """Take the sequences of an evaluation text as they are."""
+    pairs = zip(text.tokens, text.lengths, strict=True)
     pieces = tuple(row[: int(length)] for row, length in pairs)
-    start = "each sequence begins with a start token" if probe.start else "none"
-    facts: dict[str, str | int] = {"bos": start, "padding_side": "right", "probe": probe.name}
-    return Windows(pieces, tuple(probe.documents), facts=facts)
+    start = "each sequence begins with a start token" if text.start else "none"
+    facts: dict[str, str | int] = {"bos": start, "padding_side": "right", "probe": text.name}
+    return Sequences(pieces, tuple(text.documents), facts=facts)
 
 
-def of_images(images: Any, documents: Sequence[str] | None) -> Windows:
+def of_images(images: Any, documents: Sequence[str] | None) -> Sequences:
     """Take images as (image, channel, row, column)."""
     pieces = tuple(np.asarray(images))
     names = tuple(documents or (f"image {index}" for index in range(len(pieces))))
-    return Windows(pieces, names, facts={"bos": "images have none"}, images=True)
-
-
-def texts_of(text: Any, documents: Sequence[str] | None) -> list[tuple[str, str]]:
-    """Return (name, text) pairs from a text, several texts, or a corpus."""
-    if isinstance(text, Corpus):
-        return [(each.name, each.text) for each in text.documents]
-    texts = [text] if isinstance(text, str) else list(text)
-    names = list(documents) if documents else [f"text {i}" for i in range(len(texts))]
-    if documents is None and isinstance(text, str):
-        names = ["text"]
-    if len(names) != len(texts):
-        raise ValueError(f"documents must name each of {len(texts)} texts, got {len(names)}.")
-    return list(zip(names, texts, strict=True))
-
-
-def is_text(data: Any) -> bool:
-    """Say whether something is a text, several texts or a corpus."""
-    if isinstance(data, str | Corpus):
-        return True
-    return isinstance(data, list | tuple) and bool(data) and all(isinstance(t, str) for t in data)
-
-
-def special_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the special tokens that a tokenizer puts before and after a text."""
-    plain = token_ids(tokenizer, SAMPLE)
-    encoded = tokenizer.encode(SAMPLE, add_special_tokens=True)
-    full = list(getattr(encoded, "ids", encoded))
-    for start in range(len(full) - len(plain) + 1):
-        if full[start : start + len(plain)] == plain:
-            return tuple(full[:start]), tuple(full[start + len(plain) :])
-    return (), ()
-
-
-def _described(
-    tokenizer: Any, prefix: tuple[int, ...], suffix: tuple[int, ...], special_tokens: bool
-) -> str:
-    if not special_tokens:
-        return "none; special tokens were switched off"
-    if not prefix and not suffix:
-        return "none; the tokenizer adds no special tokens"
-    parts = []
-    if prefix:
-        parts.append(f"begins with {' '.join(token_texts(tokenizer, prefix))}")
-    if suffix:
-        parts.append(f"ends with {' '.join(token_texts(tokenizer, suffix))}")
-    return f"each window {' and '.join(parts)}"
-
-
-def _chat(tokenizer: Any) -> str:
-    return "not applied" if getattr(tokenizer, "chat_template", None) else "none"
+    return Sequences(pieces, names, facts={"bos": "images have none"}, images=True)
 
 
 def _is_nested(ids: Any) -> bool:

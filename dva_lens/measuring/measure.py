@@ -12,11 +12,15 @@ import xarray as xr
 from dva_lens import __version__, axes
 from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring.dataset import assembled, part_of, with_queries
-from dva_lens.measuring.passes import Progress, Run
-from dva_lens.measuring.prepare import Treatment, opened
-from dva_lens.measuring.sequences import Windows
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.passes import MeasureProgress, Passes
+from dva_lens.measuring.prepare import prepare
+from dva_lens.recording.record import RecordOptions
 from dva_lens.records import Record
 from dva_lens.results.schema import SCHEMA_VERSION
+from dva_lens.sites import Site
+from dva_lens.statistics.extended.reader import StatisticReader
+from dva_lens.statistics.statistic import Statistic
 from dva_lens.statistics.table import PRIMARY, statistic
 
 STORED = ("backend", "dtype", "device", "fidelity")
@@ -36,7 +40,7 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     tokenizer: Any = None,
     special_tokens: bool = True,
     fidelity: bool = True,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[MeasureProgress], None] | None = None,
     name: str | None = None,
 ) -> xr.Dataset:
     """Run a model over a text as it is, and return statistics of its attention and values.
@@ -46,7 +50,7 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     model : model
         What `dva_lens.load` returns, or a model of transformers.
     text_or_tokens : text or token ids
-        A text, several texts, a corpus, a probe, or token ids: one row, or one per sequence.
+        A text, several texts, a corpus, an evaluation text, or token ids: one row, or one per sequence.
     statistics : names, optional
         Which statistics; the primary set unless given.
     keep : {"query"}, optional
@@ -83,33 +87,35 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         raise ValueError(f"keep must be 'query' or nothing, got {keep!r}.")
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}.")
-    treated = Treatment(length, stride, documents, tokenizer, special_tokens)
-    found = opened(model, text_or_tokens, treated)
-    source, windows = found.source, found.windows
-    run = Run(model, windows, chosen, backend, keep, fidelity)
-    parts, facts = run.over(batch, progress)
-    attrs = _attrs(name or source.name(model), facts, windows) | source.about(model)
+    options = InputOptions(length, stride, documents, tokenizer, special_tokens)
+    prepared = prepare(model, text_or_tokens, options)
+    recording = RecordOptions(_sites(chosen), backend, fidelity, StatisticReader.of(chosen))
+    passes = Passes(prepared, chosen, recording, keep)
+    parts, facts = passes.over(batch, progress)
+    sequences, adapter = prepared.sequences, prepared.adapter
+    attrs = _attrs(name or adapter.name, facts, sequences.facts)
+    attrs["architecture"] = adapter.architecture
     data = assembled(
-        parts, chosen, documents=windows.documents, attrs=attrs, hashes=windows.hashes
+        parts, chosen, documents=sequences.documents, attrs=attrs, hashes=sequences.hashes
     )
     if keep == "query":
         shown = sum(part.kept for part in parts)
-        data = with_queries(data, parts, chosen, run.words(found.tokenizer, shown))
+        data = with_queries(data, parts, chosen, passes.words(shown))
     return data
 
 
 def measure_probe(
     model: Any,
-    probe: EvaluationText,
+    text: EvaluationText,
     *,
     tokenizer: Any = None,
     statistics: Sequence[str] | None = None,
     keep: str | None = None,
     backend: str = "auto",
 ) -> xr.Dataset:
-    """Measure a model on a probe."""
+    """Measure a model on an evaluation text."""
     return measure(
-        model, probe, tokenizer=tokenizer, statistics=statistics, keep=keep, backend=backend
+        model, text, tokenizer=tokenizer, statistics=statistics, keep=keep, backend=backend
     )
 
 
@@ -124,7 +130,7 @@ def describe(
     chosen = tuple(statistic(each) for each in _listed(statistics))
     names = documents or [f"sequence {index}" for index in range(len(found.lengths))]
     part = part_of(found, chosen, spans=axes.span_count(int(found.lengths.max())))
-    attrs = _attrs(name, found.provenance, None)
+    attrs = _attrs(name, found.provenance, {"bos": "unknown"})
     return assembled([part], chosen, documents=names, attrs=attrs)
 
 
@@ -137,8 +143,14 @@ def _listed(statistics: Sequence[str] | None) -> Sequence[str]:
     return found
 
 
-def _attrs(name: str, facts: Mapping[str, Any], windows: Windows | None) -> dict[str, Any]:
-    treated = {"bos": "unknown"} if windows is None else windows.facts
+def _sites(statistics: Sequence[Statistic]) -> tuple[Site[object], ...]:
+    """Return the sites that statistics need, each once."""
+    return tuple({site.name: site for each in statistics for site in each.needs}.values())
+
+
+def _attrs(
+    name: str, facts: Mapping[str, Any], treatment: Mapping[str, str | int]
+) -> dict[str, Any]:
     versions = {
         "dva_lens": __version__,
         "python": platform.python_version(),
@@ -150,6 +162,6 @@ def _attrs(name: str, facts: Mapping[str, Any], windows: Windows | None) -> dict
         "schema": SCHEMA_VERSION,
         "model": name,
         **{key: value for key, value in facts.items() if key.startswith(STORED)},
-        **treated,
+        **treatment,
         "provenance": json.dumps(provenance, sort_keys=True),
     }

@@ -1,4 +1,4 @@
-"""Windows: sequences that a model has room for, as views into longer texts."""
+"""Sequences: sequences that a model has room for, as views into longer texts."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,16 +15,17 @@ Tokens = Int[np.ndarray, "_"]
 
 @final
 @dataclass(frozen=True)
-class Batch:
-    """Some sequences, padded on the right with token 0, and where they stand among all."""
+class PaddedBatch:
+    """Some sequences, padded on the right with token 0; `first` says that the first is there."""
 
     tokens: Int[np.ndarray, "sequence position"] | Float[np.ndarray, "image channel row column"]
     lengths: Int[np.ndarray, "sequence"] | None
+    first: bool
 
 
 @final
 @dataclass(frozen=True)
-class Windows:
+class Sequences:
     """The sequences of a measurement: views into token ids, so that long texts cost little.
 
     `facts` says how special tokens, padding and windows were treated; `sources` are hashes of
@@ -59,23 +60,26 @@ class Windows:
         """Return the tokens of one sequence."""
         return np.concatenate([self.prefix, self.pieces[index], self.suffix]).astype(np.int64)
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Go through the sequences: the first one alone, then as many at a time as asked for."""
+    def batches(self, size: int) -> Iterator[PaddedBatch]:
+        """Go through the sequences, `size` at a time after the first.
+
+        The first one runs alone, because it also runs with the model's own attention.
+        """
         bounds = [0, *range(1, len(self), size), len(self)]
         for start, stop in itertools.pairwise(bounds):
             if self.images:
-                yield Batch(np.stack(self.pieces[start:stop]), None)
+                yield PaddedBatch(np.stack(self.pieces[start:stop]), None, start == 0)
                 continue
             lengths = self.lengths[start:stop]
             tokens = np.zeros((stop - start, int(lengths.max())), dtype=np.int64)
             for row, index in enumerate(range(start, stop)):
                 tokens[row, : lengths[row]] = self.tokens(index)
-            yield Batch(tokens, lengths)
+            yield PaddedBatch(tokens, lengths, start == 0)
 
 
 @final
 @dataclass(frozen=True)
-class Cut:
+class Windowing:
     """How long windows are, how far apart they start, and how many positions there are."""
 
     length: int | None
@@ -129,9 +133,16 @@ class Cut:
         return {"window": window + special if window else 0, "stride": self.stride or window}
 
 
-def check_range(windows: Windows, vocabulary: int) -> None:
-    """Refuse token ids that the model has no embedding for."""
-    for piece in (*windows.pieces, np.array([*windows.prefix, *windows.suffix], dtype=np.int64)):
+def check_range(sequences: Sequences, vocabulary: int) -> None:
+    """Refuse token ids that the model has no embedding for.
+
+    Raises
+    ------
+    ValueError
+        If there is one; the message names the first.
+    """
+    special = np.array([*sequences.prefix, *sequences.suffix], dtype=np.int64)
+    for piece in (*sequences.pieces, special):
         outside = piece[(piece < 0) | (piece >= vocabulary)]
         if len(outside):
             raise ValueError(

@@ -2,49 +2,63 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from dva_lens.recording.adapters import Adapter
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.record import source_of
-from dva_lens.recording.recorder import Call
+from dva_lens.recording.recorder import AttentionCall
 from dva_lens.sites import SUMMARY
 
 
 @torch.no_grad()
-def call_of(model: Any, tokens: Int[np.ndarray, "position"], layer: int) -> Call:
-    """Run a model over one sequence and return what one of its layers attended with."""
-    source = source_of(model)
-    depth = source.depth(model)
+def attention_call(
+    adapter: Adapter, tokens: Int[np.ndarray, "position"], layer: int
+) -> AttentionCall:
+    """Run a model over one sequence and return what one of its layers attended with.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+    TypeError
+        If the layer hands over a pattern and not its queries and keys.
+    """
+    depth = adapter.depth
     if not 0 <= layer < depth:
         raise ValueError(f"layer must be one of 0 to {depth - 1}, got {layer}.")
-    batch = torch.as_tensor(tokens).to(next(model.parameters()).device)[None]
+    batch = torch.as_tensor(tokens).to(adapter.device)[None]
     counts = torch.full((1,), batch.shape[1], device=batch.device)
-    heard: dict[int, Call] = {}
+    heard: dict[int, AttentionCall] = {}
 
-    def listen(which: int, call: Call) -> None:
+    def listen(which: int, call: AttentionCall) -> None:
         if which == layer:
             heard[which] = call
 
-    with evaluating(model), source.attach(model, (SUMMARY,)) as recorder:
+    with evaluating(adapter.model), adapter.attach((SUMMARY,)) as recorder:
         recorder.layout = Layout.plain(counts, batch.shape[1])
         recorder.listener = listen
-        source.forward(model, batch, counts)
+        adapter.forward(batch, counts)
     if layer not in heard:
         raise TypeError(
-            f"Layer {layer} of {source.name(model)} hands over a pattern and not its queries and "
+            f"Layer {layer} of {adapter.name} hands over a pattern and not its queries and "
             f"keys, so there is nothing to look closer at; pass the model that is wrapped."
         )
     return heard[layer]
 
 
-def of_heads(call: Call, heads: Sequence[int]) -> Call:
-    """Return an attention with some of its query heads, each with the keys of its group."""
+def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
+    """Return an attention with some of its query heads, each with the keys of its group.
+
+    Raises
+    ------
+    ValueError
+        If there is no such head, or none is named.
+    """
     most = call.query.shape[1]
     outside = [head for head in heads if not 0 <= head < most]
     if outside or not heads:
@@ -56,6 +70,6 @@ def of_heads(call: Call, heads: Sequence[int]) -> Call:
         changed["sink"] = weights.sink[chosen]
     if isinstance(weights.bias, Tensor) and weights.bias.shape[1] > 1:
         changed["bias"] = weights.bias[:, chosen]
-    return Call(
+    return AttentionCall(
         call.query[:, chosen], call.key[:, group], call.values, replace(weights, **changed)
     )

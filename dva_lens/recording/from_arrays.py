@@ -14,7 +14,7 @@ from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import accurate, gram_of, value_mix, value_norms
 from dva_lens.recording.patterns import static_dynamics, summary_of
-from dva_lens.recording.recorder import Call, Recorder
+from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.records import LayerRecord, Record
 from dva_lens.sites import DYNAMICS, MIX, SUMMARY, VALUES
 
@@ -89,7 +89,7 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
     with torch.no_grad():
         recorder.attention(
             0,
-            Call(query, key, values, weights),
+            AttentionCall(query, key, values, weights),
             gram=None if output is None else gram_of(output),
             sources=sources,
         )

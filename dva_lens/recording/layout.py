@@ -85,7 +85,7 @@ class Layout:
         place = torch.arange(columns, device=self.lengths.device)
         return (place < self.lengths[:, None]).long()
 
-    def apart(self, batch: Tensor, position: int = -2) -> Tensor:
+    def unpad(self, batch: Tensor, position: int = -2) -> Tensor:
         """Return (sequence, ..., position, ...) from (row, ..., column, ...)."""
         if self.is_plain:
             return batch
@@ -94,7 +94,7 @@ class Layout:
         columns = (self.starts[:, None] + place).clamp(max=self.shape[1] - 1)
         return moved[self.rows[:, None], columns].movedim(1, position)
 
-    def together(self, sequences: Tensor, position: int = -2) -> Tensor:
+    def repad(self, sequences: Tensor, position: int = -2) -> Tensor:
         """Put sequences back where they stood in the batch; zero wherever none stood."""
         if self.is_plain:
             return sequences

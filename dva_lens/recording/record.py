@@ -2,105 +2,159 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
-from dva_lens.models.bridge import is_bridge
-from dva_lens.models.decoder import Decoder
-from dva_lens.recording.adapters import bridge, decoder, huggingface
-from dva_lens.recording.adapters.adapter import Source
+from dva_lens.recording.adapters import Adapter, adapter_of
 from dva_lens.recording.fidelity import OwnPass, evaluating
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
 from dva_lens.recording.recorder import Recorder
-from dva_lens.records import Reader, Record
+from dva_lens.records import Fact, PassReader, Record
 from dva_lens.sites import LOSS, SITES, Site
 
-
-def source_of(model: object) -> Source:
-    """Return how a model is recorded, or say what kinds of models there are."""
-    if isinstance(model, Decoder):
-        return decoder
-    if isinstance(model, PreTrainedModel):
-        return huggingface
-    if is_bridge(model):
-        return bridge
-    raise TypeError(
-        f"A {type(model).__name__} cannot be recorded; pass a model of this package, or a "
-        f"transformers PreTrainedModel (`dva_lens.load` returns either)."
-    )
+Inputs = Int[np.ndarray, "sequence position"] | Float[np.ndarray, "image channel row column"]
+Lengths = Int[np.ndarray, "sequence"]
 
 
 def attach(
     model: nn.Module, sites: Iterable[Site[object]] = tuple(SITES.values()), backend: str = "auto"
 ) -> AbstractContextManager[Recorder]:
-    """Watch a model: in the context its attentions are recorded, and it is restored after."""
-    return source_of(model).attach(model, sites, backend)
+    """Record the attentions of a model that somebody else runs; it is restored afterwards.
+
+    Each forward pass inside the context replaces the record of the one before; `take` hands over
+    what the last one left behind.
+
+    >>> with attach(model, sites=[SUMMARY]) as recorder:
+    ...     model(**inputs)
+    ...     layers = recorder.take(2)
+
+    Parameters
+    ----------
+    model : model
+        A model of this package, of transformers, or a bridge of TransformerLens.
+    sites : sites
+        What to record; default: everything.
+    backend : str
+        The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
+
+    Raises
+    ------
+    TypeError
+        If no adapter knows the model, or it offers no place to record its attention.
+    KeyError
+        If a site or the backend is unknown.
+    """
+    return adapter_of(model).attach(sites, backend)
 
 
-@torch.no_grad()
+@final
+@dataclass(frozen=True)
+class RecordOptions:
+    """What is recorded in a pass, and how: the choices of `record` that bear the same names."""
+
+    sites: tuple[Site[object], ...] = tuple(SITES.values())
+    backend: str = "auto"
+    fidelity: bool = True
+    reader: PassReader | None = None
+
+
 def record(  # noqa: PLR0913  (what is recorded, how, and for whom are told apart)
     model: nn.Module,
-    tokens: Int[np.ndarray, "sequence position"] | Float[np.ndarray, "image channel row column"],
-    lengths: Int[np.ndarray, "sequence"] | None = None,
+    tokens: Inputs,
+    lengths: Lengths | None = None,
     *,
     sites: Iterable[Site[object]] = tuple(SITES.values()),
     backend: str = "auto",
     fidelity: bool = True,
-    reader: Reader | None = None,
+    reader: PassReader | None = None,
 ) -> Record:
     """Run a model once over sequences padded on the right, and return what was seen.
 
-    With `fidelity` the model also runs with its own attention, and the provenance says how far
-    apart the two came: the largest difference of outputs, and the difference of mean losses. A
-    `reader` turns rows of the pattern and states into numbers on the way.
+    >>> found = record(model, np.array([[5, 7, 11], [3, 2, 0]]), np.array([3, 2]))
+    >>> found.layers[0].summary.entropy.shape  # sequence, head, query
+    (2, 4, 3)
+
+    Parameters
+    ----------
+    model : model
+        A model of this package, of transformers, or a bridge of TransformerLens.
+    tokens : integers (sequence, position), or floats (image, channel, row, column)
+        What to run the model over.
+    lengths : integers (sequence), optional
+        How many positions of each sequence are real; default: all of them.
+    sites : sites
+        What to record; default: everything.
+    backend : str
+        The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
+    fidelity : bool
+        Run the model with its own attention too, and let the provenance say how far apart the
+        two passes came: the largest difference of outputs, and the difference of mean losses.
+    reader : PassReader, optional
+        What turns rows of the pattern and states into numbers while the model runs.
+
+    Raises
+    ------
+    TypeError
+        If no adapter knows the model, or one of its layers attends without the recorder.
+    KeyError
+        If a site or the backend is unknown.
+    NotImplementedError
+        If a layer asks for an attention that the recorder does not know.
+    RuntimeError
+        If the model puts out something else with its attention recorded.
     """
-    source, sites = source_of(model), tuple(sites)
-    batch = torch.as_tensor(tokens).to(next(model.parameters()).device)
+    options = RecordOptions(tuple(sites), backend, fidelity, reader)
+    return record_pass(adapter_of(model), tokens, lengths, options)
+
+
+@torch.no_grad()
+def record_pass(
+    adapter: Adapter, tokens: Inputs, lengths: Lengths | None, options: RecordOptions
+) -> Record:
+    """Run the model of an adapter once; `record` says the rest."""
+    batch = torch.as_tensor(tokens).to(adapter.device)
     if lengths is None:
         lengths = np.full(len(batch), batch.shape[1])
     counts = torch.as_tensor(np.asarray(lengths)).to(batch.device)
-    targets = batch if LOSS in sites and source.predicts(model) else None
-    with evaluating(model):
+    has_loss = LOSS in options.sites and adapter.predicts_next_token
+    targets = batch if has_loss else None
+    with evaluating(adapter.model):
         before = None
-        if fidelity:
-            before = OwnPass.of(
-                source.forward(model, batch, counts), targets, counts.cpu().numpy()
-            )
-        with source.attach(model, sites, backend) as recorder:
+        if options.fidelity:
+            output = adapter.forward(batch, counts)
+            before = OwnPass.of(output, targets, counts.cpu().numpy())
+        with adapter.attach(options.sites, options.backend) as recorder:
             recorder.layout = Layout.plain(counts, batch.shape[1])
-            recorder.reader = reader
+            recorder.reader = options.reader
             recorder.tokens = None if batch.is_floating_point() else batch.cpu().numpy()
-            output = source.forward(model, batch, counts)
+            output = adapter.forward(batch, counts)
             seen = counts.cpu().numpy() if recorder.layout is None else recorder.lengths
-            source.missed(model, recorder)
-            layers = recorder.take(source.depth(model))
+            adapter.check_attended(recorder)
+            layers = recorder.take(adapter.depth)
     loss = None if targets is None else next_token_loss(output, targets, seen)
-    facts = _facts(model, source, recorder)
+    facts = _facts(adapter, recorder)
     if before is not None:
         facts |= before.against(output, loss, seen)
     return Record(_tokens(batch, seen), seen, layers, loss, facts)
 
 
-def _facts(
-    model: nn.Module, source: Source, recorder: Recorder
-) -> dict[str, str | int | float | bool]:
+def _facts(adapter: Adapter, recorder: Recorder) -> dict[str, Fact]:
     return {
         "backend": recorder.backend,
-        "own_attention": source.implementation(model),
-        "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
-        "device": next(model.parameters()).device.type,
+        "own_attention": adapter.own_attention,
+        "dtype": adapter.dtype,
+        "device": adapter.device.type,
         "fidelity_rows": recorder.residual,
     }
 
 
-def _tokens(
-    batch: Tensor, lengths: Int[np.ndarray, "sequence"]
-) -> Int[np.ndarray, "sequence position"]:
+def _tokens(batch: Tensor, lengths: Lengths) -> Int[np.ndarray, "sequence position"]:
     """Return the tokens, -1 in padding; images have patches instead, numbered from 0."""
     place = np.arange(int(lengths.max()) if batch.is_floating_point() else batch.shape[1])
     found = np.broadcast_to(place, (len(lengths), len(place)))

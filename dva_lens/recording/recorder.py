@@ -18,7 +18,7 @@ from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import Gram, stream_norms, value_mix, value_norms
 from dva_lens.recording.tiles import alone, row_tiles
-from dva_lens.records import LayerRecord, Reader, RowTile
+from dva_lens.records import LayerRecord, PassReader, RowTile
 from dva_lens.sites import (
     DYNAMICS,
     GEOMETRY,
@@ -37,7 +37,7 @@ ATTENTION_SITES = (SUMMARY, VALUES, MIX, DYNAMICS, TILES)
 
 @final
 @dataclass(frozen=True)
-class Call:
+class AttentionCall:
     """One attention as the model asks for it, taken apart into sequences from position zero."""
 
     query: Float[Tensor, "sequence head query width"]
@@ -60,9 +60,9 @@ class Recorder:
         self._wanted = backend
         self.residual = float("nan")
         self.layout: Layout | None = None
-        self.reader: Reader | None = None
+        self.reader: PassReader | None = None
         self.edit: Callable[[int, Tensor], Tensor] | None = None
-        self.listener: Callable[[int, Call], None] | None = None
+        self.listener: Callable[[int, AttentionCall], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
         self._layers: dict[int, dict[str, Any]] = {}
         self._why_not: dict[int, dict[str, str]] = {}
@@ -88,7 +88,7 @@ class Recorder:
     def attention(
         self,
         layer: int,
-        call: Call,
+        call: AttentionCall,
         *,
         gram: Gram | None,
         sources: Mapping[str, Float[Tensor, "sequence kv_head key value_width"]] | None = None,
@@ -122,7 +122,7 @@ class Recorder:
             kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
         return out if self.edit is None else self.edit(layer, out)
 
-    def _compute(self, layer: int, call: Call) -> tuple[Tensor, Summary, Moments | None]:
+    def _compute(self, layer: int, call: AttentionCall) -> tuple[Tensor, Summary, Moments | None]:
         """Compute an attention, with the moments of its values where they are needed."""
         if self.listener is not None:
             self.listener(layer, call)
@@ -131,7 +131,7 @@ class Recorder:
             return with_moments(ran, *given)
         return *BACKENDS[ran](*given), None
 
-    def _choose(self, call: Call) -> str:
+    def _choose(self, call: AttentionCall) -> str:
         """Choose for what a call holds, and keep the names of all that ran in this pass."""
         ran = choose(self._wanted, call.query.device, query=call.query, values=call.values)
         if len(self._attended) == 1:
@@ -140,7 +140,7 @@ class Recorder:
             self.backend = f"{self.backend}+{ran}"
         return ran
 
-    def _tiles(self, call: Call, gram: Gram) -> Iterator[tuple[int, Iterator[RowTile]]]:
+    def _tiles(self, call: AttentionCall, gram: Gram) -> Iterator[tuple[int, Iterator[RowTile]]]:
         """Go through the sequences, and through the rows of each."""
         for sequence, length in enumerate(int(each) for each in self.lengths):
             words = np.full(length, -1) if self.tokens is None else self.tokens[sequence, :length]
@@ -181,21 +181,25 @@ class Recorder:
         self._why_not.setdefault(layer, {})[site.name] = reason
 
     def take(self, layers: int) -> tuple[LayerRecord, ...]:
-        """Return what the last pass left behind, and forget it."""
+        """Return what the last pass left behind in so many layers, and forget it."""
         taken = tuple(
             LayerRecord(**self._layers.get(layer, {}), why_not=dict(self._why_not.get(layer, {})))
             for layer in range(layers)
         )
+        self.reset()
+        return taken
+
+    def reset(self) -> None:
+        """Forget what has been recorded, as before a pass."""
         self._layers.clear()
         self._attended.clear()
         self._why_not.clear()
-        return taken
 
     def attended(self) -> frozenset[int]:
-        """Return the layers whose attention was computed here since the last `take`."""
+        """Return the layers whose attention was computed here since the last `reset`."""
         return frozenset(self._attended)
 
-    def _wants_moments(self, call: Call) -> bool:
+    def _wants_moments(self, call: AttentionCall) -> bool:
         """Say whether the mean values of keys are needed; static values are their own."""
         wanted = VALUES in self.sites or DYNAMICS in self.sites
         return wanted and not isinstance(call.values, Static)
@@ -222,7 +226,7 @@ class Recorder:
         )
 
 
-def _dynamics(call: Call, summary: Summary, found: Moments | None) -> ValueDynamics:
+def _dynamics(call: AttentionCall, summary: Summary, found: Moments | None) -> ValueDynamics:
     if found is not None:
         power, mean_power = found.power.cpu().numpy(), found.mean_power.cpu().numpy()
         return ValueDynamics(power=power, mean_power=mean_power)

@@ -13,7 +13,7 @@ from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.values import Static
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording import record
-from dva_lens.recording.recorder import Call, Recorder
+from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.sites import SUMMARY
 
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
@@ -57,7 +57,7 @@ def test_what_ran_is_said_where_layers_differ(monkeypatch):
     recorder = Recorder((), "auto", torch.device("cpu"))
     part = torch.zeros(1, 1, 3, 4)
     monkeypatch.setattr(Recorder, "lengths", np.array([3]))
-    call = Call(part, part, Static(part), Weights(scale=1.0))
+    call = AttentionCall(part, part, Static(part), Weights(scale=1.0))
     recorder.attention(0, call, gram=None)
     recorder.attention(1, call, gram=None)
     assert recorder.backend == "fused+blocked"

@@ -13,6 +13,8 @@ import dva_lens as lens
 from dva_lens.data.documents import Document, corpus_of
 from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring import describe, measure, measure_probe
+from dva_lens.recording.adapters.anatomy import Anatomy
+from dva_lens.recording.fidelity import OwnPass
 from dva_lens.results.schema import check_measurement
 from dva_lens.statistics.table import PRIMARY, STATISTICS
 
@@ -271,3 +273,14 @@ def test_bad_input_gets_one_sentence(model, what, how, error, message):
 def test_only_models_can_be_measured():
     with pytest.raises(TypeError, match="Linear cannot be recorded"):
         measure(torch.nn.Linear(2, 2), IDS)
+
+
+def test_a_model_is_looked_over_once_and_compared_once(model, monkeypatch):
+    looked, compared = [], []
+    find, compare = Anatomy.of, OwnPass.of
+    monkeypatch.setattr(Anatomy, "of", lambda model: looked.append(model) or find(model))
+    monkeypatch.setattr(OwnPass, "of", lambda *asked: compared.append(asked) or compare(*asked))
+    measure(model, IDS, batch=1)
+    assert looked == [model]
+    assert len(compared) == 1
+    assert len(compared[0][2]) == 1

@@ -12,7 +12,7 @@ def test_right_padding_is_left_as_it_is():
     layout = Layout.of(_mask("11111", "11100"), None, (2, 5))
     batch = torch.randn(2, 3, 5, 4)
     assert layout.is_plain
-    assert layout.apart(batch) is batch
+    assert layout.unpad(batch) is batch
     assert layout.segments.tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
 
 
@@ -24,10 +24,10 @@ def test_a_full_batch_has_no_padding():
 def test_left_padding_moves_to_the_start_and_back():
     layout = Layout.of(_mask("00111", "11111"), None, (2, 5))
     batch = torch.arange(10.0).reshape(2, 1, 5, 1)
-    apart = layout.apart(batch)
+    unpadded = layout.unpad(batch)
     assert layout.lengths.tolist() == [3, 5]
-    assert apart[0, 0, :3, 0].tolist() == [2, 3, 4]
-    back = layout.together(apart)
+    assert unpadded[0, 0, :3, 0].tolist() == [2, 3, 4]
+    back = layout.repad(unpadded)
     assert back[0, 0, :, 0].tolist() == [0, 0, 2, 3, 4]
     assert torch.equal(back[1], batch[1])
 
@@ -37,9 +37,9 @@ def test_packed_texts_become_sequences_of_their_own():
     layout = Layout.of(None, positions, (2, 5))
     assert layout.lengths.tolist() == [3, 2, 5]
     batch = torch.randn(2, 3, 5, 4)
-    apart = layout.apart(batch)
-    assert torch.equal(apart[1, :, :2], batch[0, :, 3:])
-    assert torch.equal(layout.together(apart), batch)
+    unpadded = layout.unpad(batch)
+    assert torch.equal(unpadded[1, :, :2], batch[0, :, 3:])
+    assert torch.equal(layout.repad(unpadded), batch)
 
 
 def test_positions_shared_by_all_rows_pack_all_rows():
@@ -50,7 +50,7 @@ def test_positions_shared_by_all_rows_pack_all_rows():
 def test_a_row_without_any_token_holds_no_sequence():
     layout = Layout.of(_mask("000", "110"), None, (2, 3))
     assert layout.lengths.tolist() == [2]
-    assert layout.together(torch.ones(1, 1, 2, 1)).sum() == 2
+    assert layout.repad(torch.ones(1, 1, 2, 1)).sum() == 2
 
 
 def test_a_mask_with_a_gap_is_refused():

@@ -10,7 +10,7 @@ from dva_lens.kernels.values import Pairwise, Static
 from dva_lens.kernels.weights import Weights
 from dva_lens.recording import tiles
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.recorder import Call, Recorder
+from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.recording.tiles import alone, row_tiles
 from dva_lens.sites import GEOMETRY, SUMMARY, TILES
 from dva_lens.statistics.extended.reader import StatisticReader
@@ -95,7 +95,7 @@ def test_a_recorder_stores_what_the_reader_makes_of_the_tiles():
     recorder.reader = StatisticReader.of(STATISTICS[name] for name in ("gini", "mass_account"))
     recorder.tokens = np.zeros((2, LENGTH), dtype=np.int64)
     gram = torch.eye(WIDTH).expand(4, WIDTH, WIDTH)
-    recorder.attention(0, Call(query, key, Static(value), RULES["plain"]), gram=gram)
+    recorder.attention(0, AttentionCall(query, key, Static(value), RULES["plain"]), gram=gram)
     recorder.stream(0, torch.randn(2, LENGTH, 6))
     (layer,) = recorder.take(1)
     assert layer.tiles["gini"].shape == (2, 4, LENGTH)

@@ -1,9 +1,12 @@
-"""What recording has to know of a kind of model: how it is watched, run and asked about itself."""
+"""What recording has to know of a model: how it is watched, run, and asked about itself."""
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -12,56 +15,93 @@ from dva_lens.recording.recorder import Recorder
 from dva_lens.sites import Site
 
 
-@runtime_checkable
-class Source(Protocol):
-    """A kind of model; the modules `own` and `huggingface` are one each."""
+@dataclass(frozen=True, eq=False)
+class Adapter(ABC):
+    """One model of one kind; there is a subclass for each kind, in a module of its own.
 
+    An adapter is made once per call, by `adapter_of`, and passed on: whoever has one does not ask
+    again which kind of model it holds.
+    """
+
+    model: Any
+
+    @abstractmethod
     def attach(
-        self, model: Any, sites: Iterable[Site[object]], backend: str = "auto"
+        self, sites: Iterable[Site[object]], backend: str = "auto"
     ) -> AbstractContextManager[Recorder]:
-        """Watch a model inside a context and restore it after."""
-        ...
+        """Watch the model inside a context and restore it after."""
 
-    def forward(self, model: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
-        """Run a model over sequences padded on the right."""
-        ...
+    @abstractmethod
+    def forward(self, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
+        """Run the model over sequences padded on the right."""
 
-    def missed(self, model: Any, recorder: Recorder) -> None:
-        """Refuse a pass in which a layer attended without the recorder."""
-        ...
+    def check_attended(self, recorder: Recorder) -> None:
+        """Refuse a pass in which a layer attended without the recorder.
 
-    def depth(self, model: Any) -> int:
+        Raises
+        ------
+        TypeError
+            If there is such a layer; the message names it.
+        """
+        silent = [layer for layer in range(self.depth) if layer not in recorder.attended()]
+        if recorder.watches_attention and silent:
+            raise TypeError(self._unattended(silent))
+
+    @abstractmethod
+    def _unattended(self, silent: Sequence[int]) -> str:
+        """Say that these layers attended without the recorder, and what follows from it."""
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
         """Return the number of layers."""
-        ...
 
-    def predicts(self, model: Any) -> bool:
-        """Say whether a model predicts the next token."""
-        ...
+    @property
+    @abstractmethod
+    def predicts_next_token(self) -> bool:
+        """Whether the model predicts the next token, so that it has a loss."""
 
-    def implementation(self, model: Any) -> str:
+    @property
+    @abstractmethod
+    def own_attention(self) -> str:
         """Return the name of the model's own attention."""
-        ...
 
-    def positions(self, model: Any) -> int | None:
-        """Return how many tokens a model has room for, or None where nothing says."""
-        ...
+    @property
+    @abstractmethod
+    def positions(self) -> int | None:
+        """Return how many tokens the model has room for, or None where nothing says."""
 
-    def row_bytes(self, model: Any) -> int:
+    @property
+    @abstractmethod
+    def vocabulary(self) -> int:
+        """Return how many tokens the model has embeddings for."""
+
+    @property
+    @abstractmethod
+    def output_bytes(self) -> int:
         """Return the bytes that a pass forms at once for the output of one token."""
-        ...
 
-    def vocabulary(self, model: Any) -> int:
-        """Return how many tokens a model has embeddings for."""
-        ...
+    @property
+    @abstractmethod
+    def architecture(self) -> str:
+        """Return what the model is, for the attributes of a measurement."""
 
-    def tokenizer(self, model: Any) -> Any:
-        """Return the tokenizer that came with a model, or None."""
-        ...
+    @property
+    def tokenizer(self) -> Any:
+        """Return the tokenizer that came with the model, or None."""
+        return getattr(self.model, "tokenizer", None)
 
-    def name(self, model: Any) -> str:
-        """Return what a model is called."""
-        ...
+    @property
+    def name(self) -> str:
+        """Return what the model is called."""
+        return getattr(self.model, "name_or_path", "") or type(self.model).__name__
 
-    def about(self, model: Any) -> dict[str, Any]:
-        """Return what else to store about a model."""
-        ...
+    @property
+    def device(self) -> torch.device:
+        """Return where the model computes."""
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> str:
+        """Return the dtype of the weights, by its name in numpy."""
+        return str(next(self.model.parameters()).dtype).removeprefix("torch.")

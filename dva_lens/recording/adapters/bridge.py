@@ -5,9 +5,10 @@ arises and let go. Measuring the model inside the bridge (`bridge.original_model
 bridged) is faster and needs no pattern.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.weights import Weights
+from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.from_arrays import layer_of
 from dva_lens.recording.from_cache import (
     PATTERN,
@@ -30,20 +32,79 @@ from dva_lens.records import RowTile
 from dva_lens.sites import TILES, Site
 
 
-@contextmanager
-def attach(model: Any, sites: Iterable[Site[object]], backend: str = "auto") -> Iterator[Recorder]:
-    """Summarise every pattern of a bridge as it arises."""
-    del backend  # the bridge computes
-    recorder = Recorder(sites, "reference", torch.device(model.cfg.device))
-    recorder.backend = "transformerlens"
-    hooks: list[tuple[str, Any]] = []
-    for layer in range(model.cfg.n_layers):
-        if recorder.watches_attention:
-            hooks += _attention_hooks(model, recorder, layer)
-        if recorder.watches_stream:
-            hooks.append((STREAM_AFTER.format(layer), _stream_hook(recorder, layer)))
-    with model.hooks(fwd_hooks=hooks):
-        yield recorder
+@final
+@dataclass(frozen=True, eq=False)
+class BridgeAdapter(Adapter):
+    """A bridge of TransformerLens; it computes attention itself, whatever backend is chosen."""
+
+    @contextmanager
+    def attach(self, sites: Iterable[Site[object]], backend: str = "auto") -> Iterator[Recorder]:
+        """Summarise every pattern of the bridge as it arises."""
+        del backend  # the bridge computes
+        recorder = Recorder(sites, "reference", torch.device(self.model.cfg.device))
+        recorder.backend = "transformerlens"
+        hooks: list[tuple[str, Any]] = []
+        for layer in range(self.depth):
+            if recorder.watches_attention:
+                hooks += _attention_hooks(self.model, recorder, layer)
+            if recorder.watches_stream:
+                hooks.append((STREAM_AFTER.format(layer), _stream_hook(recorder, layer)))
+        with self.model.hooks(fwd_hooks=hooks):
+            yield recorder
+
+    def forward(self, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
+        """Run the bridge over right-padded tokens."""
+        place = torch.arange(tokens.shape[1], device=tokens.device)
+        mask = (place < lengths[:, None]).long()
+        return Formed(self.model(tokens, attention_mask=mask, return_type="logits"))
+
+    def _unattended(self, silent: Sequence[int]) -> str:
+        names = ", ".join(PATTERN.format(layer) for layer in silent[:4])
+        return (
+            f"The bridge of {self.name} never fired {names}, so its attention cannot be recorded "
+            f"through hooks."
+        )
+
+    @property
+    def depth(self) -> int:
+        """Return the number of layers."""
+        return self.model.cfg.n_layers
+
+    @property
+    def predicts_next_token(self) -> bool:
+        """Whether the model predicts the next token: no position looks ahead."""
+        return self.model.cfg.attention_dir == "causal"
+
+    @property
+    def own_attention(self) -> str:
+        """Return the name of the model's own attention."""
+        return "transformerlens"
+
+    @property
+    def positions(self) -> int | None:
+        """Return how many tokens the model has room for."""
+        return self.model.cfg.n_ctx
+
+    @property
+    def vocabulary(self) -> int:
+        """Return how many tokens the model has embeddings for."""
+        return self.model.cfg.d_vocab
+
+    @property
+    def output_bytes(self) -> int:
+        """Return the bytes of the logits of one token in float32."""
+        return 4 * self.vocabulary
+
+    @property
+    def name(self) -> str:
+        """Return what the bridged model is called."""
+        original = self.model.original_model
+        return getattr(original, "name_or_path", "") or type(original).__name__
+
+    @property
+    def architecture(self) -> str:
+        """Return the name of the bridged model's class."""
+        return f"TransformerBridge of {type(self.model.original_model).__name__}"
 
 
 def _attention_hooks(model: Any, recorder: Recorder, layer: int) -> list[tuple[str, Any]]:
@@ -104,71 +165,3 @@ def _stream_hook(recorder: Recorder, layer: int) -> Any:
 
 def _original(model: Any, layer: int) -> Any:
     return getattr(model.blocks[layer].attn, "original_component", None)
-
-
-def forward(model: Any, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
-    """Run a bridge over right-padded tokens and return its logits."""
-    place = torch.arange(tokens.shape[1], device=tokens.device)
-    mask = (place < lengths[:, None]).long()
-    return Formed(model(tokens, attention_mask=mask, return_type="logits"))
-
-
-def missed(model: Any, recorder: Recorder) -> None:
-    """Refuse a pass in which the pattern of a layer did not arise."""
-    silent = [
-        PATTERN.format(layer)
-        for layer in range(model.cfg.n_layers)
-        if recorder.watches_attention and layer not in recorder.attended()
-    ]
-    if silent:
-        raise TypeError(
-            f"The bridge of {name(model)} never fired {', '.join(silent[:4])}, so its attention "
-            f"cannot be recorded through hooks."
-        )
-
-
-def depth(model: Any) -> int:
-    """Return the number of layers."""
-    return model.cfg.n_layers
-
-
-def predicts(model: Any) -> bool:
-    """Say whether the model predicts the next token."""
-    return model.cfg.attention_dir == "causal"
-
-
-def implementation(model: Any) -> str:
-    """Return the name of the model's own attention."""
-    del model
-    return "transformerlens"
-
-
-def positions(model: Any) -> int | None:
-    """Return how many tokens the model has room for."""
-    return model.cfg.n_ctx
-
-
-def row_bytes(model: Any) -> int:
-    """Return the bytes that a pass forms at once for the output of one token."""
-    return 4 * model.cfg.d_vocab
-
-
-def vocabulary(model: Any) -> int:
-    """Return how many tokens the model has embeddings for."""
-    return model.cfg.d_vocab
-
-
-def tokenizer(model: Any) -> Any:
-    """Return the tokenizer of the model, or None."""
-    return model.tokenizer
-
-
-def name(model: Any) -> str:
-    """Return what the model calls itself."""
-    original = model.original_model
-    return getattr(original, "name_or_path", "") or type(original).__name__
-
-
-def about(model: Any) -> dict[str, Any]:
-    """Return what else to store about the model."""
-    return {"architecture": f"TransformerBridge of {type(model.original_model).__name__}"}

@@ -20,7 +20,7 @@ from dva_lens.kernels.weights import Weights
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.layout import Layout, Mask
 from dva_lens.recording.norms import Gram, gram_of
-from dva_lens.recording.recorder import Call, Recorder
+from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.sites import MIX, TILES, VALUES
 
 NAME = "dva_lens"
@@ -35,18 +35,18 @@ SharedHeads = Float[Tensor, "row kv_head key width"]
 
 @final
 @dataclass(frozen=True)
-class Watch:
+class HookState:
     """What the plugged-in function needs to know of the model whose attention called it."""
 
     recorder: Recorder
     anatomy: Anatomy
     grams: dict[nn.Module, Gram | None]
-    passing: "Passing"
+    pass_state: "PassState"
 
 
 @final
 @dataclass
-class Passing:
+class PassState:
     """What the running forward pass was called with, and the layout read off it."""
 
     positions: Int[Tensor, "_ column"] | None = None
@@ -62,7 +62,7 @@ class Passing:
         return self.layout
 
 
-WATCHES: "WeakKeyDictionary[nn.Module, Watch]" = WeakKeyDictionary()
+STATES: "WeakKeyDictionary[nn.Module, HookState]" = WeakKeyDictionary()
 
 
 def _attention(
@@ -74,27 +74,25 @@ def _attention(
     **call: Any,
 ) -> tuple[Float[Tensor, "row column head value_width"], None]:
     """Compute one attention of a watched model; the signature is transformers'."""
-    watch = WATCHES.get(module)
-    layer = None if watch is None else watch.anatomy.owner.get(module)
-    if watch is None or layer is None:
+    state = STATES.get(module)
+    layer = None if state is None else state.anatomy.owner.get(module)
+    if state is None or layer is None:
         raise RuntimeError(
             f"The attention {NAME!r} computes only for layers of a model inside "
             f"`recording.attach`; {type(module).__name__} is not one."
         )
     _refuse(module, query, key, attention_mask, call)
-    layout = watch.passing.of(attention_mask, (query.shape[0], query.shape[2]), query.device)
-    watch.recorder.layout = layout
-    recorder = watch.recorder
+    layout = state.pass_state.of(attention_mask, (query.shape[0], query.shape[2]), query.device)
+    state.recorder.layout = layout
+    recorder = state.recorder
     written = recorder.sites & {VALUES, TILES}
-    gram = _gram(watch, module, layer, query.shape[1]) if written else None
-    value = layout.apart(value)
-    out = recorder.attention(
-        layer,
-        Call(layout.apart(query), layout.apart(key), Static(value), _weights(module, query, call)),
-        gram=gram,
-        sources={"own": value} if MIX in recorder.sites else None,
-    )
-    return layout.together(out).to(query.dtype).transpose(1, 2).contiguous(), None
+    gram = _gram(state, module, layer, query.shape[1]) if written else None
+    value = layout.unpad(value)
+    rule = _weights(module, query, call)
+    asked = AttentionCall(layout.unpad(query), layout.unpad(key), Static(value), rule)
+    sources = {"own": value} if MIX in recorder.sites else None
+    out = recorder.attention(layer, asked, gram=gram, sources=sources)
+    return layout.repad(out).to(query.dtype).transpose(1, 2).contiguous(), None
 
 
 def _weights(module: nn.Module, query: Heads, call: dict[str, Any]) -> Weights:
@@ -127,16 +125,16 @@ def _refuse(
         )
 
 
-def _gram(watch: Watch, module: nn.Module, layer: int, heads: int) -> Gram | None:
-    if module not in watch.grams:
-        output = watch.anatomy.output_projection(module, heads)
-        watch.grams[module] = None if output is None else gram_of(output)
-    if watch.grams[module] is None:
+def _gram(state: HookState, module: nn.Module, layer: int, heads: int) -> Gram | None:
+    if module not in state.grams:
+        output = state.anatomy.output_projection(module, heads)
+        state.grams[module] = None if output is None else gram_of(output)
+    if state.grams[module] is None:
         for site in (VALUES, TILES):
-            watch.recorder.skip(
+            state.recorder.skip(
                 layer, site, f"no output projection of plain weights in {type(module).__name__}"
             )
-    return watch.grams[module]
+    return state.grams[module]
 
 
 AttentionInterface.register(NAME, _attention)

@@ -18,7 +18,7 @@ from dva_lens.statistics.statistic import Statistic
 @final
 @dataclass(frozen=True)
 class StatisticReader:
-    """A `records.Reader` for chosen statistics; it keeps nothing between layers."""
+    """A `records.PassReader` for chosen statistics; it keeps nothing between layers."""
 
     measures: Mapping[str, Measure]
     shapes: tuple[str, ...]

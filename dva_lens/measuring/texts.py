@@ -1,0 +1,94 @@
+"""Texts turned into sequences: tokenised, cut into windows, special tokens around each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dva_lens.data.documents import Corpus
+from dva_lens.data.tokenizer import token_ids, token_texts
+from dva_lens.measuring.sequences import Sequences, Windowing
+from dva_lens.results.schema import content_hash
+
+SAMPLE = "a b"
+
+
+def of_texts(
+    texts: Sequence[tuple[str, str]], tokenizer: Any, windowing: Windowing, *, special_tokens: bool
+) -> Sequences:
+    """Tokenise named texts and cut them; every window gets the tokenizer's special tokens."""
+    prefix, suffix = special_around(tokenizer) if special_tokens else ((), ())
+    extra = len(prefix) + len(suffix)
+    pieces, documents, sources = [], [], []
+    for name, text in texts:
+        ids = np.asarray(token_ids(tokenizer, text), dtype=np.int64)
+        if len(ids) + extra < 2 or not len(ids):
+            raise ValueError(
+                f"Text {name!r} has {len(ids)} tokens; measuring needs at least 2. Pass a longer "
+                f"text."
+            )
+        cuts = windowing.pieces(ids, extra)
+        pieces += cuts
+        documents += [name] * len(cuts)
+        sources += [content_hash(text.encode())] * len(cuts)
+    if not pieces:
+        raise ValueError("There is no text to measure; pass at least one text of 2 tokens.")
+    facts = {
+        "bos": _described(tokenizer, prefix, suffix, special_tokens),
+        "chat_template": _chat(tokenizer),
+        "padding_side": "right",
+        **windowing.facts(extra),
+    }
+    return Sequences(
+        tuple(pieces), tuple(documents), prefix, suffix, facts, sources=tuple(sources)
+    )
+
+
+def texts_of(text: Any, documents: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Return (name, text) pairs from a text, several texts, or a corpus."""
+    if isinstance(text, Corpus):
+        return [(each.name, each.text) for each in text.documents]
+    texts = [text] if isinstance(text, str) else list(text)
+    names = list(documents) if documents else [f"text {i}" for i in range(len(texts))]
+    if documents is None and isinstance(text, str):
+        names = ["text"]
+    if len(names) != len(texts):
+        raise ValueError(f"documents must name each of {len(texts)} texts, got {len(names)}.")
+    return list(zip(names, texts, strict=True))
+
+
+def is_text(data: Any) -> bool:
+    """Say whether something is a text, several texts or a corpus."""
+    if isinstance(data, str | Corpus):
+        return True
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(t, str) for t in data)
+
+
+def special_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the special tokens that a tokenizer puts before and after a text."""
+    plain = token_ids(tokenizer, SAMPLE)
+    encoded = tokenizer.encode(SAMPLE, add_special_tokens=True)
+    full = list(getattr(encoded, "ids", encoded))
+    for start in range(len(full) - len(plain) + 1):
+        if full[start : start + len(plain)] == plain:
+            return tuple(full[:start]), tuple(full[start + len(plain) :])
+    return (), ()
+
+
+def _described(
+    tokenizer: Any, prefix: tuple[int, ...], suffix: tuple[int, ...], special_tokens: bool
+) -> str:
+    if not special_tokens:
+        return "none; special tokens were switched off"
+    if not prefix and not suffix:
+        return "none; the tokenizer adds no special tokens"
+    parts = []
+    if prefix:
+        parts.append(f"begins with {' '.join(token_texts(tokenizer, prefix))}")
+    if suffix:
+        parts.append(f"ends with {' '.join(token_texts(tokenizer, suffix))}")
+    return f"each window {' and '.join(parts)}"
+
+
+def _chat(tokenizer: Any) -> str:
+    return "not applied" if getattr(tokenizer, "chat_template", None) else "none"

@@ -1,0 +1,96 @@
+"""What a Hugging Face model puts out: logits at once, or on request where its head is plain."""
+
+import inspect
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import linear
+from transformers import PreTrainedModel
+
+from dva_lens.recording.logits import Formed, Logits, OnRequest
+
+SCALES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+_PLAIN: "WeakKeyDictionary[PreTrainedModel, bool]" = WeakKeyDictionary()
+
+
+def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
+    """Run a model over right-padded tokens, or images."""
+    if tokens.is_floating_point():
+        return Formed(_output(model(**{model.main_input_name: tokens.to(model.dtype)})))
+    place = torch.arange(tokens.shape[1], device=tokens.device)
+    call: dict[str, Any] = {
+        "input_ids": tokens,
+        "attention_mask": (place < lengths[:, None]).long(),
+    }
+    if _accepts(model, "use_cache"):
+        call["use_cache"] = False
+    head = plain_head(model)
+    if head is None:
+        return Formed(_output(model(**call)))
+    hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
+    if hidden is None:
+        return Formed(_output(model(**call)))
+    return OnRequest(hidden, head)
+
+
+def plain_head(model: PreTrainedModel) -> nn.Linear | None:
+    """Return the head of a model whose logits are its last hidden states times it, and no more.
+
+    Then logits can be formed a part at a time. Tried once, on two tokens: models may scale or cap
+    what their head puts out, and so may a hook that somebody puts on it.
+    """
+    head = model.get_output_embeddings()
+    if type(head) is not nn.Linear or head._forward_hooks or head._forward_pre_hooks:
+        return None
+    if model not in _PLAIN:
+        _PLAIN[model] = _tried(model, head)
+    return head if _PLAIN[model] else None
+
+
+def _tried(model: PreTrainedModel, head: nn.Linear) -> bool:
+    settings = model.config.get_text_config()
+    touched = any(getattr(settings, name, None) not in (None, 1, 1.0) for name in SCALES)
+    if touched or head.weight.is_meta or not _accepts(model, "logits_to_keep"):
+        return False
+    tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
+    with torch.no_grad():
+        last = torch.ones(1, dtype=torch.long, device=model.device)
+        hidden, logits = _body(model, {"input_ids": tokens}, keep=last)
+        if hidden is None or hidden.shape[-1] != head.in_features:
+            return False
+        return torch.equal(linear(hidden[:, -1:], head.weight, head.bias), logits)
+
+
+def _body(
+    model: PreTrainedModel, call: dict[str, Any], *, keep: Int[Tensor, "kept"]
+) -> tuple[Tensor | None, Tensor]:
+    """Return the last hidden states, and the logits of the positions to keep alone.
+
+    There are no hidden states where the model does not call its body as a whole.
+    """
+    held: list[Tensor] = []
+
+    def hold(module: nn.Module, args: Any, output: Any) -> None:
+        del module, args
+        held.append(output[0])
+
+    hook = model.base_model.register_forward_hook(hold)
+    try:
+        output = model(**call, logits_to_keep=keep)
+    finally:
+        hook.remove()
+    return held[0] if held else None, output.logits
+
+
+def _output(output: Any) -> Float[Tensor, "sequence position channel"]:
+    logits = output.get("logits")
+    if logits is not None and logits.ndim == 3:
+        return logits
+    return output["last_hidden_state"] if "last_hidden_state" in output else output[0]
+
+
+def _accepts(model: PreTrainedModel, argument: str) -> bool:
+    return argument in inspect.signature(model.forward).parameters
