@@ -50,7 +50,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     model : model
         What `dva_lens.load` returns, or a model of transformers.
     text_or_tokens : text or token ids
-        A text, several texts, a corpus, an evaluation text, or token ids: one row, or one per sequence.
+        A text, several texts, a corpus, an evaluation text, or token ids: one row, or one row
+        per sequence.
     statistics : names, optional
         Which statistics; the primary set unless given.
     keep : {"query"}, optional
