@@ -1,4 +1,4 @@
-"""Sequences: sequences that a model has room for, as views into longer texts."""
+"""The sequences of a measurement, as views into longer texts that are cut into windows."""
 
 import itertools
 from collections.abc import Iterator
