@@ -73,7 +73,7 @@ class VariantTable(MutableMapping[str, type[V]], Generic[V]):
 
         Raises
         ------
-        LookupError
+        ValueError
             The class of the variant is in no entry.
         """
         kind = type(variant)
@@ -81,9 +81,9 @@ class VariantTable(MutableMapping[str, type[V]], Generic[V]):
             place = (self._module(name), entry[0]) if isinstance(entry, tuple) else None
             if entry is kind or place == (kind.__module__, kind.__name__):
                 return name
-        raise LookupError(
-            f"{kind.__name__} is in no table of the package, so a file could not name it; put it "
-            f"into the table of its axis, which holds {', '.join(self)}."
+        raise ValueError(
+            f"is a {kind.__name__}, which no file could name, because it is not in the table of "
+            f"its axis: {', '.join(self)}."
         )
 
     def _module(self, name: str) -> str:

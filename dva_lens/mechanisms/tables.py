@@ -1,8 +1,6 @@
 """All axes by name, and a variant of one of them from its name or its plain values."""
 
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
-from inspect import signature
+from collections.abc import Mapping
 from typing import Any
 
 from dva_lens.mechanisms.depth_average import DEPTH_AVERAGES
@@ -16,6 +14,7 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.mechanisms.value_source import VALUE_SOURCES
 from dva_lens.mechanisms.variant import Variant
+from dva_lens.validation import meant, shown
 
 AXES: dict[str, VariantTable[Any]] = {
     "rule": RULES,
@@ -31,37 +30,34 @@ AXES: dict[str, VariantTable[Any]] = {
 KIND = "kind"
 
 
-def variant(axis: str, given: str | Mapping[str, Any]) -> Variant:
-    """Return a variant from its name, or from a dict of its kind and its options.
+def variant(axis: str, given: object) -> Variant:
+    """Return a variant from its name, from a mapping of its kind and its options, or as it is.
+
+    The messages follow the name of the axis, which the configuration puts before them.
 
     Raises
     ------
     ValueError
-        There is no such axis, kind or option, or the kind is missing.
+        There is no such kind or option, the kind is missing, or an option is not what it must be.
     """
-    check_members("axis", [axis], AXES)
-    options = {KIND: given} if isinstance(given, str) else dict(given)
-    if KIND not in options:
-        raise ValueError(f"{axis} needs a {KIND!r}, one of {', '.join(AXES[axis])}.")
-    kind = options.pop(KIND)
-    check_members(f"kind of {axis}", [kind], AXES[axis])
-    chosen = AXES[axis][kind]
-    check_members(f"option of {kind}", options, list(signature(chosen).parameters))
-    return chosen(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    table = AXES[axis]
+    if isinstance(given, Variant) and isinstance(given, table.base):
+        table.name_of(given)
+        return given
+    options = {KIND: given} if isinstance(given, str) else given
+    if not isinstance(options, Mapping) or KIND not in options:
+        raise ValueError(
+            f"must be one of {', '.join(table)}, or a mapping of a {KIND!r} and its options, got "
+            f"{shown(given)}."
+        )
+    kind = options[KIND]
+    if not isinstance(kind, str) or kind not in table:
+        raise ValueError(
+            f"must be one of {', '.join(table)}, got {shown(kind)}{meant(kind, table)}."
+        )
+    return table[kind].from_dict({k: value for k, value in options.items() if k != KIND})
 
 
-def check_members(kind: str, names: Collection[str], known: Collection[str]) -> None:
-    """Refuse a name that is not among those known.
-
-    Raises
-    ------
-    ValueError
-        A name is unknown; the close ones are told.
-    """
-    for name in names:
-        if name not in known:
-            close = get_close_matches(str(name), list(known), n=3, cutoff=0.5)
-            hint = f"close matches: {', '.join(close)}; " if close else ""
-            raise ValueError(
-                f"Unknown {kind} {name!r}: {hint}there are: {', '.join(known) or 'none'}."
-            )
+def plain(axis: str, chosen: Variant) -> dict[str, Any]:
+    """Return a variant as plain values that `variant` takes back."""
+    return {KIND: AXES[axis].name_of(chosen), **chosen.to_dict()}

@@ -1,17 +1,17 @@
 """What every variant of every axis can say about itself."""
 
-from abc import ABC
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from dva_lens.mechanisms.shape import Shape
+from dva_lens.validation import Value
 
 LinearFactory = Callable[[int, int], Any]
 """Makes a linear module, Any here because axes are read without torch, from its widths."""
 LinearCost = Callable[[int, int], int]
 
 
-class Variant(ABC):
+class Variant(Value):
     """One choice on one axis: a frozen value with its formula, its source and its costs.
 
     `formula` is one line, `source` says where it was read, `ours` says what the source leaves
@@ -23,7 +23,13 @@ class Variant(ABC):
     ours: ClassVar[str] = ""
 
     def check(self, shape: Shape) -> None:
-        """Refuse a model that this variant cannot be a part of, with the rule and the numbers."""
+        """Refuse a model that this variant cannot be a part of, with the rule and the numbers.
+
+        Raises
+        ------
+        ValueError
+            The variant and the sizes of the model do not go together.
+        """
         del shape
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:

@@ -8,17 +8,21 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
-from typing import Any, final
+from typing import Annotated, Any, ClassVar, final
 from uuid import uuid4
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from dva_lens.models.config import ModelConfig
+from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import Decoder
+from dva_lens.validation import Value
 
 CONFIG, WEIGHTS, TOKENIZER, TRAINING = (
     "config.json",
@@ -30,6 +34,19 @@ FILES = (CONFIG, WEIGHTS, TOKENIZER, TRAINING)
 FORMAT = 2
 READABLE = (1, FORMAT)
 """Format 1 calls the rule of attention `weights`."""
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+LARGEST_TEXT = 1 << 28
+"""Bytes beyond which a file of text is none that belongs to a checkpoint."""
+
+
+@final
+class CheckpointConfig(Value):
+    """What config.json holds: the format of the folder, and the model."""
+
+    called: ClassVar[str] = "configuration of a checkpoint"
+
+    format: Annotated[int, Field(ge=1, le=FORMAT)]
+    model: ModelConfig
 
 
 @final
@@ -52,6 +69,13 @@ def save_checkpoint(
 
     `training` is anything that JSON can hold. The tokenizer defaults to the model's own. Folders
     within the folder stay; a folder that holds other files is refused.
+
+    Raises
+    ------
+    FileExistsError
+        The folder holds something other than a checkpoint of this package.
+    TypeError
+        `training` holds what JSON cannot.
     """
     folder = Path(folder)
     _check_place(folder)
@@ -73,9 +97,19 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
-    """Return what a folder holds, the model on the CPU in evaluation mode."""
+    """Return what a folder holds, the model on the CPU in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder, its configuration or its weights are missing.
+    ValueError
+        A file is damaged or of something else, the configuration describes no model, or the
+        weights are not those of the model it describes; the message names file and key.
+    """
     folder = Path(folder)
     config = _config(folder)
+    _check_amount(config, folder / WEIGHTS)
     model = Decoder(config)
     _fill(model, folder / WEIGHTS)
     tokenizer = None
@@ -95,22 +129,45 @@ def _config(folder: Path) -> ModelConfig:
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
     file = folder / CONFIG
     found = _read(file)
-    if found.get("format") not in READABLE or not isinstance(found.get("model"), dict):
+    if not {"format", "model"} <= set(found):
         raise ValueError(
             f"{str(file)!r} is not the configuration of a model of this package: it needs "
             f"'format' {' or '.join(map(str, READABLE))} and 'model', got keys "
             f"{', '.join(sorted(found)) or 'none'}."
         )
+    written = found["format"]
+    if isinstance(written, int) and written > FORMAT:
+        raise ValueError(
+            f"{str(file)!r} is of format {written}, and this version reads up to {FORMAT}; "
+            f"install a newer version of dva-lens."
+        )
     try:
-        return ModelConfig.from_dict(found["model"])
-    except (ValueError, TypeError) as error:
+        return CheckpointConfig.from_dict(found).model
+    except ValueError as error:
         raise ValueError(f"{str(file)!r} does not describe a model: {error}") from error
+
+
+def _check_amount(config: ModelConfig, file: Path) -> None:
+    """Refuse a model that the weights cannot fill, before memory is taken for it."""
+    if not file.exists():
+        raise FileNotFoundError(f"{str(file)!r} is missing, so there are no weights to load.")
+    if not file.is_file():
+        raise ValueError(f"{str(file)!r} is not a regular file, so it is not read.")
+    try:
+        with safe_open(file, framework="pt") as stored:
+            held = sum(prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{str(file)!r} {_what_is_wrong(file)} ({error}).") from error
+    described = parameters(config)
+    if described > 2 * held:
+        raise ValueError(
+            f"{str(file)!r} holds {held:,} numbers, and its {CONFIG} describes a model of "
+            f"{described:,}; they do not belong together."
+        )
 
 
 def _fill(model: Decoder, file: Path) -> None:
     """Put weights into a model after everything about them has been checked."""
-    if not file.exists():
-        raise FileNotFoundError(f"{str(file)!r} is missing, so there are no weights to load.")
     wanted = model.state_dict()
     try:
         with safe_open(file, framework="pt") as stored:
@@ -142,9 +199,10 @@ def _check_weight(name: str, found: torch.Tensor, wanted: torch.Tensor, file: Pa
             f"Weight {name!r} of {str(file)!r} must have shape {tuple(wanted.shape)}, got "
             f"{tuple(found.shape)}."
         )
-    if not found.is_floating_point():
+    if found.dtype not in DTYPES:
         raise ValueError(
-            f"Weight {name!r} of {str(file)!r} must be of a floating dtype, got {found.dtype}."
+            f"Weight {name!r} of {str(file)!r} must be of dtype "
+            f"{', '.join(str(each).removeprefix('torch.') for each in DTYPES)}, got {found.dtype}."
         )
     if not bool(torch.isfinite(found).all()):
         raise ValueError(f"Weight {name!r} of {str(file)!r} holds NaN or infinity.")
@@ -188,6 +246,13 @@ def _write(file: Path, content: Mapping[str, Any]) -> None:
 
 def _text(file: Path) -> str:
     try:
+        if not file.is_file() and file.exists():
+            raise ValueError(f"{str(file)!r} is not a regular file, so it is not read.")
+        if file.stat().st_size > LARGEST_TEXT:
+            raise ValueError(
+                f"{str(file)!r} has {file.stat().st_size:,} bytes, more than the "
+                f"{LARGEST_TEXT:,} that a file of a checkpoint may have."
+            )
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise FileNotFoundError(f"{str(file)!r} is missing; is this a checkpoint?") from None
@@ -200,6 +265,8 @@ def _read(file: Path) -> dict[str, Any]:
         found = json.loads(_text(file))
     except json.JSONDecodeError as error:
         raise ValueError(f"{str(file)!r} is not valid JSON ({error}).") from error
+    except RecursionError:
+        raise ValueError(f"{str(file)!r} is not valid JSON: it is nested too deeply.") from None
     if not isinstance(found, dict):
         raise ValueError(f"{str(file)!r} must hold a JSON object, got {type(found).__name__}.")  # noqa: TRY004
     return found

@@ -8,12 +8,12 @@ of the multi-head models throughout, because it moves sinks by itself.
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from itertools import product
 
 from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.size import Size
+from dva_lens.validation import meant
 
 FED = {"ff": "swiglu", "noff": "none"}
 SOURCES = {"own": "own", "residual": {"kind": "first-layer-mix", "first": 0.5, "own": 0.5}}
@@ -22,7 +22,13 @@ _LIKE = re.compile(r"(\d+)h-.*")
 
 
 def grid(size: Size) -> Iterator[tuple[str, ModelConfig]]:
-    """Yield every model of the grid by name."""
+    """Yield every model of the grid by name.
+
+    Raises
+    ------
+    ValueError
+        The size has a single head, or a model of the grid is impossible at this size.
+    """
     if size.heads < 2:
         raise ValueError(f"The grid sets one head against several, got heads={size.heads}.")
     for name in cells(size):
@@ -44,13 +50,18 @@ def is_cell(name: str) -> bool:
 
 
 def cell(name: str, size: Size) -> ModelConfig:
-    """Return one model of the grid."""
+    """Return one model of the grid.
+
+    Raises
+    ------
+    ValueError
+        The grid has no model of this name, or the width of the size is no multiple of its heads.
+    """
     found = _NAME.fullmatch(name)
     if found is None or name not in cells(size):
-        close = get_close_matches(name, cells(size), n=3, cutoff=0.5)
-        hint = f"close matches: {', '.join(close)}; " if close else ""
         raise ValueError(
-            f"Unknown model of the grid {name!r}: {hint}with heads={size.heads} a name is 1h or "
+            f"Unknown model of the grid {name!r}{meant(name, cells(size))}; "
+            f"with heads={size.heads} a name is 1h or "
             f"{size.heads}h, {' or '.join(FED)}, one of {', '.join(VALUE_FORMS)}, and "
             f"{' or '.join(SOURCES)}, joined by '-'."
         )

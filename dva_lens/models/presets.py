@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, final
 
@@ -10,6 +9,7 @@ from dva_lens.models.config import ModelConfig
 from dva_lens.models.grid import cell, cells, grid, is_cell
 from dva_lens.models.size import Size
 from dva_lens.plugins import Registry
+from dva_lens.validation import meant, shown
 
 
 @final
@@ -177,14 +177,27 @@ PRESETS: Registry[Preset] = Registry(_PRESETS)
 def preset(name: str, size: Size, **changes: Any) -> ModelConfig:
     """Return a preset, or a model of the grid, with some fields of its configuration changed.
 
-    `preset("dva", size, qk_dim=64)` holds the head width of a baseline while heads change.
+    Raises
+    ------
+    ValueError
+        There is no such preset, or it is impossible at this size or with these changes.
+
+    Examples
+    --------
+    The width of queries and keys is held at that of a baseline while heads change:
+
+    >>> size = Size(layers=2, width=32, heads=2, vocabulary=64, context=32)
+    >>> config = preset("dva", size, qk_dim=16)
+    >>> config.heads, config.qk_dim, config.value_dim
+    (1, 16, 32)
     """
     if is_cell(name):
         return cell(name, size).changed(**changes)
     if name not in PRESETS:
-        close = get_close_matches(str(name), list(PRESETS), n=3, cutoff=0.5)
-        hint = f"close matches: {', '.join(close)}; " if close else ""
-        raise ValueError(f"Unknown preset {name!r}: {hint}`dva-lens list presets` shows them all.")
+        raise ValueError(
+            f"Unknown preset {shown(name)}{meant(name, PRESETS)}; "
+            "`dva-lens list presets` shows them all."
+        )
     return PRESETS[name].make(size).changed(**changes)
 
 
@@ -193,6 +206,11 @@ def named(wanted: Sequence[str], size: Size) -> tuple[str, ...]:
 
     `grid` stands for all models of the controlled grid; `*` and `?` in a pattern stand for any
     letters and for one, in names of presets and of the grid.
+
+    Raises
+    ------
+    ValueError
+        A name or pattern stands for no preset, or a preset is impossible at this size.
     """
     found: dict[str, None] = {}
     for each in wanted:

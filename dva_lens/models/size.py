@@ -1,25 +1,46 @@
 """How large a model is built, apart from what it is made of."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
-from dva_lens.models.config import ModelConfig
+from dva_lens.models.config import Context, Heads, Layers, ModelConfig, Vocabulary, Width
+from dva_lens.validation import Value
 
 
 @final
-@dataclass(frozen=True)
-class Size:
-    """How large a preset is built; `heads` is what its multi-head baseline would have."""
+class Size(Value):
+    """How large a preset is built; `heads` is what its multi-head baseline would have.
 
-    layers: int
-    width: int
-    heads: int
-    vocabulary: int
-    context: int
+    Raises
+    ------
+    ValueError
+        A size is missing, unknown, no whole number or out of range; the message names it.
+    """
+
+    called: ClassVar[str] = "size"
+
+    layers: Layers
+    width: Width
+    heads: Heads
+    vocabulary: Vocabulary
+    context: Context
+
+    def __hash__(self) -> int:
+        return hash(tuple(dict(self).items()))
 
     def config(self, **chosen: Any) -> ModelConfig:
         """Return the LLaMA-style model of this size, with some fields chosen otherwise.
 
-        A variant may be given by its name, as a dict of its kind and options, or as a value.
+        A variant may be given by its name, as a mapping of its kind and options, or as a value.
+
+        Raises
+        ------
+        ValueError
+            A field is unknown, or the model is impossible.
+
+        Examples
+        --------
+        >>> size = Size(layers=2, width=32, heads=2, vocabulary=64, context=32)
+        >>> size.config(value_source="first-layer-mix").value_source.own
+        0.5
         """
-        return ModelConfig.from_dict({**asdict(self), **chosen})
+        return ModelConfig(**{**dict(self), **chosen})

@@ -73,9 +73,8 @@ class Study:
         A recipe without a length takes the context of the size.
         """
         values = dict(_checked(cls, given, "study"))
-        size = _checked(Size, values["size"], "size")
-        recipe = {"length": size["context"], **_mapping(values["recipe"], "recipe")}
-        values["size"] = Size(**size)
+        size = values["size"] = Size.from_dict(values["size"])
+        recipe = {"length": size.context, **_mapping(values["recipe"], "recipe")}
         values["recipe"] = Recipe.from_dict(_checked(Recipe, recipe, "recipe"))
         if values.get("match") is not None:
             values["match"] = Match(**_checked(Match, values["match"], "match"))
@@ -86,7 +85,7 @@ class Study:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as plain values that `from_dict` takes back."""
-        plain = {**asdict(self), "recipe": self.recipe.to_dict()}
+        plain = {**asdict(self), "size": self.size.to_dict(), "recipe": self.recipe.to_dict()}
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in plain.items()
@@ -116,7 +115,7 @@ def plans(study: Study, *, vocabulary: int, data: str, tokenizer: str) -> tuple[
 
     `vocabulary` is what the tokenizer came to, which a short text keeps below what was asked for.
     """
-    size = replace(study.size, vocabulary=vocabulary)
+    size = study.size.changed(vocabulary=vocabulary)
     found = []
     for seed in study.seeds:
         recipe = replace(study.recipe, seed=seed)

@@ -19,7 +19,7 @@ def place(tmp_path_factory):
     corpus = small_corpus(documents=3, words=60)
     (folder / "text.txt").write_text("\n<|endoftext|>\n".join(d.text for d in corpus.documents))
     tokenizer = train_tokenizer(corpus, 270)
-    size = Size(3, 16, 2, tokenizer.get_vocab_size(), 16)
+    size = Size(layers=3, width=16, heads=2, vocabulary=tokenizer.get_vocab_size(), context=16)
     model = build(preset("resformer-learnable", size), 7)
     with torch.no_grad():
         model.blocks[0].attn.value.weight.zero_()

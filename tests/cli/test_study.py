@@ -49,7 +49,7 @@ def test_wrong_words_are_refused_before_anything_is_written(refused, tiny, tmp_p
     assert "pass one of quick" in refused("study", "run", "quik", "--out", out)
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(tiny.read_text().replace('"dva"', '"dba"'))
-    assert "Unknown preset 'dba': close matches: dva" in refused(
+    assert "Unknown preset 'dba' (did you mean 'dva'?)" in refused(
         "study", "run", wrong, "--out", out
     )
     wrong.write_text(tiny.read_text().replace('"heads": 2', '"heads": 3'))

@@ -1,7 +1,5 @@
 """What every preset promises, whatever it is made of."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from small_models import NAMES, SIZE, random_tokens, sharp_preset
@@ -78,7 +76,7 @@ def test_watching_the_pattern_changes_nothing(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fifty_steps_lower_the_loss(name):
-    model = build(preset(name, replace(SIZE, layers=2))).train()
+    model = build(preset(name, SIZE.changed(layers=2))).train()
     generator = torch.Generator().manual_seed(0)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     losses = []

@@ -165,8 +165,9 @@ def test_layers_share_keys_and_values():
 
 
 def test_grouped_heads_use_the_group_of_their_number():
-    model = sharp(Size(1, 32, 4, 41, 32).config(kv_heads=2, feedforward=NoFeedforward()))
-    wide = sharp(Size(1, 32, 4, 41, 32).config(feedforward=NoFeedforward()))
+    size = Size(layers=1, width=32, heads=4, vocabulary=41, context=32)
+    model = sharp(size.config(kv_heads=2, feedforward="none"))
+    wide = sharp(size.config(feedforward="none"))
     held = dict(model.state_dict())
     for name in ("key", "value"):
         weight = held[f"blocks.0.attn.{name}.weight"].unflatten(0, (2, -1))
@@ -182,10 +183,8 @@ def test_values_from_a_table_know_no_context():
         model, lambda a, first, own, x: mixed(a, table[TOKENS].unflatten(-1, (2, -1)))
     )
     same(model(TOKENS), expected)
-    assert [TokenTable().looks_up(Size(8, 8, 1, 9, 8).config().shape, n) for n in (4, 5)] == [
-        False,
-        True,
-    ]
+    deep = Size(layers=8, width=8, heads=1, vocabulary=9, context=8).config().shape
+    assert [TokenTable().looks_up(deep, layer) for layer in (4, 5)] == [False, True]
 
 
 def test_learnable_plus_divides_its_scale_among_the_layers():

@@ -168,7 +168,7 @@ def test_gates_start_open(name):
 
 
 def test_the_residual_mix_comes_before_the_form():
-    model = model_of("pairwise", value_source=FirstLayerMix(0.5, 0.5))
+    model = model_of("pairwise", value_source=FirstLayerMix(first=0.5, own=0.5))
     _, cache = model.run_with_cache(TOKENS)
     bias = parts_of(model)[1].bias
     used = cache[f"blocks.{LAYER}.attn.mix.hook_v"]

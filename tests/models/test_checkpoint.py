@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 
 import pytest
@@ -90,7 +91,48 @@ def test_wrong_weights_are_refused_by_name(saved, told):
 
 def test_whole_numbers_are_no_weights(saved):
     _changed(saved, lambda w: w.update({name: each.long() for name, each in w.items()}))
-    with pytest.raises(ValueError, match=r"floating dtype, got torch.int64"):
+    with pytest.raises(ValueError, match=r"must be of dtype float16, .* got torch.int64"):
+        load_checkpoint(saved)
+
+
+def test_eighths_of_a_number_are_no_weights(saved):
+    _changed(saved, lambda w: w.update({n: each.to(torch.float8_e4m3fn) for n, each in w.items()}))
+    with pytest.raises(ValueError, match=r"must be of dtype float16, .* got torch.float8_e4m3fn"):
+        load_checkpoint(saved)
+
+
+def _described(folder, **changes):
+    file = folder / "config.json"
+    held = json.loads(file.read_text())
+    held["model"] |= changes
+    file.write_text(json.dumps(held))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"layers": 100_000}, "model.layers must be at most 4096, got 100000"),
+        ({"feedforward": 1}, "model.feedforward must be one of swiglu"),
+        ({"layers": 4000}, "holds .* numbers, and its config.json describes a model of .*,"),
+        ({"vocabulary": 1 << 24}, "holds .* numbers, and its config.json describes a model of"),
+    ],
+)
+def test_an_absurd_model_is_refused_before_memory_is_taken(saved, monkeypatch, changes, told):
+    monkeypatch.setattr("dva_lens.models.checkpoint.Decoder", pytest.fail)
+    _described(saved, **changes)
+    with pytest.raises(ValueError, match=told):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_device_or_a_pipe_is_not_read(saved, name):
+    (saved / name).unlink(missing_ok=True)
+    os.mkfifo(saved / name)
+    with pytest.raises(ValueError, match=f"{name}' is not a regular file"):
+        load_checkpoint(saved)
+    (saved / name).unlink()
+    (saved / name).symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=f"{name}' is not a regular file"):
         load_checkpoint(saved)
 
 
@@ -118,6 +160,9 @@ def test_a_truncated_file_is_refused_by_name(saved, kept):
     [
         ("{", "config.json' is not valid JSON"),
         ("[1]", "must hold a JSON object, got list"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"format": 3, "model": {}}', "is of format 3, and this version reads up to 2; install"),
+        ('{"format": true, "model": {}}', "format must be a whole number, got true"),
         ('{"model_type": "llama"}', "needs 'format' 1 or 2 and 'model', got keys model_type"),
     ],
 )

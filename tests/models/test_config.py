@@ -35,7 +35,7 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
     [
         ({"width": 30, "heads": 4}, "width must be a multiple of heads .* width=30, heads=4"),
         ({"heads": 4, "kv_heads": 3}, "kv_heads must divide heads, got kv_heads=3, heads=4"),
-        ({"layers": 0}, "layers must be a whole number from 1 on, got 0"),
+        ({"layers": 0}, "layers must be at least 1, got 0"),
         ({"qk_dim": 7}, "Rotary positions need an even qk_dim, got 7"),
         ({"share_kv_every": 4}, "share_kv_every must not exceed layers, got 4 for 3 layers"),
         (
@@ -49,9 +49,12 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
         ),
         ({"value_source": FirstLayerMix(), "layers": 1}, "at least 2 layers, got 1"),
         ({"value_source": LearnableMix(), "layers": 1}, "at least 2 layers, got 1"),
-        ({"value_form": ExpertValues(experts=1)}, "experts must be at least 2 .* experts=1"),
+        (
+            {"value_form": {"kind": "experts", "experts": 1}},
+            "value_form: experts must be at least 2",
+        ),
         ({"value_form": ExpertValues(), "output": Neutreno()}, "a value form of 4 values"),
-        ({"init_std": 0.0}, "init_std must exceed 0, got 0.0"),
+        ({"init_std": 0.0}, "init_std must be more than 0, got 0.0"),
     ],
 )
 def test_an_impossible_model_is_refused_with_its_numbers(chosen, told):
@@ -60,33 +63,74 @@ def test_an_impossible_model_is_refused_with_its_numbers(chosen, told):
 
 
 def test_a_variant_of_another_axis_is_refused():
-    with pytest.raises(TypeError, match="rule"):
+    with pytest.raises(ValueError, match=r"rule must be one of softmax, .* got SeparableValue"):
         SIZE.config(rule=SeparableValue())
+
+
+def test_a_model_never_changes():
+    with pytest.raises(ValueError, match="frozen"):
+        SIZE.config().rule.bias = 1.0
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"wdth": 3}, "Unknown key of a model 'wdth': close matches: width"),
-        ({"rule": {"kind": "softmx"}}, "Unknown kind of rule 'softmx': close matches: soft"),
-        ({"rule": {"kind": "sigmoid", "bais": 1}}, "Unknown option of sigmoid 'bais': .* bias"),
-        ({"rule": {"bias": 1}}, "rule needs a 'kind'"),
+        (
+            {"wdth": 3},
+            r"Unknown key 'wdth' in a model \(did you mean 'width'\?\)",
+        ),
+        (
+            {"rule": {"kind": "softmx"}},
+            "rule must be one of .*, got 'softmx' .did you mean",
+        ),
+        ({"rule": {"kind": "sigmoid", "bais": 1}}, "rule: Unknown key 'bais' in a rule .*'bias'"),
+        (
+            {"rule": {"bias": 1}},
+            "rule must be one of .* a mapping of a 'kind' and",
+        ),
+        ({"rule": ["sigmoid"]}, r"rule must be one of .*, got \['sigmoid'\]"),
+        ({"feedforward": 1}, "feedforward must be one of swiglu, gelu, none, .* got 1"),
+        ({"feedforward": {"kind": [[["swiglu"]]]}}, "feedforward must be one of .*swiglu"),
+        (
+            {"value_source": {"kind": "token-table", "layers": ["a"]}},
+            r"layers\[0\] must be a whole",
+        ),
+        (
+            {"output": {"kind": "head-gate", "per": "row"}},
+            "per must be one of channel, head",
+        ),
+        (
+            {"norm": {"kind": "rms", "epsilon": "1e-5"}},
+            "norm: epsilon must be a number, got '1e-5'",
+        ),
+        ({"layers": 1e5}, "layers must be a whole number, got 100000.0"),
+        ({"layers": 100_000}, "layers must be at most 4096, got 100000"),
+        ({"vocabulary": 100_000_000}, "vocabulary must be at most .*, got 100000000"),
+        ({"tied": 1}, "tied must be true or false, got 1"),
+        ({"heads": True}, "heads must be a whole number, got true"),
+        ({"init_std": float("nan")}, "init_std must be a finite number, got nan"),
+        ({"weights": "sigmoid"}, "'weights' is the old name of 'rule'; give 'rule' alone"),
     ],
 )
-def test_an_unknown_key_is_refused_by_name(wrong, told):
+def test_what_a_model_cannot_be_is_named(wrong, told):
     with pytest.raises(ValueError, match=told):
         ModelConfig.from_dict(SIZE.config().to_dict() | wrong)
+
+
+def test_what_is_no_mapping_is_no_model():
+    with pytest.raises(ValueError, match="A model must be a mapping of keys to values, got"):
+        ModelConfig.from_dict([["width", 3]])
 
 
 def test_a_missing_size_is_named():
     plain = SIZE.config().to_dict()
     del plain["context"]
-    with pytest.raises(ValueError, match="context is missing"):
+    with pytest.raises(ValueError, match="A model lacks context; it needs vocabulary"):
         ModelConfig.from_dict(plain)
 
 
 def test_an_unknown_preset_names_its_neighbours():
-    with pytest.raises(ValueError, match="Unknown preset 'dva-statc': close matches: dva-static"):
+    with pytest.raises(ValueError, match=r"Unknown preset 'dva-statc' .did you mean 'dva-static'"):
         preset("dva-statc", SIZE)
 
 
@@ -106,7 +150,9 @@ def test_grouped_queries_need_an_even_number_of_heads():
 
 
 def test_the_sparse_layers_are_the_papers_at_its_depth():
-    config = preset("resformer-sparse", Size(8, 32, 2, 40, 16))
+    config = preset(
+        "resformer-sparse", Size(layers=8, width=32, heads=2, vocabulary=40, context=16)
+    )
     assert config.value_source.layers == (5, 6, 7)
 
 

@@ -30,7 +30,7 @@ def test_an_untrained_model_is_as_good_as_guessing():
 
 
 def test_writers_start_smaller_by_depth():
-    wide = Size(8, 128, 2, 40, 16)
+    wide = Size(layers=8, width=128, heads=2, vocabulary=40, context=16)
     block = build(preset("gpt2-style", wide)).blocks[0]
     assert block.attn.out.weight.std().item() == pytest.approx(0.02 / 4, rel=0.03)
     assert block.attn.query.weight.std().item() == pytest.approx(0.02, rel=0.03)

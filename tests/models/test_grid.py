@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from small_models import SIZE, random_tokens
@@ -71,7 +69,7 @@ def test_names_patterns_and_the_word_grid_are_presets():
     ("name", "changed", "told"),
     [
         ("4h-ff-static-own", {}, "with heads=2 a name is 1h or 2h"),
-        ("1h-ff-sttic-own", {}, "close matches: 1h-ff-static-own"),
+        ("1h-ff-sttic-own", {}, "did you mean .1h-ff-static-own"),
         ("1h-ff-static-own", {"width": 33}, "multiple of heads, .* width=33, heads=2"),
         ("1h-ff-static-own", {"width": 30}, "even qk_dim, got 15"),
         ("1h-ff-static-residual", {"layers": 1}, "needs at least 2 layers, got 1"),
@@ -79,12 +77,12 @@ def test_names_patterns_and_the_word_grid_are_presets():
 )
 def test_impossible_models_of_the_grid_are_refused(name, changed, told):
     with pytest.raises(ValueError, match=told):
-        cell(name, replace(SIZE, **changed))
+        cell(name, SIZE.changed(**changed))
 
 
 def test_a_grid_of_one_head_is_none():
     with pytest.raises(ValueError, match="one head against several, got heads=1"):
-        dict(grid(replace(SIZE, heads=1)))
+        dict(grid(SIZE.changed(heads=1)))
 
 
 def test_models_of_one_form_differ_by_the_residual_alone():

@@ -29,12 +29,15 @@ def test_built_in_studies_are_complete(name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"presets": ["transfomer"]}, r"Unknown preset 'transfomer': close matches: transformer"),
+        (
+            {"presets": ["transfomer"]},
+            r"Unknown preset 'transfomer' \(did you mean 'transformer'\?\)",
+        ),
         ({"presets": []}, "presets must hold at least one"),
         ({"presets": "dva"}, "presets must be a list, got 'dva'"),
         ({"presets": ["davos*"]}, r"No preset is like 'davos\*'"),
         ({"presets": ["8h-noff-static-own"]}, "with heads=2 a name is 1h or 2h"),
-        ({"presets": ["1h-noff-pairwse-own"]}, "close matches: 1h-noff-pairwise-own"),
+        ({"presets": ["1h-noff-pairwse-own"]}, "did you mean '1h-noff-pairwise-own'"),
         ({"match": {"by": "money", "baseline": "dva"}}, "match.by must be one of parameters, flo"),
         ({"match": {"by": "flops", "baseline": "dba"}}, "Unknown preset 'dba'"),
         ({"match": {"by": "flops"}}, "match lacks baseline"),
@@ -45,8 +48,8 @@ def test_built_in_studies_are_complete(name):
         ({"sequences": 0}, "sequences must be at least 1, got 0"),
         ({"save_every": 0}, "save_every must be at least 1"),
         ({"preset": ["dva"]}, "Unknown key of study 'preset': close matches: presets"),
-        ({"size": {"layers": 2}}, "size lacks width, heads"),
-        ({"size": 3}, "size must map keys to values, got 3"),
+        ({"size": {"layers": 2}}, "A size lacks width; it needs layers, width, heads"),
+        ({"size": 3}, "A size must be a mapping of keys to values, got 3"),
         (
             {"recipe": {"steps": 1, "bach": 2}},
             "Unknown key of recipe 'bach': close matches: batch",

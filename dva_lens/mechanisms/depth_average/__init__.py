@@ -1,7 +1,7 @@
 """What a block receives besides the stream of the block before it."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.table import VariantTable
@@ -10,6 +10,8 @@ from dva_lens.mechanisms.variant import Variant
 
 class DepthAverage(Variant):
     """A depth average decides what the next block reads of the streams so far."""
+
+    called: ClassVar[str] = "depth average"
 
     @abstractmethod
     def build(self, shape: Shape, layer: int) -> Any:

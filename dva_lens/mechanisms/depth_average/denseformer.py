@@ -1,6 +1,5 @@
 """DenseFormer: the depth-weighted average of residual streams."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -10,10 +9,10 @@ from torch import Tensor, nn
 from dva_lens.mechanisms.depth_average import DepthAverage
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost
+from dva_lens.validation import Count
 
 
 @final
-@dataclass(frozen=True)
 class DenseFormer(DepthAverage):
     """After a block, a learned average of all streams so far, the embedding among them.
 
@@ -23,15 +22,8 @@ class DenseFormer(DepthAverage):
     formula: ClassVar[str] = "Y_i = Σ_j α_ij X_j, X_0 the embedding, X_i what block i returns"
     source: ClassVar[str] = "Pagliardini et al. 2024 (2402.02622), eq. 1"
 
-    dilation: int = 1
-    period: int = 1
-
-    def check(self, shape: Shape) -> None:
-        """Refuse steps that are no steps."""
-        del shape
-        for name in ("dilation", "period"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+    dilation: Count = 1
+    period: Count = 1
 
     def streams(self, layer: int) -> tuple[int, ...]:
         """Return which streams are averaged after a layer, latest first; 0 is the embedding."""

@@ -1,6 +1,5 @@
 """The stream of the block before, as it is."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from dva_lens.mechanisms.depth_average import DepthAverage
@@ -8,7 +7,6 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-@dataclass(frozen=True)
 class NoAverage(DepthAverage):
     """The stream of the block before, and nothing else."""
 

@@ -1,15 +1,22 @@
 """What a block does to each token by itself."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import LinearFactory, Variant
 
+Hidden = Annotated[int, Field(ge=0)]
+"""A hidden width, 0 for the usual one."""
+
 
 class Feedforward(Variant):
     """A network of each token; `activation` is TransformerLens's word for its nonlinearity."""
+
+    called: ClassVar[str] = "feed-forward network"
 
     activation: ClassVar[str]
 

@@ -1,6 +1,5 @@
 """The network of GPT-2."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from jaxtyping import Float
@@ -8,14 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from transformer_lens.hook_points import HookPoint
 
-from dva_lens.mechanisms.feedforward import Feedforward
-from dva_lens.mechanisms.feedforward.network import Network, check_hidden
+from dva_lens.mechanisms.feedforward import Feedforward, Hidden
+from dva_lens.mechanisms.feedforward.network import Network
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, LinearFactory
 
 
 @final
-@dataclass(frozen=True)
 class GeluMlp(Feedforward):
     """One hidden layer under the tanh form of GELU.
 
@@ -26,12 +24,7 @@ class GeluMlp(Feedforward):
     source: ClassVar[str] = "GPT-2 (Radford et al. 2019)"
     activation: ClassVar[str] = "gelu_new"
 
-    hidden: int = 0
-
-    def check(self, shape: Shape) -> None:
-        """Refuse a negative hidden width."""
-        del shape
-        check_hidden(self.hidden)
+    hidden: Hidden = 0
 
     def inner(self, shape: Shape) -> int:
         """Return the hidden width."""

@@ -26,15 +26,3 @@ class Network(nn.Module):
     def b_out(self) -> Float[Tensor, "width"] | None:
         """Return the shift of the output, if there is one."""
         return self.down.bias
-
-
-def check_hidden(hidden: int) -> None:
-    """Refuse a hidden width that is none.
-
-    Raises
-    ------
-    ValueError
-        The width is negative.
-    """
-    if hidden < 0:
-        raise ValueError(f"hidden must be at least 1, or 0 for the usual width, got {hidden}.")

@@ -1,6 +1,5 @@
 """A block without a feed-forward network."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from dva_lens.mechanisms.feedforward import Feedforward
@@ -9,14 +8,12 @@ from dva_lens.mechanisms.variant import LinearFactory
 
 
 @final
-@dataclass(frozen=True)
 class NoFeedforward(Feedforward):
     """Nothing: the block is its attention."""
 
     formula: ClassVar[str] = "–"
     source: ClassVar[str] = "the abstract of DVA (2512.22212): it can be removed entirely"
     activation: ClassVar[str] = "relu"
-    hidden: ClassVar[int] = 0
 
     def inner(self, shape: Shape) -> int:
         """Return the hidden width, which is none."""

@@ -1,6 +1,5 @@
 """The gated network of LLaMA."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from jaxtyping import Float
@@ -8,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 from transformer_lens.hook_points import HookPoint
 
-from dva_lens.mechanisms.feedforward import Feedforward
-from dva_lens.mechanisms.feedforward.network import Network, check_hidden
+from dva_lens.mechanisms.feedforward import Feedforward, Hidden
+from dva_lens.mechanisms.feedforward.network import Network
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, LinearFactory
 
@@ -17,7 +16,6 @@ STEP = 8
 
 
 @final
-@dataclass(frozen=True)
 class SwiGlu(Feedforward):
     """A hidden layer whose channels are gated by another.
 
@@ -28,12 +26,7 @@ class SwiGlu(Feedforward):
     source: ClassVar[str] = "Shazeer 2020 (2002.05202), as in LLaMA"
     activation: ClassVar[str] = "silu"
 
-    hidden: int = 0
-
-    def check(self, shape: Shape) -> None:
-        """Refuse a negative hidden width."""
-        del shape
-        check_hidden(self.hidden)
+    hidden: Hidden = 0
 
     def inner(self, shape: Shape) -> int:
         """Return the hidden width."""

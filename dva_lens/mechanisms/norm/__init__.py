@@ -6,14 +6,17 @@ from typing import Any, ClassVar
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
+from dva_lens.validation import Positive
 
 
 class Norm(Variant):
     """A norm of the stream; `epsilon` keeps it finite and `tag` is TransformerLens's word."""
 
+    called: ClassVar[str] = "norm"
+
     tag: ClassVar[str]
 
-    epsilon: float
+    epsilon: Positive = 1e-5
 
     @abstractmethod
     def weights(self, shape: Shape) -> int:

@@ -1,6 +1,5 @@
 """The norm by mean and deviation."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -13,15 +12,12 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-@dataclass(frozen=True)
 class LayerNorm(Norm):
     """Standardisation over channels, with a gain and a shift per channel."""
 
     formula: ClassVar[str] = "g (x − mean(x)) / sqrt(var(x) + ε) + b"
     source: ClassVar[str] = "Ba et al. 2016 (1607.06450), as in GPT-2"
     tag: ClassVar[str] = "LN"
-
-    epsilon: float = 1e-5
 
     def weights(self, shape: Shape) -> int:
         """Return the parameters of one norm."""

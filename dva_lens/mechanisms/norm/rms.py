@@ -1,6 +1,5 @@
 """The norm by the root mean square."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -13,15 +12,12 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-@dataclass(frozen=True)
 class RmsNorm(Norm):
     """Division by the root mean square, and a gain per channel."""
 
     formula: ClassVar[str] = "g x / sqrt(mean(x²) + ε)"
     source: ClassVar[str] = "Zhang & Sennrich 2019 (1910.07467), as in LLaMA"
     tag: ClassVar[str] = "RMS"
-
-    epsilon: float = 1e-5
 
     def weights(self, shape: Shape) -> int:
         """Return the parameters of one norm."""

@@ -1,7 +1,7 @@
 """What happens to the attended values before the output projection."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.table import VariantTable
@@ -10,6 +10,8 @@ from dva_lens.mechanisms.variant import LinearFactory, Variant
 
 class Output(Variant):
     """An output changes what each head hands to the output projection."""
+
+    called: ClassVar[str] = "choice of output"
 
     @abstractmethod
     def build(self, shape: Shape, layer: int, linear: LinearFactory) -> Any:

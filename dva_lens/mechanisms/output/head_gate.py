@@ -1,7 +1,6 @@
 """Gated attention: a gate on what each head hands to the output projection."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import torch
@@ -15,7 +14,6 @@ from dva_lens.mechanisms.variant import LinearCost, LinearFactory
 
 
 @final
-@dataclass(frozen=True)
 class HeadGate(Output):
     """A sigmoid gate on the output of each head, read from the same token's block input.
 
@@ -26,12 +24,6 @@ class HeadGate(Output):
     source: ClassVar[str] = "Qiu et al. 2025 (2505.06708), gate G1"
 
     per: Literal["channel", "head"] = "channel"
-
-    def check(self, shape: Shape) -> None:
-        """Refuse an unknown granularity."""
-        del shape
-        if self.per not in ("channel", "head"):
-            raise ValueError(f"per must be 'channel' or 'head', got {self.per!r}.")
 
     def gates(self, shape: Shape) -> int:
         """Return how many gates a token has."""

@@ -1,7 +1,6 @@
 """NeuTRENO: a skip around the attention, from the first layer's values to the output."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -11,10 +10,10 @@ from torch import Tensor, nn
 from dva_lens.mechanisms.output import Output
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearFactory
+from dva_lens.validation import Number
 
 
 @final
-@dataclass(frozen=True)
 class Neutreno(Output):
     """A skip from the first layer's values to the output, from the second layer on.
 
@@ -26,7 +25,7 @@ class Neutreno(Output):
     source: ClassVar[str] = "Nguyen et al. 2023 (2312.00751); λ = 0.4 for language models"
     ours: ClassVar[str] = "V is the value after a mix and before a value form"
 
-    strength: float = 0.4
+    strength: Number = 0.4
 
     def check(self, shape: Shape) -> None:
         """Refuse keys that offer several values.
@@ -66,7 +65,7 @@ class NeutrenoModule(nn.Module):
     def __init__(self, strength: float, heads_per_group: int, *, first: bool) -> None:
         super().__init__()
         self.group, self.first = heads_per_group, first
-        self.register_buffer("strength", torch.tensor(strength), persistent=False)
+        self.register_buffer("strength", torch.tensor(float(strength)), persistent=False)
 
     def forward(
         self,

@@ -1,6 +1,5 @@
 """Attended values as they are."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from dva_lens.mechanisms.output import Output
@@ -9,7 +8,6 @@ from dva_lens.mechanisms.variant import LinearFactory
 
 
 @final
-@dataclass(frozen=True)
 class PlainOutput(Output):
     """Nothing: heads go to the output projection as they are."""
 

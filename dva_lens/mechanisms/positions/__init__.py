@@ -11,6 +11,8 @@ from dva_lens.mechanisms.variant import Variant
 class Positions(Variant):
     """Positions enter the stream, or the queries and keys; `tag` is TransformerLens's word."""
 
+    called: ClassVar[str] = "choice of positions"
+
     tag: ClassVar[str]
 
     @abstractmethod

@@ -1,6 +1,5 @@
 """A learned vector per position."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -12,7 +11,6 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-@dataclass(frozen=True)
 class Learned(Positions):
     """A learned vector per position is added to the embedding."""
 

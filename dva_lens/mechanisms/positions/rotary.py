@@ -1,19 +1,19 @@
 """Rotary positions."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from dva_lens.mechanisms.positions import Positions
 from dva_lens.mechanisms.shape import Shape
+from dva_lens.validation import Number
 
 
 @final
-@dataclass(frozen=True)
 class Rotary(Positions):
     """Queries and keys are rotated by their position.
 
@@ -24,14 +24,18 @@ class Rotary(Positions):
     source: ClassVar[str] = "Su et al. 2021 (2104.09864), halves paired as in LLaMA"
     tag: ClassVar[str] = "rotary"
 
-    base: float = 10000.0
+    base: Annotated[Number, Field(gt=1)] = 10000.0
 
     def check(self, shape: Shape) -> None:
-        """Refuse heads that cannot be halved."""
+        """Refuse heads that cannot be halved.
+
+        Raises
+        ------
+        ValueError
+            The width of queries and keys within a head is odd.
+        """
         if shape.qk_dim % 2:
             raise ValueError(f"Rotary positions need an even qk_dim, got {shape.qk_dim}.")
-        if self.base <= 1:
-            raise ValueError(f"base must exceed 1, got {self.base}.")
 
     def weights(self, shape: Shape) -> int:
         """Return the parameters of the model's positions."""

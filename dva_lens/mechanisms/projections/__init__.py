@@ -1,7 +1,7 @@
 """How the weight of a linear map is parametrised."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
@@ -9,6 +9,8 @@ from dva_lens.mechanisms.variant import Variant
 
 class Projection(Variant):
     """A projection makes every linear map of every block."""
+
+    called: ClassVar[str] = "projection"
 
     @abstractmethod
     def weights(self, inner: int, outer: int, *, bias: bool) -> int:

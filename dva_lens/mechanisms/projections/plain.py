@@ -1,6 +1,5 @@
 """The linear map as it is."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import nn
@@ -9,7 +8,6 @@ from dva_lens.mechanisms.projections import Projection
 
 
 @final
-@dataclass(frozen=True)
 class PlainProjection(Projection):
     """The weight is the parameter."""
 

@@ -1,6 +1,5 @@
 """The linear map under spectral reparametrisation."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -12,7 +11,6 @@ from dva_lens.mechanisms.projections import Projection
 
 
 @final
-@dataclass(frozen=True)
 class SigmaReparam(Projection):
     """The weight is divided by its largest singular value and scaled by a learned number.
 

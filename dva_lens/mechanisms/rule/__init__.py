@@ -1,7 +1,7 @@
 """How scores become attention weights."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.table import VariantTable
@@ -10,6 +10,8 @@ from dva_lens.mechanisms.variant import Variant
 
 class AttentionRule(Variant):
     """A rule turns the scores of a query into its weights."""
+
+    called: ClassVar[str] = "rule"
 
     @abstractmethod
     def build(self, shape: Shape) -> Any:

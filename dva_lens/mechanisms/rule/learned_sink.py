@@ -1,6 +1,5 @@
 """The softmax with a learned logit per head that takes weight away from all keys."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -14,7 +13,6 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-@dataclass(frozen=True)
 class LearnedSink(AttentionRule):
     """Softmax over the keys and one virtual key of learned logit without a value.
 

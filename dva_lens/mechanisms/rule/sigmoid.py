@@ -1,6 +1,5 @@
 """The sigmoid of each score, without competition among keys."""
 
-from dataclasses import dataclass
 from math import log
 from typing import ClassVar, final
 
@@ -10,10 +9,10 @@ from torch import Tensor, nn
 from dva_lens.kernels.weights import Weights
 from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.shape import Shape
+from dva_lens.validation import Number
 
 
 @final
-@dataclass(frozen=True)
 class Sigmoid(AttentionRule):
     """Every weight stands by itself; rows do not sum to one.
 
@@ -24,7 +23,7 @@ class Sigmoid(AttentionRule):
     source: ClassVar[str] = "Ramapuram et al. 2024 (2409.04431): b = −log n, not learned"
     ours: ClassVar[str] = "n is the context; no LayerScale, no norm on queries and keys"
 
-    bias: float | None = None
+    bias: Number | None = None
 
     def build(self, shape: Shape) -> nn.Module:
         """Return the module that makes the rule."""

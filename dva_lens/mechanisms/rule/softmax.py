@@ -1,6 +1,5 @@
 """The softmax over the keys that a query sees."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from jaxtyping import Int
@@ -12,7 +11,6 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-@dataclass(frozen=True)
 class Softmax(AttentionRule):
     """Weights of a query are positive and sum to one."""
 

@@ -1,6 +1,5 @@
 """The softmax that lets a query attend to nothing."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -13,7 +12,6 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-@dataclass(frozen=True)
 class SoftmaxOffByOne(AttentionRule):
     """Softmax over the keys and one virtual key of logit 0 without a value."""
 

@@ -19,6 +19,8 @@ FORM_OURS = "the whole form of v_ij, its start and its width"
 class ValueForm(Variant):
     """A form says how many vectors a value holds, and what has to be kept of a key."""
 
+    called: ClassVar[str] = "value form"
+
     paired: ClassVar[bool] = False
     """Whether v_ij depends on the pair in a way that no change before or after undoes."""
 

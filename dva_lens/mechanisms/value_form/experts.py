@@ -1,8 +1,8 @@
 """Several values per key, among which every pair chooses."""
 
-from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
+from pydantic import Field
 from torch import nn
 
 from dva_lens.kernels.values import Experts, Values
@@ -18,10 +18,10 @@ from dva_lens.mechanisms.value_form.form import (
     heads_first,
 )
 from dva_lens.mechanisms.variant import LinearCost
+from dva_lens.validation import Count
 
 
 @final
-@dataclass(frozen=True)
 class ExpertValues(ValueForm):
     """Every pair chooses among several values of the key."""
 
@@ -30,17 +30,8 @@ class ExpertValues(ValueForm):
     ours: ClassVar[str] = FORM_OURS
     paired: ClassVar[bool] = True
 
-    experts: int = 4
-    inner: int = 16
-
-    def check(self, shape: Shape) -> None:
-        """Refuse a choice that is none."""
-        del shape
-        if self.experts < 2 or self.inner < 1:
-            raise ValueError(
-                "experts must be at least 2 and inner at least 1, got "
-                f"experts={self.experts}, inner={self.inner}."
-            )
+    experts: Annotated[int, Field(ge=2)] = 4
+    inner: Count = 16
 
     @property
     def parts(self) -> int:

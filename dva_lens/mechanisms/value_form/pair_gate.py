@@ -1,6 +1,5 @@
 """A gate on each channel that query and key decide together."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import nn
@@ -21,7 +20,6 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-@dataclass(frozen=True)
 class PairGate(ValueForm):
     """Query and key gate each channel together: as many virtual patterns as channels."""
 

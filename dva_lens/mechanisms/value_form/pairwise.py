@@ -1,6 +1,5 @@
 """A value for every pair: query and key are added before the nonlinearity."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import Tensor, nn
@@ -22,7 +21,6 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-@dataclass(frozen=True)
 class PairwiseValue(ValueForm):
     """Query and key meet inside the nonlinearity: every pair has a value of its own."""
 

@@ -1,6 +1,5 @@
 """A gate on values that the query decides alone."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -22,7 +21,6 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-@dataclass(frozen=True)
 class QueryGate(ValueForm):
     """The query scales the channels of every value alike: the same as a gate afterwards."""
 

@@ -1,6 +1,5 @@
 """The pairwise form with its nonlinearity taken apart."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import nn
@@ -25,7 +24,6 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-@dataclass(frozen=True)
 class SeparableValue(ValueForm):
     """Control for pairing: the parameters of the pairwise form, with φ of each part.
 

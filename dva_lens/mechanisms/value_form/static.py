@@ -1,6 +1,5 @@
 """The value of a key as it is."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import nn
@@ -19,7 +18,6 @@ from dva_lens.mechanisms.value_form.form import (
 
 
 @final
-@dataclass(frozen=True)
 class StaticValue(ValueForm):
     """Every query receives the same value."""
 

@@ -1,6 +1,5 @@
 """The value of a key behind a nonlinearity."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import nn
@@ -21,7 +20,6 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-@dataclass(frozen=True)
 class ValueMlp(ValueForm):
     """Control for the nonlinearity: the value goes through φ, and depends on no query."""
 

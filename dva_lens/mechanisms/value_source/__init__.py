@@ -5,7 +5,7 @@ key-value heads, so that it composes with shared heads and with every value form
 """
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.table import VariantTable
@@ -14,6 +14,8 @@ from dva_lens.mechanisms.variant import Variant
 
 class ValueSource(Variant):
     """A source says which layers project values of their own and which mix."""
+
+    called: ClassVar[str] = "value source"
 
     def owns(self, shape: Shape, layer: int) -> bool:
         """Say whether the layer has a value projection."""

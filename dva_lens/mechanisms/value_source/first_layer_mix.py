@@ -1,6 +1,5 @@
 """ResFormer with fixed weights: identity, constant and sparse."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -18,10 +17,10 @@ from dva_lens.mechanisms.value_source.first_layer import (
     check_depth,
     mix,
 )
+from dva_lens.validation import Many, Number
 
 
 @final
-@dataclass(frozen=True)
 class FirstLayerMix(ValueSource):
     """The first layer's values are added with fixed weights.
 
@@ -33,9 +32,9 @@ class FirstLayerMix(ValueSource):
     source: ClassVar[str] = f"{RESFORMER}, identity, constant and sparse"
     ours: ClassVar[str] = "λ₂ = 1 of the sparse kind, and its layers at depths other than 8"
 
-    first: float = 0.5
-    own: float = 0.5
-    layers: tuple[int, ...] | None = None
+    first: Number = 0.5
+    own: Number = 0.5
+    layers: Many[int] | None = None
 
     def check(self, shape: Shape) -> None:
         """Refuse layers that are not there.
@@ -77,8 +76,8 @@ class FirstLayerMixModule(SourceModule):
 
     def __init__(self, first: float, own: float) -> None:
         super().__init__()
-        self.register_buffer("first_share", torch.tensor(first), persistent=False)
-        self.register_buffer("own_share", torch.tensor(own), persistent=False)
+        self.register_buffer("first_share", torch.tensor(float(first)), persistent=False)
+        self.register_buffer("own_share", torch.tensor(float(own)), persistent=False)
 
     def forward(self, own: Value, state: FirstLayerState | None) -> Used:
         """Return the value used, its summands, and the state for the layers to come."""

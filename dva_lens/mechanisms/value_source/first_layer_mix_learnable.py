@@ -1,6 +1,5 @@
 """ResFormer with learned weights."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -19,18 +18,18 @@ from dva_lens.mechanisms.value_source.first_layer import (
     mix,
 )
 from dva_lens.mechanisms.variant import LinearCost
+from dva_lens.validation import Number
 
 
 @final
-@dataclass(frozen=True)
 class LearnableMix(ValueSource):
     """Two learned numbers per layer weigh the first layer's values and the own ones."""
 
     formula: ClassVar[str] = "V'_n = λ_{n,1} V_1 + λ_{n,2} H_{n−1} W_n^V, both learned"
     source: ClassVar[str] = f"{RESFORMER}, learnable"
 
-    first: float = 0.5
-    own: float = 0.5
+    first: Number = 0.5
+    own: Number = 0.5
 
     def check(self, shape: Shape) -> None:
         """Refuse a model in which nothing can mix.
@@ -65,8 +64,8 @@ class LearnableMixModule(SourceModule):
 
     def __init__(self, first: float, own: float) -> None:
         super().__init__()
-        self.first_share = nn.Parameter(torch.tensor(first))
-        self.own_share = nn.Parameter(torch.tensor(own))
+        self.first_share = nn.Parameter(torch.tensor(float(first)))
+        self.own_share = nn.Parameter(torch.tensor(float(own)))
 
     def forward(self, own: Value, state: FirstLayerState | None) -> Used:
         """Return the value used, its summands, and the state for the layers to come."""

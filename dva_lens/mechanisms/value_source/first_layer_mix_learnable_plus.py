@@ -1,6 +1,5 @@
 """ResFormer whose layers compete for the first layer's values."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -18,10 +17,10 @@ from dva_lens.mechanisms.value_source.first_layer import (
     mix,
 )
 from dva_lens.mechanisms.variant import LinearCost
+from dva_lens.validation import Number
 
 
 @final
-@dataclass(frozen=True)
 class LearnablePlusMix(ValueSource):
     """Layers compete for the first layer's values: one scaled softmax over depth."""
 
@@ -29,7 +28,7 @@ class LearnablePlusMix(ValueSource):
     source: ClassVar[str] = f"{RESFORMER}, learnable-plus"
     ours: ClassVar[str] = "the logits l start at zero; the source does not give their start"
 
-    own: float = 0.5
+    own: Number = 0.5
 
     def check(self, shape: Shape) -> None:
         """Refuse a model in which nothing can mix.
@@ -81,7 +80,7 @@ class LearnablePlusMixModule(SourceModule):
     def __init__(self, layer: int, own: float) -> None:
         super().__init__()
         self.layer = layer
-        self.own_share = nn.Parameter(torch.tensor(own))
+        self.own_share = nn.Parameter(torch.tensor(float(own)))
 
     def forward(self, own: Value, state: FirstLayerState | None) -> Used:
         """Return the value used, its summands, and the state for the layers to come.

@@ -1,6 +1,5 @@
 """SVFormer: one layer's values for all."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from jaxtyping import Int
@@ -19,7 +18,6 @@ from dva_lens.mechanisms.value_source.first_layer import (
 
 
 @final
-@dataclass(frozen=True)
 class FirstLayerOnly(ValueSource):
     """All layers attend to the values of the first; only it projects values."""
 

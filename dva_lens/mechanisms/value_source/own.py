@@ -1,6 +1,5 @@
 """Values of the layer itself."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import nn
@@ -16,7 +15,6 @@ from dva_lens.mechanisms.value_source.first_layer import (
 
 
 @final
-@dataclass(frozen=True)
 class OwnValue(ValueSource):
     """Every layer projects its own values."""
 

@@ -1,6 +1,5 @@
 """Context-free values: a table of the vocabulary in the last layers."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -17,10 +16,10 @@ from dva_lens.mechanisms.value_source.first_layer import (
 )
 from dva_lens.mechanisms.value_source.own import OwnValueModule
 from dva_lens.mechanisms.variant import LinearCost
+from dva_lens.validation import Many
 
 
 @final
-@dataclass(frozen=True)
 class TokenTable(ValueSource):
     """In the last layers a value is looked up by the token alone, without any context.
 
@@ -31,7 +30,7 @@ class TokenTable(ValueSource):
     source: ClassVar[str] = "2606.02780, context-free values"
     ours: ClassVar[str] = "one table per layer, as wide as its values; no projection beside it"
 
-    layers: tuple[int, ...] | None = None
+    layers: Many[int] | None = None
 
     def check(self, shape: Shape) -> None:
         """Refuse layers that are not there.
