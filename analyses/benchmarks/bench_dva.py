@@ -13,10 +13,10 @@ from typing import final
 
 import torch
 
-from dva_lens.kernels import reference
 from dva_lens.kernels.attention import attend
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise
-from dva_lens.kernels.weights import Weights
 
 from .timing import Run, answered, asking, paired, peak_growth
 
@@ -74,7 +74,7 @@ def prepare(way: str, case: Case) -> Run:
     torch.manual_seed(0)
     shape = (case.batch, 1, case.length, case.width)
     query, key, a, b = (torch.randn(shape).requires_grad_() for _ in range(4))
-    push, weights = torch.randn(shape), Weights(scale=case.width**-0.5)
+    push, weights = torch.randn(shape), Rule(scale=case.width**-0.5)
 
     def run() -> None:
         out = WAYS[way](query, key, Pairwise(a, b), weights)

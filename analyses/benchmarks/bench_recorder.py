@@ -15,11 +15,11 @@ from typing import final
 import torch
 import torch.nn.functional as F
 
-from dva_lens.kernels import reference
 from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.guard import BUDGET
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 
 from .timing import Run, answered, asking, paired, peak_growth
 
@@ -50,7 +50,7 @@ class Outcome:
 
 
 def materialised(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, weights: Weights
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, weights: Rule
 ) -> tuple[torch.Tensor, ...]:
     """Return the output and the same numbers, read off the pattern in full."""
     pattern = reference.pattern(query, key, weights)
@@ -76,7 +76,7 @@ def prepare(way: str, length: int) -> Run:
     """Return a call of one way, over projections laid out as a model leaves them."""
     torch.manual_seed(0)
     query, key, value = (torch.randn(1, length, HEADS, WIDTH).transpose(1, 2) for _ in range(3))
-    weights = Weights(scale=WIDTH**-0.5)
+    weights = Rule(scale=WIDTH**-0.5)
     if way == SDPA:
         return lambda: F.scaled_dot_product_attention(query, key, value, is_causal=True)
     if way == MATERIALISED:

@@ -11,17 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dva_lens.kernels import reference
 from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.fused.gradients import attend_pairwise
-from dva_lens.kernels.rounding import gradient_limits, limits
-from dva_lens.kernels.values import PairGated, Pairwise, QueryGated, Static, Summed, Values
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.reference.rounding import gradient_limits, limits
+from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.values import PairGated, Pairwise, QueryGated, Separable, Static, Values
 
 SCALE, HEADS, KV_HEADS = 0.15, 4, 2
 LENGTHS, FEW_LENGTHS = (1, 37, 333), (1, 37, 130)
 OPERANDS = ("query", "key", "query_part", "key_part")
-Rule = Callable[["Draw"], Weights]
+MakeRule = Callable[["Draw"], Rule]
 
 
 class Draw:
@@ -50,35 +50,35 @@ class Draw:
         return sum((place >= int(share * self.length)).long() for share in starts)  # type: ignore[return-value]
 
 
-def fixed(**settings: Any) -> Rule:
+def fixed(**settings: Any) -> MakeRule:
     """Return a rule that holds no tensors."""
-    return lambda _: Weights(SCALE, **settings)
+    return lambda _: Rule(SCALE, **settings)
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, MakeRule] = {
     "causal": fixed(),
     "bidirectional": fixed(causal=False),
     "window": fixed(window=29),
     "window-both-ways": fixed(window=29, causal=False),
-    "padded": lambda draw: Weights(SCALE, segments=draw.segments(0.3), causal=False),
-    "packed": lambda draw: Weights(SCALE, segments=draw.segments(0.0, 0.3, 0.6), window=70),
+    "padded": lambda draw: Rule(SCALE, segments=draw.segments(0.3), causal=False),
+    "packed": lambda draw: Rule(SCALE, segments=draw.segments(0.0, 0.3, 0.6), window=70),
     "softcap": fixed(softcap=2.0),
-    "bias": lambda draw: Weights(SCALE, bias=draw(1, HEADS, draw.length, draw.length)),
-    "bias-of-keys": lambda draw: Weights(SCALE, bias=draw(1, 1, 1, draw.length)),
-    "sink": lambda draw: Weights(SCALE, sink=draw(HEADS)),
-    "sink-and-number": lambda draw: Weights(SCALE, sink=draw(HEADS), bias=0.3),
-    "sink-padded": lambda draw: Weights(SCALE, sink=draw(HEADS), segments=draw.segments(0.3)),
+    "bias": lambda draw: Rule(SCALE, bias=draw(1, HEADS, draw.length, draw.length)),
+    "bias-of-keys": lambda draw: Rule(SCALE, bias=draw(1, 1, 1, draw.length)),
+    "sink": lambda draw: Rule(SCALE, sink=draw(HEADS)),
+    "sink-and-number": lambda draw: Rule(SCALE, sink=draw(HEADS), bias=0.3),
+    "sink-padded": lambda draw: Rule(SCALE, sink=draw(HEADS), segments=draw.segments(0.3)),
     "sigmoid": fixed(normaliser="sigmoid", bias=-1.5),
-    "sigmoid-packed": lambda draw: Weights(
+    "sigmoid-packed": lambda draw: Rule(
         SCALE, normaliser="sigmoid", segments=draw.segments(0.0, 0.5)
     ),
 }
 FORMS: dict[str, Callable[[Draw, int], Values]] = {
     "static": lambda draw, width: Static(draw.of_keys(width)),
-    "query-gated": lambda draw, width: QueryGated(draw.of_queries(width), draw.of_keys(width)),
-    "summed": lambda draw, width: Summed(draw.of_queries(width), draw.of_keys(width)),
+    "query-gate": lambda draw, width: QueryGated(draw.of_queries(width), draw.of_keys(width)),
+    "separable": lambda draw, width: Separable(draw.of_queries(width), draw.of_keys(width)),
     "pairwise": lambda draw, width: Pairwise(draw.of_queries(width), draw.of_keys(width)),
-    "pair-gated": lambda draw, width: PairGated(
+    "pair-gate": lambda draw, width: PairGated(
         draw.of_queries(width), draw.of_keys(width), draw.of_keys(width)
     ),
 }
@@ -140,7 +140,7 @@ def gradients(
 
 
 def _pulled(
-    attend: Any, operands: list[Tensor], weights: Weights, upstream: Tensor
+    attend: Any, operands: list[Tensor], weights: Rule, upstream: Tensor
 ) -> dict[str, Tensor]:
     leaves = [each.detach().requires_grad_() for each in operands]
     output = attend(leaves[0], leaves[1], Pairwise(*leaves[2:]), weights)

@@ -9,14 +9,14 @@ import torch.nn.functional as F
 import triton.language as tl
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from dva_lens.kernels import reference
 from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.fused.gradients import attend_pairwise
 from dva_lens.kernels.fused.language import gelu, gelu_and_slope, kernel
 from dva_lens.kernels.fused.launch import forward
 from dva_lens.kernels.fused.operands import operands_of
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise, Static
-from dva_lens.kernels.weights import Weights
 
 HEADS, WIDTH = 16, 128
 PER_QUERY_BOUND, RECEIVED_BOUND, ROOFLINE_BOUND = 1.5, 2.2, 0.5
@@ -44,7 +44,7 @@ def attention(length: int) -> dict[str, Any]:
     torch.manual_seed(0)
     shape = (1, HEADS, length, WIDTH)
     query, key, value = (torch.randn(shape, device="cuda", dtype=torch.bfloat16) for _ in range(3))
-    weights, values = Weights(scale=WIDTH**-0.5), Static(value)
+    weights, values = Rule(scale=WIDTH**-0.5), Static(value)
 
     def flash() -> object:
         with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
@@ -95,7 +95,7 @@ def pairwise(length: int = 2048, width: int = 512, batch: int = 8) -> dict[str, 
     torch.manual_seed(0)
     shape = (batch, 1, length, width)
     operands = [torch.randn(shape, device="cuda", requires_grad=True) for _ in range(4)]
-    push, weights = torch.randn(shape, device="cuda"), Weights(scale=width**-0.5)
+    push, weights = torch.randn(shape, device="cuda"), Rule(scale=width**-0.5)
 
     def way(attend: Any, rows: int) -> Run:
         def run() -> object:

@@ -19,8 +19,8 @@ from torch import Tensor
 from dva_lens import axes
 from dva_lens.diagnostics.pooling import Drawn, Need, drawn_from
 from dva_lens.kernels.attention import Attend
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values, per_query_head
-from dva_lens.kernels.weights import Weights
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import prepare_tokens
 from dva_lens.models.decoder import Decoder
@@ -150,7 +150,7 @@ def _listening(model: Decoder, chosen: Tensor) -> Iterator[dict[int, _Pool]]:
 def _heard(attention: Any, chosen: Tensor, layer: int, heard: dict[int, _Pool]) -> Attend:
     own: Attend = attention.attend
 
-    def attend(query: Tensor, key: Tensor, values: Values, weights: Weights) -> Tensor:
+    def attend(query: Tensor, key: Tensor, values: Values, weights: Rule) -> Tensor:
         summands: Mapping[str, Tensor] = attention.value_parts
         static = torch.stack(list(summands.values())).sum(0)[:, :, chosen]
         kept = _over([values], lambda each: each[0][:, :, chosen])

@@ -12,32 +12,35 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.attention import attend
-from dva_lens.kernels.dynamics import Moments, PairMoments, moments
+from dva_lens.kernels.blocked.backend import blocked, observed
+from dva_lens.kernels.blocked.moments import Moments, PairMoments, moments
 from dva_lens.kernels.fused.backend import fused
 from dva_lens.kernels.fused.guards import installed, takes
-from dva_lens.kernels.inputs import check, check_finite
-from dva_lens.kernels.materialised import materialised
-from dva_lens.kernels.observe import observe
+from dva_lens.kernels.inputs import check
+from dva_lens.kernels.reference.backend import materialised
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, Values
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Output = Float[Tensor, "batch head query value_width"]
-Backend = Callable[[Tensor, Tensor, Values, Weights], tuple[Tensor, Summary]]
+Backend = Callable[[Tensor, Tensor, Values, Rule], tuple[Tensor, Summary]]
 
 
 @torch.no_grad()
-def exact(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
-    """Return the very output of `attention.attend`, and the summary from a second pass."""
-    return _observed("exact", query, key, values, weights)
+def exact(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, Summary]:
+    """Return the very output of `attention.attend`, and the summary from a second pass in blocks.
 
-
-@torch.no_grad()
-def blocked(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
-    """Return the output and the summary from one pass in blocks."""
-    return _observed("blocked", query, key, values, weights)
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, or query, key, values or scores are not finite.
+    TypeError
+        No kernel mixes values of this type.
+    """
+    check(query, key, values, rule)
+    return observed(query, key, values, rule, output=attend(query, key, values, rule))
 
 
 BACKENDS: dict[str, Backend] = {
@@ -50,34 +53,27 @@ BACKENDS: dict[str, Backend] = {
 
 @torch.no_grad()
 def with_moments(
-    name: str, query: Query, key: Key, values: Values, weights: Weights
+    name: str, query: Query, key: Key, values: Values, rule: Rule
 ) -> tuple[Output, Summary, Moments]:
     """Do what a backend does and return the moments of the values as well.
 
     Where it forms the values of pairs in blocks, that is done once for both.
+
+    Raises
+    ------
+    KeyError
+        There is no backend of this name.
+    ValueError, TypeError, MemoryError
+        What the backend refuses.
     """
     if name in ("exact", "blocked") and not isinstance(values, CollapsingValues):
+        check(query, key, values, rule)
         gathered = PairMoments.of(query, values)
-        output, found = _observed(name, query, key, values, weights, onlooker=gathered)
+        output = attend(query, key, values, rule) if name == "exact" else None
+        output, found = observed(query, key, values, rule, output=output, onlooker=gathered)
         return output, found, gathered.moments
-    output, found = BACKENDS[name](query, key, values, weights)
-    return output, found, moments(query, key, values, weights)
-
-
-def _observed(
-    name: str,
-    query: Query,
-    key: Key,
-    values: Values,
-    weights: Weights,
-    *,
-    onlooker: PairMoments | None = None,
-) -> tuple[Output, Summary]:
-    check(query, key, values, weights)
-    output = attend(query, key, values, weights) if name == "exact" else None
-    output, found = observe(query, key, values, weights, output=output, onlooker=onlooker)
-    check_finite(found, query, key, values)
-    return output, found
+    output, found = BACKENDS[name](query, key, values, rule)
+    return output, found, moments(query, key, values, rule)
 
 
 def choose(
@@ -91,6 +87,11 @@ def choose(
 
     That is `fused` on a GPU where Triton is installed, unless it does not take the dtype, the
     width or the form of values of what is given, and `blocked` everywhere else.
+
+    Raises
+    ------
+    KeyError
+        There is no backend of this name.
     """
     if name == "auto":
         on_gpu = torch.device(device).type == "cuda" and installed()

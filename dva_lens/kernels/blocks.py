@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.rule import Rule
 
 
 @final
 @dataclass(frozen=True)
-class Block:
+class QueryBlock:
     """Some sequences, heads and queries, and the range of keys that they can see."""
 
     batch: slice
@@ -48,7 +48,7 @@ class Block:
         """Return positions counted from the last query of the block, so that few digits cancel."""
         return positions[part] - (self.queries.stop - 1)
 
-    def within(self, queries: slice) -> "Block | None":
+    def within(self, queries: slice) -> "QueryBlock | None":
         """Return the part of the block that holds some of these queries, if there is one."""
         start = max(self.queries.start, queries.start)
         stop = min(self.queries.stop, queries.stop)
@@ -60,15 +60,15 @@ def cuts(length: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
-def key_range(weights: Weights, batch: slice, queries: slice, length: int) -> slice:
+def key_range(rule: Rule, batch: slice, queries: slice, length: int) -> slice:
     """Return the shortest range that holds every key the queries can see."""
-    start, stop = 0, queries.stop if weights.causal else length
-    if weights.window is not None:
-        start = max(start, queries.start - weights.window + 1)
-        stop = min(stop, queries.stop + weights.window - 1)
-    if weights.segments is None:
+    start, stop = 0, queries.stop if rule.causal else length
+    if rule.window is not None:
+        start = max(start, queries.start - rule.window + 1)
+        stop = min(stop, queries.stop + rule.window - 1)
+    if rule.segments is None:
         return slice(start, stop)
-    return _narrowed(weights.segments[batch], queries, slice(start, stop))
+    return _narrowed(rule.segments[batch], queries, slice(start, stop))
 
 
 def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: slice) -> slice:
@@ -83,37 +83,35 @@ def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: sli
 
 
 def blocks(
-    weights: Weights, batch: slice, heads: slice, length: int, *, rows: int
-) -> Iterator[Block]:
+    rule: Rule, batch: slice, heads: slice, length: int, *, rows: int
+) -> Iterator[QueryBlock]:
     """Go through the queries of some sequences and heads; blocks that see no key come too."""
     for queries in cuts(length, rows):
-        yield Block(batch, heads, queries, key_range(weights, batch, queries, length))
+        yield QueryBlock(batch, heads, queries, key_range(rule, batch, queries, length))
 
 
 def hidden(
-    weights: Weights, block: Block, device: torch.device
+    rule: Rule, block: QueryBlock, device: torch.device
 ) -> Bool[Tensor, "#batch 1 query key"] | None:
     """Say which pairs of the block are invisible, or None where all of them are visible."""
     queries, keys = block.queries, block.keys
-    causal = weights.causal and keys.stop - 1 > queries.start
+    causal = rule.causal and keys.stop - 1 > queries.start
     apart = max(queries.stop - 1 - keys.start, keys.stop - 1 - queries.start)
-    windowed = weights.window is not None and apart >= weights.window
-    if not causal and not windowed and weights.segments is None:
+    windowed = rule.window is not None and apart >= rule.window
+    if not causal and not windowed and rule.segments is None:
         return None
     i = torch.arange(queries.start, queries.stop, device=device)
     j = torch.arange(keys.start, keys.stop, device=device)
-    segments = None if weights.segments is None else weights.segments[block.batch]
-    return ~_restricted(weights, segments).visible(i, j)
+    segments = None if rule.segments is None else rule.segments[block.batch]
+    return ~_restricted(rule, segments).visible(i, j)
 
 
-def _restricted(weights: Weights, segments: Tensor | None) -> Weights:
-    return Weights(
-        scale=weights.scale, causal=weights.causal, window=weights.window, segments=segments
-    )
+def _restricted(rule: Rule, segments: Tensor | None) -> Rule:
+    return Rule(scale=rule.scale, causal=rule.causal, window=rule.window, segments=segments)
 
 
 def of_block(
-    bias: Float[Tensor, "#batch #head #query #key"], block: Block
+    bias: Float[Tensor, "#batch #head #query #key"], block: QueryBlock
 ) -> Float[Tensor, "#some #few #row #seen"]:
     """Return the part of a broadcasting bias that a block needs."""
     index = (block.batch, block.heads, block.queries, block.keys)

@@ -4,15 +4,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Values
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "..."]
 Key = Float[Tensor, "..."]
 
 
-def check(query: Query, key: Key, values: Values, weights: Weights) -> None:
+def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
     """Refuse inputs whose shapes do not fit, naming the operand."""
     if query.ndim != 4 or key.ndim != 4:
         raise ValueError(
@@ -35,7 +35,7 @@ def check(query: Query, key: Key, values: Values, weights: Weights) -> None:
             f"{key.shape[1]}."
         )
     _check_operands(query, key.shape[1], values)
-    _check_rule(query, weights)
+    _check_rule(query, rule)
 
 
 def check_finite(found: Summary, query: Query, key: Key, values: Values) -> None:
@@ -72,15 +72,15 @@ def _check_operands(query: Query, kv_heads: int, values: Values) -> None:
             )
 
 
-def _check_rule(query: Query, weights: Weights) -> None:
+def _check_rule(query: Query, rule: Rule) -> None:
     batch, heads, length, _ = query.shape
-    if weights.sink is not None and weights.sink.shape != (heads,):
+    if rule.sink is not None and rule.sink.shape != (heads,):
         raise ValueError(
-            f"A sink needs one logit per query head, got shape {tuple(weights.sink.shape)} for "
+            f"A sink needs one logit per query head, got shape {tuple(rule.sink.shape)} for "
             f"{heads} heads."
         )
-    if weights.segments is not None and weights.segments.shape != (batch, length):
+    if rule.segments is not None and rule.segments.shape != (batch, length):
         raise ValueError(
             f"segments must be (batch, position) = ({batch}, {length}), got shape "
-            f"{tuple(weights.segments.shape)}."
+            f"{tuple(rule.segments.shape)}."
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @final
 @dataclass(frozen=True)
-class Weights:
+class Rule:
     """The rule that turns queries and keys of one attention into its pattern.
 
     A score is `scale * q.k`, passed through `softcap * tanh(score / softcap)` where given, plus

@@ -131,7 +131,7 @@ class QueryGated(CollapsingValues):
 
 @final
 @dataclass(frozen=True)
-class Summed(CollapsingValues):
+class Separable(CollapsingValues):
     """v_ij = a_i + b_j: the same as a branch beside the attention, weighted by the row mass."""
 
     query_part: Float[Tensor, "batch head query width"]

@@ -1,4 +1,4 @@
-"""Weights of one attention of a model, for whoever wants to see them: edges, and tiles."""
+"""Rule of one attention of a model, for whoever wants to see them: edges, and tiles."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import torch
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.kernels.detail import tiles
-from dva_lens.kernels.edges import top_edges as edges_of
+from dva_lens.kernels.blocked.edges import top_edges as edges_of
+from dva_lens.kernels.blocked.tiles import tiles
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import Prepared, prepare_tokens
 from dva_lens.recording.closeup import attention_call, of_heads

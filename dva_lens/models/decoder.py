@@ -10,8 +10,8 @@ from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
 from dva_lens.kernels.attention import Attend
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values
-from dva_lens.kernels.weights import Weights
 from dva_lens.models.block import Block
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.initial import initialise
@@ -192,7 +192,7 @@ def _segments(
 
 
 def _watched(own: Attend, seen: list[Values]) -> Attend:
-    def attend(query: Tensor, key: Tensor, values: Values, weights: Weights) -> Tensor:
+    def attend(query: Tensor, key: Tensor, values: Values, weights: Rule) -> Tensor:
         seen.append(values)
         return own(query, key, values, weights)
 

@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
-from dva_lens.kernels.reference import log_normaliser, scores
+from dva_lens.kernels.reference.attention import log_normaliser, scores
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import CollapsingValues, Values, per_query_head
-from dva_lens.kernels.weights import Weights
 
 QUERIES_AT_ONCE = 32
 
@@ -16,7 +16,7 @@ def attend_explicitly(
     query: Float[Tensor, "batch head query width"],
     key: Float[Tensor, "batch kv_head key width"],
     values: Values,
-    weights: Weights,
+    weights: Rule,
     *,
     hook_scores: HookPoint,
     hook_pattern: HookPoint,
@@ -43,7 +43,7 @@ def attend_explicitly(
 
 
 def _normalised(
-    logits: Float[Tensor, "batch head query key"], weights: Weights
+    logits: Float[Tensor, "batch head query key"], weights: Rule
 ) -> Float[Tensor, "batch head query key"]:
     if weights.normaliser == "sigmoid":
         return torch.sigmoid(logits)

@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.attention import Attend
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values
-from dva_lens.kernels.weights import Weights
 from dva_lens.mechanisms.output.neutreno import NeutrenoModule
 from dva_lens.models.decoder import Decoder
 
@@ -190,7 +190,7 @@ def _seen(model: Decoder) -> Iterator[tuple[list[Mapping[str, Tensor]], list[Ten
 
 
 def _noting(attention: Any, own: Attend, summands: list[Mapping[str, Tensor]]) -> Attend:
-    def attend(query: Tensor, key: Tensor, values: Values, weights: Weights) -> Tensor:
+    def attend(query: Tensor, key: Tensor, values: Values, weights: Rule) -> Tensor:
         summands.append(dict(attention.value_parts))
         return own(query, key, values, weights)
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values, per_query_head
-from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import accurate, gram_of, value_mix, value_norms
 from dva_lens.recording.patterns import static_dynamics, summary_of
@@ -64,7 +64,7 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
     key: Float[Tensor, "sequence kv_head key width"],
     values: Values | LayerValues | None = None,
     *,
-    weights: Weights | None = None,
+    weights: Rule | None = None,
     output: Output | None = None,
     lengths: Int[np.ndarray, "sequence"] | None = None,
     backend: str = "auto",
@@ -75,7 +75,7 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
     causal softmax with scale 1/sqrt(width) unless given. No pattern is formed.
     """
     if weights is None:
-        weights = Weights(scale=query.shape[-1] ** -0.5)
+        weights = Rule(scale=query.shape[-1] ** -0.5)
     has_values = values is not None
     if values is None:
         values = Static(key)

@@ -11,10 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.backends import BACKENDS, choose, with_moments
-from dva_lens.kernels.dynamics import Moments
+from dva_lens.kernels.blocked.moments import Moments
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
-from dva_lens.kernels.weights import Weights
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import Gram, stream_norms, value_mix, value_norms
 from dva_lens.recording.tiles import alone, row_tiles
@@ -43,7 +43,7 @@ class AttentionCall:
     query: Float[Tensor, "sequence head query width"]
     key: Float[Tensor, "sequence kv_head key width"]
     values: Values
-    weights: Weights
+    weights: Rule
 
 
 @final
@@ -213,7 +213,7 @@ class Recorder:
         self._attended.add(layer)
         return self._layers.setdefault(layer, {})
 
-    def _check_rows(self, summary: Summary, weights: Weights) -> None:
+    def _check_rows(self, summary: Summary, weights: Rule) -> None:
         if weights.normaliser != "softmax":
             return
         total = summary.row_mass

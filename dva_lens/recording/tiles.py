@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values
-from dva_lens.kernels.weights import Weights
 from dva_lens.records import RowTile
 
 ENTRIES = 1 << 22
@@ -21,7 +21,7 @@ def row_tiles(
     query: Float[Tensor, "sequence head query width"],
     key: Float[Tensor, "sequence kv_head key width"],
     values: Values,
-    weights: Weights,
+    weights: Rule,
     *,
     gram: Float[Tensor, "head width_out width_out"],
     tokens: Int[np.ndarray, "token"],
@@ -61,7 +61,7 @@ def pattern_tiles(
     *,
     gram: Float[Tensor, "head width width"],
     tokens: Int[np.ndarray, "token"],
-    visible: Weights,
+    visible: Rule,
 ) -> Iterator[RowTile]:
     """Go through the rows of a pattern that exists already, as `visible` lets queries see."""
     length = len(tokens)
@@ -96,7 +96,7 @@ def _has_sequences(name: str, held: object) -> bool:
 
 
 def _rows(
-    query: Tensor, key: Tensor, weights: Weights, queries: Tensor, keys: Tensor
+    query: Tensor, key: Tensor, weights: Rule, queries: Tensor, keys: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the weights of some rows as (head, row, key) in float32, and what they see."""
     chosen, others = query[0, :, queries].float(), key[0, :, keys].float()

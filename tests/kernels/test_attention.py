@@ -6,17 +6,17 @@ import torch.nn.functional as F
 from attentions import FORMS, LAYOUTS, RULES, Draws, attention
 from rounding import limits, sums, widened, within
 
-from dva_lens.kernels import reference
 from dva_lens.kernels.attention import attend
-from dva_lens.kernels.values import PairValuesForm, Pairwise, Static, Summed
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.values import PairValuesForm, Pairwise, Separable, Static
 
 
 @pytest.mark.parametrize("causal", [True, False])
 def test_plain_attention_is_torchs_bit_for_bit(causal):
     draw = Draws((2, 4, 4), 50, dtype=torch.float32)
     query, key, value = draw.query(8), draw.key(8), draw.key(8)
-    found = attend(query, key, Static(value), Weights(scale=0.3, causal=causal))
+    found = attend(query, key, Static(value), Rule(scale=0.3, causal=causal))
     want = F.scaled_dot_product_attention(query, key, value, is_causal=causal, scale=0.3)
     assert torch.equal(found, want)
 
@@ -45,7 +45,7 @@ def test_output_and_every_gradient_are_the_references(form, weights, layout, see
     compare(Draws(layout, length, grad=True, seed=seed), form, weights)
 
 
-@pytest.mark.parametrize("form", ["pairwise", "pair-gated", "experts"])
+@pytest.mark.parametrize("form", ["pairwise", "pair-gate", "experts"])
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 131])
 def test_pair_values_at_odd_lengths(form, length, seed):
     compare(Draws((3, 2, 1), length, grad=True, seed=seed), form, "causal")
@@ -55,7 +55,7 @@ def test_values_may_be_wider_or_narrower_than_queries():
     draw = Draws((1, 2, 2), 20)
     for width in (3, 17):
         query, key, values = draw.query(), draw.key(), Static(draw.key(width))
-        weights = Weights(scale=0.4, sink=draw(2))
+        weights = Rule(scale=0.4, sink=draw(2))
         torch.testing.assert_close(
             attend(query, key, values, weights), reference.attend(query, key, values, weights)
         )
@@ -87,7 +87,7 @@ def test_values_nobody_mixes_are_refused_by_name():
 
     draw = Draws()
     with pytest.raises(TypeError, match="Odd; there are kernels for Pairwise, PairGated"):
-        attend(draw.query(), draw.key(), Odd(), Weights(scale=1.0))
+        attend(draw.query(), draw.key(), Odd(), Rule(scale=1.0))
 
 
 def test_pairwise_gradients_against_differences():
@@ -95,7 +95,7 @@ def test_pairwise_gradients_against_differences():
     query, key, a, b = draw.query(2), draw.key(2), draw.query(3), draw.key(3)
 
     def run(query, key, a, b):
-        return attend(query, key, Pairwise(a, b), Weights(scale=0.7))
+        return attend(query, key, Pairwise(a, b), Rule(scale=0.7))
 
     assert torch.autograd.gradcheck(run, (query, key, a, b))
 
@@ -103,6 +103,6 @@ def test_pairwise_gradients_against_differences():
 def test_padding_has_no_branch():
     draw = Draws((1, 1, 1), 4)
     segments = torch.tensor([[1, 1, 0, 0]])
-    values = Summed(draw.query(3), draw.key(3))
-    found = attend(draw.query(), draw.key(), values, Weights(scale=1.0, segments=segments))
+    values = Separable(draw.query(3), draw.key(3))
+    found = attend(draw.query(), draw.key(), values, Rule(scale=1.0, segments=segments))
     assert found[0, 0, 2:].abs().sum() == 0

@@ -7,9 +7,9 @@ import torch
 from attentions import FORMS, Draws, attention
 
 from dva_lens.kernels.backends import BACKENDS, choose, with_moments
-from dva_lens.kernels.dynamics import moments
+from dva_lens.kernels.blocked.moments import moments
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise, Static
-from dva_lens.kernels.weights import Weights
 
 EVERY = [name for name in BACKENDS if name != "fused"]
 
@@ -36,21 +36,21 @@ def test_numbers_that_are_not_finite_are_named(backend, name, bad):
     query, key, values = drawn()
     {"query": query, "key": key, "values.value": values.value}[name][0, 0, 2, 1] = bad
     with pytest.raises(ValueError, match=f"{name} holds NaN or infinite"):
-        BACKENDS[backend](query, key, values, Weights(scale=1.0))
+        BACKENDS[backend](query, key, values, Rule(scale=1.0))
 
 
 @pytest.mark.parametrize("backend", ["exact", "blocked"])
 def test_scores_that_overflow_are_told_apart(backend):
     query, key, values = drawn(dtype=torch.float32)
     with pytest.raises(ValueError, match="overflow float32"):
-        BACKENDS[backend](query * 1e25, key * 1e25, values, Weights(scale=1.0))
+        BACKENDS[backend](query * 1e25, key * 1e25, values, Rule(scale=1.0))
 
 
 @pytest.mark.parametrize("backend", EVERY)
 def test_heads_that_do_not_divide_are_refused(backend):
     query, key, values = drawn((1, 2, 1))
     with pytest.raises(ValueError, match="must be a multiple of key heads, got 1 and 2"):
-        BACKENDS[backend](query[:, :1], key.repeat(1, 2, 1, 1), values, Weights(scale=1.0))
+        BACKENDS[backend](query[:, :1], key.repeat(1, 2, 1, 1), values, Rule(scale=1.0))
 
 
 @pytest.mark.parametrize("backend", EVERY)
@@ -58,7 +58,7 @@ def test_heads_that_do_not_divide_are_refused(backend):
 def test_a_query_that_sees_nothing_reads_zero(backend, sink):
     query, key, values = drawn()
     segments = torch.tensor([[0, 0, 1, 1, 1, 0]])
-    weights = Weights(scale=1.0, sink=sink, segments=segments)
+    weights = Rule(scale=1.0, sink=sink, segments=segments)
     output, found = BACKENDS[backend](query, key, values, weights)
     blind = [0, 1, 5]
     assert output[:, :, blind].abs().sum() == 0
@@ -77,7 +77,7 @@ def test_a_bias_may_hide_keys_altogether(backend):
     bias = torch.zeros(1, 1, 6, 6, dtype=torch.float64)
     bias[..., 4, :] = -torch.inf
     bias[..., 5, :3] = -torch.inf
-    output, found = BACKENDS[backend](query, key, values, Weights(scale=1.0, bias=bias))
+    output, found = BACKENDS[backend](query, key, values, Rule(scale=1.0, bias=bias))
     assert output[:, :, 4].abs().sum() == 0
     assert found.largest[..., 4].abs().sum() == 0
     assert (found.first_mass[..., 5] == 0).all()
@@ -91,14 +91,14 @@ def test_the_reference_refuses_what_would_not_fit(values):
     with pytest.raises(
         MemoryError, match=r"reference backend.* GiB.*choose the backend 'blocked'"
     ):
-        BACKENDS["reference"](big, big, values(*operands), Weights(scale=1.0))
+        BACKENDS["reference"](big, big, values(*operands), Rule(scale=1.0))
 
 
 def test_recording_leaves_no_gradient():
     draw = Draws((1, 1, 1), 6, grad=True)
     for backend in EVERY:
         output, found = BACKENDS[backend](
-            draw.query(), draw.key(), Static(draw.key()), Weights(scale=1.0)
+            draw.query(), draw.key(), Static(draw.key()), Rule(scale=1.0)
         )
         assert not output.requires_grad
         assert not found.entropy.requires_grad

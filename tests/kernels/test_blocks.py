@@ -4,9 +4,9 @@ import pytest
 import torch
 from attentions import RULES, Draws
 
-from dva_lens.kernels.blocks import Block, blocks, cuts, hidden, key_range, of_block
+from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, key_range, of_block
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.visibility import counts
-from dva_lens.kernels.weights import Weights
 
 WHOLE = slice(0, 2)
 CPU = torch.device("cpu")
@@ -32,26 +32,26 @@ def test_blocks_hold_every_visible_pair(weights, rows):
 
 
 def test_keys_that_no_query_of_a_block_sees_are_left_out():
-    window = Weights(scale=1.0, window=4)
+    window = Rule(scale=1.0, window=4)
     assert key_range(window, WHOLE, slice(16, 32), 64) == slice(13, 32)
-    both = Weights(scale=1.0, window=4, causal=False)
+    both = Rule(scale=1.0, window=4, causal=False)
     assert key_range(both, WHOLE, slice(16, 32), 64) == slice(13, 35)
-    packed = Weights(scale=1.0, segments=torch.arange(64).repeat(2, 1) // 8 + 1)
+    packed = Rule(scale=1.0, segments=torch.arange(64).repeat(2, 1) // 8 + 1)
     assert key_range(packed, WHOLE, slice(16, 32), 64) == slice(16, 32)
-    padding = Weights(scale=1.0, segments=torch.zeros(2, 64, dtype=torch.long))
+    padding = Rule(scale=1.0, segments=torch.zeros(2, 64, dtype=torch.long))
     assert key_range(padding, WHOLE, slice(16, 32), 64) == slice(0, 0)
 
 
 def test_a_block_that_is_visible_throughout_needs_no_mask():
-    block = Block(WHOLE, WHOLE, slice(16, 32), slice(0, 17))
-    assert hidden(Weights(scale=1.0), block, CPU) is None
-    assert hidden(Weights(scale=1.0, window=64), block, CPU) is None
-    assert hidden(Weights(scale=1.0, window=31), block, CPU) is not None
+    block = QueryBlock(WHOLE, WHOLE, slice(16, 32), slice(0, 17))
+    assert hidden(Rule(scale=1.0), block, CPU) is None
+    assert hidden(Rule(scale=1.0, window=64), block, CPU) is None
+    assert hidden(Rule(scale=1.0, window=31), block, CPU) is not None
     assert block.pairs == 2 * 2 * 16 * 17
 
 
 def test_a_bias_is_cut_only_where_it_has_entries():
-    block = Block(slice(1, 2), slice(0, 2), slice(3, 5), slice(0, 7))
+    block = QueryBlock(slice(1, 2), slice(0, 2), slice(3, 5), slice(0, 7))
     assert of_block(torch.zeros(2, 1, 1, 9), block).shape == (1, 1, 1, 7)
     assert of_block(torch.zeros(1, 4, 9, 9), block).shape == (1, 2, 2, 7)
 

@@ -5,8 +5,8 @@ import torch
 from attentions import Draws
 
 from dva_lens.kernels.inputs import check
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 
 
 def drawn():
@@ -15,7 +15,7 @@ def drawn():
 
 
 def test_shapes_that_fit_pass():
-    check(*drawn(), Weights(scale=1.0, sink=torch.zeros(2)))
+    check(*drawn(), Rule(scale=1.0, sink=torch.zeros(2)))
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_shapes_that_fit_pass():
 def test_shapes_that_do_not_fit_are_refused(change, message):
     query, key, values, rule = change(*drawn())
     with pytest.raises(ValueError, match=message):
-        check(query, key, values, Weights(scale=1.0, **rule))
+        check(query, key, values, Rule(scale=1.0, **rule))

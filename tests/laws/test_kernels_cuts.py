@@ -6,10 +6,12 @@ import pytest
 import torch
 from attentions import Draws, attention
 
-from dva_lens.kernels import block_scores, blocked_attention, mixers, pair_mixers
 from dva_lens.kernels.attention import attend
 from dva_lens.kernels.backends import BACKENDS
-from dva_lens.kernels.dynamics import moments
+from dva_lens.kernels.blocked import attention as blocked_attention
+from dva_lens.kernels.blocked import mixers, pair_mixers
+from dva_lens.kernels.blocked import scores as block_scores
+from dva_lens.kernels.blocked.moments import moments
 
 
 def summary(inputs):
@@ -30,7 +32,7 @@ def test_any_cut_of_queries_heads_and_sequences(weights, rows, entries, monkeypa
 
 
 @pytest.mark.parametrize("entries", [1, 900, 1 << 30])
-@pytest.mark.parametrize("form", ["pairwise", "pair-gated", "experts"])
+@pytest.mark.parametrize("form", ["pairwise", "pair-gate", "experts"])
 def test_any_cut_of_keys(form, entries, monkeypatch):
     inputs = attention(Draws((3, 2, 1), 71), form, "causal")
     whole = [*summary(inputs), *vars(moments(*inputs)).values()]

@@ -10,8 +10,8 @@ from own_models import tiny
 
 import dva_lens as lens
 from dva_lens.kernels.backends import BACKENDS
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 from dva_lens.recording import record
 from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.sites import SUMMARY
@@ -57,7 +57,7 @@ def test_what_ran_is_said_where_layers_differ(monkeypatch):
     recorder = Recorder((), "auto", torch.device("cpu"))
     part = torch.zeros(1, 1, 3, 4)
     monkeypatch.setattr(Recorder, "lengths", np.array([3]))
-    call = AttentionCall(part, part, Static(part), Weights(scale=1.0))
+    call = AttentionCall(part, part, Static(part), Rule(scale=1.0))
     recorder.attention(0, call, gram=None)
     recorder.attention(1, call, gram=None)
     assert recorder.backend == "fused+blocked"

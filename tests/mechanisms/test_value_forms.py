@@ -5,7 +5,7 @@ import torch
 from small_models import SIZE, random_tokens, sharp
 from torch.nn.functional import gelu
 
-from dva_lens.kernels.dynamics import dynamics
+from dva_lens.kernels.blocked.moments import dynamics
 from dva_lens.mechanisms.feedforward.none import NoFeedforward
 from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.mechanisms.value_source.first_layer_mix import FirstLayerMix

@@ -5,8 +5,8 @@ import pytest
 import torch
 from records import random_causal, record_of
 
-from dva_lens.kernels import reference
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.recording import from_cache, from_patterns, from_qk
 
 LENGTHS = np.array([9, 7])
@@ -71,7 +71,7 @@ def test_layers_must_match():
 
 def test_queries_and_keys_give_what_their_pattern_gives():
     query, key, value = _attention()
-    weights = Weights(scale=0.5, window=4, sink=torch.zeros(4, dtype=torch.float64))
+    weights = Rule(scale=0.5, window=4, sink=torch.zeros(4, dtype=torch.float64))
     output = torch.randn(4, 4, 6, dtype=torch.float64)
     found = from_qk(query, key, value, weights=weights, output=output, backend="reference")
     expected = from_patterns(
@@ -92,7 +92,7 @@ def test_queries_and_keys_alone_say_nothing_of_values():
 
 def _cached(weights=None, *, scores=None):
     query, key, value = _attention()
-    pattern = reference.pattern(query, key, weights or Weights(scale=0.5))
+    pattern = reference.pattern(query, key, weights or Rule(scale=0.5))
     held = {}
     for layer in range(2):
         name = "hook_pattern" if scores is None else "hook_attn_scores"
@@ -123,7 +123,7 @@ def test_weights_cached_as_scores_are_taken_as_weights():
 @pytest.mark.parametrize("masked", [-torch.inf, torch.finfo(torch.float32).min])
 def test_scores_are_normalised_whatever_masks_them(masked):
     query, key, _ = _attention()
-    scores = reference.scores(query, key, Weights(scale=0.5))
+    scores = reference.scores(query, key, Rule(scale=0.5))
     cache, pattern, value = _cached(scores=scores.masked_fill(scores == -torch.inf, masked))
     expected = from_patterns(pattern, value).layers[0].summary
     np.testing.assert_allclose(
@@ -132,7 +132,7 @@ def test_scores_are_normalised_whatever_masks_them(masked):
 
 
 def test_rows_below_one_keep_their_mass():
-    sink = Weights(scale=0.5, sink=torch.ones(4, dtype=torch.float64))
+    sink = Rule(scale=0.5, sink=torch.ones(4, dtype=torch.float64))
     cache, pattern, _ = _cached(sink)
     found = from_cache(cache).layers[0].summary
     np.testing.assert_allclose(found.row_mass, pattern.sum(-1), atol=1e-6)

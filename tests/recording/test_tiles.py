@@ -5,9 +5,9 @@ import pytest
 import torch
 from rounding import pattern_limits, sums, within
 
-from dva_lens.kernels import reference
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise, Static
-from dva_lens.kernels.weights import Weights
 from dva_lens.recording import tiles
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.recorder import AttentionCall, Recorder
@@ -27,18 +27,14 @@ def tensors(seed=0):
 
 
 RULES = {
-    "plain": Weights(0.5),
-    "window": Weights(0.5, window=5),
-    "both ways": Weights(0.5, causal=False),
-    "sigmoid": Weights(0.5, normaliser="sigmoid", bias=-2.0),
-    "sink": Weights(0.5, sink=torch.tensor([0.0, 1.0, -1.0, 3.0])),
-    "softcap": Weights(0.5, softcap=2.0),
-    "bias": Weights(
-        0.5, bias=torch.linspace(-1, 1, LENGTH * LENGTH).reshape(1, 1, LENGTH, LENGTH)
-    ),
-    "padding": Weights(
-        0.5, segments=(torch.arange(LENGTH) < torch.tensor([[LENGTH], [13]])).long()
-    ),
+    "plain": Rule(0.5),
+    "window": Rule(0.5, window=5),
+    "both ways": Rule(0.5, causal=False),
+    "sigmoid": Rule(0.5, normaliser="sigmoid", bias=-2.0),
+    "sink": Rule(0.5, sink=torch.tensor([0.0, 1.0, -1.0, 3.0])),
+    "softcap": Rule(0.5, softcap=2.0),
+    "bias": Rule(0.5, bias=torch.linspace(-1, 1, LENGTH * LENGTH).reshape(1, 1, LENGTH, LENGTH)),
+    "padding": Rule(0.5, segments=(torch.arange(LENGTH) < torch.tensor([[LENGTH], [13]])).long()),
 }
 
 

@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import torch
 
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
     Experts,
     PairGated,
     Pairwise,
     QueryGated,
+    Separable,
     Static,
-    Summed,
     Values,
 )
-from dva_lens.kernels.weights import Weights
 
 SCALE = 0.4
 LENGTHS = (1, 7, 33, 130)
@@ -43,10 +43,10 @@ class Draws:
 
 FORMS: dict[str, Callable[[Draws], Values]] = {
     "static": lambda draw: Static(draw.key(8)),
-    "query-gated": lambda draw: QueryGated(draw.query(8), draw.key(8)),
-    "summed": lambda draw: Summed(draw.query(8), draw.key(8)),
+    "query-gate": lambda draw: QueryGated(draw.query(8), draw.key(8)),
+    "separable": lambda draw: Separable(draw.query(8), draw.key(8)),
     "pairwise": lambda draw: Pairwise(draw.query(8), draw.key(8)),
-    "pair-gated": lambda draw: PairGated(draw.query(8), draw.key(8), draw.key(8)),
+    "pair-gate": lambda draw: PairGated(draw.query(8), draw.key(8), draw.key(8)),
     "experts": lambda draw: Experts(draw.query(3, 4), draw.key(3, 4), draw.key(3, 8)),
 }
 
@@ -69,10 +69,10 @@ def packed(draw):
 
 
 def rule(**settings):
-    return Weights(scale=SCALE, **settings)
+    return Rule(scale=SCALE, **settings)
 
 
-RULES: dict[str, Callable[[Draws], Weights]] = {
+RULES: dict[str, Callable[[Draws], Rule]] = {
     "causal": lambda draw: rule(),
     "bidirectional": lambda draw: rule(causal=False),
     "window": lambda draw: rule(window=5),

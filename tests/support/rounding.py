@@ -7,7 +7,7 @@ the fixture `seed`; `DVA_LENS_SEEDS=20` draws as many samples instead of one.
 
 import torch
 
-from dva_lens.kernels.rounding import gradient_limits, limits, pattern_limits
+from dva_lens.kernels.reference.rounding import gradient_limits, limits, pattern_limits
 
 
 def within(found, want, limit, name=""):

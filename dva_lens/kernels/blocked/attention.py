@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dva_lens.kernels.blocks import Block, blocks, cuts, hidden, of_block
-from dva_lens.kernels.mixers import Mixer
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.blocked.mixers import Mixer
+from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block
+from dva_lens.kernels.rule import Rule
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch head key width"]
@@ -22,7 +22,7 @@ BlockRows = Float[Tensor, "some few row"]
 FEWEST_ROWS = 8
 
 
-def tiles(weights: Weights, query: Query, *, rows: int, pairs: int) -> Iterator[Block]:
+def tiles(rule: Rule, query: Query, *, rows: int, pairs: int) -> Iterator[QueryBlock]:
     """Cut an attention into blocks of at most `rows` queries and about `pairs` scores."""
     batch, heads, length, _ = query.shape
     rows = max(FEWEST_ROWS, min(rows, length, pairs // length))
@@ -31,30 +31,32 @@ def tiles(weights: Weights, query: Query, *, rows: int, pairs: int) -> Iterator[
     batch_together = max(1, together // heads)
     for some in cuts(batch, batch_together):
         for few in cuts(heads, heads_together):
-            yield from blocks(weights, some, few, length, rows=rows)
+            yield from blocks(rule, some, few, length, rows=rows)
 
 
 def block_scores(
-    query: Query, key: Key, block: Block, weights: Weights
+    query: Query, key: Key, block: QueryBlock, rule: Rule
 ) -> tuple[BlockScores, BlockScores | None]:
     """Return the scores of a block, and tanh of the capped ones for the way back."""
     scores = query[block.by_query] @ key[block.by_key].mT
-    scores *= weights.scale
+    scores *= rule.scale
     capped = None
-    if weights.softcap is not None:
-        capped = scores.div_(weights.softcap).tanh_()
-        scores = capped * weights.softcap
-    if isinstance(weights.bias, Tensor):
-        scores += of_block(weights.bias, block)
-    elif weights.bias != 0.0:
-        scores += weights.bias
-    unseen = hidden(weights, block, query.device)
+    if rule.softcap is not None:
+        capped = scores.div_(rule.softcap).tanh_()
+        scores = capped * rule.softcap
+    if isinstance(rule.bias, Tensor):
+        scores += of_block(rule.bias, block)
+    elif rule.bias != 0.0:
+        scores += rule.bias
+    unseen = hidden(rule, block, query.device)
     if unseen is not None:
         scores.masked_fill_(unseen, -torch.inf)
     return scores, capped
 
 
-def normaliser(scores: BlockScores, sink: Float[Tensor, "head"] | None, block: Block) -> BlockRows:
+def normaliser(
+    scores: BlockScores, sink: Float[Tensor, "head"] | None, block: QueryBlock
+) -> BlockRows:
     """Return log-sum-exp of each row, its sink included."""
     found = torch.logsumexp(scores, dim=-1)
     if sink is None:
@@ -73,7 +75,7 @@ def normalised(scores: BlockScores, log_sum_exp: BlockRows) -> BlockScores:
 class _Saved:
     """What the way back needs, and the gradients it fills."""
 
-    weights: Weights
+    rule: Rule
     query: Query
     key: Key
     log_sum_exp: Rows
@@ -82,17 +84,21 @@ class _Saved:
     d_key: Key
     d_bias: Float[Tensor, "#batch #head #query #key"] | None
 
-    def pattern(self, block: Block) -> tuple[BlockScores, BlockScores | None]:
-        scores, capped = block_scores(self.query, self.key, block, self.weights)
-        if self.weights.normaliser == "sigmoid":
+    def pattern(self, block: QueryBlock) -> tuple[BlockScores, BlockScores | None]:
+        scores, capped = block_scores(self.query, self.key, block, self.rule)
+        if self.rule.normaliser == "sigmoid":
             return scores.sigmoid_(), capped
         return normalised(scores, self.log_sum_exp[block.by_query]), capped
 
     def push(
-        self, block: Block, pattern: BlockScores, capped: BlockScores | None, grad: BlockScores
+        self,
+        block: QueryBlock,
+        pattern: BlockScores,
+        capped: BlockScores | None,
+        grad: BlockScores,
     ) -> None:
         """Carry the gradient of a block's weights to scores, queries and keys."""
-        if self.weights.normaliser == "sigmoid":
+        if self.rule.normaliser == "sigmoid":
             grad = grad.mul_(pattern).mul_(1 - pattern)
         else:
             grad = grad.sub_(self.inner[block.by_query][..., None]).mul_(pattern)
@@ -101,7 +107,7 @@ class _Saved:
             target += grad.sum_to_size(target.shape)
         if capped is not None:
             grad *= 1 - capped.square()
-        grad *= self.weights.scale
+        grad *= self.rule.scale
         self.d_query[block.by_query] += grad @ self.key[block.by_key]
         self.d_key[block.by_key] += grad.mT @ self.query[block.by_query]
 
@@ -115,7 +121,7 @@ class BlockedAttention(torch.autograd.Function):
     @staticmethod
     def forward(  # noqa: PLR0913  (what autograd differentiates has to be an argument)
         ctx: Any,
-        weights: Weights,
+        rule: Rule,
         mixer: Mixer,
         query: Query,
         key: Key,
@@ -126,16 +132,16 @@ class BlockedAttention(torch.autograd.Function):
         """Return the output and the row masses."""
         out = query.new_zeros(*query.shape[:-1], operands[-1].shape[-1])
         row_mass, log_sum_exp = (query.new_zeros(query.shape[:-1]) for _ in range(2))
-        for block in tiles(weights, query, rows=mixer.rows, pairs=mixer.pairs(operands)):
-            scores, _ = block_scores(query, key, block, weights)
-            if weights.normaliser == "softmax":
+        for block in tiles(rule, query, rows=mixer.rows, pairs=mixer.pairs(operands)):
+            scores, _ = block_scores(query, key, block, rule)
+            if rule.normaliser == "softmax":
                 log_sum_exp[block.by_query] = normaliser(scores, sink, block)
                 pattern = normalised(scores, log_sum_exp[block.by_query])
             else:
                 pattern = scores.sigmoid_()
             row_mass[block.by_query] = pattern.sum(dim=-1)
             mixer.mix(pattern, operands, block, out[block.by_query])
-        ctx.weights, ctx.mixer = weights, mixer
+        ctx.rule, ctx.mixer = rule, mixer
         ctx.save_for_backward(query, key, sink, bias, out, row_mass, log_sum_exp, *operands)
         return out, row_mass
 
@@ -148,7 +154,7 @@ class BlockedAttention(torch.autograd.Function):
         query, key, sink, bias, out, row_mass, log_sum_exp, *operands = ctx.saved_tensors
         d_operands = [torch.zeros_like(each) for each in operands]
         saved = _Saved(
-            weights=ctx.weights,
+            rule=ctx.rule,
             query=query,
             key=key,
             log_sum_exp=log_sum_exp,
@@ -157,9 +163,7 @@ class BlockedAttention(torch.autograd.Function):
             d_key=torch.zeros_like(key),
             d_bias=torch.zeros_like(bias) if ctx.needs_input_grad[5] else None,
         )
-        for block in tiles(
-            ctx.weights, query, rows=ctx.mixer.rows, pairs=ctx.mixer.pairs(operands)
-        ):
+        for block in tiles(ctx.rule, query, rows=ctx.mixer.rows, pairs=ctx.mixer.pairs(operands)):
             pattern, capped = saved.pattern(block)
             d_pattern = ctx.mixer.pull(
                 pattern, operands, block, grad=grad[block.by_query], grads=d_operands
@@ -174,8 +178,8 @@ class BlockedAttention(torch.autograd.Function):
 
 
 def blocked_attention(
-    query: Query, key: Key, operands: Sequence[Tensor], weights: Weights, *, mixer: Mixer
+    query: Query, key: Key, operands: Sequence[Tensor], rule: Rule, *, mixer: Mixer
 ) -> tuple[Float[Tensor, "batch head query value_width"], Rows]:
     """Return the mixed values and the row masses; differentiable in every tensor."""
-    bias = weights.bias if isinstance(weights.bias, Tensor) else None
-    return BlockedAttention.apply(weights, mixer, query, key, weights.sink, bias, *operands)
+    bias = rule.bias if isinstance(rule.bias, Tensor) else None
+    return BlockedAttention.apply(rule, mixer, query, key, rule.sink, bias, *operands)

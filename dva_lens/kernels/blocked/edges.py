@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.block_pattern import patterns
+from dva_lens.kernels.blocked.pattern import patterns
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.kernels.inputs import check
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -38,7 +38,7 @@ class Edges:
 
 @torch.no_grad()
 def top_edges(
-    query: Query, key: Key, weights: Weights, *, count: int = 8, threshold: float = 0.0
+    query: Query, key: Key, rule: Rule, *, count: int = 8, threshold: float = 0.0
 ) -> Edges:
     """Return the largest weights of every query, at most `count`, that exceed the threshold.
 
@@ -46,7 +46,7 @@ def top_edges(
     pattern is formed in blocks, so memory grows with the length times `count`. Among weights
     that are equal, any may be left out.
     """
-    check(query, key, Static(key), weights)
+    check(query, key, Static(key), rule)
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}.")
     if threshold < 0:
@@ -63,7 +63,7 @@ def top_edges(
         query, key = query.to(wide), key.to(wide)
         largest = query.new_zeros(*query.shape[:3], count)
         places = torch.zeros_like(largest, dtype=torch.int64)
-        for part, _ in patterns(query, key, weights):
+        for part, _ in patterns(query, key, rule):
             few = min(count, part.weights.shape[-1])
             found, place = part.weights.topk(few, dim=-1)
             largest[part.block.by_query][..., :few] = found

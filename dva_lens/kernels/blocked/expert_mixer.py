@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.blocks import Block
-from dva_lens.kernels.mixers import BlockWeights, Mixed, Mixer
-from dva_lens.kernels.pair_mixers import OfPair, Stripe, stripes
+from dva_lens.kernels.blocked.mixers import BlockWeights, Mixed, Mixer
+from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe, stripes
+from dva_lens.kernels.blocks import QueryBlock
 
 Choice = Float[Tensor, "batch head expert query key"]
 
@@ -20,7 +20,7 @@ def by_expert(operand: Tensor) -> Float[Tensor, "batch head expert position widt
     return operand.transpose(2, 3)
 
 
-def choices(operands: Sequence[Tensor], block: Block) -> Choice:
+def choices(operands: Sequence[Tensor], block: QueryBlock) -> Choice:
     """Return the share of each expert in the value of each pair."""
     left, right = by_expert(operands[0][block.by_query]), by_expert(operands[1][block.by_key])
     return torch.softmax(left @ right.mT * left.shape[-1] ** -0.5, dim=2)
@@ -37,14 +37,14 @@ class ExpertMixer(Mixer):
         return max(1, (1 << 18) // operands[-1].shape[3])
 
     def mix(
-        self, weights: BlockWeights, operands: Sequence[Tensor], block: Block, out: Mixed
+        self, weights: BlockWeights, operands: Sequence[Tensor], block: QueryBlock, out: Mixed
     ) -> None:
         """Add sum_r (p * c_r) v_r."""
         shares = choices(operands, block).mul_(weights[:, :, None])
         out += (shares @ by_expert(operands[2][block.by_key])).sum(dim=2)
 
     def formed(
-        self, operands: Sequence[Tensor], block: Block, out: Mixed
+        self, operands: Sequence[Tensor], block: QueryBlock, out: Mixed
     ) -> Iterator[tuple[Stripe, OfPair]]:
         """Go through the values of a block; each stripe overwrites the one before."""
         for stripe in stripes(block, out, buffers=1):
@@ -57,7 +57,7 @@ class ExpertMixer(Mixer):
         self,
         weights: BlockWeights,
         operands: Sequence[Tensor],
-        block: Block,
+        block: QueryBlock,
         *,
         grad: Mixed,
         grads: Sequence[Tensor],

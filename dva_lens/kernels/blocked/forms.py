@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.expert_mixer import ExpertMixer
-from dva_lens.kernels.pair_mixers import PairGatedMixer, PairMixer, PairwiseMixer
+from dva_lens.kernels.blocked.expert_mixer import ExpertMixer
+from dva_lens.kernels.blocked.pair_mixers import PairGatedMixer, PairMixer, PairwiseMixer
 from dva_lens.kernels.values import Experts, PairGated, Pairwise, Values, per_query_head
 
 PAIR_MIXERS: dict[type[Values], PairMixer | ExpertMixer] = {

@@ -12,7 +12,7 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.blocks import Block
+from dva_lens.kernels.blocks import QueryBlock
 
 BlockWeights = Float[Tensor, "batch head query key"]
 Mixed = Float[Tensor, "batch head query width"]
@@ -30,7 +30,7 @@ class Mixer(ABC):
 
     @abstractmethod
     def mix(
-        self, weights: BlockWeights, operands: Sequence[Tensor], block: Block, out: Mixed
+        self, weights: BlockWeights, operands: Sequence[Tensor], block: QueryBlock, out: Mixed
     ) -> None:
         """Add what the block contributes to the output of its queries."""
 
@@ -39,7 +39,7 @@ class Mixer(ABC):
         self,
         weights: BlockWeights,
         operands: Sequence[Tensor],
-        block: Block,
+        block: QueryBlock,
         *,
         grad: Mixed,
         grads: Sequence[Tensor],
@@ -59,7 +59,7 @@ class StaticMixer(Mixer):
         return 1 << 18
 
     def mix(
-        self, weights: BlockWeights, operands: Sequence[Tensor], block: Block, out: Mixed
+        self, weights: BlockWeights, operands: Sequence[Tensor], block: QueryBlock, out: Mixed
     ) -> None:
         """Add p v."""
         out += weights @ operands[0][block.by_key]
@@ -68,7 +68,7 @@ class StaticMixer(Mixer):
         self,
         weights: BlockWeights,
         operands: Sequence[Tensor],
-        block: Block,
+        block: QueryBlock,
         *,
         grad: Mixed,
         grads: Sequence[Tensor],

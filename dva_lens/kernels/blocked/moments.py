@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.block_pattern import BlockPattern, patterns
-from dva_lens.kernels.forms import as_heads
-from dva_lens.kernels.pair_mixers import OfPair, Stripe
-from dva_lens.kernels.pair_readers import PairReader
-from dva_lens.kernels.values import CollapsingValues, QueryGated, Static, Summed, Values
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.blocked.forms import as_heads
+from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe
+from dva_lens.kernels.blocked.pair_readers import PairReader
+from dva_lens.kernels.blocked.pattern import BlockPattern, patterns
+from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.values import CollapsingValues, QueryGated, Separable, Static, Values
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -43,43 +43,43 @@ class Moments:
         return (self.received * self.mean.square().sum(dim=-1)).sum(dim=-1)
 
 
-def dynamics(query: Query, key: Key, values: Values, weights: Weights) -> tuple[PerHead, PerHead]:
+def dynamics(query: Query, key: Key, values: Values, rule: Rule) -> tuple[PerHead, PerHead]:
     """Return the power of the values and the power of their means over queries."""
-    found = moments(query, key, values, weights)
+    found = moments(query, key, values, rule)
     return found.power, found.mean_power
 
 
-def mean_values(query: Query, key: Key, values: Values, weights: Weights) -> PerKey:
+def mean_values(query: Query, key: Key, values: Values, rule: Rule) -> PerKey:
     """Return the attention-weighted mean over queries of each key's value."""
-    return moments(query, key, values, weights).mean
+    return moments(query, key, values, rule).mean
 
 
 @torch.no_grad()
-def moments(query: Query, key: Key, values: Values, weights: Weights) -> Moments:
+def moments(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
     """Return received mass, mean values and power of one attention."""
     wide = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
         if not isinstance(values, CollapsingValues):
-            return _of_pairs(query, key, values, weights)
+            return _of_pairs(query, key, values, rule)
         static = as_heads(values.static, query.shape[1]).to(wide)
         if isinstance(values, QueryGated):
-            return _of_gates(query, key, values.gate.to(wide), static, weights=weights)
-        if isinstance(values, Summed):
-            return _of_sums(query, key, values.query_part.to(wide), static, weights=weights)
+            return _of_gates(query, key, values.gate.to(wide), static, rule=rule)
+        if isinstance(values, Separable):
+            return _of_sums(query, key, values.query_part.to(wide), static, rule=rule)
         if isinstance(values, Static):
-            received = _received(query, key, query.new_ones(*query.shape[:3], 1), weights)[..., 0]
+            received = _received(query, key, query.new_ones(*query.shape[:3], 1), rule)[..., 0]
             power = (received * static.square().sum(dim=-1)).sum(dim=-1)
             return Moments(received, static, power)
         raise TypeError(f"No moments are known for values of type {type(values).__name__}.")
 
 
 def _received(
-    query: Query, key: Key, given: Float[Tensor, "batch head query feature"], weights: Weights
+    query: Query, key: Key, given: Float[Tensor, "batch head query feature"], rule: Rule
 ) -> Float[Tensor, "batch head key feature"]:
     """Return sum_i p_ij f_i, what each key receives of what the queries give."""
     total = torch.zeros_like(given)
-    for part, _ in patterns(query, key, weights):
+    for part, _ in patterns(query, key, rule):
         total[part.block.by_key] += part.weights.mT @ given[part.block.by_query]
     return total
 
@@ -88,22 +88,18 @@ def _mean(total: PerKey, received: Tensor) -> PerKey:
     return total / received.clamp(min=torch.finfo(received.dtype).tiny)[..., None]
 
 
-def _of_gates(
-    query: Query, key: Key, gate: PerKey, static: PerKey, *, weights: Weights
-) -> Moments:
+def _of_gates(query: Query, key: Key, gate: PerKey, static: PerKey, *, rule: Rule) -> Moments:
     given = torch.cat([gate, gate.square(), torch.ones_like(gate[..., :1])], dim=-1)
-    total = _received(query, key, given, weights)
+    total = _received(query, key, given, rule)
     received, width = total[..., -1], gate.shape[-1]
     power = (total[..., width:-1] * static.square()).sum(dim=(-2, -1))
     return Moments(received, _mean(total[..., :width] * static, received), power)
 
 
-def _of_sums(
-    query: Query, key: Key, branch: PerKey, static: PerKey, *, weights: Weights
-) -> Moments:
+def _of_sums(query: Query, key: Key, branch: PerKey, static: PerKey, *, rule: Rule) -> Moments:
     size = branch.square().sum(dim=-1, keepdim=True)
     given = torch.cat([branch, size, torch.ones_like(size)], dim=-1)
-    total = _received(query, key, given, weights)
+    total = _received(query, key, given, rule)
     received, pushed = total[..., -1], total[..., :-2]
     power = total[..., -2] + (static * (2 * pushed + received[..., None] * static)).sum(dim=-1)
     return Moments(received, _mean(pushed, received) + static, power.sum(dim=-1))
@@ -142,10 +138,10 @@ class PairMoments:
         return Moments(self.received, _mean(self.total, self.received), self.power)
 
 
-def _of_pairs(query: Query, key: Key, values: Values, weights: Weights) -> Moments:
+def _of_pairs(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
     reader = PairReader(values, query.shape[1], query.dtype)
     gathered = PairMoments(query, reader.width)
-    for part, _ in patterns(query, key, weights):
+    for part, _ in patterns(query, key, rule):
         gathered.weigh(part)
         for stripe, value in reader.formed(part.block):
             gathered.add(part, stripe, value, value.norm(dim=-1))

@@ -6,19 +6,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.block_pattern import BlockPattern, Rows, patterns
-from dva_lens.kernels.pair_readers import Onlooker, PairReader
-from dva_lens.kernels.readers import GatedReader, Read, Reader, StaticReader, SummedReader
+from dva_lens.kernels.blocked.pair_readers import Onlooker, PairReader
+from dva_lens.kernels.blocked.pattern import BlockPattern, Rows, patterns
+from dva_lens.kernels.blocked.readers import (
+    GatedReader,
+    Read,
+    SeparableReader,
+    StaticReader,
+    ValueReader,
+)
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
-from dva_lens.kernels.values import CollapsingValues, QueryGated, Static, Summed, Values
+from dva_lens.kernels.values import CollapsingValues, QueryGated, Separable, Static, Values
 from dva_lens.kernels.visibility import counts
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Output = Float[Tensor, "batch head query value_width"]
 
-READERS = {Static: StaticReader, QueryGated: GatedReader, Summed: SummedReader}
+READERS = {Static: StaticReader, QueryGated: GatedReader, Separable: SeparableReader}
 PER_QUERY = (
     "log_sum_exp", "entropy", "square_sum", "largest", "first_mass", "self_mass",
     "previous_mass", "distance", "row_mass", "value_norm",
@@ -29,11 +35,11 @@ PER_QUERY = (
 class Observation:
     """The numbers of an attention as its blocks come in."""
 
-    def __init__(self, query: Query, weights: Weights) -> None:
+    def __init__(self, query: Query, rule: Rule) -> None:
         batch, heads, length, _ = query.shape
-        self.weights = weights
+        self.rule = rule
         self.rows = query.new_zeros(len(PER_QUERY), batch, heads, length)
-        self.rows[PER_QUERY.index("log_sum_exp")] = of_nothing(query, weights)
+        self.rows[PER_QUERY.index("log_sum_exp")] = of_nothing(query, rule)
         self.received = query.new_zeros(batch, heads, length)
         self._positions = torch.arange(length, device=query.device).to(query.dtype)
 
@@ -66,7 +72,7 @@ class Observation:
     def summary(self, output: Output) -> Summary:
         """Return everything that was seen."""
         batch, _, length = self.received.shape
-        visible, viewers = counts(self.weights, length, batch=batch, device=self.received.device)
+        visible, viewers = counts(self.rule, length, batch=batch, device=self.received.device)
         return Summary(
             **dict(zip(PER_QUERY, self.rows.unbind(), strict=True)),
             output_norm=output.to(self.received.dtype).norm(dim=-1),
@@ -94,16 +100,18 @@ def _diagonal(part: BlockPattern, *, back: int, into: Rows) -> None:
     into[..., start : start + found.shape[-1]] = found
 
 
-def of_nothing(query: Query, weights: Weights) -> Tensor:
+def of_nothing(query: Query, rule: Rule) -> Tensor:
     """Return log-sum-exp of rows that see no key."""
-    if weights.normaliser == "sigmoid":
+    if rule.normaliser == "sigmoid":
         return query.new_tensor(torch.nan)
-    if weights.sink is None:
+    if rule.sink is None:
         return query.new_tensor(-torch.inf)
-    return weights.sink.to(query.dtype)[:, None]
+    return rule.sink.to(query.dtype)[:, None]
 
 
-def reader_of(values: Values, heads: int, dtype: torch.dtype, onlooker: Onlooker | None) -> Reader:
+def reader_of(
+    values: Values, heads: int, dtype: torch.dtype, onlooker: Onlooker | None
+) -> ValueReader:
     """Return the reader of a value form."""
     if isinstance(values, CollapsingValues):
         return READERS[type(values)](values, heads, dtype)
@@ -115,7 +123,7 @@ def observe(
     query: Query,
     key: Key,
     values: Values,
-    weights: Weights,
+    rule: Rule,
     *,
     output: Output | None = None,
     onlooker: Onlooker | None = None,
@@ -128,10 +136,10 @@ def observe(
     wide = torch.promote_types(dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
-        reader, seen = reader_of(values, heads, wide, onlooker), Observation(query, weights)
+        reader, seen = reader_of(values, heads, wide, onlooker), Observation(query, rule)
         width = reader.width if output is None else 0
         mixed = query.new_zeros(*query.shape[:3], width)
-        for part, memory in patterns(query, key, weights):
+        for part, memory in patterns(query, key, rule):
             read = reader.read(part, memory, mixing=output is None)
             if read.mixed is not None:
                 mixed[part.block.by_query] = read.mixed

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.blocks import Block, cuts
-from dva_lens.kernels.mixers import BlockWeights, Mixed, Mixer
+from dva_lens.kernels.blocked.mixers import BlockWeights, Mixed, Mixer
+from dva_lens.kernels.blocks import QueryBlock, cuts
 from dva_lens.kernels.values import phi_in_place, phi_slope_in_place
 
 ENTRIES_AT_ONCE = 1 << 18
@@ -45,7 +45,7 @@ def pairs_at_once(operands: Sequence[Tensor]) -> int:
     return length * max(ROWS, ENTRIES_AT_ONCE // (COLUMNS * width))
 
 
-def stripes(block: Block, out: Mixed, *, buffers: int) -> Iterator[Stripe]:
+def stripes(block: QueryBlock, out: Mixed, *, buffers: int) -> Iterator[Stripe]:
     """Cut the keys of a block into stripes that share a few buffers."""
     start, count = block.keys.start, block.keys.stop - block.keys.start
     columns = min(count, max(COLUMNS, ENTRIES_AT_ONCE // out.numel()))
@@ -60,12 +60,12 @@ def stripes(block: Block, out: Mixed, *, buffers: int) -> Iterator[Stripe]:
         )
 
 
-def query_side(operand: Tensor, block: Block) -> OfQuery:
+def query_side(operand: Tensor, block: QueryBlock) -> OfQuery:
     """Return what belongs to the queries of a block, ready to meet its keys."""
     return operand[block.by_query][..., None, :]
 
 
-def key_side(operand: Tensor, block: Block, keys: slice) -> OfKey:
+def key_side(operand: Tensor, block: QueryBlock, keys: slice) -> OfKey:
     """Return what belongs to some keys, ready to meet the queries of a block."""
     return operand[block.batch, block.heads, None, keys]
 
@@ -80,18 +80,20 @@ class PairMixer(Mixer):
         return pairs_at_once(operands)
 
     @abstractmethod
-    def form(self, operands: Sequence[Tensor], block: Block, keys: slice, out: OfPair) -> OfPair:
+    def form(
+        self, operands: Sequence[Tensor], block: QueryBlock, keys: slice, out: OfPair
+    ) -> OfPair:
         """Fill `out` with the values of the block's queries and some keys."""
 
     def formed(
-        self, operands: Sequence[Tensor], block: Block, out: Mixed
+        self, operands: Sequence[Tensor], block: QueryBlock, out: Mixed
     ) -> Iterator[tuple[Stripe, OfPair]]:
         """Go through the values of a block; each stripe overwrites the one before."""
         for stripe in stripes(block, out, buffers=1):
             yield stripe, self.form(operands, block, stripe.keys, stripe.memory[0])
 
     def mix(
-        self, weights: BlockWeights, operands: Sequence[Tensor], block: Block, out: Mixed
+        self, weights: BlockWeights, operands: Sequence[Tensor], block: QueryBlock, out: Mixed
     ) -> None:
         """Add sum_j p_ij v_ij."""
         total = out.new_zeros(out.shape[:-1].numel(), 1, out.shape[-1])
@@ -105,7 +107,9 @@ class PairMixer(Mixer):
 class PairwiseMixer(PairMixer):
     """phi(a_i + b_j): on the way back the value and its slope are formed once more."""
 
-    def form(self, operands: Sequence[Tensor], block: Block, keys: slice, out: OfPair) -> OfPair:
+    def form(
+        self, operands: Sequence[Tensor], block: QueryBlock, keys: slice, out: OfPair
+    ) -> OfPair:
         """Fill `out` with phi(a_i + b_j)."""
         a, b = query_side(operands[0], block), key_side(operands[1], block, keys)
         return phi_in_place(torch.add(a, b, out=out))
@@ -114,7 +118,7 @@ class PairwiseMixer(PairMixer):
         self,
         weights: BlockWeights,
         operands: Sequence[Tensor],
-        block: Block,
+        block: QueryBlock,
         *,
         grad: Mixed,
         grads: Sequence[Tensor],
@@ -139,7 +143,9 @@ class PairwiseMixer(PairMixer):
 class PairGatedMixer(PairMixer):
     """2 sigmoid(l_i * r_j) * v_j."""
 
-    def form(self, operands: Sequence[Tensor], block: Block, keys: slice, out: OfPair) -> OfPair:
+    def form(
+        self, operands: Sequence[Tensor], block: QueryBlock, keys: slice, out: OfPair
+    ) -> OfPair:
         """Fill `out` with 2 sigmoid(l_i * r_j) * v_j."""
         left = query_side(operands[0], block)
         right, value = (key_side(each, block, keys) for each in operands[1:])
@@ -149,7 +155,7 @@ class PairGatedMixer(PairMixer):
         self,
         weights: BlockWeights,
         operands: Sequence[Tensor],
-        block: Block,
+        block: QueryBlock,
         *,
         grad: Mixed,
         grads: Sequence[Tensor],

@@ -5,12 +5,12 @@ from typing import Protocol, final, runtime_checkable
 
 import torch
 
-from dva_lens.kernels.block_pattern import BlockPattern
-from dva_lens.kernels.block_scores import Memory
-from dva_lens.kernels.blocks import Block
-from dva_lens.kernels.forms import mixer_of, operands_of
-from dva_lens.kernels.pair_mixers import OfPair, Stripe
-from dva_lens.kernels.readers import Read, Reader
+from dva_lens.kernels.blocked.forms import mixer_of, operands_of
+from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe
+from dva_lens.kernels.blocked.pattern import BlockPattern
+from dva_lens.kernels.blocked.readers import Read, ValueReader
+from dva_lens.kernels.blocked.scores import Memory
+from dva_lens.kernels.blocks import QueryBlock
 from dva_lens.kernels.values import Values
 
 
@@ -28,7 +28,7 @@ class Onlooker(Protocol):
 
 
 @final
-class PairReader(Reader):
+class PairReader(ValueReader):
     """Reads the values of a pair form, formed a stripe at a time; somebody else may look on."""
 
     def __init__(
@@ -39,7 +39,7 @@ class PairReader(Reader):
         self.operands = operands_of(values, heads, dtype)
         self.width = self.operands[-1].shape[-1]
 
-    def formed(self, block: Block) -> Iterator[tuple[Stripe, OfPair]]:
+    def formed(self, block: QueryBlock) -> Iterator[tuple[Stripe, OfPair]]:
         """Go through the values of the pairs of a block."""
         rows = self.operands[0][block.by_query]
         like = rows.new_empty(1).expand(*rows.shape[:3], self.width)

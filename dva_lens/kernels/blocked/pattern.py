@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from dva_lens.kernels.block_scores import Memory, Scorer, nowhere
-from dva_lens.kernels.blocks import Block
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.blocked.scores import Memory, Scorer, nowhere
+from dva_lens.kernels.blocks import QueryBlock
+from dva_lens.kernels.rule import Rule
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -24,7 +24,7 @@ Rows = Float[Tensor, "some few row"]
 class BlockPattern:
     """The weights of a block with the numbers that need its scores."""
 
-    block: Block
+    block: QueryBlock
     weights: OfBlock
     log_sum_exp: Rows
     entropy: Rows
@@ -32,63 +32,59 @@ class BlockPattern:
 
 
 def patterns(
-    query: Query, key: Key, weights: Weights, *, queries: slice | None = None
+    query: Query, key: Key, rule: Rule, *, queries: slice | None = None
 ) -> Iterator[tuple[BlockPattern, Memory]]:
     """Go through the blocks of an attention that see any key, with memory for one product.
 
     The pattern and the memory of a block are overwritten by the next one. With `queries`, only
     theirs come.
     """
-    scorer = Scorer(query, key, weights)
+    scorer = Scorer(query, key, rule)
     todo = scorer.tiles()
     if queries is not None:
         todo = [part for block in todo if (part := block.within(queries)) is not None]
     memory = query.new_empty(2, max((block.pairs for block in todo), default=0))
     spare, kept = memory.unbind()
     for block in todo:
-        yield block_pattern(scorer.scores(block, spare), block, weights, memory=kept), spare
+        yield block_pattern(scorer.scores(block, spare), block, rule, memory=kept), spare
 
 
 def block_pattern(
-    scores: OfBlock, block: Block, weights: Weights, *, memory: Memory
+    scores: OfBlock, block: QueryBlock, rule: Rule, *, memory: Memory
 ) -> BlockPattern:
     """Turn scores into weights in the memory given; the scores are spent on the way."""
     pattern = memory[: scores.numel()].view_as(scores)
-    if weights.normaliser == "sigmoid":
+    if rule.normaliser == "sigmoid":
         return _sigmoid(scores, block, pattern)
     torch.softmax(scores, dim=-1, out=pattern)
     top, largest = scores.amax(dim=-1), pattern.amax(dim=-1)
     log_sum = top - largest.log()
     energy = torch.mul(scores, pattern, out=scores).sum(dim=-1)
-    if not _special(weights):
+    if not _special(rule):
         return BlockPattern(block, pattern, log_sum, log_sum - energy, largest)
     empty = top <= nowhere(scores.dtype) / 2
     part = BlockPattern(block, pattern, log_sum, energy, largest)
-    return _lessened(part, weights, empty=empty)
+    return _lessened(part, rule, empty=empty)
 
 
-def _special(weights: Weights) -> bool:
+def _special(rule: Rule) -> bool:
     """Say whether rows may sum to less than one: a sink, or queries that see nothing."""
-    return (
-        weights.sink is not None
-        or weights.segments is not None
-        or isinstance(weights.bias, Tensor)
-    )
+    return rule.sink is not None or rule.segments is not None or isinstance(rule.bias, Tensor)
 
 
-def _sigmoid(scores: OfBlock, block: Block, pattern: OfBlock) -> BlockPattern:
+def _sigmoid(scores: OfBlock, block: QueryBlock, pattern: OfBlock) -> BlockPattern:
     torch.sigmoid(scores, out=pattern)
     entropy = -torch.mul(logsigmoid(scores), pattern, out=scores).sum(dim=-1)
     nothing = torch.full_like(entropy, torch.nan)
     return BlockPattern(block, pattern, nothing, entropy, pattern.amax(dim=-1))
 
 
-def _lessened(part: BlockPattern, weights: Weights, *, empty: Tensor) -> BlockPattern:
+def _lessened(part: BlockPattern, rule: Rule, *, empty: Tensor) -> BlockPattern:
     """Give a sink its share and rows without keys nothing; `part.entropy` holds sum p s."""
     among_keys = part.log_sum_exp.masked_fill(empty, -torch.inf)
     log_sum, share = among_keys, torch.ones_like(among_keys)
-    if weights.sink is not None:
-        sink = weights.sink.to(log_sum.dtype)[part.block.heads][:, None]
+    if rule.sink is not None:
+        sink = rule.sink.to(log_sum.dtype)[part.block.heads][:, None]
         log_sum = torch.logaddexp(among_keys, sink)
         share = torch.exp(among_keys - log_sum)
     share = share.masked_fill(empty, 0.0)

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.block_pattern import BlockPattern, OfBlock, Rows
-from dva_lens.kernels.block_scores import Memory
-from dva_lens.kernels.blocks import Block
-from dva_lens.kernels.values import QueryGated, Static, Summed, per_query_head
+from dva_lens.kernels.blocked.pattern import BlockPattern, OfBlock, Rows
+from dva_lens.kernels.blocked.scores import Memory
+from dva_lens.kernels.blocks import QueryBlock
+from dva_lens.kernels.values import QueryGated, Separable, Static, per_query_head
 
 Mixed = Float[Tensor, "batch head query width"]
 
@@ -36,7 +36,7 @@ class Read:
     offset: Rows | None = None
 
 
-class Reader(ABC):
+class ValueReader(ABC):
     """How one value form is read with the weights of a block."""
 
     width: int
@@ -46,7 +46,7 @@ class Reader(ABC):
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
 
 
-class CollapsingReader(Reader):
+class CollapsingReader(ValueReader):
     """What the forms with one static value per key share."""
 
     def __init__(self, static: Float[Tensor, "batch kv_head key width"], heads: int) -> None:
@@ -54,7 +54,7 @@ class CollapsingReader(Reader):
         self.group = heads // static.shape[1]
         self.width = static.shape[-1]
 
-    def of_keys(self, block: Block, per_key: Tensor) -> Tensor:
+    def of_keys(self, block: QueryBlock, per_key: Tensor) -> Tensor:
         """Return what belongs to the keys of a block, per key-value head."""
         heads = slice(block.heads.start // self.group, block.heads.stop // self.group)
         return per_key[block.batch, heads, block.keys]
@@ -142,10 +142,10 @@ class GatedReader(CollapsingReader):
 
 
 @final
-class SummedReader(CollapsingReader):
+class SeparableReader(CollapsingReader):
     """Reads a_i + b_j, whose squared norm is |a_i|² + 2 a_i . b_j + |b_j|²."""
 
-    def __init__(self, values: Summed, heads: int, dtype: torch.dtype) -> None:
+    def __init__(self, values: Separable, heads: int, dtype: torch.dtype) -> None:
         super().__init__(values.key_part.to(dtype), heads)
         self.square = self.static.square().sum(dim=-1)
         self.branch = values.query_part

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.blocks import Block, blocks, cuts, hidden, of_block
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block
+from dva_lens.kernels.rule import Rule
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -29,7 +29,7 @@ def nowhere(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).min / 8
 
 
-def tiles(weights: Weights, query: Query, group: int) -> Iterator[Block]:
+def tiles(rule: Rule, query: Query, group: int) -> Iterator[QueryBlock]:
     """Cut an attention into blocks whose scores fit in the cache; groups of heads stay whole."""
     batch, heads, length, _ = query.shape
     rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
@@ -37,63 +37,63 @@ def tiles(weights: Weights, query: Query, group: int) -> Iterator[Block]:
     together = max(1, groups * group // heads)
     for some in cuts(batch, together):
         for few in cuts(heads, min(groups, heads // group) * group):
-            yield from blocks(weights, some, few, length, rows=rows)
+            yield from blocks(rule, some, few, length, rows=rows)
 
 
 @final
 class Scorer:
     """Forms the scores of blocks, and remembers the masks that blocks share."""
 
-    def __init__(self, query: Query, key: Key, weights: Weights) -> None:
+    def __init__(self, query: Query, key: Key, rule: Rule) -> None:
         self.query = query
         self.key = key
-        self.weights = weights
+        self.rule = rule
         self.group = query.shape[1] // key.shape[1]
         self._masks: dict[tuple[int, int, int], Tensor | None] = {}
 
-    def tiles(self) -> list[Block]:
+    def tiles(self) -> list[QueryBlock]:
         """Return the blocks that see any key."""
-        return [each for each in tiles(self.weights, self.query, self.group) if each.clear]
+        return [each for each in tiles(self.rule, self.query, self.group) if each.clear]
 
-    def scores(self, block: Block, memory: Memory) -> OfBlock:
+    def scores(self, block: QueryBlock, memory: Memory) -> OfBlock:
         """Return the scores of a block in the memory given; a group of heads is one product."""
-        weights, q = self.weights, self.query[block.by_query]
+        rule, q = self.rule, self.query[block.by_query]
         kv_heads = slice(block.heads.start // self.group, block.heads.stop // self.group)
         k = self.key[block.batch, kv_heads, block.keys].flatten(0, 1)
         batch, heads, rows, width = q.shape
         scores = memory[: block.pairs].view(batch, heads, rows, k.shape[1])
         folded = scores.view(len(k), self.group * rows, k.shape[1])
         q = q.reshape(len(k), self.group * rows, width)
-        torch.baddbmm(folded, q, k.mT, beta=0, alpha=weights.scale, out=folded)
-        if weights.softcap is not None:
-            scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
-        if isinstance(weights.bias, Tensor):
-            scores.add_(of_block(weights.bias, block)).clamp_(min=nowhere(scores.dtype))
-        elif weights.bias != 0.0:
-            scores.add_(weights.bias)
+        torch.baddbmm(folded, q, k.mT, beta=0, alpha=rule.scale, out=folded)
+        if rule.softcap is not None:
+            scores.div_(rule.softcap).tanh_().mul_(rule.softcap)
+        if isinstance(rule.bias, Tensor):
+            scores.add_(of_block(rule.bias, block)).clamp_(min=nowhere(scores.dtype))
+        elif rule.bias != 0.0:
+            scores.add_(rule.bias)
         self._hide(scores, block)
         return scores
 
-    def _hide(self, scores: OfBlock, block: Block) -> None:
-        if self.weights.segments is not None:
-            unseen = hidden(self.weights, block, scores.device)
+    def _hide(self, scores: OfBlock, block: QueryBlock) -> None:
+        if self.rule.segments is not None:
+            unseen = hidden(self.rule, block, scores.device)
             if unseen is not None:
                 scores.masked_fill_(unseen, nowhere(scores.dtype))
             return
         first = 0
-        if self.weights.window is None:
+        if self.rule.window is None:
             first = max(0, block.queries.start - block.keys.start)
         tail = replace(block, keys=slice(block.keys.start + first, block.keys.stop))
         mask = self._mask(tail)
         if mask is not None:
             scores[..., first:].add_(mask)
 
-    def _mask(self, block: Block) -> Tensor | None:
+    def _mask(self, block: QueryBlock) -> Tensor | None:
         """Return what to add to scores so that invisible pairs drop out; None for nothing."""
         queries, keys = block.queries, block.keys
         place = (queries.start - keys.start, queries.stop - queries.start, keys.stop - keys.start)
         if place not in self._masks:
-            unseen = hidden(self.weights, block, self.query.device)
+            unseen = hidden(self.rule, block, self.query.device)
             if unseen is None:
                 self._masks[place] = None
             else:

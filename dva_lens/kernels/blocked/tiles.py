@@ -8,12 +8,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from dva_lens.kernels.block_pattern import BlockPattern, patterns
+from dva_lens.kernels.blocked.pattern import BlockPattern, patterns
 from dva_lens.kernels.blocks import hidden
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.kernels.inputs import check
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -82,7 +82,7 @@ class _Grid:
 def tiles(
     query: Query,
     key: Key,
-    weights: Weights,
+    rule: Rule,
     *,
     queries: slice = slice(None),
     keys: slice = slice(None),
@@ -94,7 +94,7 @@ def tiles(
     the rectangle or not. The pattern is formed in blocks of the queries that are asked for, and
     as many tiles as there are positions give every weight itself.
     """
-    check(query, key, Static(key), weights)
+    check(query, key, Static(key), rule)
     batch, heads, length, _ = query.shape
     across = _Grid.of(queries, length, resolution[0], "queries")
     along = _Grid.of(keys, length, resolution[1], "keys")
@@ -110,8 +110,8 @@ def tiles(
         lowest, highest = query.new_full(shape, torch.inf), query.new_full(shape, -torch.inf)
         total, seen = (query.new_zeros(shape, dtype=torch.float64) for _ in range(2))
         wanted = slice(across.start, across.stop)
-        for part, _ in patterns(query, key, weights, queries=wanted):
-            found = _pooled(part, weights, along)
+        for part, _ in patterns(query, key, rule, queries=wanted):
+            found = _pooled(part, rule, along)
             if found is None:
                 continue
             block = part.block
@@ -132,7 +132,7 @@ def tiles(
 
 
 def _pooled(
-    part: BlockPattern, weights: Weights, along: _Grid
+    part: BlockPattern, rule: Rule, along: _Grid
 ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
     """Return smallest, largest, sum and number of the weights of every query in tiles of keys."""
     block = part.block
@@ -140,7 +140,7 @@ def _pooled(
     if keys.start >= keys.stop:
         return None
     pattern = part.weights[..., keys.start - block.keys.start : keys.stop - block.keys.start]
-    unseen = hidden(weights, block, pattern.device)
+    unseen = hidden(rule, block, pattern.device)
     visible = torch.ones(1, 1, *pattern.shape[2:], dtype=torch.bool, device=pattern.device)
     if unseen is not None:
         visible = ~unseen[..., keys.start - block.keys.start : keys.stop - block.keys.start]

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from dva_lens.kernels.fused.guards import check_machine, check_operands
 from dva_lens.kernels.inputs import check, check_finite
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, Values
 from dva_lens.kernels.visibility import counts
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -17,24 +17,24 @@ Output = Float[Tensor, "batch head query value_width"]
 
 
 @torch.no_grad()
-def fused(query: Query, key: Key, values: Values, weights: Weights) -> tuple[Output, Summary]:
+def fused(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, Summary]:
     """Return the output and the summary from Triton kernels; the sums are in float32."""
-    check(query, key, values, weights)
+    check(query, key, values, rule)
     check_machine(query)
     check_operands(query, values)
     from dva_lens.kernels.fused.launch import forward, received
     from dva_lens.kernels.fused.operands import operands_of
 
-    output, rows = forward(query, key, operands_of(values), weights, measure=True)
+    output, rows = forward(query, key, operands_of(values), rule, measure=True)
     if isinstance(values, CollapsingValues):
         output = values.finish(output, rows["row_mass"])
     output = output.to(query.dtype)
     batch, _, length, _ = query.shape
-    visible, viewers = counts(weights, length, batch=batch, device=query.device)
+    visible, viewers = counts(rule, length, batch=batch, device=query.device)
     summary = Summary(
         **rows,
         output_norm=torch.linalg.vector_norm(output, dim=-1, dtype=torch.float32),
-        received=received(query, key, rows["log_sum_exp"], weights),
+        received=received(query, key, rows["log_sum_exp"], rule),
         visible=visible,
         viewers=viewers,
     )

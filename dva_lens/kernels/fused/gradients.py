@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dva_lens.kernels.fused.guards import WIDEST_PAIRS, check_machine, installed
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -20,31 +20,31 @@ Output = Float[Tensor, "batch head query value_width"]
 Rows = Float[Tensor, "batch head query"]
 
 
-def runs(query: Query, values: Pairwise, weights: Weights) -> bool:
+def runs(query: Query, values: Pairwise, rule: Rule) -> bool:
     """Say whether the kernels serve an attention where it is, on a GPU."""
-    return query.is_cuda and installed() and takes(query, values, weights)
+    return query.is_cuda and installed() and takes(query, values, rule)
 
 
-def takes(query: Query, values: Pairwise, weights: Weights) -> bool:
+def takes(query: Query, values: Pairwise, rule: Rule) -> bool:
     """Say whether the kernels know dtype and widths and give every gradient that is wanted."""
     return (
         query.dtype != torch.float64
         and max(query.shape[-1], values.key_part.shape[-1]) <= WIDEST_PAIRS
-        and not (isinstance(weights.bias, Tensor) and weights.bias.requires_grad)
+        and not (isinstance(rule.bias, Tensor) and rule.bias.requires_grad)
     )
 
 
-def attend_pairwise(query: Query, key: Key, values: Pairwise, weights: Weights) -> Output:
+def attend_pairwise(query: Query, key: Key, values: Pairwise, rule: Rule) -> Output:
     """Return sum_j p_ij GELU(a_i + b_j); differentiable in everything but a bias."""
     check_machine(query)
-    if isinstance(weights.bias, Tensor) and weights.bias.requires_grad:
+    if isinstance(rule.bias, Tensor) and rule.bias.requires_grad:
         raise ValueError(
             "The fused kernels give no gradient to a bias of pairs, and this one requires it; use "
             "kernels.blocked_attention, or detach the bias."
         )
     with torch.autocast(query.device.type, enabled=False):
         wide = (each.float() for each in (query, key, values.query_part, values.key_part))
-        return PairwiseAttention.apply(weights, *wide, weights.sink).to(query.dtype)
+        return PairwiseAttention.apply(rule, *wide, rule.sink).to(query.dtype)
 
 
 class PairwiseAttention(torch.autograd.Function):
@@ -53,7 +53,7 @@ class PairwiseAttention(torch.autograd.Function):
     @staticmethod
     def forward(  # noqa: PLR0913  (what autograd differentiates has to be an argument)
         ctx: Any,
-        weights: Weights,
+        rule: Rule,
         query: Query,
         key: Key,
         query_part: Output,
@@ -65,9 +65,9 @@ class PairwiseAttention(torch.autograd.Function):
         from dva_lens.kernels.fused.operands import operands_of
 
         operands = operands_of(Pairwise(query_part, key_part), measure=False)
-        output, rows = forward(query, key, operands, weights, measure=False)
+        output, rows = forward(query, key, operands, rule, measure=False)
         log_sum_exp = rows["log_sum_exp"]
-        ctx.weights = weights
+        ctx.rule = rule
         ctx.save_for_backward(query, key, query_part, key_part, sink, output, log_sum_exp)
         return output
 
@@ -79,12 +79,12 @@ class PairwiseAttention(torch.autograd.Function):
 
         query, key, query_part, key_part, sink, output, log_sum_exp = ctx.saved_tensors
         inner = (grad * output).sum(dim=-1)
-        softmax = ctx.weights.normaliser == "softmax"
+        softmax = ctx.rule.normaliser == "softmax"
         gradients = pull(
             query,
             key,
             Pairwise(query_part, key_part),
-            ctx.weights,
+            ctx.rule,
             grad=grad,
             rows=(log_sum_exp, inner if softmax else torch.zeros_like(inner)),
         )

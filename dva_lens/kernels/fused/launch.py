@@ -12,8 +12,8 @@ from dva_lens.kernels.fused.forward import forward as forward_kernel
 from dva_lens.kernels.fused.operands import PAIRWISE, Operands
 from dva_lens.kernels.fused.pairwise import pull_keys, pull_queries
 from dva_lens.kernels.fused.received import received as received_kernel
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -63,7 +63,7 @@ def forward(
     query: Query,
     key: Key,
     operands: Operands,
-    weights: Weights,
+    rule: Rule,
     *,
     measure: bool,
 ) -> tuple[Output, dict[str, Rows]]:
@@ -80,34 +80,34 @@ def forward(
         empty if each is None else each.float().contiguous()
         for each in (operands.left, operands.right, operands.left_sizes, operands.sizes)
     )
-    sink = empty if weights.sink is None else weights.sink.float().contiguous()
-    bias, bias_strides = bias_of(query, weights)
+    sink = empty if rule.sink is None else rule.sink.float().contiguous()
+    bias, bias_strides = bias_of(query, rule)
     forward_kernel[(blocks(length, tiles.queries) * batch * heads,)](
         query, key, mixed, left, right, left_sizes, sizes, sink, bias,
-        segments_of(query, weights), output, rows,
+        segments_of(query, rule), output, rows,
         *query.stride()[:3], *key.stride()[:3], *mixed.stride()[:3], *bias_strides,
-        length, heads, heads // key.shape[1], batch * heads * length, *numbers(weights),
+        length, heads, heads // key.shape[1], batch * heads * length, *numbers(rule),
         QK=width, DV=value_width, BLOCK_QK=padded(width), BLOCK_DV=padded(value_width),
-        SINK=weights.sink is not None, VALUES=operands.how, MEASURE=measure,
-        **rule(weights), **tiles.of_pairs, **tiles.running,
+        SINK=rule.sink is not None, VALUES=operands.how, MEASURE=measure,
+        **constants(rule), **tiles.of_pairs, **tiles.running,
     )  # fmt: skip
     return output, dict(zip(names, rows.unbind(), strict=True))
 
 
 def received(
-    query: Query, key: Key, log_sum_exp: Rows, weights: Weights
+    query: Query, key: Key, log_sum_exp: Rows, rule: Rule
 ) -> Float[Tensor, "batch head key"]:
     """Run the transposed pass over the queries."""
     query, key = in_rows(query), in_rows(key)
     batch, heads, length, width = query.shape
     tiles = tiles_of(width, width, 0, query.element_size())
     total = query.new_empty((batch, heads, length), dtype=torch.float32)
-    bias, bias_strides = bias_of(query, weights)
+    bias, bias_strides = bias_of(query, rule)
     received_kernel[(blocks(length, tiles.keys) * batch * heads,)](
-        query, key, bias, segments_of(query, weights), log_sum_exp.contiguous(), total,
+        query, key, bias, segments_of(query, rule), log_sum_exp.contiguous(), total,
         *query.stride()[:3], *key.stride()[:3], *bias_strides,
-        length, heads, heads // key.shape[1], *numbers(weights),
-        QK=width, BLOCK_QK=padded(width), **rule(weights), **tiles.of_pairs, **tiles.running,
+        length, heads, heads // key.shape[1], *numbers(rule),
+        QK=width, BLOCK_QK=padded(width), **constants(rule), **tiles.of_pairs, **tiles.running,
     )  # fmt: skip
     return total
 
@@ -116,7 +116,7 @@ def pull(
     query: Query,
     key: Key,
     values: Pairwise,
-    weights: Weights,
+    rule: Rule,
     *,
     grad: Float[Tensor, "batch head query value_width"],
     rows: tuple[Rows, Rows],
@@ -131,7 +131,7 @@ def pull(
     batch, heads, length, width = query.shape
     kv_heads, value_width = b.shape[1], b.shape[-1]
     tiles = tiles_of(width, value_width, PAIRWISE, query.element_size())
-    bias, bias_strides = bias_of(query, weights)
+    bias, bias_strides = bias_of(query, rule)
     found = []
     for program, size in ((pull_queries, tiles.queries), (pull_keys, tiles.keys)):
         narrow, wide = (
@@ -139,11 +139,11 @@ def pull(
         )
         program[(blocks(length, size) * batch * heads,)](
             query, key, a, b, grad.contiguous(), *(each.contiguous() for each in rows), bias,
-            segments_of(query, weights), narrow, wide,
+            segments_of(query, rule), narrow, wide,
             *query.stride()[:3], *key.stride()[:3], *b.stride()[:3], *bias_strides,
-            length, heads, heads // kv_heads, *numbers(weights),
+            length, heads, heads // kv_heads, *numbers(rule),
             QK=width, DV=value_width, BLOCK_QK=padded(width), BLOCK_DV=padded(value_width),
-            **rule(weights), **tiles.of_pairs, **tiles.running,
+            **constants(rule), **tiles.of_pairs, **tiles.running,
         )  # fmt: skip
         found += [narrow, wide]
     d_query, d_a, d_key, d_b = found
@@ -161,36 +161,36 @@ def blocks(length: int, size: int) -> int:
     return -(-length // size)
 
 
-def bias_of(query: Query, weights: Weights) -> tuple[Tensor, tuple[int, ...]]:
+def bias_of(query: Query, rule: Rule) -> tuple[Tensor, tuple[int, ...]]:
     """Return the bias of every pair without a copy, and how far apart its entries are."""
-    if not isinstance(weights.bias, Tensor):
+    if not isinstance(rule.bias, Tensor):
         return query, (0, 0, 0, 0)
     batch, heads, length, _ = query.shape
-    bias = weights.bias.expand(batch, heads, length, length)
+    bias = rule.bias.expand(batch, heads, length, length)
     return bias, bias.stride()
 
 
-def segments_of(query: Query, weights: Weights) -> Tensor:
+def segments_of(query: Query, rule: Rule) -> Tensor:
     """Return the segments as the kernels read them."""
-    if weights.segments is None:
+    if rule.segments is None:
         return query.new_empty(1, dtype=torch.int32)
-    return weights.segments.to(torch.int32).contiguous()
+    return rule.segments.to(torch.int32).contiguous()
 
 
-def numbers(weights: Weights) -> tuple[float, float, float, int]:
+def numbers(rule: Rule) -> tuple[float, float, float, int]:
     """Return scale, cap, bias and window; those that a rule does not have are never read."""
-    bias = 0.0 if isinstance(weights.bias, Tensor) else float(weights.bias)
-    return float(weights.scale), float(weights.softcap or 1.0), bias, weights.window or 1
+    bias = 0.0 if isinstance(rule.bias, Tensor) else float(rule.bias)
+    return float(rule.scale), float(rule.softcap or 1.0), bias, rule.window or 1
 
 
-def rule(weights: Weights) -> dict[str, Any]:
+def constants(rule: Rule) -> dict[str, Any]:
     """Return what a kernel has to know of the rule when it is compiled."""
     return {
-        "CAUSAL": weights.causal,
-        "WINDOW": weights.window is not None,
-        "SEGMENTS": weights.segments is not None,
-        "SOFTCAP": weights.softcap is not None,
-        "TENSOR_BIAS": isinstance(weights.bias, Tensor),
-        "SIGMOID": weights.normaliser == "sigmoid",
+        "CAUSAL": rule.causal,
+        "WINDOW": rule.window is not None,
+        "SEGMENTS": rule.segments is not None,
+        "SOFTCAP": rule.softcap is not None,
+        "TENSOR_BIAS": isinstance(rule.bias, Tensor),
+        "SIGMOID": rule.normaliser == "sigmoid",
         "PRECISION": "ieee",
     }

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.values import PairGated, Pairwise, QueryGated, Static, Summed, Values
+from dva_lens.kernels.values import PairGated, Pairwise, QueryGated, Separable, Static, Values
 
 PerKey = Float[Tensor, "batch kv_head key value_width"]
 PerQuery = Float[Tensor, "batch head query value_width"]
@@ -37,7 +37,7 @@ def operands_of(values: Values, *, measure: bool = True) -> Operands:
         return Operands(PAIRWISE, values.key_part, left=values.query_part)
     if isinstance(values, PairGated):
         return Operands(GATED, values.value, left=values.left, right=values.right)
-    if not measure and isinstance(values, (Static, QueryGated, Summed)):
+    if not measure and isinstance(values, (Static, QueryGated, Separable)):
         return Operands(NORMED, values.static)
     if isinstance(values, Static):
         norm = torch.linalg.vector_norm(values.value, dim=-1, dtype=torch.float32)
@@ -53,7 +53,7 @@ def operands_of(values: Values, *, measure: bool = True) -> Operands:
             left_sizes=nothing.expand(gate.shape[:-1]),
             sizes=nothing.expand(value.shape[:-1]),
         )
-    if isinstance(values, Summed):
+    if isinstance(values, Separable):
         branch, part = values.query_part.float(), values.key_part.float()
         return Operands(
             PRODUCTS,

@@ -8,45 +8,45 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values, per_query_head
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Pattern = Float[Tensor, "batch head query key"]
 
 
-def scores(query: Query, key: Key, weights: Weights) -> Pattern:
+def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     """Return what the normaliser sees: -inf where a query does not see a key."""
-    product = weights.scale * query @ per_query_head(key, query.shape[1]).mT
-    if weights.softcap is not None:
-        product = weights.softcap * torch.tanh(product / weights.softcap)
+    product = rule.scale * query @ per_query_head(key, query.shape[1]).mT
+    if rule.softcap is not None:
+        product = rule.softcap * torch.tanh(product / rule.softcap)
     positions = torch.arange(query.shape[2], device=query.device)
-    seen = weights.visible(positions, positions)
-    return (product + weights.bias).masked_fill(~seen, -torch.inf)
+    seen = rule.visible(positions, positions)
+    return (product + rule.bias).masked_fill(~seen, -torch.inf)
 
 
-def log_normaliser(scores: Pattern, weights: Weights) -> Float[Tensor, "batch head query"]:
+def log_normaliser(scores: Pattern, rule: Rule) -> Float[Tensor, "batch head query"]:
     """Return log-sum-exp of each row, with its sink; -inf for a row that sees nothing."""
-    if weights.sink is None:
+    if rule.sink is None:
         return torch.logsumexp(scores, dim=-1)
-    sink = weights.sink.to(scores.dtype)[:, None, None].expand(*scores.shape[:-1], 1)
+    sink = rule.sink.to(scores.dtype)[:, None, None].expand(*scores.shape[:-1], 1)
     return torch.logsumexp(torch.cat([scores, sink], dim=-1), dim=-1)
 
 
-def pattern(query: Query, key: Key, weights: Weights) -> Pattern:
+def pattern(query: Query, key: Key, rule: Rule) -> Pattern:
     """Return the weights of every query over every key; a row that sees nothing is zero."""
-    logits = scores(query, key, weights)
-    if weights.normaliser == "sigmoid":
+    logits = scores(query, key, rule)
+    if rule.normaliser == "sigmoid":
         return torch.sigmoid(logits)
-    normaliser = log_normaliser(logits, weights)[..., None]
+    normaliser = log_normaliser(logits, rule)[..., None]
     return torch.exp(logits - normaliser.masked_fill(normaliser == -torch.inf, 0.0))
 
 
 def attend(
-    query: Query, key: Key, values: Values, weights: Weights
+    query: Query, key: Key, values: Values, rule: Rule
 ) -> Float[Tensor, "batch head query value_width"]:
     """Return the sum of p_ij v_ij over the keys, with every v_ij formed."""
     heads, positions = query.shape[1], torch.arange(query.shape[2], device=query.device)
     pairs = values.pairs(positions, positions, heads)
-    return torch.einsum("bhqk,bhqkd->bhqd", pattern(query, key, weights), pairs)
+    return torch.einsum("bhqk,bhqkd->bhqd", pattern(query, key, rule), pairs)

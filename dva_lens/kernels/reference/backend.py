@@ -4,12 +4,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels import reference
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.kernels.inputs import check, check_finite
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, Values
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -21,25 +21,23 @@ COPIES = 4
 
 
 @torch.no_grad()
-def materialised(
-    query: Query, key: Key, values: Values, weights: Weights
-) -> tuple[Output, Summary]:
+def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, Summary]:
     """Return the output and the summary, read off a pattern and pair values formed in full."""
-    check(query, key, values, weights)
+    check(query, key, values, rule)
     _guard(query, values)
     dtype = query.dtype
     query, key = query.double(), key.double()
     values = type(values)(**{name: each.double() for name, each in vars(values).items()})
-    logits = reference.scores(query, key, weights)
-    pattern = reference.pattern(query, key, weights)
+    logits = reference.scores(query, key, rule)
+    pattern = reference.pattern(query, key, rule)
     positions = torch.arange(query.shape[2], device=query.device)
     pairs = values.pairs(positions, positions, query.shape[1])
     output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
     apart = (positions[:, None] - positions).double()
-    seen = weights.visible(positions, positions)[:, 0].expand(len(query), -1, -1)
+    seen = rule.visible(positions, positions)[:, 0].expand(len(query), -1, -1)
     previous = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)
     summary = Summary(
-        log_sum_exp=_log_sum_exp(logits, weights),
+        log_sum_exp=_log_sum_exp(logits, rule),
         entropy=torch.special.entr(pattern).sum(dim=-1),
         square_sum=pattern.square().sum(dim=-1),
         largest=pattern.amax(dim=-1),
@@ -58,9 +56,9 @@ def materialised(
     return output.to(dtype), summary
 
 
-def _log_sum_exp(logits: Pattern, weights: Weights) -> Float[Tensor, "batch head query"]:
-    found = reference.log_normaliser(logits, weights)
-    return torch.full_like(found, torch.nan) if weights.normaliser == "sigmoid" else found
+def _log_sum_exp(logits: Pattern, rule: Rule) -> Float[Tensor, "batch head query"]:
+    found = reference.log_normaliser(logits, rule)
+    return torch.full_like(found, torch.nan) if rule.normaliser == "sigmoid" else found
 
 
 def _guard(query: Query, values: Values) -> None:

@@ -16,19 +16,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels import reference
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
     Experts,
     PairGated,
     Pairwise,
     QueryGated,
+    Separable,
     Static,
-    Summed,
     Values,
     per_query_head,
     phi,
 )
-from dva_lens.kernels.weights import Weights
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -61,19 +61,19 @@ class _Weighed:
 
 
 def limits(
-    query: Query, key: Key, values: Values, weights: Weights, *, dtype: torch.dtype
+    query: Query, key: Key, values: Values, rule: Rule, *, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     """Return the largest error of the output and of every field of its `Summary`, by name.
 
     The inputs are those that the kernel was given, as float64; `dtype` is what it was given them
     in. Sums are expected in float32 or wider; only the output may be rounded to `dtype`.
     """
-    weighed = _weighed(query, key, weights, dtype)
+    weighed = _weighed(query, key, rule, dtype)
     p, summed, unit = weighed.pattern, weighed.summed, weighed.unit
     sizes, losses = value_sizes(values, query.shape[1])
     output = torch.einsum("bhqk,bhqkd->bhqd", p * summed, sizes)
     output += unit * torch.einsum("bhqk,bhqkd->bhqd", p, losses)
-    output += _narrowed(p, sizes, weights, dtype)
+    output += _narrowed(p, sizes, rule, dtype)
     length = query.shape[2]
     place = torch.arange(length, device=query.device)
     apart = (place[:, None] - place).abs() + 2 * min(BLOCK, length)
@@ -102,9 +102,9 @@ def limits(
     }
 
 
-def pattern_limits(query: Query, key: Key, weights: Weights, *, dtype: torch.dtype) -> Pattern:
+def pattern_limits(query: Query, key: Key, rule: Rule, *, dtype: torch.dtype) -> Pattern:
     """Return the largest error of every weight of a pattern."""
-    weighed = _weighed(query, key, weights, dtype)
+    weighed = _weighed(query, key, rule, dtype)
     return weighed.relative * weighed.pattern
 
 
@@ -112,13 +112,13 @@ def gradient_limits(
     query: Query,
     key: Key,
     values: Pairwise,
-    weights: Weights,
+    rule: Rule,
     *,
     upstream: Float[Tensor, "batch head query value_width"],
     dtype: torch.dtype,
 ) -> dict[str, Tensor]:
     """Return the largest error of each gradient of an attention over GELU(a_i + b_j), by name."""
-    weighed = _weighed(query, key, weights, dtype)
+    weighed = _weighed(query, key, rule, dtype)
     p, unit, group = weighed.pattern, weighed.unit, query.shape[1] // key.shape[1]
     sizes, losses = value_sizes(values, query.shape[1])
     g, summed = upstream.abs(), weighed.summed + unit * query.shape[2] * group
@@ -126,9 +126,9 @@ def gradient_limits(
     lost = unit * torch.einsum("bhqd,bhqkd->bhqk", g, losses)
     inner, inner_lost = ((p * each).sum(dim=-1, keepdim=True) for each in (gain, lost))
     share = 3 * summed + unit * (sizes.shape[-1] + STEPS)
-    if weights.softcap is not None:
-        share = share + weighed.relative / weights.softcap
-    slope = weights.scale * p * (share * (gain + inner) + lost + inner_lost)
+    if rule.softcap is not None:
+        share = share + weighed.relative / rule.softcap
+    slope = rule.scale * p * (share * (gain + inner) + lost + inner_lost)
     hidden = _of_queries(values.query_part) + _of_keys(values.key_part, query.shape[1])
     branch = p[..., None] * (STEEPEST * summed[..., None] + MOST_BENT * unit * hidden.abs())
     found = {
@@ -139,8 +139,8 @@ def gradient_limits(
     }
     for name in ("key", "key_part"):
         found[name] = found[name].unflatten(1, (-1, group)).sum(dim=2)
-    if weights.sink is not None:
-        taken = torch.exp(weights.sink[:, None, None] - weighed.log_sum_exp)
+    if rule.sink is not None:
+        taken = torch.exp(rule.sink[:, None, None] - weighed.log_sum_exp)
         lengths = unit * query.shape[0] * query.shape[2]
         found["sink"] = (taken * ((share + lengths) * inner + inner_lost)).sum(dim=(0, 2, 3))
     return found
@@ -156,7 +156,7 @@ def value_sizes(values: Values, heads: int) -> tuple[PairSizes, PairSizes]:
         case QueryGated():
             size = (_of_queries(values.gate) * _of_keys(values.value, heads)).abs()
             return size, 2 * size
-        case Summed():
+        case Separable():
             size = _of_queries(values.query_part).abs() + _of_keys(values.key_part, heads).abs()
             return size, 2 * size
         case Pairwise():
@@ -183,22 +183,22 @@ def _expert_sizes(values: Experts, heads: int) -> tuple[PairSizes, PairSizes]:
     return size, stunit * size
 
 
-def _weighed(query: Query, key: Key, weights: Weights, dtype: torch.dtype) -> _Weighed:
+def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed:
     unit = torch.finfo(torch.promote_types(dtype, torch.float32)).eps / 2
-    size = abs(weights.scale) * query.abs() @ per_query_head(key, query.shape[1]).abs().mT
-    bias = torch.as_tensor(weights.bias, dtype=torch.float64).abs()
+    size = abs(rule.scale) * query.abs() @ per_query_head(key, query.shape[1]).abs().mT
+    bias = torch.as_tensor(rule.bias, dtype=torch.float64).abs()
     size = size + bias.masked_fill(bias == torch.inf, 0.0)
     place = torch.arange(query.shape[2], device=query.device)
-    largest = size.masked_fill(~weights.visible(place, place), 0.0).amax(dim=-1, keepdim=True)
-    if weights.sink is not None:
-        largest = torch.maximum(largest, weights.sink.double().abs()[:, None, None])
+    largest = size.masked_fill(~rule.visible(place, place), 0.0).amax(dim=-1, keepdim=True)
+    if rule.sink is not None:
+        largest = torch.maximum(largest, rule.sink.double().abs()[:, None, None])
     stunit = 2 * (query.shape[-1] + STEPS) * largest + query.shape[2] + STEPS
     log_sum_exp = torch.zeros_like(largest)
-    if weights.normaliser == "softmax":
-        scores = reference.scores(query, key, weights)
-        log_sum_exp = reference.log_normaliser(scores, weights)[..., None]
+    if rule.normaliser == "softmax":
+        scores = reference.scores(query, key, rule)
+        log_sum_exp = reference.log_normaliser(scores, rule)[..., None]
         log_sum_exp = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
-    pattern = reference.pattern(query, key, weights)
+    pattern = reference.pattern(query, key, rule)
     return _Weighed(pattern, largest, log_sum_exp, unit * stunit, unit)
 
 
@@ -215,14 +215,14 @@ def _norm_error(values: Values, sizes: PairSizes, losses: PairSizes, unit: float
     heads, length, width = sizes.shape[1], sizes.shape[2], sizes.shape[-1]
     place = torch.arange(length, device=sizes.device)
     norm = values.pairs(place, place, heads).norm(dim=-1)
-    if not isinstance(values, Summed):
+    if not isinstance(values, Separable):
         return unit * ((width + STEPS) * norm + losses.norm(dim=-1))
     squared = unit * (width + STEPS) * sizes.square().sum(dim=-1)
     return squared / torch.maximum(norm, squared.sqrt())
 
 
 def _narrowed(
-    pattern: Pattern, sizes: PairSizes, weights: Weights, dtype: torch.dtype
+    pattern: Pattern, sizes: PairSizes, rule: Rule, dtype: torch.dtype
 ) -> Float[Tensor, "batch head query value_width"] | float:
     """Return what is lost where weights, row masses, outputs and sinks are rounded to `dtype`."""
     if torch.promote_types(dtype, torch.float32) == dtype:
@@ -230,5 +230,5 @@ def _narrowed(
     info = torch.finfo(dtype)
     mixed = torch.einsum("bhqk,bhqkd->bhqd", pattern, sizes)
     largest = torch.einsum("bhqk,bhqkd->bhqd", (pattern > 0).double(), sizes)
-    roundings = 2.0 if weights.sink is None else 2.0 + weights.sink.abs()[:, None, None]
+    roundings = 2.0 if rule.sink is None else 2.0 + rule.sink.abs()[:, None, None]
     return info.eps * (roundings * mixed + info.tiny * largest)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.rule import Rule
 from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost
@@ -43,6 +43,6 @@ class LearnedSinkModule(nn.Module):
         self.scale = shape.qk_dim**-0.5
         self.sink = nn.Parameter(torch.zeros(shape.heads))
 
-    def forward(self, segments: Int[Tensor, "batch position"] | None) -> Weights:
+    def forward(self, segments: Int[Tensor, "batch position"] | None) -> Rule:
         """Return the rule for these sequences."""
-        return Weights(self.scale, sink=self.sink, segments=segments)
+        return Rule(self.scale, sink=self.sink, segments=segments)

@@ -6,7 +6,7 @@ from typing import ClassVar, final
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.rule import Rule
 from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.validation import Number
@@ -38,6 +38,6 @@ class SigmoidModule(nn.Module):
         super().__init__()
         self.scale, self.bias = shape.qk_dim**-0.5, bias
 
-    def forward(self, segments: Int[Tensor, "batch position"] | None) -> Weights:
+    def forward(self, segments: Int[Tensor, "batch position"] | None) -> Rule:
         """Return the rule for these sequences."""
-        return Weights(self.scale, normaliser="sigmoid", bias=self.bias, segments=segments)
+        return Rule(self.scale, normaliser="sigmoid", bias=self.bias, segments=segments)

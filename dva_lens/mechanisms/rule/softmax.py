@@ -5,7 +5,7 @@ from typing import ClassVar, final
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.rule import Rule
 from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.shape import Shape
 
@@ -30,6 +30,6 @@ class SoftmaxModule(nn.Module):
         super().__init__()
         self.scale = shape.qk_dim**-0.5
 
-    def forward(self, segments: Int[Tensor, "batch position"] | None) -> Weights:
+    def forward(self, segments: Int[Tensor, "batch position"] | None) -> Rule:
         """Return the rule for these sequences."""
-        return Weights(self.scale, segments=segments)
+        return Rule(self.scale, segments=segments)

@@ -4,7 +4,7 @@ from typing import ClassVar, final
 
 from torch import nn
 
-from dva_lens.kernels.values import Summed, Values, phi
+from dva_lens.kernels.values import Separable, Values, phi
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.value_form import ABSTRACT, FORM_OURS, ValueForm
 from dva_lens.mechanisms.value_form.form import (
@@ -61,4 +61,4 @@ class SeparableModule(Summands, FormModule):
 
     def values(self, operands: Operands) -> Values:
         """Return what attention mixes."""
-        return Summed(heads_first(operands["query"]), heads_first(operands["value"]))
+        return Separable(heads_first(operands["query"]), heads_first(operands["value"]))

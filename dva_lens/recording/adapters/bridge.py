@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.rule import Rule
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.from_arrays import layer_of
 from dva_lens.recording.from_cache import (
@@ -131,7 +131,7 @@ def _attention_hooks(model: Any, recorder: Recorder, layer: int) -> list[tuple[s
             recorder.skip(layer, TILES, "the output projection of the layer is not at hand")
             recorder.keep(layer, record)
             return
-        visible = Weights(scale=1.0, causal=causal, window=window)
+        visible = Rule(scale=1.0, causal=causal, window=window)
         gram = gram_of(output)
         recorder.keep(layer, record, _tiles(recorder, pattern, values[0], gram, visible))
 
@@ -143,7 +143,7 @@ def _tiles(
     pattern: Float[Tensor, "sequence head query key"],
     value: Float[Tensor, "sequence kv_head key width"],
     gram: Gram,
-    visible: Weights,
+    visible: Rule,
 ) -> Iterator[tuple[int, Iterator[RowTile]]]:
     for sequence, length in enumerate(int(each) for each in recorder.lengths):
         words = np.full(length, -1)

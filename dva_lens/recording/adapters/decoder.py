@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dva_lens.kernels.attention import Attend
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values
-from dva_lens.kernels.weights import Weights
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.layout import Layout
@@ -103,7 +103,7 @@ def _recorded(recorder: Recorder, layer: int, attention: Any) -> Attend:
         query: Float[Tensor, "sequence head query width"],
         key: Float[Tensor, "sequence kv_head key width"],
         values: Values,
-        weights: Weights,
+        weights: Rule,
     ) -> Float[Tensor, "sequence head query value_width"]:
         recorder.layout = _layout(weights, query)
         call = AttentionCall(query, key, values, weights)
@@ -112,7 +112,7 @@ def _recorded(recorder: Recorder, layer: int, attention: Any) -> Attend:
     return attend
 
 
-def _layout(weights: Weights, query: Tensor) -> Layout:
+def _layout(weights: Rule, query: Tensor) -> Layout:
     rows, columns = query.shape[0], query.shape[2]
     if weights.segments is None:
         return Layout.plain(torch.full((rows,), columns, device=query.device), columns)

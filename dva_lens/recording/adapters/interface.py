@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import flash_attention_mask
 
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.layout import Layout, Mask
 from dva_lens.recording.norms import Gram, gram_of
@@ -95,9 +95,9 @@ def _attention(
     return layout.repad(out).to(query.dtype).transpose(1, 2).contiguous(), None
 
 
-def _weights(module: nn.Module, query: Heads, call: dict[str, Any]) -> Weights:
+def _weights(module: nn.Module, query: Heads, call: dict[str, Any]) -> Rule:
     scale, causal, sink = (call.get(name) for name in ("scaling", "is_causal", "s_aux"))
-    return Weights(
+    return Rule(
         scale=query.shape[-1] ** -0.5 if scale is None else float(scale),
         causal=bool(getattr(module, "is_causal", True) if causal is None else causal),
         window=call.get("sliding_window"),

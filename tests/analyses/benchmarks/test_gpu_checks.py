@@ -132,7 +132,7 @@ def test_the_kernels_are_checked_as_they_are():
         found = gpu_kernels.forward(rule, widths=(16, 24), **settings)
         assert found["holds"], found
         assert set(found["worst"]) >= {"output", "entropy", "received", "largest"}
-    assert gpu_kernels.forward("causal", "summed", dtype="float16", **settings)["holds"]
+    assert gpu_kernels.forward("causal", "separable", dtype="float16", **settings)["holds"]
     assert gpu_kernels.gradients("softcap", width=16, **settings)["holds"]
 
 

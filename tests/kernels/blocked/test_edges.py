@@ -4,9 +4,9 @@ import pytest
 import torch
 from attentions import LAYOUTS, RULES, Draws, attention
 
-from dva_lens.kernels import reference
-from dva_lens.kernels.edges import top_edges
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.blocked.edges import top_edges
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 
 
 @pytest.mark.parametrize("weights", RULES)
@@ -50,4 +50,4 @@ def test_settings_without_meaning_are_refused(settings, message):
 def test_more_edges_than_fit_are_refused_before_they_are_made():
     big = torch.zeros(1, 1, 1, 1).expand(8, 64, 65536, 4)
     with pytest.raises(MemoryError, match=r"largest weights of 33,554,432 queries.*fewer per"):
-        top_edges(big, big, Weights(scale=1.0))
+        top_edges(big, big, Rule(scale=1.0))

@@ -4,10 +4,10 @@ import pytest
 import torch
 from attentions import FORMS, LAYOUTS, Draws, attention
 
-from dva_lens.kernels import reference
-from dva_lens.kernels.dynamics import dynamics, mean_values, moments
-from dva_lens.kernels.values import Pairwise, QueryGated, Static, Summed, Values
-from dva_lens.kernels.weights import Weights
+from dva_lens.kernels.blocked.moments import dynamics, mean_values, moments
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.values import Pairwise, QueryGated, Separable, Static, Values
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -29,15 +29,15 @@ def test_the_definition(form, weights, layout):
 
 def test_static_values_do_not_differ():
     draw = Draws((2, 4, 2), 300, dtype=torch.float32)
-    power, mean = dynamics(draw.query(), draw.key(), Static(draw.key()), Weights(scale=0.5))
+    power, mean = dynamics(draw.query(), draw.key(), Static(draw.key()), Rule(scale=0.5))
     torch.testing.assert_close(power, mean, rtol=1e-6, atol=0)
 
 
 def test_a_branch_without_a_query_part_is_static():
     draw = Draws((1, 2, 1), 50)
     nothing = torch.zeros(1, 2, 50, 4, dtype=torch.float64)
-    values = Summed(nothing, draw.key(4))
-    power, mean = dynamics(draw.query(), draw.key(), values, Weights(scale=0.5))
+    values = Separable(nothing, draw.key(4))
+    power, mean = dynamics(draw.query(), draw.key(), values, Rule(scale=0.5))
     torch.testing.assert_close(power, mean)
 
 
@@ -46,7 +46,7 @@ def test_gates_of_opposite_sign_leave_no_mean():
     nothing = torch.zeros(1, 1, 2, 1, dtype=torch.float64)
     gate = torch.tensor([[[[1.0], [-1.0]]]], dtype=torch.float64)
     values = QueryGated(gate, draw.key(1))
-    power, mean = dynamics(nothing, nothing, values, Weights(scale=1.0, causal=False))
+    power, mean = dynamics(nothing, nothing, values, Rule(scale=1.0, causal=False))
     assert mean.abs().max() < 1e-30
     torch.testing.assert_close(power, values.value.square().sum((-2, -1)))
 
@@ -55,7 +55,7 @@ def test_a_key_that_nobody_weighs_has_no_mean():
     draw = Draws((1, 1, 1), 4)
     segments = torch.tensor([[1, 1, 1, 0]])
     values = Pairwise(draw.query(3), draw.key(3))
-    found = moments(draw.query(), draw.key(), values, Weights(scale=1.0, segments=segments))
+    found = moments(draw.query(), draw.key(), values, Rule(scale=1.0, segments=segments))
     assert found.mean[..., 3, :].abs().sum() == 0
     assert found.received[..., 3] == 0
 
@@ -73,4 +73,4 @@ def test_forms_without_moments_are_refused():
     draw = Draws()
     assert issubclass(Odd, Values)
     with pytest.raises(TypeError, match="No moments are known for values of type Odd"):
-        dynamics(draw.query(), draw.key(), Odd(), Weights(scale=1.0))
+        dynamics(draw.query(), draw.key(), Odd(), Rule(scale=1.0))

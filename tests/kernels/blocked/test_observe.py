@@ -5,8 +5,8 @@ import torch
 from attentions import Draws
 
 from dva_lens.kernels.backends import BACKENDS
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise, Static
-from dva_lens.kernels.weights import Weights
 
 EVERY = [name for name in BACKENDS if name != "fused"]
 LENGTH = 150
@@ -19,7 +19,7 @@ def close(found, want):
 def uniform(backend, **rule):
     nothing = torch.zeros(1, 2, LENGTH, 4, dtype=torch.float64)
     value = torch.ones_like(nothing)
-    return BACKENDS[backend](nothing, nothing, Static(value), Weights(scale=1.0, **rule))[1]
+    return BACKENDS[backend](nothing, nothing, Static(value), Rule(scale=1.0, **rule))[1]
 
 
 @pytest.mark.parametrize("backend", EVERY)
@@ -79,7 +79,7 @@ def test_a_peak_is_found_wherever_it_is(backend):
     key /= key.norm(dim=-1, keepdim=True)
     chosen = torch.randint(LENGTH, (LENGTH,), generator=draw.random)
     query = 400.0 * key[:, :, chosen]
-    rule = Weights(scale=1.0, causal=False)
+    rule = Rule(scale=1.0, causal=False)
     found = BACKENDS[backend](query, key, Static(draw.key(2)), rule)[1]
     assert (torch.arange(LENGTH) - found.distance[0, 0].round()).tolist() == chosen.tolist()
     assert (found.largest > 0.9).all()
@@ -91,7 +91,7 @@ def test_sizes_of_pair_values_are_those_of_the_pairs(backend):
     draw = Draws((1, 1, 1), LENGTH)
     values = Pairwise(draw.query(3), torch.zeros(1, 1, LENGTH, 3, dtype=torch.float64))
     nothing = torch.zeros(1, 1, LENGTH, 2, dtype=torch.float64)
-    output, found = BACKENDS[backend](nothing, nothing, values, Weights(scale=1.0))
+    output, found = BACKENDS[backend](nothing, nothing, values, Rule(scale=1.0))
     want = torch.nn.functional.gelu(values.query_part)
     close(output, want)
     close(found.value_norm, want.norm(dim=-1))

@@ -5,8 +5,8 @@ import torch
 from attentions import LAYOUTS, RULES, Draws, attention
 from shapes import Largest
 
-from dva_lens.kernels import reference
-from dva_lens.kernels.detail import tiles
+from dva_lens.kernels.blocked.tiles import tiles
+from dva_lens.kernels.reference import attention as reference
 
 WHOLE = (slice(None), slice(None), (5, 7))
 CORNER = (slice(3, 39), slice(11, None), (4, 64))

@@ -15,14 +15,14 @@ from shapes import Largest
 
 from dva_lens.kernels.backends import BACKENDS, choose
 from dva_lens.kernels.fused import backend, guards
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 
 launch = pytest.importorskip("dva_lens.kernels.fused.launch", reason="Triton is not installed")
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-PER_KEY = ("static", "query-gated", "summed")
-PER_PAIR = ("pairwise", "pair-gated")
+PER_KEY = ("static", "query-gate", "separable")
+PER_PAIR = ("pairwise", "pair-gate")
 SINGLE = torch.float32
 
 
@@ -97,7 +97,7 @@ def test_every_form_of_values(form, weights, seed):
 def test_every_width_of_heads(widths, dtype, seed):
     width, value_width = widths
     draw = Draws((1, 2, 1), 45, dtype=dtype, seed=seed)
-    rule = Weights(scale=width**-0.5, window=33, sink=draw(2))
+    rule = Rule(scale=width**-0.5, window=33, sink=draw(2))
     compare((draw.query(width), draw.key(width), Static(draw.key(value_width)), rule))
 
 
@@ -129,7 +129,7 @@ def test_projections_are_read_where_they_lie():
 @pytest.mark.parametrize("sink", [None, torch.tensor([0.5, -1.0])])
 def test_a_query_that_sees_nothing_reads_zero(sink):
     draw = Draws((1, 2, 1), 6, dtype=torch.float32)
-    weights = Weights(scale=1.0, sink=sink, segments=torch.tensor([[0, 0, 1, 1, 1, 0]]))
+    weights = Rule(scale=1.0, sink=sink, segments=torch.tensor([[0, 0, 1, 1, 1, 0]]))
     inputs = draw.query(), draw.key(), Static(draw.key()), weights
     output, found = backend.fused(*on_device(inputs))
     blind = [0, 1, 5]
@@ -147,7 +147,7 @@ def test_a_bias_may_hide_keys_altogether():
     bias = torch.zeros(1, 1, 6, 6)
     bias[..., 4, :] = -torch.inf
     bias[..., 5, :3] = -torch.inf
-    inputs = draw.query(), draw.key(), Static(draw.key()), Weights(scale=1.0, bias=bias)
+    inputs = draw.query(), draw.key(), Static(draw.key()), Rule(scale=1.0, bias=bias)
     output, found = backend.fused(*on_device(inputs))
     assert output[:, :, 4].abs().sum() == 0
     assert found.largest[..., 4].abs().sum() == 0
@@ -160,7 +160,7 @@ def test_numbers_that_are_not_finite_are_named():
     query, key, values = draw.query(), draw.key(), Static(draw.key())
     key[0, 0, 2, 1] = torch.nan
     with pytest.raises(ValueError, match="key holds NaN or infinite"):
-        backend.fused(*on_device((query, key, values, Weights(scale=1.0))))
+        backend.fused(*on_device((query, key, values, Rule(scale=1.0))))
 
 
 def test_what_is_not_known_is_refused_with_another_way():
@@ -172,7 +172,7 @@ def test_what_is_not_known_is_refused_with_another_way():
     draw = Draws((1, 1, 1), 3, dtype=torch.float32)
     with pytest.raises(ValueError, match="up to 256 channels, got 300"):
         backend.fused(
-            *on_device((draw.query(300), draw.key(300), Static(draw.key(4)), Weights(scale=1.0)))
+            *on_device((draw.query(300), draw.key(300), Static(draw.key(4)), Rule(scale=1.0)))
         )
 
 

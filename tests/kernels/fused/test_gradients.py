@@ -8,10 +8,10 @@ from attentions import RULES, Draws, attention
 from rounding import gradient_limits, limits, within
 
 from dva_lens.kernels import attention as forwards
-from dva_lens.kernels import reference
 from dva_lens.kernels.fused.gradients import attend_pairwise, runs, takes
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise
-from dva_lens.kernels.weights import Weights
 
 launch = pytest.importorskip("dva_lens.kernels.fused.launch", reason="Triton is not installed")
 
@@ -131,7 +131,7 @@ def test_a_bias_that_wants_a_gradient_is_refused():
 
 def test_the_forward_of_models_is_fused_for_what_the_kernels_take(monkeypatch):
     part = torch.zeros(1, 1, 5, 8)
-    values, rule = Pairwise(part, part + 1), Weights(scale=1.0)
+    values, rule = Pairwise(part, part + 1), Rule(scale=1.0)
     assert takes(part, values, rule)
     assert not takes(part.double(), values, rule)
     assert not takes(torch.zeros(1, 1, 5, 1025), values, rule)

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 from attentions import RULES, Draws, attention
 
-from dva_lens.kernels import reference
+from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.kernels.weights import Weights
 
 
 def test_equal_scores_share_equally():
     query = torch.zeros(1, 1, 5, 2, dtype=torch.float64)
-    found = reference.pattern(query, query, Weights(scale=1.0))
+    found = reference.pattern(query, query, Rule(scale=1.0))
     want = torch.tril(torch.ones(5, 5, dtype=torch.float64))
     torch.testing.assert_close(found[0, 0], want / want.sum(-1, keepdim=True))
 
@@ -22,7 +22,7 @@ def test_equal_scores_share_equally():
 def test_one_key_takes_what_its_score_says():
     query = torch.tensor([[[[1.0], [1.0]]]], dtype=torch.float64)
     key = torch.tensor([[[[math.log(3.0)], [0.0]]]], dtype=torch.float64)
-    found = reference.pattern(query, key, Weights(scale=1.0))
+    found = reference.pattern(query, key, Rule(scale=1.0))
     torch.testing.assert_close(found[0, 0, 1], torch.tensor([0.75, 0.25], dtype=torch.float64))
 
 
@@ -30,7 +30,7 @@ def test_one_key_takes_what_its_score_says():
 def test_softmax_is_torchs(causal):
     draw = Draws()
     query, key, value = draw.query(), draw.key(), draw.key()
-    found = reference.attend(query, key, Static(value), Weights(scale=0.4, causal=causal))
+    found = reference.attend(query, key, Static(value), Rule(scale=0.4, causal=causal))
     want = F.scaled_dot_product_attention(
         query, key, value, is_causal=causal, scale=0.4, enable_gqa=True
     )
@@ -40,7 +40,7 @@ def test_softmax_is_torchs(causal):
 def test_a_sink_is_one_more_column_that_is_dropped():
     draw = Draws()
     query, key, sink = draw.query(), draw.key(), draw(4)
-    weights = Weights(scale=0.4, sink=sink, window=7)
+    weights = Rule(scale=0.4, sink=sink, window=7)
     position = torch.arange(33)
     apart = position[:, None] - position
     logits = 0.4 * query @ key.repeat_interleave(2, dim=1).mT
@@ -53,7 +53,7 @@ def test_a_sink_is_one_more_column_that_is_dropped():
 def test_a_sink_of_zero_is_off_by_one():
     draw = Draws((1, 1, 1), 9)
     query, key = draw.query(), draw.key()
-    weights = Weights(scale=1.0, sink=torch.zeros(1, dtype=torch.float64), causal=False)
+    weights = Rule(scale=1.0, sink=torch.zeros(1, dtype=torch.float64), causal=False)
     scores = (query @ key.mT).exp()
     want = scores / (1 + scores.sum(-1, keepdim=True))
     torch.testing.assert_close(reference.pattern(query, key, weights), want)
@@ -62,7 +62,7 @@ def test_a_sink_of_zero_is_off_by_one():
 def test_sigmoid_weights_do_not_compete():
     draw = Draws((1, 1, 1), 9)
     query, key = draw.query(), draw.key()
-    weights = Weights(scale=0.5, normaliser="sigmoid", bias=-2.0, causal=False)
+    weights = Rule(scale=0.5, normaliser="sigmoid", bias=-2.0, causal=False)
     want = torch.sigmoid(0.5 * query @ key.mT - 2.0)
     torch.testing.assert_close(reference.pattern(query, key, weights), want)
 
@@ -80,7 +80,7 @@ def test_weights_stay_where_they_are_visible(weights):
 def test_a_row_that_sees_nothing_is_zero():
     draw = Draws((1, 1, 1), 6)
     segments = torch.tensor([[0, 0, 1, 1, 1, 0]])
-    weights = Weights(scale=1.0, segments=segments)
+    weights = Rule(scale=1.0, segments=segments)
     found = reference.pattern(draw.query(), draw.key(), weights)
     assert found[0, 0, [0, 1, 5]].abs().sum() == 0
     torch.testing.assert_close(found[0, 0, 2:5].sum(-1), torch.ones(3, dtype=torch.float64))

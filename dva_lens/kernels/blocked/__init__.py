@@ -1,0 +1,1 @@
+"""Attention in blocks of queries, in memory linear in length: with gradients, and recorded."""
