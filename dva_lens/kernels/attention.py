@@ -27,6 +27,11 @@ def attend(query: Query, key: Key, values: Values, rule: Rule) -> Output:
     Softmax over causal or all keys, with or without a sink, is torch's fused attention; every
     other rule, and every value that depends on the pair, runs in blocks that are recomputed for
     the gradients. GELU(a_i + b_j) on a GPU with Triton runs in the fused kernels.
+
+    Raises
+    ------
+    TypeError
+        No kernel mixes values of this type.
     """
     if isinstance(values, Pairwise) and runs(query, values, rule):
         return attend_pairwise(query, key, values, rule)
@@ -81,7 +86,7 @@ def torch_attention(
 def _with_sink(
     query: Query, key: Key, value: Float[Tensor, "batch kv_head key value_width"], rule: Rule
 ) -> tuple[Output, Float[Tensor, "batch head query"]]:
-    """Put the sink in front as a virtual key with no value, and a query that nobody asked for.
+    """Put the sink in front as a virtual key with no value, and a query whose output is dropped.
 
     One more channel holds the sink on the side of the queries and marks the virtual key; one
     more channel of the values is 1 for every real key, so that the row mass comes along.

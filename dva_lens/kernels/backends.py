@@ -70,7 +70,7 @@ def with_moments(
         check(query, key, values, rule)
         gathered = PairMoments.of(query, values)
         output = attend(query, key, values, rule) if name == "exact" else None
-        output, found = observed(query, key, values, rule, output=output, onlooker=gathered)
+        output, found = observed(query, key, values, rule, output=output, observer=gathered)
         return output, found, gathered.moments
     output, found = BACKENDS[name](query, key, values, rule)
     return output, found, moments(query, key, values, rule)

@@ -13,7 +13,13 @@ def readable(amount: float | int) -> str:
 
 
 def refuse_above(bytes_needed: int, what: str, *, alternative: str, budget: int = BUDGET) -> None:
-    """Raise a MemoryError where `what` would take more than the budget, naming an alternative."""
+    """Raise a MemoryError where `what` would take more than the budget, naming an alternative.
+
+    Raises
+    ------
+    MemoryError
+        `bytes_needed` exceeds `budget`.
+    """
     if bytes_needed > budget:
         raise MemoryError(
             f"{what} would take {readable(bytes_needed)}, more than the budget of "

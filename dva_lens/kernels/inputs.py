@@ -13,7 +13,13 @@ Key = Float[Tensor, "..."]
 
 
 def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
-    """Refuse inputs whose shapes do not fit, naming the operand."""
+    """Refuse inputs whose shapes do not fit, naming the operand.
+
+    Raises
+    ------
+    ValueError
+        Shapes of query, key, values, sink, segments or mask do not fit.
+    """
     if query.ndim != 4 or key.ndim != 4:
         raise ValueError(
             "query and key must be (batch, head, position, width), got shapes "
@@ -39,9 +45,15 @@ def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
 
 
 def check_finite(found: Summary, query: Query, key: Key, values: Values) -> None:
-    """Refuse a summary that is not finite, naming the input that is to blame."""
-    told = torch.stack([found.row_mass, found.entropy, found.value_norm, found.output_norm])
-    if bool(torch.isfinite(told).all()):
+    """Refuse a summary that is not finite, naming the input that is to blame.
+
+    Raises
+    ------
+    ValueError
+        An input is not finite, or the scores or values overflow.
+    """
+    sums = torch.stack([found.row_mass, found.entropy, found.value_norm, found.output_norm])
+    if bool(torch.isfinite(sums).all()):
         return
     for name, tensor in {"query": query, "key": key, **_tensors(values)}.items():
         if not bool(torch.isfinite(tensor).all()):

@@ -1,4 +1,4 @@
-"""Rule of one attention of a model, for whoever wants to see them: edges, and tiles."""
+"""Weights of one attention of a model, for whoever wants to see them: edges, and tiles."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Attention with gradients in memory linear in length: blocks, recomputed on the way back."""
+"""Attention with gradients in memory linear in length: blocks, recomputed in the backward pass."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def tiles(rule: Rule, query: Query, *, rows: int, pairs: int) -> Iterator[QueryB
 def block_scores(
     query: Query, key: Key, block: QueryBlock, rule: Rule
 ) -> tuple[BlockScores, BlockScores | None]:
-    """Return the scores of a block, and tanh of the capped ones for the way back."""
+    """Return the scores of a block, and tanh of the capped ones for the backward pass."""
     scores = query[block.by_query] @ key[block.by_key].mT
     scores *= rule.scale
     capped = None
@@ -73,7 +73,7 @@ def normalised(scores: BlockScores, log_sum_exp: BlockRows) -> BlockScores:
 @final
 @dataclass(frozen=True)
 class _Saved:
-    """What the way back needs, and the gradients it fills."""
+    """What the backward pass needs, and the gradients it fills."""
 
     rule: Rule
     query: Query

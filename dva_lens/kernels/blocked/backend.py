@@ -38,7 +38,7 @@ def observed(
     rule: Rule,
     *,
     output: Output | None = None,
-    onlooker: PairMoments | None = None,
+    observer: PairMoments | None = None,
 ) -> tuple[Output, Summary]:
     """Check what goes in and what comes out of a pass in blocks.
 
@@ -46,7 +46,7 @@ def observed(
     ----------
     output
         The output of another forward, which is kept as it is: only the summary is computed.
-    onlooker
+    observer
         Gathers the moments of values that depend on the pair while they are formed.
 
     Raises
@@ -57,6 +57,6 @@ def observed(
         No kernel mixes values of this type.
     """
     check(query, key, values, rule)
-    output, found = observe(query, key, values, rule, output=output, onlooker=onlooker)
+    output, found = observe(query, key, values, rule, output=output, observer=observer)
     check_finite(found, query, key, values)
     return output, found

@@ -45,6 +45,13 @@ def top_edges(
     The weights are those of the attention as it is: softmax with its sink, or sigmoid. The
     pattern is formed in blocks, so memory grows with the length times `count`. Among weights
     that are equal, any may be left out.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, `count` is below 1 or `threshold` below 0.
+    MemoryError
+        So many edges would exceed the budget of memory.
     """
     check(query, key, Static(key), rule)
     if count < 1:

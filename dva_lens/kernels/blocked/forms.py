@@ -19,7 +19,13 @@ PAIR_MIXERS: dict[type[Values], PairMixer | ExpertMixer] = {
 
 
 def mixer_of(values: Values) -> PairMixer | ExpertMixer:
-    """Return the mixer of a pair form."""
+    """Return the mixer of a pair form.
+
+    Raises
+    ------
+    TypeError
+        No kernel mixes values of this type.
+    """
     if type(values) not in PAIR_MIXERS:
         known = ", ".join(form.__name__ for form in PAIR_MIXERS)
         raise TypeError(

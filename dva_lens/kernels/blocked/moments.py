@@ -44,19 +44,37 @@ class Moments:
 
 
 def dynamics(query: Query, key: Key, values: Values, rule: Rule) -> tuple[PerHead, PerHead]:
-    """Return the power of the values and the power of their means over queries."""
+    """Return the power of the values and the power of their means over queries.
+
+    Raises
+    ------
+    TypeError
+        No moments are known for values of this type.
+    """
     found = moments(query, key, values, rule)
     return found.power, found.mean_power
 
 
 def mean_values(query: Query, key: Key, values: Values, rule: Rule) -> PerKey:
-    """Return the attention-weighted mean over queries of each key's value."""
+    """Return the attention-weighted mean over queries of each key's value.
+
+    Raises
+    ------
+    TypeError
+        No moments are known for values of this type.
+    """
     return moments(query, key, values, rule).mean
 
 
 @torch.no_grad()
 def moments(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
-    """Return received mass, mean values and power of one attention."""
+    """Return received mass, mean values and power of one attention.
+
+    Raises
+    ------
+    TypeError
+        No moments are known for values of this type.
+    """
     wide = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
@@ -107,7 +125,7 @@ def _of_sums(query: Query, key: Key, branch: PerKey, static: PerKey, *, rule: Ru
 
 @final
 class PairMoments:
-    """Moments of values that depend on the pair, gathered while somebody forms them."""
+    """Moments of values that depend on the pair, gathered while they are formed."""
 
     def __init__(self, query: Query, width: int) -> None:
         self.total = query.new_zeros(*query.shape[:3], width)
@@ -126,7 +144,7 @@ class PairMoments:
         self.received[part.block.by_key] += part.weights.sum(dim=-2)
 
     def add(self, part: BlockPattern, stripe: Stripe, value: OfPair, size: Tensor) -> None:
-        """Add values with their norms; the values are spent on the way."""
+        """Add values with their norms; the values are overwritten."""
         block, p = part.block, part.weights[..., stripe.cut]
         self.power[block.batch, block.heads] += (p * size.square()).sum(dim=(-2, -1))
         pushed = value.mul_(p[..., None]).sum(dim=2)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.blocked.pair_readers import Onlooker, PairReader
+from dva_lens.kernels.blocked.pair_readers import PairObserver, PairReader
 from dva_lens.kernels.blocked.pattern import BlockPattern, Rows, patterns
 from dva_lens.kernels.blocked.readers import (
     GatedReader,
@@ -110,12 +110,12 @@ def of_nothing(query: Query, rule: Rule) -> Tensor:
 
 
 def reader_of(
-    values: Values, heads: int, dtype: torch.dtype, onlooker: Onlooker | None
+    values: Values, heads: int, dtype: torch.dtype, observer: PairObserver | None
 ) -> ValueReader:
     """Return the reader of a value form."""
     if isinstance(values, CollapsingValues):
         return READERS[type(values)](values, heads, dtype)
-    return PairReader(values, heads, dtype, onlooker=onlooker)
+    return PairReader(values, heads, dtype, observer=observer)
 
 
 @torch.no_grad()
@@ -126,17 +126,17 @@ def observe(
     rule: Rule,
     *,
     output: Output | None = None,
-    onlooker: Onlooker | None = None,
+    observer: PairObserver | None = None,
 ) -> tuple[Output, Summary]:
     """Return the output and the summary; an output that is given is kept as it is.
 
-    An onlooker gets to see the values of pairs while they are formed.
+    An observer receives the values of pairs while they are formed.
     """
     dtype, heads = query.dtype, query.shape[1]
     wide = torch.promote_types(dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
-        reader, seen = reader_of(values, heads, wide, onlooker), Observation(query, rule)
+        reader, seen = reader_of(values, heads, wide, observer), Observation(query, rule)
         width = reader.width if output is None else 0
         mixed = query.new_zeros(*query.shape[:3], width)
         for part, memory in patterns(query, key, rule):

@@ -1,7 +1,7 @@
 """Blocks of values that depend on the pair: formed in the cache, used and dropped.
 
 The sizes keep a block of (queries, keys, width) and its few companions inside the cache of the
-cores; nothing of that shape outlives the block, and nothing of it is saved for the way back.
+cores; nothing of that shape outlives the block, and nothing of it is saved for the backward pass.
 """
 
 from abc import abstractmethod
@@ -105,7 +105,7 @@ class PairMixer(Mixer):
 
 @final
 class PairwiseMixer(PairMixer):
-    """phi(a_i + b_j): on the way back the value and its slope are formed once more."""
+    """phi(a_i + b_j): the backward pass forms the value and its slope once more."""
 
     def form(
         self, operands: Sequence[Tensor], block: QueryBlock, keys: slice, out: OfPair

@@ -15,26 +15,31 @@ from dva_lens.kernels.values import Values
 
 
 @runtime_checkable
-class Onlooker(Protocol):
-    """Who gathers more from the values of a block than its reader, while they are there."""
+class PairObserver(Protocol):
+    """What gathers more from the values of a block than its reader does."""
 
     def weigh(self, part: BlockPattern) -> None:
         """Look at the weights of a block."""
         ...
 
     def add(self, part: BlockPattern, stripe: Stripe, value: OfPair, size: torch.Tensor) -> None:
-        """Look at some of its values and their norms; the values may be spent."""
+        """Look at some of its values and their norms; the values may be overwritten."""
         ...
 
 
 @final
 class PairReader(ValueReader):
-    """Reads the values of a pair form, formed a stripe at a time; somebody else may look on."""
+    """Reads the values of a pair form, formed a stripe at a time, for itself and an observer."""
 
     def __init__(
-        self, values: Values, heads: int, dtype: torch.dtype, *, onlooker: Onlooker | None = None
+        self,
+        values: Values,
+        heads: int,
+        dtype: torch.dtype,
+        *,
+        observer: PairObserver | None = None,
     ) -> None:
-        self.onlooker = onlooker
+        self.observer = observer
         self.mixer = mixer_of(values)
         self.operands = operands_of(values, heads, dtype)
         self.width = self.operands[-1].shape[-1]
@@ -50,14 +55,14 @@ class PairReader(ValueReader):
         del memory
         mixed = part.weights.new_zeros(*part.weights.shape[:3], self.width) if mixing else None
         sizes = torch.zeros_like(part.entropy)
-        if self.onlooker is not None:
-            self.onlooker.weigh(part)
+        if self.observer is not None:
+            self.observer.weigh(part)
         for stripe, value in self.formed(part.block):
             p = part.weights[..., stripe.cut]
             if mixed is not None:
                 mixed += torch.matmul(p[..., None, :], value)[..., 0, :]
             size = value.norm(dim=-1)
             sizes += (p * size).sum(dim=-1)
-            if self.onlooker is not None:
-                self.onlooker.add(part, stripe, value, size)
+            if self.observer is not None:
+                self.observer.add(part, stripe, value, size)
         return Read(mixed, sizes)

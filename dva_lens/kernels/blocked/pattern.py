@@ -52,7 +52,7 @@ def patterns(
 def block_pattern(
     scores: OfBlock, block: QueryBlock, rule: Rule, *, memory: Memory
 ) -> BlockPattern:
-    """Turn scores into weights in the memory given; the scores are spent on the way."""
+    """Turn scores into weights in the memory given; the scores are overwritten."""
     pattern = memory[: scores.numel()].view_as(scores)
     if rule.normaliser == "sigmoid":
         return _sigmoid(scores, block, pattern)

@@ -80,7 +80,7 @@ class CollapsingReader(ValueReader):
         return mixed.view(*part.weights.shape[:3], -1)
 
     def total(self, part: BlockPattern, sizes: OfBlock) -> Rows:
-        """Return sum_j p_ij times sizes that the pairs hold, which are spent."""
+        """Return sum_j p_ij times sizes that the pairs hold, which are overwritten."""
         return sizes.clamp_(min=0.0).sqrt_().mul_(part.weights).sum(dim=-1)
 
     def product(self, left: Mixed, right: Tensor, part: BlockPattern, memory: Memory) -> OfBlock:

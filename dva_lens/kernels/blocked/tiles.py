@@ -93,6 +93,13 @@ def tiles(
     Weights are those of the whole attention: normalised over every key that a query sees, inside
     the rectangle or not. The pattern is formed in blocks of the queries that are asked for, and
     as many tiles as there are positions give every weight itself.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, a slice is empty or has steps, or a resolution is below 1.
+    MemoryError
+        So many tiles would exceed the budget of memory.
     """
     check(query, key, Static(key), rule)
     batch, heads, length, _ = query.shape

@@ -18,7 +18,19 @@ Output = Float[Tensor, "batch head query value_width"]
 
 @torch.no_grad()
 def fused(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, Summary]:
-    """Return the output and the summary from Triton kernels; the sums are in float32."""
+    """Return the output and the summary from Triton kernels; the sums are in float32.
+
+    Raises
+    ------
+    ImportError
+        Triton is not installed.
+    RuntimeError
+        The tensors are not on an NVIDIA GPU.
+    TypeError
+        The kernels do not take the form or the dtype.
+    ValueError
+        Shapes do not fit, heads are too wide, or numbers are not finite.
+    """
     check(query, key, values, rule)
     check_machine(query)
     check_operands(query, values)

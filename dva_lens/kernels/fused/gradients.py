@@ -1,6 +1,6 @@
 """Attention over values GELU(a_i + b_j) in Triton kernels, with all its gradients.
 
-Nothing of the size of a pair is kept: the way back forms scores, weights and values again.
+Nothing of the size of a pair is kept: the backward pass forms scores, weights and values again.
 """
 
 from typing import Any
@@ -35,12 +35,22 @@ def takes(query: Query, values: Pairwise, rule: Rule) -> bool:
 
 
 def attend_pairwise(query: Query, key: Key, values: Pairwise, rule: Rule) -> Output:
-    """Return sum_j p_ij GELU(a_i + b_j); differentiable in everything but a bias."""
+    """Return sum_j p_ij GELU(a_i + b_j); differentiable in everything but a bias.
+
+    Raises
+    ------
+    ValueError
+        The bias requires a gradient.
+    ImportError
+        Triton is not installed.
+    RuntimeError
+        The tensors are not on an NVIDIA GPU.
+    """
     check_machine(query)
     if isinstance(rule.bias, Tensor) and rule.bias.requires_grad:
         raise ValueError(
             "The fused kernels give no gradient to a bias of pairs, and this one requires it; use "
-            "kernels.blocked_attention, or detach the bias."
+            "the backend 'blocked', or detach the bias."
         )
     with torch.autocast(query.device.type, enabled=False):
         wide = (each.float() for each in (query, key, values.query_part, values.key_part))

@@ -29,7 +29,17 @@ def takes(query: Query, values: Values) -> bool:
 
 
 def check_machine(query: Query) -> None:
-    """Refuse a machine that cannot run the kernels, saying what it lacks."""
+    """Refuse a machine that cannot run the kernels, saying what it lacks.
+
+    Raises
+    ------
+    ImportError
+        Triton is not installed.
+    RuntimeError
+        The tensors are not on an NVIDIA GPU.
+    TypeError
+        Triton's interpreter was given bfloat16.
+    """
     if not installed():
         raise ImportError(
             "The backend 'fused' needs Triton, which is not installed: "
@@ -50,7 +60,15 @@ def check_machine(query: Query) -> None:
 
 
 def check_operands(query: Query, values: Values) -> None:
-    """Refuse forms, dtypes and widths that the kernels were not made for."""
+    """Refuse forms, dtypes and widths that the kernels were not made for.
+
+    Raises
+    ------
+    TypeError
+        The kernels do not take the form or the dtype.
+    ValueError
+        Heads are too wide.
+    """
     if isinstance(values, Experts):
         raise TypeError(
             "The backend 'fused' knows no values of type Experts; choose the backend 'blocked'."

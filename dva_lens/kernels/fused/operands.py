@@ -32,7 +32,13 @@ class Operands:
 
 
 def operands_of(values: Values, *, measure: bool = True) -> Operands:
-    """Lay out the values of a form; without measuring, only what the output needs."""
+    """Lay out the values of a form; without measuring, only what the output needs.
+
+    Raises
+    ------
+    TypeError
+        No kernel reads values of this type.
+    """
     if isinstance(values, Pairwise):
         return Operands(PAIRWISE, values.key_part, left=values.query_part)
     if isinstance(values, PairGated):

@@ -1,4 +1,4 @@
-"""The kernels of the way back through values GELU(a_i + b_j), which are formed again.
+"""The backward kernels of values GELU(a_i + b_j), which are formed again.
 
 Each of them owns its rows, queries in one and keys in the other, and sums over the other side;
 nothing is added to memory by two programs, so gradients are the same in every run.

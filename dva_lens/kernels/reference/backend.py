@@ -22,7 +22,15 @@ COPIES = 4
 
 @torch.no_grad()
 def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, Summary]:
-    """Return the output and the summary, read off a pattern and pair values formed in full."""
+    """Return the output and the summary, read off a pattern and pair values formed in full.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, or query, key or values are not finite.
+    MemoryError
+        The pairs in full would exceed the budget of memory.
+    """
     check(query, key, values, rule)
     _guard(query, values)
     dtype = query.dtype

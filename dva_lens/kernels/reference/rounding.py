@@ -67,6 +67,11 @@ def limits(
 
     The inputs are those that the kernel was given, as float64; `dtype` is what it was given them
     in. Sums are expected in float32 or wider; only the output may be rounded to `dtype`.
+
+    Raises
+    ------
+    TypeError
+        No error is known for values of this type.
     """
     weighed = _weighed(query, key, rule, dtype)
     p, summed, unit = weighed.pattern, weighed.summed, weighed.unit
@@ -147,7 +152,13 @@ def gradient_limits(
 
 
 def value_sizes(values: Values, heads: int) -> tuple[PairSizes, PairSizes]:
-    """Return the absolute sizes of what makes each v_ij, and its own error in unit roundoffs."""
+    """Return the absolute sizes of what makes each v_ij, and its own error in unit roundoffs.
+
+    Raises
+    ------
+    TypeError
+        No error is known for values of this type.
+    """
     match values:
         case Static():
             size = _of_keys(values.value, heads).abs()
