@@ -39,9 +39,30 @@ WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 def load(what: Any, *, device: str | torch.device | None = None) -> Model:
     """Return a model, ready to be measured, with its tokenizer as `model.tokenizer`.
 
-    `what` is a folder that holds a checkpoint of this package or of transformers, the name of a
-    model on the Hugging Face hub (taken from the local cache where it is there), or a model that
-    has been loaded already.
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> model = load("gpt2", device="cuda")
+
+    Parameters
+    ----------
+    what : folder, name or model
+        A folder that holds a checkpoint of this package or of transformers, the name of a model
+        on the Hugging Face hub (taken from the local cache where it is there), or a model that
+        has been loaded already.
+    device : str or torch.device, optional
+        Where to put it; default: it stays where it is.
+
+    Raises
+    ------
+    TypeError
+        If `what` is neither a folder, nor a name, nor a model.
+    FileNotFoundError
+        If there is no such folder or model, or weights are missing.
+    ConnectionError
+        If the hub cannot be reached for what is not in the local cache.
+    PermissionError
+        If access to the model must be asked for.
+    ValueError
+        If the weights are pickles, damaged, incomplete, not finite, or of another architecture.
     """
     if isinstance(what, Decoder | PreTrainedModel) or is_bridge(what):
         model = what

@@ -45,6 +45,11 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
 ) -> xr.Dataset:
     """Run a model over a text as it is, and return statistics of its attention and values.
 
+    >>> data = measure(load("gpt2"), "The quick brown fox jumps over the lazy dog.")
+    >>> data["entropy"].dims
+    ('layer', 'head', 'sequence', 'span')
+    >>> data["entropy"].weighted(data["rows"]).mean(["sequence", "span"])  # nat, by layer and head
+
     Parameters
     ----------
     model : model
@@ -53,15 +58,15 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         A text, several texts, a corpus, an evaluation text, or token ids: one row, or one row
         per sequence.
     statistics : names, optional
-        Which statistics; the primary set unless given.
+        Which statistics; default: the primary set.
     keep : {"query"}, optional
         Keep the numbers of every query beside the averages, for the first sequences: 8, or as
         many as the budget of memory allows.
     backend : str
         The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
     length, stride : int, optional
-        Texts longer than `length` tokens (unless given, what the model has room for) are cut
-        into windows that start `stride` tokens apart; without a stride they do not overlap.
+        Texts longer than `length` tokens (default: what the model has room for) are cut into
+        windows that start `stride` tokens apart (default: they do not overlap).
     batch : int
         At most so many sequences run together; fewer where their logits would be large.
     documents : names, optional
@@ -81,7 +86,23 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     -------
     xarray.Dataset
         One variable per statistic over layer, head, sequence and span, with its meaning,
-        units and source in its attributes; what ran is in those of the dataset.
+        units and source in its attributes; what ran is in those of the dataset. Averages over
+        spans and sequences are weighted by `rows`, the number of queries (`rows_by_layer` where
+        layers see different keys).
+
+    Raises
+    ------
+    TypeError
+        If the model cannot be recorded, or the input is neither text nor tokens nor images.
+    KeyError
+        If a statistic or the backend is unknown.
+    ValueError
+        If the input is empty, too short or too long, holds tokens that the model has no
+        embedding for, or is a text without a tokenizer; or if an option is out of range.
+    MemoryError
+        If the logits of one sequence, or what `keep` asks for, exceed their budgets.
+    RuntimeError
+        If the model puts out something else with its attention recorded.
     """
     chosen = tuple(statistic(each) for each in _listed(statistics))
     if keep not in (None, "query"):
@@ -127,7 +148,17 @@ def describe(
     documents: Sequence[str] | None = None,
     name: str = "record",
 ) -> xr.Dataset:
-    """Compute statistics of a record that came from a cache, from patterns, or from elsewhere."""
+    """Compute statistics of a record that came from a cache, from patterns, or from elsewhere.
+
+    >>> describe(from_patterns(pattern), statistics=["entropy"])
+
+    Raises
+    ------
+    KeyError
+        If a statistic is unknown.
+    ValueError
+        If `statistics` is empty.
+    """
     chosen = tuple(statistic(each) for each in _listed(statistics))
     names = documents or [f"sequence {index}" for index in range(len(found.lengths))]
     part = part_of(found, chosen, spans=axes.span_count(int(found.lengths.max())))

@@ -35,9 +35,32 @@ def from_patterns(
 ) -> Record:
     """Return the record of patterns: one layer of (sequence, head, query, key), or several.
 
-    `values` are (sequence, kv_head, key, width) and `output` is W_O as (head, width, model), one
-    per layer. Rows that sum to less than one are kept as they are. Queries at or beyond
-    `lengths` are padding and never looked at. `window` is of all layers, or one per layer.
+    >>> pattern = torch.softmax(scores.masked_fill(future, -torch.inf), dim=-1)
+    >>> describe(from_patterns(pattern), statistics=["entropy", "first_key_mass"])
+
+    Parameters
+    ----------
+    pattern : (sequence, head, query, key), or one such per layer
+        Weights after normalisation. Rows that sum to less than one are kept as they are.
+    values : (sequence, kv_head, key, width), or one such per layer, optional
+        What the weights multiply; statistics of values are NaN without them.
+    output : (head, width, model), or one such per layer, optional
+        W_O; statistics of what is written are NaN without it.
+    lengths : integers (sequence), optional
+        How many positions of each sequence are real; default: all. Those at or beyond are
+        padding and never looked at.
+    causal : bool
+        Whether a query sees itself and earlier keys only.
+    window : int, or one or None per layer, optional
+        How many keys back a query sees, itself included.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit each other, or an array cannot be weights: negative entries, rows
+        above one, or weight on keys that a query cannot see.
+    MemoryError
+        If the working arrays exceed the budget.
     """
     layers = _listed(pattern)
     shape = layers[0].shape
@@ -71,8 +94,33 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
 ) -> Record:
     """Return the record of one attention computed here from its queries and keys.
 
-    Queries and keys are what the scores are made of, so after rotary position; `weights` is
-    causal softmax with scale 1/sqrt(width) unless given. No pattern is formed.
+    No pattern is formed.
+
+    >>> found = from_qk(query, key, value, output=w_o)
+    >>> found.layers[0].summary.first_mass.shape  # sequence, head, query
+    (2, 4, 128)
+
+    Parameters
+    ----------
+    query, key : (sequence, head, query, width) and (sequence, kv_head, key, width)
+        What the scores are made of, so after rotary position.
+    values : (sequence, kv_head, key, width), or `kernels.values.Values`, optional
+        What the weights multiply.
+    weights : Weights, optional
+        How scores become weights; default: causal softmax with scale 1/sqrt(width).
+    output : (head, width, model), optional
+        W_O; statistics of what is written are NaN without it.
+    lengths : integers (sequence), optional
+        How many positions of each sequence are real; default: all.
+    backend : str
+        The kernel: "auto", "exact", "blocked", "fused", "reference".
+
+    Raises
+    ------
+    KeyError
+        If the backend is unknown.
+    ValueError
+        If shapes do not fit each other.
     """
     if weights is None:
         weights = Rule(scale=query.shape[-1] ** -0.5)
