@@ -1,5 +1,5 @@
 """From a model and a text to labelled data, without writing anything."""
 
-from dva_lens.measuring.measure import describe, measure, measure_probe
+from dva_lens.measuring.measure import describe, measure
 
-__all__ = ["describe", "measure", "measure_probe"]
+__all__ = ["describe", "measure"]

@@ -44,13 +44,13 @@ def measure_control(
         raise KeyError(f"Unknown control {control!r}; there are: {', '.join(CONTROLS)}.")
     if control == RANDOM_INIT:
         data = measure(reinitialised(model, seed), text_or_tokens, **chosen)
-        return data.assign_attrs(probe=control)
+        return data.assign_attrs(text=control)
     names = [each.name for each in fields(InputOptions)]
     options = InputOptions(**{name: chosen.pop(name) for name in names if name in chosen})
     found = prepare_tokens(model, text_or_tokens, options)
     text = TEXTS[control](_evaluation_text(found.sequences), seed)
     data = measure(model, text, tokenizer=found.tokenizer, **chosen)
-    return data.assign_attrs({**found.sequences.facts, "probe": control})
+    return data.assign_attrs({**found.sequences.facts, "text": control})
 
 
 def _evaluation_text(sequences: Sequences) -> EvaluationText:

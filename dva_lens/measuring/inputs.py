@@ -88,7 +88,7 @@ def of_evaluation_text(text: EvaluationText) -> Sequences:
     pairs = zip(text.tokens, text.lengths, strict=True)
     pieces = tuple(row[: int(length)] for row, length in pairs)
     start = "each sequence begins with a start token" if text.start else "none"
-    facts: dict[str, str | int] = {"bos": start, "padding_side": "right", "probe": text.name}
+    facts: dict[str, str | int] = {"bos": start, "padding_side": "right", "text": text.name}
     return Sequences(pieces, tuple(text.documents), facts=facts)
 
 

@@ -10,7 +10,6 @@ import torch
 import xarray as xr
 
 from dva_lens import __version__, axes
-from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring.dataset import assembled, part_of, with_queries
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.passes import MeasureProgress, Passes
@@ -124,21 +123,6 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         shown = sum(part.kept for part in parts)
         data = with_queries(data, parts, chosen, passes.words(shown))
     return data
-
-
-def measure_probe(
-    model: Any,
-    text: EvaluationText,
-    *,
-    tokenizer: Any = None,
-    statistics: Sequence[str] | None = None,
-    keep: str | None = None,
-    backend: str = "auto",
-) -> xr.Dataset:
-    """Measure a model on an evaluation text."""
-    return measure(
-        model, text, tokenizer=tokenizer, statistics=statistics, keep=keep, backend=backend
-    )
 
 
 def describe(

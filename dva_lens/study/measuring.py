@@ -9,7 +9,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.data.evaluation import EvaluationText
-from dva_lens.measuring import measure_probe
+from dva_lens.measuring import measure
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.results.schema import BY_QUERY, REFERENCE, statistics_of
 from dva_lens.statistics.table import PRIMARY, STATISTICS
@@ -34,7 +34,7 @@ def measured(
         model = load_checkpoint(step_folder(models, step, plan)).model.to(device)
         for name, statistics in wanted.items():
             shown = name == HELD_OUT and step == plan.recipe.steps
-            parts[name][step] = measure_probe(
+            parts[name][step] = measure(
                 model,
                 texts.probes[name],
                 tokenizer=texts.tokenizer,
@@ -108,7 +108,7 @@ def _named(data: xr.Dataset, study: Study, plan: Plan, probe: EvaluationText) ->
         "preset": plan.preset,
         "seed": plan.seed,
         "label": plan.label,
-        "probe": probe.name,
+        "text": probe.name,
         "train_key": plan.key,
         "measure_key": _key(study, plan, probe),
     }

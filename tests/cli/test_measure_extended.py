@@ -82,7 +82,7 @@ def test_controls_lie_beside_the_text(archive):
     text = archive.dataset(run)
     for control in CONTROLS:
         found = archive.dataset(run, control)
-        assert found.attrs["probe"] == control
+        assert found.attrs["text"] == control
         assert found["document"].values.tolist() == text["document"].values.tolist()
         assert not np.allclose(found["loss"], text["loss"])
 

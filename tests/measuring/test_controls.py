@@ -27,7 +27,7 @@ def test_a_control_has_the_shape_of_its_measurement(name, control):
     assert found["entropy"].shape == text["entropy"].shape
     np.testing.assert_array_equal(found["length"], text["length"])
     np.testing.assert_array_equal(found["document"], text["document"])
-    assert found.attrs["probe"] == control
+    assert found.attrs["text"] == control
     assert not found["entropy"].equals(text["entropy"])
 
 

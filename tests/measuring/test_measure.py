@@ -12,7 +12,7 @@ from tokens import letters, word_tokenizer, wrapped
 import dva_lens as lens
 from dva_lens.data.documents import Document, corpus_of
 from dva_lens.data.evaluation import EvaluationText
-from dva_lens.measuring import describe, measure, measure_probe
+from dva_lens.measuring import describe, measure
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.fidelity import OwnPass
 from dva_lens.results.schema import check_measurement
@@ -178,7 +178,7 @@ def test_every_window_gets_the_special_tokens_and_the_data_says_so(model, wrap):
     assert bare.attrs["bos"] == "none; special tokens were switched off"
 
 
-def test_texts_corpora_and_probes_name_their_documents(model):
+def test_texts_corpora_and_evaluation_texts_name_their_documents(model):
     tokenizer = word_tokenizer()
     texts = [letters(20), letters(30)]
     found = measure(model, texts, tokenizer=tokenizer, documents=["x", "y"], statistics="loss")
@@ -186,10 +186,10 @@ def test_texts_corpora_and_probes_name_their_documents(model):
     corpus = corpus_of("c", (Document("m", letters(20)), Document("n", letters(90))))
     found = measure(model, corpus, tokenizer=tokenizer, statistics="loss")
     assert found["document"].values.tolist() == ["m", "n", "n"]
-    probe = EvaluationText("p", IDS, np.array([13, 13, 7, 13]), ("a", "b", "c", "d"))
-    found = measure_probe(model, probe, statistics=("entropy", "loss"))
+    text = EvaluationText("p", IDS, np.array([13, 13, 7, 13]), ("a", "b", "c", "d"))
+    found = measure(model, text, statistics=("entropy", "loss"))
     assert found["length"].values.tolist() == [13, 13, 7, 13]
-    assert found.attrs["probe"] == "p"
+    assert found.attrs["text"] == "p"
     alone = measure(model, IDS[2:3, :7], statistics=("entropy", "loss"))
     np.testing.assert_allclose(found["loss"][2], alone["loss"][0], rtol=1e-5)
     np.testing.assert_allclose(found["entropy"][:, :, 2, :3], alone["entropy"][:, :, 0], atol=1e-5)

@@ -95,17 +95,17 @@ def test_a_statistic_of_another_version_is_measured_again_alone(finished, moment
     before = open_archive(folder).dataset("dva-0").load()
     called = []
 
-    def measure_probe(model, probe, **options):
+    def again(model, text, **options):
         called.append(options["statistics"])
-        data = original(model, probe, **options)
+        data = original(model, text, **options)
         data["entropy"].attrs["version"] = 99
         data["entropy"] += 1.0
         return data
 
-    original = measuring.measure_probe
+    original = measuring.measure
     changed = type(STATISTICS["entropy"])(**{**vars(STATISTICS["entropy"]), "version": 99})
     monkeypatch.setitem(STATISTICS, "entropy", changed)
-    monkeypatch.setattr(measuring, "measure_probe", measure_probe)
+    monkeypatch.setattr(measuring, "measure", again)
     monkeypatch.setattr(runner, "trained", None)
     run(Study.from_dict(values), folder, moments)
     assert moments.phases["dva-0"] == ["measure", "finished"]
