@@ -28,6 +28,7 @@ from dva_lens.models.presets import PRESETS, Size, preset
 from dva_lens.recording import record
 from dva_lens.records import Record
 from dva_lens.sites import SUMMARY, VALUES
+from dva_lens.study.keys import digest, train_key
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
 
@@ -49,11 +50,9 @@ def expects_sink(config: ModelConfig) -> bool:
     return kinds["rule"] == "softmax" and not gated
 
 
-def answer(name: str, steps: int, seed: int = 0) -> Answer:
-    """Train a preset on the task and say what became of it."""
-    config = preset(name, SIZE)
-    model = build(config, seed)
-    recipe = Recipe(
+def recipe_of(steps: int, seed: int = 0) -> Recipe:
+    """Return how every preset is trained on the task."""
+    return Recipe(
         steps=steps,
         batch=TASK.batch,
         length=TASK.length,
@@ -62,12 +61,27 @@ def answer(name: str, steps: int, seed: int = 0) -> Answer:
         warmup=min(20, steps - 1),
         seed=seed,
     )
-    train(model, TASK, recipe)
+
+
+def key_of(name: str, steps: int, seed: int = 0) -> str:
+    """Name everything that decides what a preset answers; two answers of one key are the same."""
+    config, recipe = preset(name, SIZE).to_dict(), recipe_of(steps, seed).to_dict()
+    task = digest({"task": repr(TASK), "sequences": SEQUENCES, "settled": SETTLED})
+    return train_key(config, recipe, data=task, tokenizer="", seed=seed)[:8]
+
+
+def answer(name: str, steps: int, seed: int = 0) -> Answer:
+    """Train a preset on the task and say what became of it."""
+    config = preset(name, SIZE)
+    model = build(config, seed)
+    train(model, TASK, recipe_of(steps, seed))
     test = TASK.sample(SEQUENCES)
     copied, excess = _told(model, test)
     seen = record(model, test.tokens[:, :-1], sites=(SUMMARY, VALUES))
     expected = expects_sink(config)
-    return Answer(name, steps, seed, expected, copied, excess, **_parking(seen, test))
+    told = _parking(seen, test)
+    key = key_of(name, steps, seed)
+    return Answer(name, steps, seed, expected, copied, excess, **told, key=key)
 
 
 @torch.no_grad()

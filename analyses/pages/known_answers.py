@@ -15,7 +15,7 @@ MORE_THAN_EVEN = 2.0
 BASELINE = "transformer"
 COLUMNS = (
     *("preset", "theory", "steps", "copied", "excess", "parked"),
-    *("at triggers", "even", "mass", "drain", "sink"),
+    *("at triggers", "even", "mass", "drain", "sink", "key"),
 )
 
 
@@ -29,7 +29,8 @@ class Answer:
     `parked` and `parked_at_triggers` are its mean weights on the start token at queries that have
     nothing to copy and at triggers, `even` what uniform attention would give, `mass` what all its
     weights come to at queries that have nothing to copy, and `drain` the norm of the start
-    token's value after W_O over the median of the others.
+    token's value after W_O over the median of the others. `key` names everything that decided the
+    training of the first seed, so that a row whose preset has changed since can be found.
     """
 
     preset: str
@@ -45,6 +46,7 @@ class Answer:
     even: float
     mass: float
     drain: float
+    key: str = ""
 
     @property
     def solved(self) -> bool:
@@ -140,6 +142,7 @@ def table(answers: Sequence[Answer]) -> str:
             f"{mean(each.mass for each in every):.2f}",
             _spread(every, lambda each: each.drain),
             ("yes, drained" if row.drained else "yes") if row.sink else "no",
+            f"`{every[0].key}`",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -167,7 +170,8 @@ weight on the start token at queries with nothing to copy, *at triggers* the sam
 the start token's value after the output projection over the median of the others. Ranges are the
 least and the most of the seeds. *Sink* says whether more than {MORE_THAN_EVEN:.0f} times *even* is
 parked with every seed, and *drained* whether *drain* is below 1 as well. What does not copy is
-trained anew for longer.
+trained anew for longer. *Key* names the configuration, the recipe and the task of a row; a test
+finds rows whose preset has changed since.
 """
 
 

@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,8 +58,26 @@ def test_a_sink_has_to_show_with_every_seed(parked, drain, told):
         for seed in (0, 1)
     ]
     line = table(answers).splitlines()[-1]
-    assert line.endswith(f"| {told} |")
+    assert line.endswith(f"| {told} | `` |")
     assert f"{sum(parked) / 2:.2f} ({parked[1]:.2f}–{parked[0]:.2f})" in line
+
+
+def stale(page):
+    """Return the rows of a page whose preset, recipe or task has changed since it was written."""
+    rows = re.findall(r"^\| `([\w-]+)` \| \w+ \| (\d+) \|.* \| `(\w+)` \|$", page, re.MULTILINE)
+    assert {name for name, _, _ in rows} == set(PRESETS)
+    keys = [(name, known_answers.key_of(name, int(steps)), key) for name, steps, key in rows]
+    return list(dict.fromkeys(name for name, now, then in keys if now != then))
+
+
+def test_no_row_of_the_page_is_stale():
+    assert stale(PAGE.read_text()) == [], "Run `make known-answers`."
+
+
+def test_a_row_is_stale_once_its_preset_changes(monkeypatch):
+    changed = replace(PRESETS["gated"], make=PRESETS["transformer"].make)
+    monkeypatch.setitem(PRESETS, "gated", changed)
+    assert stale(PAGE.read_text()) == ["gated"]
 
 
 def test_the_page_of_answers_is_about_every_preset():
