@@ -114,7 +114,7 @@ def fake_archive(folder: Path, models: Sequence[str] = MODELS, seeds: int = 2) -
                 ),
                 "shuffled": fake_measurement(model, seed + 100, heads=heads, steps=STEPS[-1:]),
             }
-            attrs = _run_attrs(model, seed, order=order, heads=heads)
+            attrs = run_attrs(model, seed, order=order, heads=heads)
             key = f"{zlib.crc32(attrs['label'].encode()):08x}"
             write_run(
                 folder,
@@ -301,7 +301,8 @@ def _attrs(model: str, seed: int) -> dict[str, object]:
     }
 
 
-def _run_attrs(model: str, seed: int, *, order: int, heads: int) -> dict[str, object]:
+def run_attrs(model: str, seed: int, *, order: int, heads: int) -> dict[str, object]:
+    """Return what a finished run says of itself."""
     return {
         "model": model,
         "preset": model,
