@@ -8,20 +8,17 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, final
 from uuid import uuid4
 
-import torch
 from pydantic import Field
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from dva_lens.models.config import ModelConfig
-from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import Decoder
+from dva_lens.models.stored_weights import check_amount, fill
 from dva_lens.validation import Value
 
 CONFIG, WEIGHTS, TOKENIZER, TRAINING = (
@@ -34,7 +31,6 @@ FILES = (CONFIG, WEIGHTS, TOKENIZER, TRAINING)
 FORMAT = 2
 READABLE = (1, FORMAT)
 """Format 1 calls the rule of attention `weights`."""
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 LARGEST_TEXT = 1 << 28
 """Bytes beyond which a file of text is none that belongs to a checkpoint."""
 
@@ -109,9 +105,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     """
     folder = Path(folder)
     config = _config(folder)
-    _check_amount(config, folder / WEIGHTS)
+    check_amount(config, folder / WEIGHTS)
     model = Decoder(config)
-    _fill(model, folder / WEIGHTS)
+    fill(model, folder / WEIGHTS)
     tokenizer = None
     if (folder / TOKENIZER).exists():
         text = _text(folder / TOKENIZER)
@@ -145,74 +141,6 @@ def _config(folder: Path) -> ModelConfig:
         return CheckpointConfig.from_dict(found).model
     except ValueError as error:
         raise ValueError(f"{str(file)!r} does not describe a model: {error}") from error
-
-
-def _check_amount(config: ModelConfig, file: Path) -> None:
-    """Refuse a model that the weights cannot fill, before memory is taken for it."""
-    if not file.exists():
-        raise FileNotFoundError(f"{str(file)!r} is missing, so there are no weights to load.")
-    if not file.is_file():
-        raise ValueError(f"{str(file)!r} is not a regular file, so it is not read.")
-    try:
-        with safe_open(file, framework="pt") as stored:
-            held = sum(prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{str(file)!r} {_what_is_wrong(file)} ({error}).") from error
-    described = parameters(config)
-    if described > 2 * held:
-        raise ValueError(
-            f"{str(file)!r} holds {held:,} numbers, and its {CONFIG} describes a model of "
-            f"{described:,}; they do not belong together."
-        )
-
-
-def _fill(model: Decoder, file: Path) -> None:
-    """Put weights into a model after everything about them has been checked."""
-    wanted = model.state_dict()
-    try:
-        with safe_open(file, framework="pt") as stored:
-            _check_names(set(stored.keys()), set(wanted), file)
-            found = {name: stored.get_tensor(name) for name in wanted}
-    except SafetensorError as error:
-        raise ValueError(f"{str(file)!r} {_what_is_wrong(file)} ({error}).") from error
-    dtypes = {each.dtype for each in found.values()}
-    if len(dtypes) > 1:
-        raise ValueError(f"{str(file)!r} mixes dtypes: {', '.join(sorted(map(str, dtypes)))}.")
-    for name, each in found.items():
-        _check_weight(name, each, wanted[name], file)
-    model.to(dtypes.pop())
-    model.load_state_dict(found)
-
-
-def _check_names(found: set[str], wanted: set[str], file: Path) -> None:
-    for what, names in (("lacks", wanted - found), ("holds unknown", found - wanted)):
-        if names:
-            raise ValueError(
-                f"{str(file)!r} {what} {len(names)} of the weights that its {CONFIG} "
-                f"describes, such as {sorted(names)[0]!r}."
-            )
-
-
-def _check_weight(name: str, found: torch.Tensor, wanted: torch.Tensor, file: Path) -> None:
-    if found.shape != wanted.shape:
-        raise ValueError(
-            f"Weight {name!r} of {str(file)!r} must have shape {tuple(wanted.shape)}, got "
-            f"{tuple(found.shape)}."
-        )
-    if found.dtype not in DTYPES:
-        raise ValueError(
-            f"Weight {name!r} of {str(file)!r} must be of dtype "
-            f"{', '.join(str(each).removeprefix('torch.') for each in DTYPES)}, got {found.dtype}."
-        )
-    if not bool(torch.isfinite(found).all()):
-        raise ValueError(f"Weight {name!r} of {str(file)!r} holds NaN or infinity.")
-
-
-def _what_is_wrong(file: Path) -> str:
-    start = file.read_bytes()[:2]
-    if start[:1] == b"\x80" or start == b"PK":
-        return "is a pickle, which could run code; only safetensors are read"
-    return "is damaged or cut short"
 
 
 def _check_place(folder: Path) -> None:

@@ -44,6 +44,11 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
     """Return the forward operations per token of a text of `length`, by default the context.
 
     A query sees half the text on average.
+
+    Raises
+    ------
+    ValueError
+        `length` is below 1.
     """
     length = config.context if length is None else length
     if length < 1:
@@ -94,6 +99,21 @@ def match(
     there is one, otherwise the width of the model, or what `vary` names of the two; with the
     width go the widths of heads, qk_dim and value_dim, unless they differ from width / heads or
     are `held`. Widths move in steps, so ask the cost of the result how close it came.
+
+    Raises
+    ------
+    ValueError
+        `by` or `vary` is unknown, the model has no feed-forward network to vary, or even the
+        smallest model costs more than twice the target.
+
+    Examples
+    --------
+    >>> from dva_lens.models.presets import Size, preset
+    >>> size = Size(layers=2, width=64, heads=4, vocabulary=512, context=64)
+    >>> target = parameters(preset("transformer", size))
+    >>> matched = match(preset("dva", size), target)
+    >>> abs(parameters(matched) / target - 1) < 0.05
+    True
     """
     if by not in COSTS:
         raise ValueError(f"by must be one of {', '.join(COSTS)}, got {by!r}.")

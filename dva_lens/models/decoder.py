@@ -94,6 +94,12 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
         `lengths` says how many tokens of each sequence are text, the rest being padding on the
         right; `segments` numbers the texts that share a sequence, 0 for padding. Text is
         tokenised where the model has a tokenizer.
+
+        Raises
+        ------
+        ValueError
+            Tokens are not (batch, position), too many for the model's positions or no ids of its
+            vocabulary, lengths and segments are both given, or text is given without a tokenizer.
         """
         ids = tokens if isinstance(tokens, Tensor) else self.to_tokens(tokens)
         self._check(ids)
@@ -122,7 +128,13 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
         queries: Int[Tensor, "query"],
         keys: Int[Tensor, "key"],
     ) -> Float[Tensor, "batch head query key width"]:
-        """Return v_ij of a layer for the chosen queries and keys, whether or not i sees j."""
+        """Return v_ij of a layer for the chosen queries and keys, whether or not i sees j.
+
+        Raises
+        ------
+        ValueError
+            There is no such layer.
+        """
         if not 0 <= layer < len(self.blocks):
             raise ValueError(f"layer must lie between 0 and {len(self.blocks) - 1}, got {layer}.")
         attention = self.blocks[layer].attn
@@ -156,7 +168,16 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
 
 
 def build(config: ModelConfig, seed: int = 0) -> Decoder:
-    """Return a new model; the same configuration and seed give the same weights."""
+    """Return a new model; the same configuration and seed give the same weights.
+
+    Examples
+    --------
+    >>> from dva_lens.models.presets import Size, preset
+    >>> size = Size(layers=2, width=32, heads=2, vocabulary=64, context=32)
+    >>> model = build(preset("dva", size))
+    >>> model(torch.arange(5)[None]).shape
+    torch.Size([1, 5, 64])
+    """
     return Decoder(config, seed)
 
 

@@ -41,7 +41,14 @@ BOTH = {
 
 
 def to_hugging_face(model: Decoder) -> LlamaForCausalLM | GPT2LMHeadModel:
-    """Return the same model as a Hugging Face module."""
+    """Return the same model as a Hugging Face module.
+
+    Raises
+    ------
+    ValueError
+        The model is made of something that Hugging Face's LLaMA or GPT-2 does not know; the
+        message names the axis or the size.
+    """
     _check_exchangeable(model.config)
     positions = model.config.positions
     made = (
@@ -61,7 +68,15 @@ def to_hugging_face(model: Decoder) -> LlamaForCausalLM | GPT2LMHeadModel:
 
 
 def from_hugging_face(theirs: PreTrainedModel) -> Decoder:
-    """Return a Hugging Face LLaMA or GPT-2 as a model of this package."""
+    """Return a Hugging Face LLaMA or GPT-2 as a model of this package.
+
+    Raises
+    ------
+    TypeError
+        The model is neither a LlamaForCausalLM nor a GPT2LMHeadModel.
+    ValueError
+        Its configuration holds what a model of this package cannot be made of.
+    """
     if isinstance(theirs, LlamaForCausalLM):
         config = _from_llama(theirs.config)
         pairs = _llama_pairs(config)

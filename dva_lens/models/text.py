@@ -27,7 +27,13 @@ class TextSurface(nn.Module):
     def to_tokens(
         self, text: str | list[str], prepend_bos: bool = False, **options: Any
     ) -> Int[Tensor, "batch position"]:
-        """Return the tokens of one text or of several that come to the same length."""
+        """Return the tokens of one text or of several that come to the same length.
+
+        Raises
+        ------
+        ValueError
+            The model has no tokenizer, a start is asked for, or the texts differ in length.
+        """
         del options
         if prepend_bos:
             raise ValueError("The tokenizer has no token for the start of a text.")
@@ -54,7 +60,13 @@ class TextSurface(nn.Module):
         return [decode([each], skip_special_tokens=False) for each in _listed(ids)]
 
     def to_single_token(self, text: str) -> int:
-        """Return the token of a text that is exactly one."""
+        """Return the token of a text that is exactly one.
+
+        Raises
+        ------
+        ValueError
+            The model has no tokenizer, or the text is not one token.
+        """
         ids = self._its_tokenizer().encode(text).ids
         if len(ids) != 1:
             raise ValueError(f"{text!r} is {len(ids)} tokens, not one.")

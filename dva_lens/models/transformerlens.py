@@ -130,7 +130,13 @@ class TransformerLensSurface(nn.Module):
 
     @property
     def W_pos(self) -> Float[Tensor, "context width"]:  # noqa: N802
-        """Return the learned positions."""
+        """Return the learned positions.
+
+        Raises
+        ------
+        LookupError
+            Positions are rotary, so there is no table.
+        """
         if self.pos_embed is None:
             raise LookupError("A model with rotary positions has no table of positions.")
         return self.pos_embed.weight

@@ -113,8 +113,8 @@ def _described(folder, **changes):
     [
         ({"layers": 100_000}, "model.layers must be at most 4096, got 100000"),
         ({"feedforward": 1}, "model.feedforward must be one of swiglu"),
-        ({"layers": 4000}, "holds .* numbers, and its config.json describes a model of .*,"),
-        ({"vocabulary": 1 << 24}, "holds .* numbers, and its config.json describes a model of"),
+        ({"layers": 4000}, "holds .* numbers, and the configuration describes a model of .*,"),
+        ({"vocabulary": 1 << 24}, "holds .* numbers, and the configuration describes a model of"),
     ],
 )
 def test_an_absurd_model_is_refused_before_memory_is_taken(saved, monkeypatch, changes, told):
