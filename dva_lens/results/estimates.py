@@ -38,7 +38,7 @@ def estimate(values: xr.DataArray, along: Sequence[str] = ()) -> xr.Dataset:
     values = with_models(values)
     kept = [dim for dim in along if dim in values.dims]
     each = mean_of(values, (axes.MODEL, axes.SEED, *kept))
-    mean = mean_of(values, (axes.MODEL, *kept))
+    mean = each.mean(axes.SEED)
     low, high = np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
     counts = np.zeros((3, values.sizes[axes.MODEL]), dtype=int)
     notes: list[str] = []
@@ -63,7 +63,8 @@ def mean_of(values: xr.DataArray, along: Sequence[str] = ()) -> xr.DataArray:
     What is asked for "along" is kept, in that order; what has no number stays out.
     """
     if axes.SEQUENCE in values.dims and axes.SEQUENCE not in along:
-        values = values.weighted(weights_of(values)).mean(axes.SEQUENCE)
+        rows = weights_of(values).reset_coords(drop=True)
+        values = values.reset_coords(drop=True).weighted(rows).mean(axes.SEQUENCE)
     inner = [dim for dim in values.dims if dim not in (*along, axes.MODEL, axes.SEED)]
     values = values.mean(inner)
     outer = [dim for dim in (axes.SEED, axes.MODEL) if dim in values.dims and dim not in along]
