@@ -18,16 +18,19 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.reports.facts import facts
 from dva_lens.reports.files import write_page
 from dva_lens.reports.material import Material, gather
-from dva_lens.reports.methods import facts
 from dva_lens.reports.page import DataTable, Part, Report, Section
 from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.entries import EVERY
+from dva_lens.results.estimates import mean_of
+from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import REFERENCE, ArchiveError
 from dva_lens.statistics.inference.agreement import RIVALS, Definition, Rivalry, agreement
-from dva_lens.statistics.inference.compare import layer_profile
-from dva_lens.statistics.inference.distributions import head_values
 
+_EACH = (axes.MODEL, axes.SEED, axes.LAYER)
+_AVERAGED = (axes.HEAD, axes.SEQUENCE)
 QUESTION = "Do definitions that compete for one name rank heads and layers alike?"
 
 
@@ -51,17 +54,14 @@ def report(archive: Archive) -> Report:
     )
 
 
-def reading(data: xr.Dataset, definition: Definition, cells: str) -> np.ndarray:
-    """Return what a definition reads: over (layer, head), or over (layer, sequence)."""
-    values = data[definition.statistic].sel(dict(definition.at))
-    places = (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.SPAN)
-    values = values.mean([name for name in values.dims if name not in places])
-    if definition.over:
-        values = values + data[definition.over + REFERENCE]
-    rows = data["rows"].values if axes.SPAN in values.dims else None
-    ordered = values.transpose(*(name for name in places if name in values.dims)).values
-    found = head_values(ordered, rows) if cells == "head" else layer_profile(ordered, rows).T
-    return definition.sign * found
+def reading(found: Measurements, definition: Definition, cells: str) -> xr.DataArray:
+    """Return what a definition reads over (model, seed, layer), and over heads or over texts."""
+    values = found.values(definition.statistic, entry=EVERY).sel(dict(definition.at))
+    if definition.over and (level := found.reference(definition.over, entry=EVERY)) is not None:
+        values = values + level
+    along = (*_EACH, axes.HEAD if cells == "head" else axes.SEQUENCE)
+    values = values.mean([dim for dim in values.dims if dim not in (*along, *_AVERAGED)])
+    return definition.sign * mean_of(values, along)
 
 
 def _parts(name: str, rivalry: Rivalry, material: Material) -> tuple[Part, ...]:
@@ -69,29 +69,17 @@ def _parts(name: str, rivalry: Rivalry, material: Material) -> tuple[Part, ...]:
     held = [each for each in rivalry.definitions if _is_held(each, material)]
     if len(held) < 2:
         return ()
-    by_model = [
-        {
-            model: [reading(one, each, rivalry.cells) for one in several]
-            for model, several in material.data.items()
-        }
-        for each in held
-    ]
-    pooled = [
-        np.concatenate([one.ravel() for several in each.values() for one in several])
-        for each in by_model
-    ]
-    ranks = agreement(pooled)
+    readings = [reading(material.measurements, each, rivalry.cells) for each in held]
+    ranks = agreement([one.values.ravel() for one in readings])
     rows: list[dict[str, Any]] = []
-    for number, each in enumerate(held):
-        means = {
-            model: each.sign * float(np.nanmean([np.nanmean(one) for one in several]))
-            for model, several in by_model[number].items()
-        }
+    for number, (each, one) in enumerate(zip(held, readings, strict=True)):
+        means = each.sign * mean_of(mean_of(one, (axes.MODEL, axes.SEED)), (axes.MODEL,))
+        by_model = dict(zip(material.models, means.values.tolist(), strict=True))
         taus = {f"({place + 1})": _cell(tau) for place, tau in enumerate(ranks[number])}
-        rows.append({"definition": f"({number + 1}) {each.label}", **means, **taus})
+        rows.append({"definition": f"({number + 1}) {each.label}", **by_model, **taus})
     caption = (
         f"Mean reading per model, then Kendall's tau-b with each definition over "
-        f"{np.isfinite(pooled[0]).sum()} "
+        f"{int(readings[0].count())} "
         f"{'heads' if rivalry.cells == 'head' else 'layers on texts'}, turned so that large "
         "means the same for all. A definition that reads the same everywhere ranks nothing."
     )
@@ -100,9 +88,10 @@ def _parts(name: str, rivalry: Rivalry, material: Material) -> tuple[Part, ...]:
 
 def _is_held(definition: Definition, material: Material) -> bool:
     """Say whether all measurements hold a definition, and the reference it may need."""
-    several = [one for data in material.data.values() for one in data]
-    over = not definition.over or all(definition.over + REFERENCE in one for one in several)
-    return definition.statistic in material.statistics and over
+    over = definition.over + REFERENCE
+    data = [part.data for part in material.measurements.parts]
+    has_level = not definition.over or all(over in one for one in data)
+    return definition.statistic in material.statistics and has_level
 
 
 def _cell(tau: float) -> float | None:

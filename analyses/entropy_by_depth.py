@@ -12,16 +12,18 @@ import argparse
 import sys
 from pathlib import Path
 
+from dva_lens import axes
+from dva_lens.reports.charts import depth_chart
+from dva_lens.reports.differences import difference_table, interval
+from dva_lens.reports.facts import definition, facts
 from dva_lens.reports.files import write_figures, write_page
-from dva_lens.reports.findings import compared_row, compared_words, interval, over_layers
 from dva_lens.reports.material import Material, gather
-from dva_lens.reports.methods import definition, facts
-from dva_lens.reports.page import Chart, DataTable, Part, Points, Report, Section, Text
+from dva_lens.reports.page import Chart, Part, Points, Report, Section, Text
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.schema import ArchiveError
-from dva_lens.statistics.inference.compare import adjust, compare
-from dva_lens.views import depth_profile, span_profile
+from dva_lens.views.spans import span_profile
 
+NAME = "normalised_entropy"
 QUESTION = "In which layers is attention concentrated, and does the value path change where?"
 STATISTICS = ("normalised_entropy", "sink_free_entropy", "entropy")
 
@@ -35,11 +37,10 @@ def report(archive: Archive) -> Report:
             f"{archive.folder} was measured without {', '.join(missing)}, which this question is "
             "about; measure it again with the primary statistics."
         )
-    data = material.data
     figures = (
-        Chart("normalised-entropy-by-depth", depth_profile(data, "normalised_entropy"), 440),
-        Chart("sink-free-entropy-by-depth", depth_profile(data, "sink_free_entropy")),
-        Chart("entropy-by-visible-keys", span_profile(data, "entropy")),
+        depth_chart(material, "normalised_entropy"),
+        depth_chart(material, "sink_free_entropy"),
+        Chart("entropy-by-visible-keys", span_profile(material.measurements, "entropy")),
     )
     return Report(
         title="Entropy by depth",
@@ -81,43 +82,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _answer(material: Material) -> Points:
-    found = over_layers(material, "normalised_entropy")
-    entries = [(f"{model}:", _profile(material, model)) for model in found]
-    return Points(tuple(entries))
+    return Points(tuple((f"{model}:", _profile(material, model)) for model in material.models))
 
 
 def _profile(material: Material, model: str) -> str:
     """Say in which layer of a model attention is most and least concentrated."""
-    by_layer = material.profiles("normalised_entropy")[model].mean((0, 1))
-    lowest, highest = int(by_layer.argmin()), int(by_layer.argmax())
-    mean = interval(over_layers(material, "normalised_entropy")[model])
+    by_layer = material.by_layer(NAME).sel({axes.MODEL: model}).dropna(axes.LAYER)
+    lowest, highest = int(by_layer.idxmin()), int(by_layer.idxmax())
     return (
-        f"normalised entropy {mean} over all layers; most concentrated in layer {lowest} "
-        f"({by_layer[lowest]:.3f}), least in layer {highest} ({by_layer[highest]:.3f})."
+        f"normalised entropy {interval(material.means(NAME)[model])} over all layers; most "
+        f"concentrated in layer {lowest} ({float(by_layer.min()):.3f}), least in layer {highest} "
+        f"({float(by_layer.max()):.3f})."
     )
 
 
 def _contrasts(material: Material) -> tuple[Part, ...]:
-    if len(material.models) < 2:
+    if material.why_not_compared:
+        return (Text(f"Models are not compared: {material.why_not_compared}", "note"),)
+    if material.comparisons is None:
         return (Text("There is a single model, so there is nothing to compare it with."),)
-    comparisons = adjust(
-        compare(
-            "normalised_entropy",
-            material.profiles("normalised_entropy"),
-            material.documents,
-            baseline=material.baseline,
-        )
-    )
-    rows = [
-        {"model": entry.arm, "summary": entry.contrast, **compared_row(entry)}
-        for entry in comparisons
-    ]
-    caption = (
-        f"Normalised entropy minus that of {material.baseline}. Middle half: mean over the layers "
-        "between a quarter and three quarters of the depth; slope: change from input to output. "
-        + compared_words(material)
-    )
-    return (DataTable.of("differences", f"Against {material.baseline}", rows, caption),)
+    return (difference_table(material, material.comparisons, (NAME,)),)
 
 
 if __name__ == "__main__":

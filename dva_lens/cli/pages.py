@@ -30,7 +30,7 @@ def report(
     from dva_lens.reports.report import write_report
 
     opened(folder)
-    written = write_report(folder, out, probe=chosen_text(text, probe), figures=figures)
+    written = write_report(folder, out, text=chosen_text(text, probe), figures=figures)
     typer.echo(f"Report: {written}")
 
 

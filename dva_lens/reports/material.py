@@ -1,59 +1,80 @@
-"""What a report is written from: the runs of an archive, sorted by model, at their last step."""
+"""What a report is written from: the measurements of an archive on one text, and its runs."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from functools import cached_property
+from typing import Any, NamedTuple, final
 
-import numpy as np
 import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.archive import Archive, Run
-from dva_lens.results.schema import BY_QUERY, REFERENCE, ArchiveError, statistics_of
-from dva_lens.statistics.inference.compare import layer_profile
+from dva_lens.results.compare import Comparisons, baseline_of, compare
+from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.reader import Measurements
+from dva_lens.results.schema import statistics_of
 
-BASELINE = "transformer"
-_TOKEN = "token"
+
+class Interval(NamedTuple):
+    """A mean with its 95 % interval for these checkpoints on new text, NaN where there is none."""
+
+    mean: float
+    low: float
+    high: float
 
 
 @final
 @dataclass(frozen=True)
 class Material:
-    """Runs and measurements by model, one of each per seed, on one probe."""
+    """What an archive holds on one evaluation text; every number is read by `results`."""
 
-    probe: str
-    runs: Mapping[str, tuple[Run, ...]]
-    data: Mapping[str, tuple[xr.Dataset, ...]]
-    training: Mapping[str, tuple[xr.Dataset, ...]]
-    unreadable: Mapping[str, str]
+    archive: Archive
+    measurements: Measurements
+
+    @property
+    def text(self) -> str:
+        """The name of the evaluation text."""
+        return self.measurements.text
 
     @property
     def models(self) -> tuple[str, ...]:
         """The models, in the order of the study."""
-        return tuple(self.data)
+        return self.measurements.models
 
     @property
     def baseline(self) -> str:
         """The model that the others are compared with."""
-        return BASELINE if BASELINE in self.data else self.models[0]
+        return baseline_of(self.measurements)
 
     @property
     def first(self) -> xr.Dataset:
-        """A measurement that says what its variables mean."""
-        return self.data[self.models[0]][0]
+        """A measurement that says how its numbers came about."""
+        return self.measurements.parts[0].data
 
-    @property
+    @cached_property
     def statistics(self) -> tuple[str, ...]:
         """The statistics that all measurements hold."""
-        held = [statistics_of(one) for several in self.data.values() for one in several]
+        held = [statistics_of(part.data) for part in self.measurements.parts]
         return tuple(name for name in held[0] if all(name in other for other in held))
+
+    @cached_property
+    def runs(self) -> Mapping[str, tuple[Run, ...]]:
+        """The runs of every model, in the order of its measurements."""
+        left = list(self.archive.runs)
+        found: dict[str, list[Run]] = {}
+        for part in self.measurements.parts:
+            run = next(run for run in left if run.label == part.label)
+            left.remove(run)
+            found.setdefault(part.model, []).append(run)
+        return {model: tuple(several) for model, several in found.items()}
 
     @property
     def documents(self) -> tuple[str, ...]:
-        """The document of each sequence."""
-        return tuple(str(name) for name in self.first[axes.DOCUMENT].values)
+        """The document of each sequence of the first measurement."""
+        held = self.measurements.parts[0].of_sequences(axes.DOCUMENT)
+        return tuple(str(name) for name in held) if held is not None else ()
 
     @property
     def seeds(self) -> int:
@@ -61,65 +82,88 @@ class Material:
         return min(len(several) for several in self.runs.values())
 
     @property
-    def sizes(self) -> tuple[float, ...]:
+    def parameters(self) -> tuple[float, ...]:
         """The parameters of every training whose count is known."""
         held = [run.attrs["parameters"] for several in self.runs.values() for run in several]
         return tuple(count for count in map(number_in, held) if count is not None)
 
-    def profiles(self, name: str) -> dict[str, np.ndarray]:
-        """Return a statistic over (seed, sequence, layer) for every model; loss has one layer."""
+    @cached_property
+    def training(self) -> Mapping[str, Sequence[xr.Dataset]]:
+        """The training logs of these models; models that were only measured have none."""
         return {
-            model: np.stack([_profile(one, name) for one in several])
-            for model, several in self.data.items()
+            model: logs
+            for model, logs in self.archive.trainings().items()
+            if number_in(self.archive.run(str(logs[0].attrs["label"])).attrs["train_seconds"])
+            is not None
         }
+
+    @cached_property
+    def others(self) -> "tuple[Material, ...]":
+        """What the archive holds on its other texts, such as controls."""
+        names = [name for name in self.archive.texts if name != self.text]
+        return tuple(Material(self.archive, self.archive.on(name)) for name in names)
+
+    @property
+    def comparisons(self) -> Comparisons | None:
+        """Every model against the baseline; None where there is one model or texts differ."""
+        return self._compared[0] if len(self.models) > 1 else None
+
+    @property
+    def why_not_compared(self) -> str:
+        """Why models may not be compared, such as that they were measured on different texts."""
+        return self._compared[1] if len(self.models) > 1 else ""
+
+    @cached_property
+    def _compared(self) -> tuple[Comparisons | None, str]:
+        try:
+            return compare(self.measurements), ""
+        except ValueError as refusal:
+            return None, str(refusal)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What of the archive could not be read, and why."""
+        return (*self.archive.unreadable.values(), *self.measurements.left_out)
+
+    def datasets(self, model: str) -> tuple[xr.Dataset, ...]:
+        """Return the measurements of a model, one per training."""
+        return tuple(part.data for part in self.measurements.of(model).parts)
+
+    def variable(self, name: str) -> xr.DataArray:
+        """Return a statistic as recorded, with its meaning."""
+        return self.measurements.variable(name)
+
+    def means(self, name: str) -> dict[str, Interval]:
+        """Return the mean of a statistic over everything, for every model."""
+        found = estimate(self.measurements.values(name))
+        parts = [found[part].values for part in ("value", "low", "high")]
+        return {
+            str(model): Interval(*map(float, numbers))
+            for model, *numbers in zip(found[axes.MODEL].values, *parts, strict=True)
+        }
+
+    def by_layer(self, name: str) -> xr.DataArray:
+        """Return the mean of a statistic over (model, layer)."""
+        return mean_of(self.measurements.values(name), (axes.MODEL, axes.LAYER))
 
     def reference(self, name: str) -> float | None:
         """Return what uniform attention reads over all of a statistic, None if there is none."""
-        if f"{name}{REFERENCE}" not in self.first:
+        level = self.measurements.reference(name)
+        if level is None:
             return None
-        level = self.first[f"{name}{REFERENCE}"]
-        if axes.SPAN in level.dims:
-            weight = self.first["rows"].where(np.isfinite(level), 0.0)
-            return float((level.fillna(0.0) * weight).sum() / weight.sum())
-        return float(level.mean()) if level.dims == (axes.SEQUENCE,) else None
+        mean = float(mean_of(level))
+        return mean if math.isfinite(mean) else None
 
 
-def gather(archive: Archive, probe: str | None = None) -> Material:
-    """Read what a report needs: every run measured on a probe, the main one if none is named."""
-    chosen = probe or next(iter(archive.probes(archive.runs[0])))
-    groups: dict[str, list[Run]] = {}
-    for run in archive.runs:
-        if chosen in archive.probes(run):
-            groups.setdefault(run.model, []).append(run)
-    if not groups:
-        held = sorted({name for run in archive.runs for name in archive.probes(run)})
-        raise ArchiveError(f"No run was measured on {chosen!r}; there are: {', '.join(held)}.")
-    runs = {model: tuple(several) for model, several in groups.items()}
-    return Material(
-        probe=chosen,
-        runs=runs,
-        data={
-            model: tuple(_last(archive.dataset(run, chosen), run) for run in several)
-            for model, several in runs.items()
-        },
-        training=_training(archive, runs),
-        unreadable=archive.unreadable,
-    )
+def gather(archive: Archive, text: str | None = None) -> Material:
+    """Read what a report needs of an archive on an evaluation text; default: the main one.
 
-
-def _training(
-    archive: Archive, runs: Mapping[str, Sequence[Run]]
-) -> dict[str, tuple[xr.Dataset, ...]]:
-    """Read the training logs of models that were trained here; measured ones have none."""
-    trained = {
-        model: [run for run in several if number_in(run.attrs["train_seconds"]) is not None]
-        for model, several in runs.items()
-    }
-    return {
-        model: tuple(archive.training(run).load().assign_attrs(seed=run.seed) for run in several)
-        for model, several in trained.items()
-        if several
-    }
+    Raises
+    ------
+    ArchiveError
+        If no run was measured on the text.
+    """
+    return Material(archive, archive.on(text))
 
 
 def number_in(value: object) -> float | None:
@@ -138,24 +182,3 @@ def facts_of(text: object) -> dict[str, Any]:
     except json.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _last(data: xr.Dataset, run: Run) -> xr.Dataset:
-    kept = [name for name in data if not str(name).endswith(BY_QUERY) and name != _TOKEN]
-    data = data[kept]
-    if axes.STEP in data.dims:
-        data = data.isel({axes.STEP: -1})
-    return data.load().assign_attrs(seed=run.seed)
-
-
-def _profile(data: xr.Dataset, name: str) -> np.ndarray:
-    values = data[name]
-    place = values.attrs["at"]
-    if place == "model":
-        return values.values[:, None]
-    if place == "query":
-        order = (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.SPAN)
-        rows = data["rows"].transpose(axes.SEQUENCE, axes.SPAN).values
-        return layer_profile(values.transpose(*order).values, rows)
-    heads = [dim for dim in (axes.HEAD, axes.KV_HEAD) if dim in values.dims]
-    return layer_profile(values.transpose(axes.LAYER, *heads, axes.SEQUENCE).values)

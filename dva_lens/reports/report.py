@@ -2,49 +2,63 @@
 
 from pathlib import Path
 
+from dva_lens.reports.facts import facts
 from dva_lens.reports.files import write_figures, write_page
-from dva_lens.reports.findings import compared
 from dva_lens.reports.material import Material, gather
-from dva_lens.reports.methods import facts, methods
 from dva_lens.reports.page import Report
-from dva_lens.reports.sections import concentration, in_short, sinks, training, values
+from dva_lens.reports.sections.table import SECTIONS
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.views.words import spelled
 
 
 def write_report(
-    folder: Path, out: Path, *, probe: str | None = None, figures: bool = False
+    folder: Path, out: Path, *, text: str | None = None, figures: bool = False
 ) -> Path:
-    """Write the report of an archive, on its main probe if none is named; return the page's path.
+    """Write the report of an archive on an evaluation text and return the path of the page.
 
-    With `figures`, every figure and table is also written as SVG, PDF and CSV, into a folder
-    beside the page that is called like it.
+    Parameters
+    ----------
+    folder : Path
+        The folder of a study.
+    out : Path
+        The HTML file to write.
+    text : str, optional
+        The evaluation text; default: the main one.
+    figures : bool
+        Also write every figure and table as SVG, PDF and CSV, into a folder beside the page that
+        is called like it.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no archive, or no run was measured on the text.
+    ValueError
+        If `out` is a folder, or the seeds of a model were measured on different texts.
     """
-    report = report_of(open_archive(folder), probe)
+    report = report_of(open_archive(folder), text)
     written = write_page(report, Path(out))
     if figures:
         write_figures(report, written.with_suffix(""))
     return written
 
 
-def report_of(archive: Archive, probe: str | None = None) -> Report:
-    """Return the report of an archive, on its main probe if none is named."""
-    material = gather(archive, probe)
-    held = archive.probes(archive.runs[0])
-    others = [gather(archive, name) for name in held if name != material.probe]
-    comparisons = compared(material)
+def report_of(archive: Archive, text: str | None = None) -> Report:
+    """Return the report of an archive on an evaluation text; default: the main one.
+
+    Raises
+    ------
+    ArchiveError
+        If no run was measured on the text.
+    ValueError
+        If the seeds of a model were measured on different texts.
+    """
+    material = gather(archive, text)
+    made = [make(material) for make in SECTIONS.values()]
     return Report(
         title=_title(material),
         lede=_lede(material),
         facts=facts(material),
-        sections=(
-            in_short(material, comparisons),
-            concentration(material, others),
-            sinks(material),
-            values(material),
-            training(material),
-            methods(material),
-        ),
+        sections=tuple(section for section in made if section is not None),
     )
 
 
@@ -60,8 +74,9 @@ def _lede(material: Material) -> str:
             "Where does attention go, layer by layer, how concentrated is it, and what does the "
             "value path have to do with it?"
         )
+    same = "different texts" if material.why_not_compared else "the same text"
     return (
-        f"{spelled(len(material.models), 'model').capitalize()}, measured on the same text. Did "
+        f"{spelled(len(material.models), 'model').capitalize()}, measured on {same}. Did "
         "attention become more or less concentrated, did sinks or drains change, in which "
         "layers, and is the difference more than chance?"
     )

@@ -67,5 +67,4 @@ VIEW = View(
     needs=DRAINS,
     against=MEDIAN,
     section="values",
-    wide=True,
 )

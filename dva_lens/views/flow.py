@@ -140,5 +140,4 @@ VIEW = View(
     needs=(SHARE,),
     against=TOTAL,
     section="values",
-    wide=True,
 )

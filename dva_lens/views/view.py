@@ -27,8 +27,6 @@ class View:
     of: Literal["measurement", "queries", "training"] = "measurement"
     against: str = UNIFORM
     section: str = ""
-    height: int = 400
-    wide: bool = False
 
     @property
     def name(self) -> str:

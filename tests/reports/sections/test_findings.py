@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dva_lens.reports.findings import for_scale
+from dva_lens.reports.sections.findings import for_scale
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.statistics.inference.estimate import Estimate, profile
 
@@ -18,7 +18,7 @@ def comparison(text: float, same: float | None, *, adjusted: float = 0.001) -> C
         "normalised_entropy",
         "dva",
         "transformer",
-        "all layers",
+        "middle half",
         text=estimate(text),
         retrained=estimate(text),
         same=None if same is None else estimate(same),

@@ -1,29 +1,20 @@
 """How the numbers of a report came about, read from the data themselves."""
 
 import json
-from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.reports.facts import any_run, definition, number_range, sequences
 from dva_lens.reports.material import Material, facts_of
-from dva_lens.reports.page import DataTable, Folded, GlossaryEntry, Part, Section, Text
-from dva_lens.results.archive import Run
-from dva_lens.views.words import number
+from dva_lens.reports.page import DataTable, Folded, Part, Section, Text
 
-_FOUND = (
-    ("source", "Source"),
-    ("pitfalls", "Pitfalls"),
-    ("why_no_reference", "No reference"),
-    ("version", "Version"),
-)
-_MODEL_FACTS = ("text", "text_sha256", "tokenizer_sha256", "python", "torch", "dva_lens")
 _FIDELITY = "fidelity_"
 
 
-def methods(material: Material) -> Section:
+def section(material: Material) -> Section:
     """Return data, estimands, provenance and definitions."""
     parts: list[Part] = [
         Text(_texts(material)),
@@ -44,55 +35,19 @@ def methods(material: Material) -> Section:
             tuple(definition(material, name) for name in material.statistics),
         ),
     ]
-    if material.unreadable:
-        parts.append(
-            Text(
-                "Left out, because they could not be read: "
-                + "; ".join(f"{name} ({why})" for name, why in material.unreadable.items())
-                + ".",
-                "note",
-            )
-        )
+    if lost := material.left_out:
+        parts.append(Text(f"Left out, because they could not be read: {'; '.join(lost)}", "note"))
     return Section("methods", "Methods", tuple(parts))
-
-
-def definition(material: Material, name: str) -> GlossaryEntry:
-    """Return how a statistic is defined, as its variable says."""
-    attrs = material.first[name].attrs
-    details = [(title, str(attrs[key])) for key, title in _FOUND if attrs.get(key)]
-    return GlossaryEntry(
-        name,
-        str(attrs["long_name"]),
-        str(attrs["meaning"]),
-        str(attrs["formula"]),
-        (("Units", str(attrs["units"])), *details),
-    )
-
-
-def facts(material: Material) -> tuple[tuple[str, str], ...]:
-    """Return the facts at a glance."""
-    found = facts_of(_any_run(material).attrs.get("provenance"))
-    seeds = sorted({len(several) for several in material.runs.values()})
-    shown = [
-        ("Models", ", ".join(material.models)),
-        ("Trainings", f"{' or '.join(map(str, seeds))} per model"),
-        ("Measured on", f"{_sequences(material)} ({material.probe})"),
-    ]
-    if "text" in found:
-        shown.append(("Text", str(found["text"])))
-    sizes = material.sizes
-    if sizes:
-        shown.append(("Parameters", _range(sizes)))
-    return tuple(shown)
 
 
 def _texts(material: Material) -> str:
     first = material.first
     bos = str(first.attrs.get("bos", ""))
-    trained = "study" in _any_run(material).attrs
+    trained = "study" in any_run(material).attrs
+    alike = "other texts" if material.why_not_compared else "the same"
     return (
-        f"Every model was measured on the same {_sequences(material)} of the probe "
-        f"{material.probe!r}, {_range(first[axes.LENGTH].values.tolist())} tokens long"
+        f"Every model was measured on {alike}: {sequences(material)} of {material.text!r}, "
+        f"{number_range(first[axes.LENGTH].values.tolist())} tokens long"
         f"{', from documents that no model was trained on' if trained else ''}. "
         f"{f'Special tokens: {bos}. ' if bos else ''}{_cut(first)}Numbers per query and per key "
         "were kept, the attention pattern never."
@@ -112,14 +67,8 @@ def _cut(measured: xr.Dataset) -> str:
     return f"{'; '.join(found)}. " if found else ""
 
 
-def _sequences(material: Material) -> str:
-    count = len(material.documents)
-    documents = number(len(set(material.documents)), "document")
-    return f"{number(count, 'sequence')} from {documents}"
-
-
 def _provenance(material: Material) -> DataTable:
-    run, first = _any_run(material), material.first
+    run, first = any_run(material), material.first
     found = facts_of(run.attrs.get("provenance")) | facts_of(first.attrs.get("provenance"))
     found |= {f"recipe: {key}": said for key, said in facts_of(run.attrs.get("recipe")).items()}
     rows = [
@@ -148,21 +97,12 @@ def _runs(material: Material) -> DataTable:
             },
         }
         for model, several in material.runs.items()
-        for run, data in zip(several, material.data[model], strict=True)
+        for run, data in zip(several, material.datasets(model), strict=True)
     ]
     caption = (
         "Fidelity: how far the measuring pass came from the model's own, in its output and loss."
     )
     return DataTable.of("trainings", "How each training was measured", rows, caption)
-
-
-def _any_run(material: Material) -> Run:
-    return material.runs[material.models[0]][0]
-
-
-def _range(values: Sequence[int] | Sequence[float]) -> str:
-    low, high = min(values), max(values)
-    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
 
 
 def _words(value: Any) -> str:
