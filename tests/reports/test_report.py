@@ -12,15 +12,28 @@ from fakes import MODELS, fake_archive, fake_measurement, fake_training
 
 from dva_lens.reports.cells import shown_cell
 from dva_lens.reports.files import write_figures, write_page
-from dva_lens.reports.page import Chart, DataTable, Points, Report, Section, Text, charts_of
+from dva_lens.reports.page import (
+    Chart,
+    DataTable,
+    Folded,
+    Points,
+    Report,
+    Section,
+    Text,
+    charts_of,
+)
 from dva_lens.reports.render import render
 from dva_lens.reports.report import report_of, write_report
+from dva_lens.reports.sections.table import SECTIONS
 from dva_lens.results.archive import open_archive
+from dva_lens.results.compare import compare
+from dva_lens.results.estimates import estimate
 from dva_lens.results.schema import RUN_ATTRS, ArchiveError
 from dva_lens.results.writer import write_run
 from dva_lens.statistics.table import PRIMARY
 from dva_lens.views import sink_curve
 from dva_lens.views.rows import to_csv
+from dva_lens.views.words import shown
 
 HOSTILE = "</script><script>alert(1)</script>\"'<b>"
 
@@ -249,3 +262,84 @@ def test_cells_read_well(cell, shown):
 def test_drawings_hold_no_numbers_twice(page):
     data = re.search(r'id="sink-rate-by-threshold-data">(.*?)</script>', page, re.DOTALL)
     assert "meta" not in json.loads(data.group(1))["layout"]
+
+
+def written_apart(folder: Path, change) -> Path:
+    """Write an archive of two models, the second of which is changed."""
+    for order, model in enumerate(("transformer", "dva")):
+        attrs = dict.fromkeys(RUN_ATTRS, "") | {"model": model, "seed": 0, "label": f"{model}-0"}
+        attrs |= {"config": "{}", "parameters": 1000, "order": order}
+        data = fake_measurement(model)
+        write_run(
+            folder,
+            f"k{order}",
+            attrs=attrs,
+            measurements={"held-out": change(data) if order else data},
+            training=fake_training(),
+        )
+    return folder
+
+
+def on_other_documents(data):
+    names = [f"other{at}" for at in range(data.sizes["sequence"])]
+    return data.assign_coords(document=("sequence", names))
+
+
+def test_models_on_different_texts_are_not_compared_and_the_page_says_why(tmp_path):
+    archive = open_archive(written_apart(tmp_path / "apart", on_other_documents))
+    report = report_of(archive)
+    page = render(report)
+    assert "dva-0 was measured on other texts than transformer-0" in page
+    assert "On the same texts" not in page
+    assert "Not every model was measured on the same" in page
+    assert "Differences from" not in page
+    same = report_of(open_archive(written_apart(tmp_path / "same", lambda data: data)))
+    assert "On the same texts" in render(same)
+
+
+def test_a_statistic_from_outside_is_drawn_and_defined(tmp_path):
+    folder = tmp_path / "study"
+    attrs = dict.fromkeys(RUN_ATTRS, "") | {"model": "mine", "seed": 0, "label": "mine-0"}
+    data = fake_measurement("mine")
+    data["swiftness"] = data["dynamism"].assign_attrs(long_name="Swiftness", units="1")
+    write_run(
+        folder,
+        "k",
+        attrs=attrs | {"config": "{}"},
+        measurements={"held-out": data},
+        training=fake_training(),
+    )
+    page = render(report_of(open_archive(folder)))
+    assert 'id="swiftness-by-depth"' in page
+    assert 'id="definition-swiftness"' in page
+
+
+def test_sections_are_named_by_their_links_and_one_from_outside_is_shown(folder, monkeypatch):
+    archive = open_archive(folder)
+    own = Section("mine", "A section of mine", (Text("words"),))
+    monkeypatch.setitem(SECTIONS, "mine", lambda material: own)
+    monkeypatch.setitem(SECTIONS, "empty", lambda material: None)
+    names = [section.name for section in report_of(archive).sections]
+    assert names == [name for name in SECTIONS if name != "empty"]
+
+
+def test_the_report_says_what_results_say(folder):
+    archive = open_archive(folder)
+    (findings,) = (one for one in report_of(archive).sections if one.name == "findings")
+    glance = next(part for part in findings.parts if isinstance(part, DataTable))
+    told = dict(zip(glance.columns, glance.rows[0], strict=True))
+    one = estimate(archive.values("normalised_entropy")).sel(model="transformer")
+    said = shown(float(one["value"]), float(one["low"]), float(one["high"]))
+    assert told["Normalised attention entropy"] == said
+    verdicts = {
+        (entry.model, entry.contrast): entry.word
+        for entry in compare(archive.on()).of("normalised_entropy")
+    }
+    (folded,) = (part for part in findings.parts if isinstance(part, Folded))
+    (table,) = folded.parts
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert verdicts == {
+        (row["model"], row["over depth"]): row["verdict"]
+        for row in rows
+        if row["statistic"] == "Normalised attention entropy"
+    }

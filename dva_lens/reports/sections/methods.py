@@ -44,9 +44,9 @@ def _texts(material: Material) -> str:
     first = material.first
     bos = str(first.attrs.get("bos", ""))
     trained = "study" in any_run(material).attrs
-    alike = "other texts" if material.why_not_compared else "the same"
+    everyone = "Not every" if material.why_not_compared else "Every"
     return (
-        f"Every model was measured on {alike}: {sequences(material)} of {material.text!r}, "
+        f"{everyone} model was measured on the same {sequences(material)} of {material.text!r}, "
         f"{number_range(first[axes.LENGTH].values.tolist())} tokens long"
         f"{', from documents that no model was trained on' if trained else ''}. "
         f"{f'Special tokens: {bos}. ' if bos else ''}{_cut(first)}Numbers per query and per key "

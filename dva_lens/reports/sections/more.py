@@ -24,4 +24,6 @@ def section(material: Material) -> Section | None:
         return None
     charts = tuple(depth_chart(material, name) for name in names)
     words = Text("What else was measured, layer by layer. Methods say what each number means.")
-    return Section("more", "More statistics", (words, Folded("By depth", charts)))
+    return Section(
+        "more", "More statistics", (words, Folded("Every other statistic by depth", charts))
+    )
