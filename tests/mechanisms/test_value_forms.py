@@ -45,33 +45,75 @@ def mapped(head_map, heads):
     return torch.einsum("bhni,hio->bhno", heads, head_map.weight)
 
 
-def formula(name, model, query, key, value):
+def at_query(each):
+    return each[:, :, :, None]
+
+
+def at_key(each):
+    return each[:, :, None]
+
+
+def static(model, query, key, value):
+    return at_key(value).expand(-1, -1, 13, -1, -1)
+
+
+def value_mlp(model, query, key, value):
+    return at_key(gelu(value + parts_of(model)[1].bias)).expand(-1, -1, 13, -1, -1)
+
+
+def query_gate(model, query, key, value):
+    return at_query(2 * torch.sigmoid(mapped(parts_of(model)[0], query))) * at_key(value)
+
+
+def summands(model, query, value):
     asks, offers = parts_of(model)
-    at_query = lambda each: each[:, :, :, None]  # noqa: E731
-    at_key = lambda each: each[:, :, None]  # noqa: E731
-    if name == "static":
-        return at_key(value).expand(-1, -1, 13, -1, -1)
-    if name == "value-mlp":
-        return at_key(gelu(value + offers.bias)).expand(-1, -1, 13, -1, -1)
-    if name == "query-gate":
-        return at_query(2 * torch.sigmoid(mapped(asks, query))) * at_key(value)
-    if name in ("separable", "pairwise"):
-        left = at_query(mapped(asks, query) + asks.bias[:, None])
-        right = at_key(value + offers.bias)
-        return gelu(left + right) if name == "pairwise" else gelu(left) + gelu(right)
-    right = torch.einsum("bhni,io->bhno", key, offers.weight[0])
-    if name == "pair-gate":
-        return 2 * torch.sigmoid(at_query(mapped(asks, query)) * at_key(right)) * at_key(value)
-    left, right = (each.unflatten(-1, (4, 16)) for each in (mapped(asks, query), right))
+    return at_query(mapped(asks, query) + asks.bias[:, None]), at_key(value + offers.bias)
+
+
+def separable(model, query, key, value):
+    left, right = summands(model, query, value)
+    return gelu(left) + gelu(right)
+
+
+def pairwise(model, query, key, value):
+    left, right = summands(model, query, value)
+    return gelu(left + right)
+
+
+def factors(model, query, key):
+    asks, offers = parts_of(model)
+    return mapped(asks, query), torch.einsum("bhni,io->bhno", key, offers.weight[0])
+
+
+def pair_gate(model, query, key, value):
+    left, right = factors(model, query, key)
+    return 2 * torch.sigmoid(at_query(left) * at_key(right)) * at_key(value)
+
+
+def experts(model, query, key, value):
+    left, right = (each.unflatten(-1, (4, 16)) for each in factors(model, query, key))
     choice = torch.softmax(torch.einsum("bhqrm,bhkrm->bhqkr", left, right) / 4, -1)
     return torch.einsum("bhqkr,bhkrd->bhqkd", choice, value.unflatten(-1, (4, -1)))
 
 
-@pytest.mark.parametrize("name", VALUE_FORMS)
+FORMULAS = {
+    "static": static,
+    "value-mlp": value_mlp,
+    "query-gate": query_gate,
+    "separable": separable,
+    "pairwise": pairwise,
+    "pair-gate": pair_gate,
+    "experts": experts,
+}
+OF_THE_KEY = ("static", "value-mlp")
+SUMS = (*OF_THE_KEY, "separable")
+
+
+@pytest.mark.parametrize("name", FORMULAS)
 def test_values_are_their_formula(name):
     model = model_of(name)
     pairs, query, key, value, _ = seen(model)
-    torch.testing.assert_close(pairs, formula(name, model, query, key, value))
+    torch.testing.assert_close(pairs, FORMULAS[name](model, query, key, value))
 
 
 @pytest.mark.parametrize("name", VALUE_FORMS)
@@ -92,17 +134,17 @@ def interaction(pairs, pattern):
     return float(rest.square().sum() / centred.square().sum())
 
 
-@pytest.mark.parametrize("name", VALUE_FORMS)
+@pytest.mark.parametrize("name", FORMULAS)
 def test_interaction_is_zero_for_what_collapses_into_a_sum(name):
     pairs, *_, cache = seen(model_of(name))
     found = interaction(pairs, cache["pattern", LAYER])
-    if name in ("static", "value-mlp", "separable"):
+    if name in SUMS:
         assert found < 1e-12
     else:
         assert found > 1e-4
 
 
-@pytest.mark.parametrize("name", VALUE_FORMS)
+@pytest.mark.parametrize("name", FORMULAS)
 def test_dynamism_is_zero_for_values_of_the_key_alone(name):
     model = model_of(name)
     found = []
@@ -117,7 +159,7 @@ def test_dynamism_is_zero_for_values_of_the_key_alone(name):
     attention.attend = attend
     with torch.no_grad():
         model(TOKENS)
-    if name in ("static", "value-mlp"):
+    if name in OF_THE_KEY:
         torch.testing.assert_close(found[0], torch.zeros_like(found[0]), rtol=0, atol=1e-10)
     else:
         assert found[0].min() > 1e-4
