@@ -5,7 +5,7 @@ from typing import Any
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Runs, arms, label_of, title_of
+from dva_lens.views.conditions import Runs, conditions, label_of, title_of
 from dva_lens.views.depths import averaged_over, chosen, depth_axis, read_at
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
@@ -26,7 +26,7 @@ def depth_profile(
     it. Models of different depth are drawn against relative depth. `where` chooses the entry of a
     statistic's further dimensions, such as {"threshold": 0.3}.
     """
-    found = arms(data, statistic)
+    found = conditions(data, statistic)
     variable = found[0].first(statistic)
     if axes.LAYER not in variable.dims:
         raise ValueError(
@@ -36,12 +36,12 @@ def depth_profile(
     depths = depth_axis(found)
     drawn = [
         Line(
-            arm,
-            depths.of(arm),
-            reading(arm, statistic, (axes.LAYER,), spans=spans, where=where),
-            reference(arm, statistic, (axes.LAYER,), spans=spans, where=where),
+            condition,
+            depths.of(condition),
+            reading(condition, statistic, (axes.LAYER,), spans=spans, where=where),
+            reference(condition, statistic, (axes.LAYER,), spans=spans, where=where),
         )
-        for arm in found
+        for condition in found
     ]
     references = lines.draw_references(drawn)
     traces = [*references, *(trace for line in drawn for trace in lines.draw(line))]

@@ -2,7 +2,7 @@
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, Runs, arms, label_of, title_of
+from dva_lens.views.conditions import Condition, Runs, conditions, label_of, title_of
 from dva_lens.views.depths import averaged_over, depth_axis
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.lines import Line
@@ -19,7 +19,7 @@ def drain_plot(data: Runs) -> Figure:
 
     The left panel is the value itself, the right one what it writes through the output matrix.
     """
-    found = arms(data, *DRAINS)
+    found = conditions(data, *DRAINS)
     depths = depth_axis(found)
     panels = Panels(len(DRAINS), most_columns=2, gap_x=0.12, headings=False)
     traces: list[lines.Trace] = []
@@ -27,7 +27,10 @@ def drain_plot(data: Runs) -> Figure:
     shape: dict[str, object] = {"hovermode": "x unified"}
     drawn: list[Line] = []
     for at, name in enumerate(DRAINS):
-        drawn = [Line(arm, depths.of(arm), reading(arm, name, (axes.LAYER,))) for arm in found]
+        drawn = [
+            Line(condition, depths.of(condition), reading(condition, name, (axes.LAYER,)))
+            for condition in found
+        ]
         place = panels.place(at)
         widest = max(drawn, key=lambda line: len(line.x)).x
         one = lines.dotted(widest, 0 * widest + 1, MEDIAN, **place)
@@ -50,7 +53,7 @@ def drain_plot(data: Runs) -> Figure:
     )
 
 
-def _caption(found: tuple[Arm, ...], drawn: list[Line]) -> str:
+def _caption(found: tuple[Condition, ...], drawn: list[Line]) -> str:
     names = " and ".join(title_of(found[0].first(name)).lower() for name in DRAINS)
     return (
         f"{names[0].upper()}{names[1:]}: far below 1 is drained. "

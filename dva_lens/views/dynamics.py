@@ -2,7 +2,7 @@
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Runs, arms, label_of, title_of
+from dva_lens.views.conditions import Runs, conditions, label_of, title_of
 from dva_lens.views.depths import averaged_over, depth_axis
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
@@ -15,9 +15,12 @@ STATIC = "static values"
 
 def dynamism_profile(data: Runs) -> Figure:
     """Draw dynamism against depth; the dotted line is zero, which static values read exactly."""
-    found = arms(data, DYNAMISM)
+    found = conditions(data, DYNAMISM)
     depths = depth_axis(found)
-    drawn = [Line(arm, depths.of(arm), reading(arm, DYNAMISM, (axes.LAYER,))) for arm in found]
+    drawn = [
+        Line(condition, depths.of(condition), reading(condition, DYNAMISM, (axes.LAYER,)))
+        for condition in found
+    ]
     widest = max(drawn, key=lambda line: len(line.x)).x
     variable = found[0].first(DYNAMISM)
     zero = lines.dotted(widest, 0 * widest, STATIC)

@@ -7,7 +7,7 @@ import numpy as np
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, Runs, arms, label_of, singles, title_of
+from dva_lens.views.conditions import Condition, Runs, conditions, label_of, singles, title_of
 from dva_lens.views.depths import layers_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.panels import Panels
@@ -25,24 +25,26 @@ def value_source_flow(data: Runs) -> Figure:
     Shares are signed and total one, the dotted line. Where some trainings mix sources, those that
     read their own values only are named in the caption and listed in the table.
     """
-    everyone = singles(arms(data, SHARE))
-    pairs = [(arm, reading(arm, SHARE, (axes.LAYER, axes.SOURCE))) for arm in everyone]
+    everyone = singles(conditions(data, SHARE))
+    pairs = [
+        (condition, reading(condition, SHARE, (axes.LAYER, axes.SOURCE))) for condition in everyone
+    ]
     mixed = [pair for pair in pairs if _mixes(*pair)] or pairs
-    found, read = [arm for arm, _ in mixed], [shares for _, shares in mixed]
+    found, read = [condition for condition, _ in mixed], [shares for _, shares in mixed]
     panels = Panels(len(found), headings=len(found) > 1)
     kept = _kept(found[0], read)
     shape: dict[str, Any] = {"barmode": "relative", "bargap": 0.25, "hovermode": "closest"}
     traces: list[lines.Trace] = []
-    for at, (arm, shares) in enumerate(zip(found, read, strict=True)):
+    for at, (condition, shares) in enumerate(zip(found, read, strict=True)):
         place = panels.place(at)
-        traces += [_bars(arm, shares, source, legend=at == 0, **place) for source in kept]
-        x = layers_of(arm)
+        traces += [_bars(condition, shares, source, legend=at == 0, **place) for source in kept]
+        x = layers_of(condition)
         ends = np.array([x[0] - 0.5, x[-1] + 0.5])
         traces.append(lines.dotted(ends, np.ones(2), TOTAL, showlegend=at == 0, **place))
         x_axis = theme.axis("Layer" if panels.is_lowest(at) else "", showgrid=False)
         shape.update(panels.axes(at, {**x_axis, "dtick": _tick(x)}, theme.axis("")))
     shape["annotations"] = [
-        *panels.titles([arm.label for arm in found]),
+        *panels.titles([condition.label for condition in found]),
         panels.side_label(label_of(found[0].first(SHARE))),
     ]
     return compose(
@@ -55,26 +57,26 @@ def value_source_flow(data: Runs) -> Figure:
             + " Dotted: the total, 1."
             + _left_out(everyone, found)
         ),
-        rows=[row for arm, shares in pairs for row in _rows(arm, shares)],
+        rows=[row for condition, shares in pairs for row in _rows(condition, shares)],
         layout=shape,
     )
 
 
-def _mixes(arm: Arm, read: Reading) -> bool:
-    names = [str(source) for source in arm.first(SHARE)[axes.SOURCE].values]
+def _mixes(condition: Condition, read: Reading) -> bool:
+    names = [str(source) for source in condition.first(SHARE)[axes.SOURCE].values]
     others = [at for at, name in enumerate(names) if name != "own"]
     return bool(np.nanmax(np.abs(read.value[:, others]), initial=0) > _NOTHING)
 
 
-def _left_out(everyone: Sequence[Arm], found: Sequence[Arm]) -> str:
-    drawn = {arm.label for arm in found}
-    left = [arm.label for arm in everyone if arm.label not in drawn]
+def _left_out(everyone: Sequence[Condition], found: Sequence[Condition]) -> str:
+    drawn = {condition.label for condition in found}
+    left = [condition.label for condition in everyone if condition.label not in drawn]
     return f" Own values only: {words.listed(left)}." if left else ""
 
 
-def _kept(arm: Arm, read: Sequence[Reading]) -> list[tuple[int, str]]:
+def _kept(condition: Condition, read: Sequence[Reading]) -> list[tuple[int, str]]:
     """Return the sources that give anything in any layer of any training."""
-    names = [str(source) for source in arm.first(SHARE)[axes.SOURCE].values]
+    names = [str(source) for source in condition.first(SHARE)[axes.SOURCE].values]
     used = [
         any(np.nanmax(np.abs(part.value[:, at]), initial=0) > 0 for part in read)
         for at in range(len(names))
@@ -83,14 +85,14 @@ def _kept(arm: Arm, read: Sequence[Reading]) -> list[tuple[int, str]]:
 
 
 def _bars(
-    arm: Arm, read: Reading, source: tuple[int, str], *, legend: bool, **place: str
+    condition: Condition, read: Reading, source: tuple[int, str], *, legend: bool, **place: str
 ) -> lines.Trace:
     at, name = source
     value, low, high = read.value[:, at], read.low[:, at], read.high[:, at]
     colour = theme.colour_of_source(name)
     return {
         "type": "bar",
-        "x": layers_of(arm),
+        "x": layers_of(condition),
         "y": value,
         "name": theme.escape(name),
         "legendgroup": theme.escape(name),
@@ -112,10 +114,10 @@ def _bars(
     }
 
 
-def _rows(arm: Arm, read: Reading) -> list[Row]:
+def _rows(condition: Condition, read: Reading) -> list[Row]:
     return [
         {
-            "model": arm.label,
+            "model": condition.label,
             "layer": int(layer),
             "source": str(source),
             "value": words.plain(read.value[at, of]),
@@ -124,8 +126,8 @@ def _rows(arm: Arm, read: Reading) -> list[Row]:
             "sequences": read.sequences,
             "documents": read.documents,
         }
-        for at, layer in enumerate(layers_of(arm))
-        for of, source in enumerate(arm.first(SHARE)[axes.SOURCE].values)
+        for at, layer in enumerate(layers_of(condition))
+        for of, source in enumerate(condition.first(SHARE)[axes.SOURCE].values)
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from dva_lens import axes
 from dva_lens.views import theme, words
-from dva_lens.views.arms import Arm, Runs, arms, label_of, singles, title_of
+from dva_lens.views.conditions import Condition, Runs, conditions, label_of, singles, title_of
 from dva_lens.views.depths import chosen, layers_of, read_at
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.panels import Panels
@@ -23,7 +23,7 @@ _FEW = 16
 class Heads:
     """One training: what its heads read, and what uniform attention reads."""
 
-    arm: Arm
+    condition: Condition
     reading: Reading
     level: float | None
     heads: np.ndarray
@@ -45,17 +45,17 @@ def layer_head_map(
     averaged. The interval and the rank of a head show when it is pointed at. `where` chooses the
     entry of a statistic's further dimensions.
     """
-    found = singles(arms(data, statistic))
+    found = singles(conditions(data, statistic))
     dim = head_dimension(found[0], statistic)
     where = chosen(found[0], statistic, where)
-    drawn = [_heads(arm, statistic, dim, where) for arm in found]
+    drawn = [_heads(condition, statistic, dim, where) for condition in found]
     variable = found[0].first(statistic)
     panels = Panels(len(drawn), headings=len(drawn) > 1)
     heading = "Head" if dim == axes.HEAD else "Key-value head"
     shape: dict[str, Any] = {"coloraxis": _colours(drawn, label_of(variable))}
     for at, part in enumerate(drawn):
         shape.update(_axes(panels, at, part, heading))
-    shape["annotations"] = panels.titles([part.arm.label for part in drawn])
+    shape["annotations"] = panels.titles([part.condition.label for part in drawn])
     caption = (
         f"Mean over texts{read_at(where)}; one map per training, on one scale. "
         + words.estimand(found, (part.reading for part in drawn), mark="Shown when pointed at")
@@ -70,9 +70,9 @@ def layer_head_map(
     )
 
 
-def head_dimension(arm: Arm, name: str) -> str:
+def head_dimension(condition: Condition, name: str) -> str:
     """Return the dimension of the heads of a statistic, or say that it has none."""
-    variable = arm.first(name)
+    variable = condition.first(name)
     for dim in (axes.HEAD, axes.KV_HEAD):
         if dim in variable.dims:
             return dim
@@ -82,18 +82,18 @@ def head_dimension(arm: Arm, name: str) -> str:
     )
 
 
-def _heads(arm: Arm, name: str, dim: str, where: Mapping[str, Any]) -> Heads:
-    level = reference(arm, name, (), where=where)
+def _heads(condition: Condition, name: str, dim: str, where: Mapping[str, Any]) -> Heads:
+    level = reference(condition, name, (), where=where)
     return Heads(
-        arm,
-        reading(arm, name, (axes.LAYER, dim), where=where),
+        condition,
+        reading(condition, name, (axes.LAYER, dim), where=where),
         None if level is None else float(level),
-        np.asarray(arm.runs[0][dim].values),
+        np.asarray(condition.runs[0][dim].values),
     )
 
 
 def _map(part: Heads, **place: str) -> dict[str, Any]:
-    layers, read, ranks = layers_of(part.arm), part.reading, part.ranks
+    layers, read, ranks = layers_of(part.condition), part.reading, part.ranks
     texts = [
         [
             f"layer {layer}, head {head}<br>"
@@ -112,7 +112,7 @@ def _map(part: Heads, **place: str) -> dict[str, Any]:
         "coloraxis": "coloraxis",
         "text": texts,
         "hovertemplate": "%{text}",
-        "name": part.arm.name,
+        "name": part.condition.name,
         "xgap": 2,
         "ygap": 2,
         "hoverongaps": False,
@@ -134,7 +134,7 @@ def _axes(panels: Panels, at: int, part: Heads, heading: str) -> dict[str, Any]:
     x = theme.axis(heading if panels.is_lowest(at) else "", showgrid=False, ticks="")
     y = theme.axis("Layer" if panels.is_left(at) else "", showgrid=False, ticks="")
     y["autorange"] = "reversed"
-    for axis, labels in ((x, part.heads), (y, layers_of(part.arm))):
+    for axis, labels in ((x, part.heads), (y, layers_of(part.condition))):
         if len(labels) <= _FEW:
             axis["dtick"] = 1
     return panels.axes(at, x, y)
@@ -149,7 +149,7 @@ def _rows(part: Heads, dim: str) -> list[Row]:
     read = part.reading
     return [
         {
-            "model": part.arm.label,
+            "model": part.condition.label,
             "layer": int(layer),
             dim: int(head),
             "value": words.plain(read.value[at]),
@@ -160,7 +160,7 @@ def _rows(part: Heads, dim: str) -> list[Row]:
             "sequences": read.sequences,
             "documents": read.documents,
         }
-        for layer_at, layer in enumerate(layers_of(part.arm))
+        for layer_at, layer in enumerate(layers_of(part.condition))
         for head_at, head in enumerate(part.heads)
         for at in [(layer_at, head_at)]
     ]

@@ -1,4 +1,4 @@
-"""Lines with bands: one arm along a dimension, its interval, its single runs, its reference."""
+"""Lines with bands: a condition along a dimension, its interval, single runs and reference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from dva_lens.views import theme
-from dva_lens.views.arms import Arm
+from dva_lens.views.conditions import Condition
 from dva_lens.views.figure import Row
 from dva_lens.views.readings import Reading
 from dva_lens.views.view import UNIFORM
@@ -19,30 +19,37 @@ Trace = dict[str, Any]
 @final
 @dataclass(frozen=True)
 class Line:
-    """One arm along x, with what it read and what uniform attention reads there."""
+    """One condition along x, with what it read and what uniform attention reads there."""
 
-    arm: Arm
+    condition: Condition
     x: np.ndarray
     reading: Reading
     reference: np.ndarray | None = None
 
+    @property
+    def arm(self) -> Condition:
+        """The condition, by its former name."""
+        return self.condition
+
 
 def draw(line: Line, *, legend: bool = True, **place: Any) -> list[Trace]:
     """Return the traces of a line: its band, its single runs if several, and the line itself."""
-    arm, read = line.arm, line.reading
-    common = {"legendgroup": arm.name, **place}
+    condition, read = line.condition, line.reading
+    common = {"legendgroup": condition.name, **place}
     band = _band(line, common)
-    singles = [_single(line, at, common) for at in range(len(arm.runs)) if len(arm.runs) > 1]
+    singles = [
+        _single(line, at, common) for at in range(len(condition.runs)) if len(condition.runs) > 1
+    ]
     texts = [shown(*found) for found in zip(read.value, read.low, read.high, strict=True)]
     main = {
         "type": "scatter",
         "mode": "lines+markers",
         "x": line.x,
         "y": read.value,
-        "name": arm.name,
+        "name": condition.name,
         "showlegend": legend,
-        "line": {"color": arm.colour, "width": 2.5},
-        "marker": {"symbol": arm.symbol, "size": 8, "color": arm.colour},
+        "line": {"color": condition.colour, "width": 2.5},
+        "marker": {"symbol": condition.symbol, "size": 8, "color": condition.colour},
         "text": texts,
         "hovertemplate": "%{text}",
         **common,
@@ -90,7 +97,7 @@ def rows(lines: Sequence[Line], x_name: str, labels: Sequence[str] | None = None
         for at, x in enumerate(line.x):
             found.append(
                 {
-                    "model": line.arm.label,
+                    "model": line.condition.label,
                     x_name: labels[at] if labels is not None else plain(x),
                     "value": plain(read.value[at]),
                     "low": plain(read.low[at]),
@@ -98,7 +105,7 @@ def rows(lines: Sequence[Line], x_name: str, labels: Sequence[str] | None = None
                     "reference": None if levels is None else plain(levels[at]),
                     "sequences": read.sequences,
                     "documents": read.documents,
-                    "trainings": len(line.arm.runs),
+                    "trainings": len(line.condition.runs),
                 }
             )
     return found
@@ -117,11 +124,11 @@ def _band(line: Line, common: Trace) -> list[Trace]:
             "x": np.concatenate([x, x[::-1]]),
             "y": np.concatenate([read.high[kept], read.low[kept][::-1]]),
             "fill": "toself",
-            "fillcolor": theme.faded(line.arm.colour, 0.2),
+            "fillcolor": theme.faded(line.condition.colour, 0.2),
             "line": {"width": 0},
             "hoverinfo": "skip",
             "showlegend": False,
-            "name": f"{line.arm.name}, 95 % interval",
+            "name": f"{line.condition.name}, 95 % interval",
             "meta": "interval",
             **common,
         }
@@ -134,8 +141,8 @@ def _single(line: Line, at: int, common: Trace) -> Trace:
         "mode": "lines",
         "x": line.x,
         "y": line.reading.each[at],
-        "name": f"{line.arm.name}, seed {theme.escape(line.arm.seeds[at])}",
-        "line": {"color": line.arm.colour, "width": 1},
+        "name": f"{line.condition.name}, seed {theme.escape(line.condition.seeds[at])}",
+        "line": {"color": line.condition.colour, "width": 1},
         "opacity": 0.55,
         "hoverinfo": "skip",
         "showlegend": False,

@@ -14,13 +14,13 @@ from dva_lens import axes
 from dva_lens.results.entries import EVERY, further_dimensions
 from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.results.spans import Spans
-from dva_lens.views.arms import Arm
+from dva_lens.views.conditions import Condition
 
 
 @final
 @dataclass(frozen=True)
 class Reading:
-    """A statistic of one arm along some dimensions, on these checkpoints and new text.
+    """A statistic of one condition along some dimensions, on these checkpoints and new text.
 
     `each` holds the single runs; `value` is their mean and `low` to `high` its 95 % interval,
     NaN where too few texts were read to give one; `note` says what else a reader has to know.
@@ -41,18 +41,18 @@ class Reading:
 
 
 def reading(
-    arm: Arm,
+    condition: Condition,
     name: str,
     along: Sequence[str],
     *,
     spans: Sequence[int] | None = None,
     where: Mapping[str, Any] | None = None,
 ) -> Reading:
-    """Return a statistic of an arm along dimensions, averaged over everything else.
+    """Return a statistic of a condition along dimensions, averaged over everything else.
 
     Parameters
     ----------
-    arm : Arm
+    condition : Condition
         The runs to read.
     name : str
         The statistic.
@@ -63,7 +63,7 @@ def reading(
     where : mapping, optional
         The label at which other dimensions are read, such as {"layer": 3}.
     """
-    values = arm.measurements.values(name, **_asked(arm, name, along, spans, where))
+    values = condition.measurements.values(name, **_asked(condition, name, along, spans, where))
     found = estimate(_selected(values, along, where), along).isel({axes.MODEL: 0})
     return Reading(
         found["value"].values,
@@ -77,7 +77,7 @@ def reading(
 
 
 def reference(
-    arm: Arm,
+    condition: Condition,
     name: str,
     along: Sequence[str],
     *,
@@ -85,7 +85,7 @@ def reference(
     where: Mapping[str, Any] | None = None,
 ) -> np.ndarray | None:
     """Return what a statistic reads on uniform attention, averaged as `reading` does, or None."""
-    values = arm.measurements.reference(name, **_asked(arm, name, along, spans, where))
+    values = condition.measurements.reference(name, **_asked(condition, name, along, spans, where))
     if values is None:
         return None
     mean = mean_of(_selected(values, along, where), along).values
@@ -93,14 +93,14 @@ def reference(
 
 
 def _asked(
-    arm: Arm,
+    condition: Condition,
     name: str,
     along: Sequence[str],
     spans: Sequence[int] | None,
     where: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return what to ask results for: which entry, and which context-length bins."""
-    further = further_dimensions(arm.first(name))
+    further = further_dimensions(condition.first(name))
     every = any(dim in further for dim in along)
     entry = {dim: label for dim, label in (where or {}).items() if dim in further}
     wanted: Spans = "all" if spans is None else tuple(spans)

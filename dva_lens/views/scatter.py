@@ -8,7 +8,7 @@ import numpy as np
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, Runs, arms, label_of, title_of
+from dva_lens.views.conditions import Condition, Runs, conditions, label_of, title_of
 from dva_lens.views.depths import chosen, layers_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.heads import head_dimension
@@ -22,13 +22,13 @@ def head_scatter(data: Runs, x: str = "normalised_entropy", y: str = "first_key_
     Dotted lines are what uniform attention reads. Statistics of key-value heads are shown at each
     of the query heads that share them.
     """
-    found = arms(data, x, y)
+    found = conditions(data, x, y)
     traces: list[lines.Trace] = []
     rows: list[Row] = []
     read: list[Reading] = []
-    for arm in found:
-        for at, run in enumerate(arm.runs):
-            single = Arm(arm.label, (run,), arm.colour, arm.symbol)
+    for condition in found:
+        for at, run in enumerate(condition.runs):
+            single = Condition(condition.label, (run,), condition.colour, condition.symbol)
             across, up = _by_head(single, x), _by_head(single, y)
             read += [across, up]
             traces.append(_cloud(single, across, up, legend=at == 0))
@@ -54,24 +54,26 @@ def head_scatter(data: Runs, x: str = "normalised_entropy", y: str = "first_key_
     )
 
 
-def _by_head(arm: Arm, name: str) -> Reading:
+def _by_head(condition: Condition, name: str) -> Reading:
     """Return a statistic over (layer, head), key-value heads repeated for their query heads."""
-    dim = head_dimension(arm, name)
-    read = reading(arm, name, (axes.LAYER, dim), where=chosen(arm, name))
-    if dim == axes.HEAD or axes.HEAD not in arm.runs[0].dims:
+    dim = head_dimension(condition, name)
+    read = reading(condition, name, (axes.LAYER, dim), where=chosen(condition, name))
+    if dim == axes.HEAD or axes.HEAD not in condition.runs[0].dims:
         return read
-    shared = arm.runs[0].sizes[axes.HEAD] // arm.runs[0].sizes[axes.KV_HEAD]
+    shared = condition.runs[0].sizes[axes.HEAD] // condition.runs[0].sizes[axes.KV_HEAD]
     value, low, high = (
         np.repeat(part, shared, axis=-1) for part in (read.value, read.low, read.high)
     )
     return replace(read, value=value, low=low, high=high)
 
 
-def _cloud(arm: Arm, across: Reading, up: Reading, *, legend: bool) -> lines.Trace:
+def _cloud(condition: Condition, across: Reading, up: Reading, *, legend: bool) -> lines.Trace:
     layers, heads = across.value.shape
-    names = [f"L{layers_of(arm)[at]} H{head}" for at in range(layers) for head in range(heads)]
+    names = [
+        f"L{layers_of(condition)[at]} H{head}" for at in range(layers) for head in range(heads)
+    ]
     texts = [
-        f"<b>{arm.name}</b>, seed {theme.escape(arm.seeds[0])}, {name}<br>"
+        f"<b>{condition.name}</b>, seed {theme.escape(condition.seeds[0])}, {name}<br>"
         f"x: {words.shown(*first)}<br>y: {words.shown(*second)}"
         for name, first, second in zip(names, _triples(across), _triples(up), strict=True)
     ]
@@ -82,10 +84,15 @@ def _cloud(arm: Arm, across: Reading, up: Reading, *, legend: bool) -> lines.Tra
         "y": up.value.ravel(),
         "error_x": _whiskers(across),
         "error_y": _whiskers(up),
-        "name": arm.name,
-        "legendgroup": arm.name,
+        "name": condition.name,
+        "legendgroup": condition.name,
         "showlegend": legend,
-        "marker": {"color": arm.colour, "symbol": arm.symbol, "size": 9, "opacity": 0.85},
+        "marker": {
+            "color": condition.colour,
+            "symbol": condition.symbol,
+            "size": 9,
+            "opacity": 0.85,
+        },
         "text": texts,
         "hovertemplate": "%{text}<extra></extra>",
     }
@@ -125,13 +132,13 @@ def _levels(levels: Sequence[np.ndarray | None]) -> list[dict[str, Any]]:
     return shapes
 
 
-def _rows(arm: Arm, across: tuple[str, Reading], up: tuple[str, Reading]) -> list[Row]:
+def _rows(condition: Condition, across: tuple[str, Reading], up: tuple[str, Reading]) -> list[Row]:
     layers, heads = across[1].value.shape
     found = []
     for layer in range(layers):
         for head in range(heads):
-            row: Row = {"model": arm.label, "seed": arm.seeds[0]}
-            row |= {"layer": int(layers_of(arm)[layer]), "head": head}
+            row: Row = {"model": condition.label, "seed": condition.seeds[0]}
+            row |= {"layer": int(layers_of(condition)[layer]), "head": head}
             for name, read in (across, up):
                 row[name] = words.plain(read.value[layer, head])
                 row[f"{name} low"] = words.plain(read.low[layer, head])

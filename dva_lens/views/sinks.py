@@ -3,7 +3,7 @@
 from dva_lens import axes
 from dva_lens.results.entries import PUBLISHED_THRESHOLD
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Runs, arms, label_of, title_of
+from dva_lens.views.conditions import Runs, conditions, label_of, title_of
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
@@ -14,15 +14,15 @@ SINK_RATE = "sink_rate"
 
 def sink_curve(data: Runs) -> Figure:
     """Draw the share of heads with a sink against the threshold ε; ε = 0.3 is published."""
-    found = arms(data, SINK_RATE)
+    found = conditions(data, SINK_RATE)
     drawn = [
         Line(
-            arm,
-            arm.first(SINK_RATE)[axes.THRESHOLD].values,
-            reading(arm, SINK_RATE, (axes.THRESHOLD,)),
-            reference(arm, SINK_RATE, (axes.THRESHOLD,)),
+            condition,
+            condition.first(SINK_RATE)[axes.THRESHOLD].values,
+            reading(condition, SINK_RATE, (axes.THRESHOLD,)),
+            reference(condition, SINK_RATE, (axes.THRESHOLD,)),
         )
-        for arm in found
+        for condition in found
     ]
     variable = found[0].first(SINK_RATE)
     references = lines.draw_references(drawn)

@@ -7,7 +7,7 @@ import numpy as np
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Runs, arms, label_of, title_of
+from dva_lens.views.conditions import Runs, conditions, label_of, title_of
 from dva_lens.views.figure import Figure, compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import reading, reference
@@ -21,7 +21,7 @@ def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = Non
 
     All layers are averaged unless one is named.
     """
-    found = arms(data, statistic)
+    found = conditions(data, statistic)
     variable = found[0].first(statistic)
     if axes.SPAN not in variable.dims:
         raise ValueError(
@@ -31,12 +31,12 @@ def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = Non
     where = {} if layer is None else {axes.LAYER: layer}
     drawn = [
         Line(
-            arm,
-            2.0 ** np.asarray(arm.runs[0][axes.SPAN].values),
-            reading(arm, statistic, (axes.SPAN,), where=where),
-            reference(arm, statistic, (axes.SPAN,)),
+            condition,
+            2.0 ** np.asarray(condition.runs[0][axes.SPAN].values),
+            reading(condition, statistic, (axes.SPAN,), where=where),
+            reference(condition, statistic, (axes.SPAN,)),
         )
-        for arm in found
+        for condition in found
     ]
     longest = max(drawn, key=lambda line: len(line.x))
     labels = [axes.span_label(round(np.log2(x))) for x in longest.x]

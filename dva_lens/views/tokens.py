@@ -8,7 +8,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.views import theme, words
-from dva_lens.views.arms import arms, label_of, title_of
+from dva_lens.views.conditions import conditions, label_of, title_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.view import View
 
@@ -42,13 +42,14 @@ def token_lane(
     Rows are layers, averaged over heads, or the heads of one layer. The data must have been
     measured with `keep="query"`.
     """
-    (arm,) = arms(data, f"{statistic}{BY_QUERY}", f"{PINNED}{BY_QUERY}", TOKEN)
-    strip = _strip(arm.runs[0], statistic, sequence, layer)
-    variable = arm.first(f"{statistic}{BY_QUERY}")
+    (condition,) = conditions(data, f"{statistic}{BY_QUERY}", f"{PINNED}{BY_QUERY}", TOKEN)
+    strip = _strip(condition.runs[0], statistic, sequence, layer)
+    variable = condition.first(f"{statistic}{BY_QUERY}")
     what = "mean over heads of every layer" if layer is None else f"heads of layer {layer}"
-    document = _document(arm.runs[0], sequence)
+    document = _document(condition.runs[0], sequence)
     caption = (
-        f"{arm.label}, text {sequence}{document}, {words.number(len(strip.tokens), 'token')}: "
+        f"{condition.label}, text {sequence}{document}, "
+        f"{words.number(len(strip.tokens), 'token')}: "
         f"{what}, read exactly, so there is no interval. The lane on top is the weight that each "
         "query gives to the first key; with uniform attention it is 1 / visible keys."
     )

@@ -7,7 +7,7 @@ from typing import Literal, final
 import numpy as np
 
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, Runs, arms, label_of
+from dva_lens.views.conditions import Condition, Runs, conditions, label_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.view import View
 
@@ -23,7 +23,7 @@ _TITLES = {"tokens": "Tokens trained on", "step": "Training step", "seconds": "T
 class Curve:
     """One training: its losses, and where they stand; held-out loss is NaN where not measured."""
 
-    arm: Arm
+    condition: Condition
     seed: str
     x: np.ndarray
     loss: np.ndarray
@@ -43,8 +43,10 @@ def training_curves(data: Runs, against: Against = "tokens") -> Figure:
     """
     if against not in _TITLES:
         raise ValueError(f"against must be among {', '.join(_TITLES)}, got {against!r}.")
-    found = arms(data, LOSS)
-    curves = [_curve(arm, at, against) for arm in found for at in range(len(arm.runs))]
+    found = conditions(data, LOSS)
+    curves = [
+        _curve(condition, at, against) for condition in found for at in range(len(condition.runs))
+    ]
     traces = [part for curve in curves for part in _draw(curve)]
     return compose(
         [*_lowest(curves), *traces],
@@ -59,28 +61,28 @@ def training_curves(data: Runs, against: Against = "tokens") -> Figure:
     )
 
 
-def _curve(arm: Arm, at: int, against: Against) -> Curve:
-    run = arm.runs[at]
+def _curve(condition: Condition, at: int, against: Against) -> Curve:
+    run = condition.runs[at]
     x = run[TRAIN_STEP if against == "step" else against].values.astype(float)
     loss = run[LOSS].values.astype(float)
     held_out = (
         run[HELD_OUT].values.astype(float) if HELD_OUT in run else np.full_like(loss, np.nan)
     )
-    return Curve(arm, arm.seeds[at], x, loss, held_out)
+    return Curve(condition, condition.seeds[at], x, loss, held_out)
 
 
 def _draw(curve: Curve) -> list[lines.Trace]:
-    arm, kept = curve.arm, curve.measured
-    common = {"type": "scatter", "name": arm.name, "legendgroup": arm.name}
-    seed = f"<b>{arm.name}</b>, seed {theme.escape(curve.seed)}"
+    condition, kept = curve.condition, curve.measured
+    common = {"type": "scatter", "name": condition.name, "legendgroup": condition.name}
+    seed = f"<b>{condition.name}</b>, seed {theme.escape(curve.seed)}"
     faint = {
         **common,
         "mode": "lines",
         "x": curve.x,
         "y": curve.loss,
-        "line": {"color": arm.colour, "width": 1},
+        "line": {"color": condition.colour, "width": 1},
         "opacity": 0.4 if kept.any() else 1.0,
-        "showlegend": not kept.any() and curve.seed == arm.seeds[0],
+        "showlegend": not kept.any() and curve.seed == condition.seeds[0],
         "hovertemplate": f"{seed}, training loss %{{y:.3f}}<extra></extra>",
     }
     if not kept.any():
@@ -90,9 +92,9 @@ def _draw(curve: Curve) -> list[lines.Trace]:
         "mode": "lines+markers",
         "x": curve.x[kept],
         "y": curve.held_out[kept],
-        "line": {"color": arm.colour, "width": 2},
-        "marker": {"symbol": arm.symbol, "size": 6, "color": arm.colour},
-        "showlegend": curve.seed == arm.seeds[0],
+        "line": {"color": condition.colour, "width": 2},
+        "marker": {"symbol": condition.symbol, "size": 6, "color": condition.colour},
+        "showlegend": curve.seed == condition.seeds[0],
         "hovertemplate": f"{seed}, held-out loss %{{y:.3f}}<extra></extra>",
     }
     return [faint, held_out]
@@ -121,7 +123,7 @@ def _rows(curve: Curve, against: str) -> list[Row]:
     kept = curve.measured if curve.measured.any() else np.isfinite(curve.loss)
     return [
         {
-            "model": curve.arm.label,
+            "model": curve.condition.label,
             "seed": curve.seed,
             against: words.plain(curve.x[at]),
             "loss": words.plain(curve.loss[at]),

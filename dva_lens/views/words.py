@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dva_lens import axes
-from dva_lens.views.arms import Arm
+from dva_lens.views.conditions import Condition
 from dva_lens.views.readings import Reading
 
 _SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -30,7 +30,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def estimand(
-    arms: Sequence[Arm],
+    conditions: Sequence[Condition],
     readings: Iterable[Reading],
     *,
     mark: str = "Band",
@@ -41,18 +41,18 @@ def estimand(
     sequences = max(reading.sequences for reading in found)
     documents = max(reading.documents for reading in found)
     texts = f"{number(sequences, 'sequence')} from {number(documents, 'document')}"
-    steps = sorted({arm.step for arm in arms if arm.step})
+    steps = sorted({condition.step for condition in conditions if condition.step})
     at = f" at training step {', '.join(steps)}" if steps else ""
     if not any(reading.has_interval for reading in found):
         return f"Measured on {texts}{at}: too few texts for an interval."
     said = sorted({read.note.split(": ", 1)[-1] for read in found if read.note})
     notes = "".join(f" ({note})" for note in said)
     what = f"{mark}: 95 % interval for these checkpoints{at} on new text; {texts}{notes}."
-    return what + _runs(arms, single)
+    return what + _runs(conditions, single)
 
 
-def _runs(arms: Sequence[Arm], single: str) -> str:
-    most = max(len(arm.runs) for arm in arms)
+def _runs(conditions: Sequence[Condition], single: str) -> str:
+    most = max(len(condition.runs) for condition in conditions)
     if most == 1 or not single:
         return ""
     return f" Mean of {number(most, 'training')} per model; {single}."

@@ -6,13 +6,13 @@ import xarray as xr
 from fakes import fake_measurement
 
 from dva_lens import views
-from dva_lens.views.arms import arms
+from dva_lens.views.conditions import conditions
 from dva_lens.views.readings import reading, reference
 from dva_lens.views.words import shown
 
 
-def one_arm(data: xr.Dataset):
-    return arms(data)[0]
+def one_condition(data: xr.Dataset):
+    return conditions(data)[0]
 
 
 def test_queries_count_alike_whatever_span_they_are_in():
@@ -21,14 +21,14 @@ def test_queries_count_alike_whatever_span_they_are_in():
     by_hand = (values * rows).sum(["head", "sequence", "span"]) / (
         rows.where(np.isfinite(values)).sum(["head", "sequence", "span"])
     )
-    found = reading(one_arm(data), "entropy", ("layer",))
+    found = reading(one_condition(data), "entropy", ("layer",))
     np.testing.assert_allclose(found.value, by_hand, rtol=1e-5)
 
 
 def test_chosen_spans_alone_are_read():
     data = fake_measurement()
     by_hand = data["entropy"].sel(span=2).mean(["head", "sequence"])
-    found = reading(one_arm(data), "entropy", ("layer",), spans=[2])
+    found = reading(one_condition(data), "entropy", ("layer",), spans=[2])
     rows = data["rows"].sel(span=2)
     assert (rows == rows[0]).all()
     np.testing.assert_allclose(found.value, by_hand, rtol=1e-5)
@@ -38,17 +38,19 @@ def test_the_reference_is_averaged_like_the_statistic():
     data = fake_measurement()
     uniform = data.assign(entropy=xr.ones_like(data["entropy"]) * data["entropy_reference"])
     uniform["entropy"].attrs = data["entropy"].attrs
-    arm = one_arm(uniform)
+    condition = one_condition(uniform)
     for along in (("layer",), ("span",)):
-        value = reading(arm, "entropy", along).value
-        np.testing.assert_allclose(value, reference(arm, "entropy", along) + 0 * value, rtol=1e-5)
+        value = reading(condition, "entropy", along).value
+        np.testing.assert_allclose(
+            value, reference(condition, "entropy", along) + 0 * value, rtol=1e-5
+        )
 
 
 def test_values_that_do_not_apply_take_nothing_from_the_others():
     data = fake_measurement()
-    before = reading(one_arm(data), "dynamism", ("layer",)).value
+    before = reading(one_condition(data), "dynamism", ("layer",)).value
     data["dynamism"][{"head": 0}] = np.nan
-    after = reading(one_arm(data), "dynamism", ("layer",)).value
+    after = reading(one_condition(data), "dynamism", ("layer",)).value
     by_hand = data["dynamism"].isel(head=slice(1, None)).mean(["head", "sequence"])
     assert np.isfinite(before).all()
     np.testing.assert_allclose(after, by_hand, rtol=1e-5)
@@ -56,8 +58,8 @@ def test_values_that_do_not_apply_take_nothing_from_the_others():
 
 def test_the_line_lies_in_its_band_and_among_its_seeds():
     several = {"dva": [fake_measurement("dva", seed, sequences=24) for seed in (0, 1, 2)]}
-    arm = arms(several)[0]
-    found = reading(arm, "entropy", ("layer",))
+    condition = conditions(several)[0]
+    found = reading(condition, "entropy", ("layer",))
     assert found.each.shape == (3, 4)
     assert (found.low <= found.value).all()
     assert (found.value <= found.high).all()
