@@ -1,16 +1,25 @@
 """What can be measured: texts, corpora, token ids and images, turned into sequences."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
 from dva_lens.data.evaluation import EvaluationText
-from dva_lens.measuring.sequences import Sequences, Tokens, Windowing
+from dva_lens.measuring.sequences import Sequences, Tokens, Windowing, measurable
 from dva_lens.measuring.texts import is_text, of_texts, texts_of
 
 IMAGE_DIMENSIONS = 4
+
+
+@final
+@dataclass(frozen=True)
+class Room:
+    """What a model takes: images or tokens, and how many positions there are (None: no limit)."""
+
+    positions: int | None
+    images: bool = False
 
 
 @final
@@ -25,22 +34,24 @@ class InputOptions:
     special_tokens: bool = True
 
 
-def sequences_of(
-    data: Any, tokenizer: Any, options: InputOptions, *, positions: int | None
-) -> Sequences:
-    """Turn what somebody passed into sequences that fit into so many positions.
+def sequences_of(data: Any, tokenizer: Any, options: InputOptions, room: Room) -> Sequences:
+    """Turn what somebody passed into sequences that a model has room for.
 
     Raises
     ------
     TypeError
-        If it is neither text nor token ids nor images.
+        If it is not what the model takes: a text, token ids, or images.
+    KeyError
+        If a mapping, such as a tokenizer returns, holds no `input_ids`.
     ValueError
         If it is empty, too short or too long, or a text comes without a tokenizer.
     """
-    windowing = Windowing(options.length, options.stride, positions)
+    windowing = Windowing(options.length, options.stride, room.positions)
     documents = options.documents
     if isinstance(documents, str):
         documents = (documents,)
+    if room.images:
+        return of_images(data, documents)
     if isinstance(data, EvaluationText):
         return of_evaluation_text(data)
     if is_text(data):
@@ -51,18 +62,61 @@ def sequences_of(
             )
         texts = texts_of(data, documents)
         return of_texts(texts, tokenizer, windowing, special_tokens=options.special_tokens)
-    if getattr(data, "ndim", 0) == IMAGE_DIMENSIONS:
-        return of_images(data, documents)
+    if isinstance(data, Mapping):
+        return of_encoding(data, windowing, documents=documents)
     if not hasattr(data, "__len__"):
         raise TypeError(f"Pass a text or token ids to measure, got {type(data).__name__}.")
     return of_ids(data, windowing, documents=documents)
 
 
+def of_encoding(
+    encoding: Mapping[str, Any], windowing: Windowing, *, documents: Sequence[str] | None
+) -> Sequences:
+    """Take what a tokenizer returns; padding on either side goes, as its mask says.
+
+    Raises
+    ------
+    KeyError
+        If there are no `input_ids`.
+    ValueError
+        If a mask does not fit, has gaps, or segments other than the first are marked.
+    """
+    if "input_ids" not in encoding:
+        raise KeyError(f"A mapping must hold 'input_ids'; this one holds {sorted(encoding)}.")
+    if any(np.any(row) for row in _listed(encoding.get("token_type_ids", ()))):
+        raise ValueError(
+            "token_type_ids mark a second segment, and pairs of texts cannot be measured; pass "
+            "one text per sequence."
+        )
+    ids, mask = encoding["input_ids"], encoding.get("attention_mask")
+    if mask is None:
+        return of_ids(ids, windowing, documents=documents)
+    pairs = zip(_rows(ids), _rows(mask), strict=True)
+    rows = [_real(row, np.asarray(seen), number) for number, (row, seen) in enumerate(pairs)]
+    found = of_ids(rows if _is_nested(ids) else rows[0], windowing, documents=documents)
+    return replace(found, facts={**found.facts, "padding": "taken off as attention_mask says"})
+
+
+def _real(ids: Tokens, mask: Tokens, number: int) -> Tokens:
+    """Return the tokens that a mask marks, which must be one unbroken run."""
+    if ids.shape != mask.shape:
+        raise ValueError(
+            f"attention_mask of sequence {number} has {len(mask)} positions for {len(ids)} tokens."
+        )
+    real = np.flatnonzero(mask)
+    if len(real) and real[-1] - real[0] + 1 != len(real):
+        raise ValueError(
+            f"attention_mask must mark one unbroken run of positions per sequence; that of "
+            f"sequence {number} has a gap."
+        )
+    return ids[real]
+
+
 def of_ids(ids: Any, windowing: Windowing, *, documents: Sequence[str] | None) -> Sequences:
     """Take token ids as they are: one row per sequence, or one text that may need cutting."""
-    rows = _rows(ids)
+    rows, left_out = _rows(ids), 0
     if len(rows) == 1 and not _is_nested(ids):
-        pieces = windowing.pieces(rows[0], 0)
+        pieces, left_out = measurable(windowing.pieces(rows[0], 0))
         name = documents[0] if documents else "tokens"
         names: tuple[str, ...] = (name,) * len(pieces)
     else:
@@ -77,9 +131,11 @@ def of_ids(ids: Any, windowing: Windowing, *, documents: Sequence[str] | None) -
         raise ValueError(
             f"documents must name each of {len(pieces)} sequences, got {len(names)} names."
         )
-    if min(map(len, pieces)) < 2:
+    if not pieces or min(map(len, pieces)) < 2:
         raise ValueError("Every sequence needs at least 2 tokens; one has fewer.")
     facts = {"bos": "token ids were taken as given", "padding_side": "right", **windowing.facts(0)}
+    if left_out:
+        facts["left_out"] = f"{left_out} windows of one token"
     return Sequences(tuple(pieces), names, facts=facts)
 
 
@@ -93,10 +149,31 @@ def of_evaluation_text(text: EvaluationText) -> Sequences:
 
 
 def of_images(images: Any, documents: Sequence[str] | None) -> Sequences:
-    """Take images as (image, channel, row, column)."""
-    pieces = tuple(np.asarray(images))
-    names = tuple(documents or (f"image {index}" for index in range(len(pieces))))
-    return Sequences(pieces, names, facts={"bos": "images have none"}, images=True)
+    """Take images as (image, channel, row, column), or one as (channel, row, column).
+
+    Integers from 0 to 255 are divided by 255, and the facts say so.
+
+    Raises
+    ------
+    TypeError
+        If it is not an array of images.
+    """
+    if isinstance(images, Mapping):
+        images = images.get("pixel_values")
+    found = _array(images)
+    if found.ndim == IMAGE_DIMENSIONS - 1:
+        found = found[None]
+    if found.ndim != IMAGE_DIMENSIONS or found.dtype.kind not in "fiu" or not len(found):
+        raise TypeError(
+            f"The model takes images, as numbers of shape (image, channel, row, column), got "
+            f"{type(images).__name__} of shape {found.shape}."
+        )
+    facts: dict[str, str | int] = {"bos": "images have none"}
+    if found.dtype.kind in "iu":
+        found = found.astype(np.float32) / 255
+        facts["pixels"] = "whole numbers divided by 255; no mean was taken off"
+    names = tuple(documents or (f"image {index}" for index in range(len(found))))
+    return Sequences(tuple(found), names, facts=facts, images=True)
 
 
 def _is_nested(ids: Any) -> bool:
@@ -105,11 +182,18 @@ def _is_nested(ids: Any) -> bool:
     return bool(len(ids)) and hasattr(ids[0], "__len__")
 
 
+def _array(data: Any) -> np.ndarray:
+    return np.asarray(data.detach().cpu().numpy() if hasattr(data, "detach") else data)
+
+
+def _listed(ids: Any) -> list[Any]:
+    """Return the rows of nested ids, or the only one."""
+    ids = _array(ids) if hasattr(ids, "detach") else ids
+    return list(ids) if _is_nested(ids) else [ids]
+
+
 def _rows(ids: Any) -> list[Tokens]:
-    if hasattr(ids, "detach"):
-        ids = ids.detach().cpu().numpy()
-    rows = list(ids) if _is_nested(ids) else [ids]
-    found = [np.asarray(row) for row in rows]
+    found = [np.asarray(row) for row in _listed(ids)]
     if not found or not all(len(row) for row in found):
         raise ValueError("There are no token ids to measure; every sequence needs at least 2.")
     for row in found:

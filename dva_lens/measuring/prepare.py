@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from dva_lens import axes
 from dva_lens.kernels.guard import BUDGET, refuse_above
-from dva_lens.measuring.inputs import InputOptions, sequences_of
+from dva_lens.measuring.inputs import InputOptions, Room, sequences_of
 from dva_lens.measuring.sequences import Sequences, check_range
 from dva_lens.recording.adapters import Adapter, adapter_of
 
@@ -84,7 +84,8 @@ def prepare(model: Any, text_or_tokens: Any, options: InputOptions) -> Prepared:
     """
     adapter = adapter_of(model)
     tokenizer = adapter.tokenizer if options.tokenizer is None else options.tokenizer
-    sequences = sequences_of(text_or_tokens, tokenizer, options, positions=adapter.positions)
+    room = Room(adapter.positions, adapter.takes_images)
+    sequences = sequences_of(text_or_tokens, tokenizer, options, room)
     if not sequences.images:
         check_range(sequences, adapter.vocabulary)
     return Prepared(adapter, tokenizer, sequences)

@@ -1,7 +1,7 @@
 """The sequences of a measurement, as views into longer texts that are cut into windows."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -112,7 +112,10 @@ class Windowing:
         return whole - special
 
     def pieces(self, ids: Tokens, special: int) -> list[Tokens]:
-        """Cut ids into windows, one every `stride`; what is left over is a shorter window."""
+        """Cut ids into windows, one every `stride`; what is left over is a shorter window.
+
+        That window may hold a single token, which `measurable` leaves out.
+        """
         window = self.window(special)
         if window is None or len(ids) <= window:
             return [ids]
@@ -124,13 +127,18 @@ class Windowing:
             )
         last = len(ids) - window
         starts = range(0, last + step, step)
-        found = [ids[start : start + window] for start in starts]
-        return [piece for piece in found if len(piece) >= 2]
+        return [ids[start : start + window] for start in starts]
 
     def facts(self, special: int) -> dict[str, str | int]:
         """Return what to store about windows; 0 stands for no limit."""
         window = self.window(special) or 0
         return {"window": window + special if window else 0, "stride": self.stride or window}
+
+
+def measurable(pieces: Sequence[Tokens]) -> tuple[list[Tokens], int]:
+    """Return the windows of two tokens or more, and how many of a single token are left out."""
+    found = [piece for piece in pieces if len(piece) >= 2]
+    return found, len(pieces) - len(found)
 
 
 def check_range(sequences: Sequences, vocabulary: int) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from dva_lens.data.documents import Corpus
 from dva_lens.data.tokenizer import token_ids, token_texts
-from dva_lens.measuring.sequences import Sequences, Windowing
+from dva_lens.measuring.sequences import Sequences, Tokens, Windowing, measurable
 from dva_lens.results.schema import content_hash
 
 SAMPLE = "a b"
@@ -20,24 +20,28 @@ def of_texts(
     prefix, suffix = special_around(tokenizer) if special_tokens else ((), ())
     extra = len(prefix) + len(suffix)
     pieces, documents, sources = [], [], []
+    left_out = marked = 0
     for name, text in texts:
-        ids = np.asarray(token_ids(tokenizer, text), dtype=np.int64)
+        ids, has_special = _without(token_ids(tokenizer, text), prefix, suffix)
+        marked += has_special
         if len(ids) + extra < 2 or not len(ids):
             raise ValueError(
                 f"Text {name!r} has {len(ids)} tokens; measuring needs at least 2. Pass a longer "
                 f"text."
             )
-        cuts = windowing.pieces(ids, extra)
+        cuts, lone = measurable(windowing.pieces(ids, extra)) if len(ids) > 1 else ([ids], 0)
+        left_out += lone
         pieces += cuts
         documents += [name] * len(cuts)
         sources += [content_hash(text.encode())] * len(cuts)
     if not pieces:
         raise ValueError("There is no text to measure; pass at least one text of 2 tokens.")
     facts = {
-        "bos": _described(tokenizer, prefix, suffix, special_tokens),
+        "bos": _described(tokenizer, prefix, suffix, special_tokens) + _once(marked, len(texts)),
         "chat_template": _chat(tokenizer),
         "padding_side": "right",
         **windowing.facts(extra),
+        **({"left_out": f"{left_out} windows of one token"} if left_out else {}),
     }
     return Sequences(
         tuple(pieces), tuple(documents), prefix, suffix, facts, sources=tuple(sources)
@@ -73,6 +77,22 @@ def special_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if full[start : start + len(plain)] == plain:
             return tuple(full[:start]), tuple(full[start + len(plain) :])
     return (), ()
+
+
+def _without(
+    ids: Sequence[int], prefix: tuple[int, ...], suffix: tuple[int, ...]
+) -> tuple[Tokens, bool]:
+    """Take off special tokens that a text holds itself where its windows get them anyway."""
+    found = np.asarray(ids, dtype=np.int64)
+    starts = bool(prefix) and tuple(found[: len(prefix)]) == prefix
+    found = found[len(prefix) :] if starts else found
+    ends = bool(suffix) and tuple(found[-len(suffix) :]) == suffix
+    return found[: -len(suffix)] if ends else found, starts or ends
+
+
+def _once(marked: int, texts: int) -> str:
+    """Say how many texts hold their special tokens themselves."""
+    return f"; {marked} of {texts} texts hold them already, and they are kept once" * bool(marked)
 
 
 def _described(

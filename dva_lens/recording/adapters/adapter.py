@@ -87,6 +87,11 @@ class Adapter(ABC):
         """Return what the model is, for the attributes of a measurement."""
 
     @property
+    def takes_images(self) -> bool:
+        """Whether the model takes images in place of tokens."""
+        return False
+
+    @property
     def tokenizer(self) -> Any:
         """Return the tokenizer that came with the model, or None."""
         return getattr(self.model, "tokenizer", None)

@@ -108,6 +108,11 @@ class HuggingFaceAdapter(Adapter):
         return 4 * (width if plain else max(width, self.vocabulary))
 
     @property
+    def takes_images(self) -> bool:
+        """Whether the model takes images in place of tokens."""
+        return self.model.main_input_name == "pixel_values"
+
+    @property
     def architecture(self) -> str:
         """Return the name of the model's class."""
         return type(self.model).__name__
