@@ -53,14 +53,14 @@ def fits_torch(rule: Rule, length: int) -> bool:
         rule.normaliser == "softmax"
         and rule.softcap is None
         and not isinstance(rule.bias, Tensor)
-        and rule.segments is None
+        and rule.closed
         and (rule.window is None or rule.window >= length)
     )
 
 
 def sums_to_one(rule: Rule) -> bool:
-    """Say whether every row is sure to sum to one: no sink, and no padding that sees nothing."""
-    return rule.normaliser == "softmax" and rule.sink is None and rule.segments is None
+    """Say whether every row is sure to sum to one: no sink, and no query that may see nothing."""
+    return rule.normaliser == "softmax" and rule.sink is None and rule.closed
 
 
 def torch_attention(

@@ -82,11 +82,12 @@ def choose(
     *,
     query: Query | None = None,
     values: Values | None = None,
+    rule: Rule | None = None,
 ) -> str:
     """Return the name of the backend to use: `auto` means the fastest there is.
 
     That is `fused` on a GPU where Triton is installed, unless it does not take the dtype, the
-    width or the form of values of what is given, and `blocked` everywhere else.
+    width, the form of values or the mask function of what is given, and `blocked` elsewhere.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def choose(
     """
     if name == "auto":
         on_gpu = torch.device(device).type == "cuda" and installed()
-        known = query is None or values is None or takes(query, values)
+        known = query is None or values is None or takes(query, values, rule)
         return "fused" if on_gpu and known else "blocked"
     if name not in BACKENDS:
         raise KeyError(f"Unknown backend {name!r}; there are: auto, {', '.join(BACKENDS)}.")

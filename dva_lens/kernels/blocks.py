@@ -1,7 +1,7 @@
 """How an attention is cut: blocks of queries with the keys that any of them can see."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -9,7 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.visibility import Visibility
+
+TILE = 128
+"""How many keys a mask function is asked about at once when unseen ones are looked for."""
 
 
 @final
@@ -60,15 +63,20 @@ def cuts(length: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
-def key_range(rule: Rule, batch: slice, queries: slice, length: int) -> slice:
-    """Return the shortest range that holds every key the queries can see."""
-    start, stop = 0, queries.stop if rule.causal else length
-    if rule.window is not None:
-        start = max(start, queries.start - rule.window + 1)
-        stop = min(stop, queries.stop + rule.window - 1)
-    if rule.segments is None:
-        return slice(start, stop)
-    return _narrowed(rule.segments[batch], queries, slice(start, stop))
+def key_range(visibility: Visibility, batch: slice, queries: slice, length: int) -> slice:
+    """Return a short range that holds every key the queries can see.
+
+    Causality and windows give it in closed form, segments narrow it to the shortest, and a mask
+    function to the tiles between the first and the last that it does not wholly hide.
+    """
+    start, stop = 0, queries.stop if visibility.causal else length
+    if visibility.window is not None:
+        start = max(start, queries.start - visibility.window + 1)
+        stop = min(stop, queries.stop + visibility.window - 1)
+    keys = slice(start, stop)
+    if visibility.segments is not None:
+        keys = _narrowed(visibility.segments[batch], queries, keys)
+    return keys
 
 
 def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: slice) -> slice:
@@ -82,32 +90,106 @@ def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: sli
     return slice(keys.start + int(wanted[0]), keys.start + int(wanted[-1]) + 1)
 
 
+def _unmasked(visibility: Visibility, block: QueryBlock, device: torch.device) -> slice:
+    """Return the keys of a block from the first to the last tile that its mask does not hide."""
+    keys = block.keys
+    tiles = [slice(keys.start + t.start, keys.start + t.stop) for t in cuts(_size(keys), TILE)]
+    first = next((t for t in tiles if _sees_any(visibility, block, t, device)), None)
+    if first is None:
+        return slice(keys.start, keys.start)
+    last = next(t for t in reversed(tiles) if _sees_any(visibility, block, t, device))
+    return slice(first.start, last.stop)
+
+
+def _sees_any(
+    visibility: Visibility, block: QueryBlock, keys: slice, device: torch.device
+) -> bool:
+    return bool(_seen(visibility, replace(block, keys=keys), device).any())
+
+
+def _size(part: slice) -> int:
+    return part.stop - part.start
+
+
 def blocks(
-    rule: Rule, batch: slice, heads: slice, length: int, *, rows: int
+    visibility: Visibility,
+    batch: slice,
+    heads: Sequence[slice],
+    length: int,
+    *,
+    rows: int,
+    device: torch.device,
 ) -> Iterator[QueryBlock]:
-    """Go through the queries of some sequences and heads; blocks that see no key come too."""
+    """Go through the queries of some sequences, for one group of heads after the other.
+
+    Blocks that see no key come too. A mask function is asked once for all heads.
+    """
+    found = []
     for queries in cuts(length, rows):
-        yield QueryBlock(batch, heads, queries, key_range(rule, batch, queries, length))
+        keys = key_range(visibility, batch, queries, length)
+        block = QueryBlock(batch, heads[0], queries, keys)
+        if visibility.mask is not None:
+            block = replace(block, keys=_unmasked(visibility, block, device))
+        found.append(block)
+    for few in heads:
+        yield from (replace(block, heads=few) for block in found)
 
 
 def hidden(
-    rule: Rule, block: QueryBlock, device: torch.device
+    visibility: Visibility, block: QueryBlock, device: torch.device
 ) -> Bool[Tensor, "#batch 1 query key"] | None:
     """Say which pairs of the block are invisible, or None where all of them are visible."""
     queries, keys = block.queries, block.keys
-    causal = rule.causal and keys.stop - 1 > queries.start
+    causal = visibility.causal and keys.stop - 1 > queries.start
     apart = max(queries.stop - 1 - keys.start, keys.stop - 1 - queries.start)
-    windowed = rule.window is not None and apart >= rule.window
-    if not causal and not windowed and rule.segments is None:
+    windowed = visibility.window is not None and apart >= visibility.window
+    if not causal and not windowed and visibility.closed:
         return None
-    i = torch.arange(queries.start, queries.stop, device=device)
-    j = torch.arange(keys.start, keys.stop, device=device)
-    segments = None if rule.segments is None else rule.segments[block.batch]
-    return ~_restricted(rule, segments).visible(i, j)
+    return ~_seen(visibility, block, device)
 
 
-def _restricted(rule: Rule, segments: Tensor | None) -> Rule:
-    return Rule(scale=rule.scale, causal=rule.causal, window=rule.window, segments=segments)
+def _seen(
+    visibility: Visibility, block: QueryBlock, device: torch.device
+) -> Bool[Tensor, "#batch 1 query key"]:
+    sequences = None
+    if not visibility.closed:
+        sequences = torch.arange(block.batch.start, block.batch.stop, device=device)
+    i, j = (
+        torch.arange(part.start, part.stop, device=device) for part in (block.queries, block.keys)
+    )
+    return visibility.visible(i, j, sequences)
+
+
+def counts(
+    visibility: Visibility, length: int, *, batch: int, device: torch.device
+) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
+    """Return the keys that each query sees and the queries that see each key."""
+    if not visibility.closed:
+        return _counted(visibility, length, batch, device)
+    before = torch.arange(length, device=device)
+    after = before.flip(0)
+    if visibility.window is not None:
+        before, after = (each.clamp(max=visibility.window - 1) for each in (before, after))
+    if visibility.causal:
+        visible, viewers = before + 1, after + 1
+    else:
+        visible = viewers = before + after + 1
+    return visible.repeat(batch, 1), viewers.repeat(batch, 1)
+
+
+def _counted(
+    visibility: Visibility, length: int, batch: int, device: torch.device
+) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
+    visible = torch.zeros(batch, length, dtype=torch.int64, device=device)
+    viewers = torch.zeros_like(visible)
+    rows = max(1, (1 << 20) // (batch * length))
+    whole = slice(0, batch)
+    for block in blocks(visibility, whole, [slice(0, 1)], length, rows=rows, device=device):
+        if block.clear:
+            seen = _seen(visibility, block, device)[:, 0]
+            visible[:, block.queries] = seen.sum(dim=-1)
+            viewers[:, block.keys] += seen.sum(dim=-2)
+    return visible, viewers
 
 
 def of_block(

@@ -133,7 +133,13 @@ class Recorder:
 
     def _choose(self, call: AttentionCall) -> str:
         """Choose for what a call holds, and keep the names of all that ran in this pass."""
-        ran = choose(self._wanted, call.query.device, query=call.query, values=call.values)
+        ran = choose(
+            self._wanted,
+            call.query.device,
+            query=call.query,
+            values=call.values,
+            rule=call.weights,
+        )
         if len(self._attended) == 1:
             self.backend = ran
         elif ran not in self.backend.split("+"):

@@ -29,9 +29,9 @@ def tiles(rule: Rule, query: Query, *, rows: int, pairs: int) -> Iterator[QueryB
     together = max(1, pairs // (rows * length))
     heads_together = min(heads, together)
     batch_together = max(1, together // heads)
+    few = cuts(heads, heads_together)
     for some in cuts(batch, batch_together):
-        for few in cuts(heads, heads_together):
-            yield from blocks(rule, some, few, length, rows=rows)
+        yield from blocks(rule, some, few, length, rows=rows, device=query.device)
 
 
 def block_scores(

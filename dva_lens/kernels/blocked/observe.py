@@ -15,10 +15,10 @@ from dva_lens.kernels.blocked.readers import (
     StaticReader,
     ValueReader,
 )
+from dva_lens.kernels.blocks import counts
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, QueryGated, Separable, Static, Values
-from dva_lens.kernels.visibility import counts
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]

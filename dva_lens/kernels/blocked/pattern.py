@@ -69,7 +69,7 @@ def block_pattern(
 
 def _special(rule: Rule) -> bool:
     """Say whether rows may sum to less than one: a sink, or queries that see nothing."""
-    return rule.sink is not None or rule.segments is not None or isinstance(rule.bias, Tensor)
+    return rule.sink is not None or not rule.closed or isinstance(rule.bias, Tensor)
 
 
 def _sigmoid(scores: OfBlock, block: QueryBlock, pattern: OfBlock) -> BlockPattern:

@@ -35,9 +35,9 @@ def tiles(rule: Rule, query: Query, group: int) -> Iterator[QueryBlock]:
     rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
     groups = max(1, ENTRIES_AT_ONCE // (rows * length * group))
     together = max(1, groups * group // heads)
+    few = cuts(heads, min(groups, heads // group) * group)
     for some in cuts(batch, together):
-        for few in cuts(heads, min(groups, heads // group) * group):
-            yield from blocks(rule, some, few, length, rows=rows)
+        yield from blocks(rule, some, few, length, rows=rows, device=query.device)
 
 
 @final
@@ -75,7 +75,7 @@ class Scorer:
         return scores
 
     def _hide(self, scores: OfBlock, block: QueryBlock) -> None:
-        if self.rule.segments is not None:
+        if not self.rule.closed:
             unseen = hidden(self.rule, block, scores.device)
             if unseen is not None:
                 scores.masked_fill_(unseen, nowhere(scores.dtype))

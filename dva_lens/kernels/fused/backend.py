@@ -4,12 +4,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.fused.guards import check_machine, check_operands
+from dva_lens.kernels.blocks import counts
+from dva_lens.kernels.fused.guards import check_machine, check_operands, check_rule
 from dva_lens.kernels.inputs import check, check_finite
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, Values
-from dva_lens.kernels.visibility import counts
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -27,13 +27,14 @@ def fused(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, S
     RuntimeError
         The tensors are not on an NVIDIA GPU.
     TypeError
-        The kernels do not take the form or the dtype.
+        The kernels do not take the form, the dtype or the mask function.
     ValueError
         Shapes do not fit, heads are too wide, or numbers are not finite.
     """
     check(query, key, values, rule)
     check_machine(query)
     check_operands(query, values)
+    check_rule(rule)
     from dva_lens.kernels.fused.launch import forward, received
     from dva_lens.kernels.fused.operands import operands_of
 

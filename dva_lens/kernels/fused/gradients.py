@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dva_lens.kernels.fused.guards import WIDEST_PAIRS, check_machine, installed
+from dva_lens.kernels.fused.guards import WIDEST_PAIRS, check_machine, check_rule, installed
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise
 
@@ -29,6 +29,7 @@ def takes(query: Query, values: Pairwise, rule: Rule) -> bool:
     """Say whether the kernels know dtype and widths and give every gradient that is wanted."""
     return (
         query.dtype != torch.float64
+        and rule.mask is None
         and max(query.shape[-1], values.key_part.shape[-1]) <= WIDEST_PAIRS
         and not (isinstance(rule.bias, Tensor) and rule.bias.requires_grad)
     )
@@ -41,12 +42,15 @@ def attend_pairwise(query: Query, key: Key, values: Pairwise, rule: Rule) -> Out
     ------
     ValueError
         The bias requires a gradient.
+    TypeError
+        The rule holds a mask function.
     ImportError
         Triton is not installed.
     RuntimeError
         The tensors are not on an NVIDIA GPU.
     """
     check_machine(query)
+    check_rule(rule)
     if isinstance(rule.bias, Tensor) and rule.bias.requires_grad:
         raise ValueError(
             "The fused kernels give no gradient to a bias of pairs, and this one requires it; use "

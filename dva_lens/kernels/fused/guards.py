@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import CollapsingValues, Experts, Values
 
 Query = Float[Tensor, "batch head query width"]
@@ -19,10 +20,12 @@ def installed() -> bool:
     return find_spec("triton") is not None
 
 
-def takes(query: Query, values: Values) -> bool:
-    """Say whether the kernels compute an attention of these operands."""
+def takes(query: Query, values: Values, rule: Rule | None = None) -> bool:
+    """Say whether the kernels compute an attention of these operands, under this rule if given."""
     try:
         check_operands(query, values)
+        if rule is not None:
+            check_rule(rule)
     except (TypeError, ValueError):
         return False
     return True
@@ -84,6 +87,21 @@ def check_operands(query: Query, values: Values) -> None:
         raise ValueError(
             f"The backend 'fused' takes heads of up to {widest} channels, got {width}; choose "
             f"the backend 'blocked'."
+        )
+
+
+def check_rule(rule: Rule) -> None:
+    """Refuse a rule that the kernels were not made for.
+
+    Raises
+    ------
+    TypeError
+        Visibility has no closed form: the rule holds a mask function.
+    """
+    if rule.mask is not None:
+        raise TypeError(
+            "The backend 'fused' knows causal, windowed, packed and bidirectional attention, and "
+            "this rule holds a mask function; choose the backend 'blocked'."
         )
 
 

@@ -22,7 +22,8 @@ def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     if rule.softcap is not None:
         product = rule.softcap * torch.tanh(product / rule.softcap)
     positions = torch.arange(query.shape[2], device=query.device)
-    seen = rule.visible(positions, positions)
+    sequences = torch.arange(len(query), device=query.device)
+    seen = rule.visible(positions, positions, sequences)
     return (product + rule.bias).masked_fill(~seen, -torch.inf)
 
 

@@ -39,10 +39,11 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
     logits = reference.scores(query, key, rule)
     pattern = reference.pattern(query, key, rule)
     positions = torch.arange(query.shape[2], device=query.device)
+    sequences = torch.arange(len(query), device=query.device)
     pairs = values.pairs(positions, positions, query.shape[1])
     output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
     apart = (positions[:, None] - positions).double()
-    seen = rule.visible(positions, positions)[:, 0].expand(len(query), -1, -1)
+    seen = rule.visible(positions, positions, sequences)[:, 0].expand(len(query), -1, -1)
     previous = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)
     summary = Summary(
         log_sum_exp=_log_sum_exp(logits, rule),

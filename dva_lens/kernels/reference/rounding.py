@@ -200,7 +200,10 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     bias = torch.as_tensor(rule.bias, dtype=torch.float64).abs()
     size = size + bias.masked_fill(bias == torch.inf, 0.0)
     place = torch.arange(query.shape[2], device=query.device)
-    largest = size.masked_fill(~rule.visible(place, place), 0.0).amax(dim=-1, keepdim=True)
+    sequences = torch.arange(len(query), device=query.device)
+    largest = size.masked_fill(~rule.visible(place, place, sequences), 0.0).amax(
+        dim=-1, keepdim=True
+    )
     if rule.sink is not None:
         largest = torch.maximum(largest, rule.sink.double().abs()[:, None, None])
     stunit = 2 * (query.shape[-1] + STEPS) * largest + query.shape[2] + STEPS
