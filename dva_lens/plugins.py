@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from threading import RLock
@@ -153,6 +152,8 @@ def load() -> None:
 
 def known() -> tuple[Plugin, ...]:
     """Return the plugins of installed packages and those asked for, without importing any."""
+    from importlib.metadata import entry_points  # takes a tenth of a second
+
     installed = [
         Plugin(
             entry.value,

@@ -47,7 +47,7 @@ def module(tmp_path):
 def fresh(monkeypatch):
     """Let this process believe that it has loaded nothing."""
     monkeypatch.setattr(plugins, "_state", plugins._State())
-    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: ())
     monkeypatch.setenv(VARIABLE, "")
     before = dict(sys.modules)
     yield

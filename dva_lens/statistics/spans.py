@@ -20,7 +20,13 @@ def spans_of(visible: Int[np.ndarray, "*batch query"]) -> Int[np.ndarray, "*batc
 def rows_by_span(
     visible: Int[np.ndarray, "sequence query"], spans: int | None = None
 ) -> Int[np.ndarray, "sequence span"]:
-    """Return how many queries of each sequence fall into each span."""
+    """Return how many queries of each sequence fall into each span.
+
+    Raises
+    ------
+    ValueError
+        A query sees more keys than `spans` spans hold.
+    """
     return _membership(visible, spans).sum(1).astype(np.int64)
 
 
@@ -38,7 +44,12 @@ def span_means(
     visible : array
         Keys that each query sees; padding is below one.
     spans : int, optional
-        How many spans to return; as many as the largest number of visible keys needs.
+        How many spans to return; default: as many as the largest number of visible keys needs.
+
+    Raises
+    ------
+    ValueError
+        A query sees more keys than `spans` spans hold.
     """
     member = _membership(visible, spans)
     held = np.isfinite(values)

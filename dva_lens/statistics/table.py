@@ -114,7 +114,13 @@ EXTENDED: tuple[str, ...] = tuple(name for name in _STATISTICS if name not in PR
 
 
 def statistic(name: str) -> Statistic:
-    """Return the statistic of a name, or say which names are close."""
+    """Return the statistic of a name.
+
+    Raises
+    ------
+    KeyError
+        No statistic has this name; the message holds close matches.
+    """
     if name in STATISTICS:
         return STATISTICS[name]
     close = get_close_matches(name, STATISTICS, n=3, cutoff=0.5)

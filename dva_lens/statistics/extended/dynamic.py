@@ -74,6 +74,11 @@ class OperatorRank:
 
         Static values need at most the width, hence a result of one or less. Fewer keys than
         eight times the width would bound the rank from above, and are refused.
+
+        Raises
+        ------
+        ValueError
+            There are fewer keys than that.
         """
         fewest = KEYS_PER_CHANNEL * self.width
         if len(self.gram) < fewest:
@@ -106,6 +111,11 @@ def non_affine_share(
         The static value of each key. Each query has its own map.
     seed : int
         Which half of the keys the maps are fitted on.
+
+    Raises
+    ------
+    ValueError
+        There are too few keys for the coefficients of a map.
     """
     keys, channels = static.shape
     fewest = KEYS_PER_COEFFICIENT * (channels + 1)

@@ -20,6 +20,11 @@ def rollout_step(
     carried : array
         Each position's share of the followed inputs before the layer; columns of the identity at
         the embedding.
+
+    Raises
+    ------
+    ValueError
+        The tiles do not hold every row of the layer.
     """
     found = np.full(carried.shape, np.nan)
     for tile in tiles:

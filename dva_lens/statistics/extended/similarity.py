@@ -53,6 +53,11 @@ def linear_cka(
 
     It is about zero for unrelated descriptions however few the positions, and can be slightly
     negative; the usual estimate is near one when channels outnumber positions.
+
+    Raises
+    ------
+    ValueError
+        The two differ in positions, or have fewer than four.
     """
     if len(ours) != len(theirs):
         raise ValueError(

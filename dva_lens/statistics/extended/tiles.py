@@ -107,7 +107,10 @@ def stacked(sequences: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarr
 
 
 def gathered(name: str) -> Compute:
-    """Return the computation of a statistic whose number the tiles gave."""
+    """Return the computation of a statistic whose number the tiles gave.
+
+    The computation raises KeyError where the tiles gave no such number.
+    """
 
     def compute(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
         del shared

@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from dva_lens.records import LayerRecord
 from dva_lens.sites import STREAM, SUMMARY, VALUES
@@ -61,6 +60,11 @@ def _correlations(
 
 
 def _spearman(ours: np.ndarray, theirs: np.ndarray) -> float:
+    # Imported here: it takes as long as everything else that the table of statistics needs.
+    from scipy.stats import (  # pyright: ignore[reportMissingTypeStubs]
+        rankdata,  # pyright: ignore[reportUnknownVariableType]
+    )
+
     mine, other = rankdata(ours), rankdata(theirs)
     mine, other = mine - mine.mean(), other - other.mean()
     size = np.sqrt((mine @ mine) * (other @ other))

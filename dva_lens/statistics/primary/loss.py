@@ -10,7 +10,13 @@ from dva_lens.statistics.statistic import SharedRecord, Statistic, at_least
 
 
 def mean_loss(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence"]:
-    """Return the mean next-token loss of each sequence."""
+    """Return the mean next-token loss of each sequence, in nats.
+
+    Raises
+    ------
+    KeyError
+        The record holds no loss.
+    """
     del layer
     if shared.loss is None:
         raise KeyError("Site 'loss' was not recorded; pass it in `sites`.")

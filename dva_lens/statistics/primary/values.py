@@ -31,7 +31,13 @@ def dynamism(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "seq
 def value_source_share(
     layer: LayerRecord, shared: SharedRecord
 ) -> Float[np.ndarray, "sequence kv_head source"]:
-    """Return the signed share of the value that comes from each source; absent ones hold 0."""
+    """Return the signed share of the value that comes from each source; absent ones hold 0.
+
+    Raises
+    ------
+    ValueError
+        The record names a source that the statistic does not know.
+    """
     del shared
     mix = layer.at(MIX)
     unknown = sorted(set(mix.sources) - set(SOURCES))
