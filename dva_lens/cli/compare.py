@@ -12,6 +12,7 @@ from dva_lens.cli.texts import FormerText, Text, chosen_text
 
 if TYPE_CHECKING:
     from dva_lens.results.compare import Comparisons
+    from dva_lens.results.moments import When
 
 DEFAULT = (
     "normalised_entropy",
@@ -32,7 +33,7 @@ class At(StrEnum):
     START = "start"
 
 
-MOMENTS = {At.STEP: "last", At.LOSS: "loss", At.START: "start"}
+MOMENTS: "dict[At, When]" = {At.STEP: "last", At.LOSS: "loss", At.START: "start"}
 
 
 def compare(  # noqa: PLR0913 - one argument per option

@@ -1,5 +1,9 @@
 """Read an archive: its runs, their training logs and their measurements, opened when asked for."""
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -7,6 +7,10 @@ family is its own statistic (Benjamini-Hochberg). Tables of a report, verdicts o
 command line and notebooks print from `Comparisons` and from nothing else.
 """
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final

@@ -5,6 +5,10 @@ averaged over sequences, by the rows behind it, and then over everything else, w
 number stays out.
 """
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,5 +1,9 @@
 """Open one group of an archive: whole, or with a sentence that names it."""
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,9 @@
 """Join the numbers of several trainings into one array, NaN where a training or a part lacks."""
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,5 +1,9 @@
 """One training measured on one text, and the coordinates that several of them share."""
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final

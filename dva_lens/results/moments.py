@@ -4,6 +4,10 @@ Equal step and equal loss each favour some model, so there are both; the start i
 random initialisation.
 """
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final

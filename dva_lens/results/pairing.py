@@ -1,5 +1,9 @@
 """Numbers of several models side by side on the same texts, ready to be compared."""
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final

@@ -6,6 +6,10 @@ view, report, page and command asks for them. What is averaged further is averag
 layers, heads, texts and seeds weigh equally.
 """
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -3,6 +3,10 @@
 Rows weight sequences within each seed, layer and head; layers and heads weigh equally.
 """
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -50,7 +54,7 @@ class Shares:
 def shares_of(one: xr.DataArray, along: Sequence[str] = ()) -> Shares:
     """Return the shares of one model along dimensions; `one` is over seed, sequence and others."""
     order = (axes.SEED, axes.SEQUENCE, *along)
-    rest = [dim for dim in one.dims if dim not in order]
+    rest = [str(dim) for dim in one.dims if dim not in order]
     values = one.transpose(*order, *rest).values
     rows = np.broadcast_to(_lifted(weights_of(one), (*order, *rest)), values.shape)
     held = np.isfinite(values)

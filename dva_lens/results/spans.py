@@ -4,6 +4,10 @@ A layer with a window has its queries in other spans than a layer without one, s
 weights its spans by its own numbers of queries.
 """
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Sequence
 from typing import Literal
 

@@ -1,5 +1,9 @@
 """Archives as tables: one row per number, for tools that read tables, and the one CSV writer."""
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 

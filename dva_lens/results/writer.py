@@ -4,6 +4,10 @@ A run is built in `DIR/.partial/KEY` and moved into the archive in one step. Rep
 is already there moves the old one aside first; `recover` puts it back if nothing took its place.
 """
 
+# Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 import json
 import os
 import shutil
@@ -40,7 +44,7 @@ def create_archive(folder: Path) -> Path:
     It appears whole or not at all. One of an older schema takes runs of this one from now on.
     """
     path = Path(folder) / ARCHIVE
-    about = {"schema": SCHEMA_VERSION, "format": FORMAT}
+    about: dict[str, Any] = {"schema": SCHEMA_VERSION, "format": FORMAT}
     if (path / RUNS / "zarr.json").exists():
         root = zarr.open_group(path, mode="r+")
         if root.attrs.get("schema") in FORMER_SCHEMAS:

@@ -185,7 +185,6 @@ def on_a_page(folder, tmp_path):
     return re.sub(r"\s+", " ", html.unescape(page.read_text(encoding="utf-8")))
 
 
-@pytest.mark.xfail(reason="tables of the report do not ask results for their means yet")
 def test_the_report_prints_it(folder, tmp_path):
     page = on_a_page(folder, tmp_path)
     for model in WINDOWS:

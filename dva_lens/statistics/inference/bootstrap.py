@@ -9,6 +9,10 @@ percentiles (Hesterberg 2015, section 5.3). Documents of unequal size count as f
 interval with the jackknife's error stands in.
 """
 
+# Strict but for what scipy leaves untyped in its own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final

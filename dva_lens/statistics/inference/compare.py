@@ -1,6 +1,6 @@
 """Comparing models over depth: both estimands, the same against the same, adjusted p, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import final
 
@@ -205,7 +205,9 @@ def by_layer(
     }
 
 
-def adjust(comparisons: Sequence[Comparison], method=holm) -> tuple[Comparison, ...]:  # noqa: ANN001
+def adjust(
+    comparisons: Sequence[Comparison], method: Callable[[np.ndarray], np.ndarray] = holm
+) -> tuple[Comparison, ...]:
     """Adjust p values over a family: `holm` for claims, `benjamini_hochberg` to explore.
 
     The two estimands are two families.

@@ -4,6 +4,10 @@ Head 3 of one training has nothing to do with head 3 of another, and pairing hea
 under test would manufacture agreement. So the collection of heads is compared as a whole.
 """
 
+# Strict but for what scipy leaves untyped in its own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 import numpy as np
 from jaxtyping import Float
 from scipy import stats

@@ -1,5 +1,9 @@
 """Claiming that two things are equal: two one-sided tests against a margin set beforehand."""
 
+# Strict but for what scipy leaves untyped in its own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
@@ -55,8 +59,11 @@ def detectable(
     high = 1.0
     while power(1.0, freedom, high, alpha=alpha) < chance:
         high *= 2
-    found = brentq(lambda size: power(1.0, freedom, size, alpha=alpha) - chance, 0.0, high)
-    return float(found * error)
+
+    def short_of(size: float) -> float:
+        return power(1.0, freedom, size, alpha=alpha) - chance
+
+    return float(error) * float(np.asarray(brentq(short_of, 0.0, high)))
 
 
 def contrast_error(spread: Number, seeds: int, models: int) -> tuple[float, float]:

@@ -4,6 +4,10 @@
 *This architecture, retrained* asks how it would move with other seeds, on these texts.
 """
 
+# Strict but for what scipy leaves untyped in its own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
@@ -65,7 +69,7 @@ def profile(
     documents : sequence of str
         The document of each sequence; documents are what is drawn again.
     weights : array, optional
-        What each number counts, shaped like `values` or broadcasting to it; one unless told.
+        What each number counts, shaped like `values` or broadcasting to it; default: one.
     level, draws, seed
         Coverage of the interval, bootstrap draws, and their seed.
     """

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 def common_step(steps: Sequence[np.ndarray]) -> int:
     """Return the last training step at which every run was measured."""
-    shared = set.intersection(*({int(step) for step in run} for run in steps))
+    each: list[set[int]] = [{int(step) for step in run} for run in steps]
+    shared = set(each[0]).intersection(*each)
     if not shared:
         raise ValueError(
             "The runs share no measured training step; measure them at the same ones."

@@ -3,6 +3,10 @@
 NaN stands for a comparison that could not be made; it stays NaN and does not count.
 """
 
+# Strict but for what scipy leaves untyped in its own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Callable
 
 import numpy as np

@@ -5,6 +5,10 @@ statistic, a model, a direction and the estimand it speaks of; equality needs a 
 `arm` is the former name of `model`, and the contrast `all layers` that of `mean`.
 """
 
+# Strict but for what scipy leaves untyped in its own signatures.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
