@@ -5,6 +5,7 @@ be changed. Its errors name the key by its path, the rule, what came instead and
 near, the word that was probably meant.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from reprlib import Repr
@@ -17,6 +18,7 @@ from pydantic import (
     Field,
     ValidationError,
     WrapValidator,
+    model_validator,
 )
 
 Item = TypeVar("Item")
@@ -27,7 +29,8 @@ _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
 
-def _as_tuple(given: object) -> object:
+def as_tuple(given: object) -> object:
+    """Return a list as a tuple, and anything else as it is."""
     return tuple(given) if isinstance(given, list) else given
 
 
@@ -36,7 +39,7 @@ def _as_given(given: object, check: Callable[[Any], Any]) -> object:
     return given
 
 
-Many = Annotated[tuple[Item, ...], BeforeValidator(_as_tuple)]
+Many = Annotated[tuple[Item, ...], BeforeValidator(as_tuple)]
 """Several of something: a tuple, made of a list where a file gives one."""
 Count = Annotated[int, Field(ge=1)]
 Number = Annotated[float, WrapValidator(_as_given)]
@@ -44,11 +47,12 @@ Number = Annotated[float, WrapValidator(_as_given)]
 Positive = Annotated[Number, Field(gt=0)]
 
 
-class Value(BaseModel):
+class Value(BaseModel, frozen=True):
     """A value of named fields that is checked when it is made and never changes afterwards.
 
-    A subclass says in `called` what people call it, and writes each rule that concerns several
-    fields as a validator that raises ValueError.
+    A subclass says in `called` what people call it and in `former` what its keys were called, and
+    writes each rule that concerns several fields as a validator that raises ValueError. It repeats
+    `frozen=True`, which type checkers do not inherit.
 
     Raises
     ------
@@ -57,9 +61,21 @@ class Value(BaseModel):
     """
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+        strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True
     )
     called: ClassVar[str] = "value"
+    former: ClassVar[Mapping[str, str]] = {}
+    """Names that keys have had, each with the one it has now; files that hold them are read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_names_of_today(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or cls.former.keys().isdisjoint(given):
+            return given
+        for before, now in cls.former.items():
+            if before in given and now in given:
+                raise ValueError(f"{before} is the former name of {now}; keep {now} alone.")
+        return {cls.former.get(name, name): value for name, value in given.items()}
 
     def __init__(self, **given: Any) -> None:
         try:
@@ -117,6 +133,13 @@ def one_of(known: Callable[[], Collection[str]], listed: str = "") -> BeforeVali
     return BeforeValidator(check)
 
 
+def say_former(kind: type[Value], given: Mapping[str, Any], where: str) -> None:
+    """Say in one line on standard error which keys of a file have another name now."""
+    told = [f"{before} is now {now}" for before, now in kind.former.items() if before in given]
+    if told:
+        logging.getLogger("dva_lens").warning("%s is read as it is: %s.", where, ", ".join(told))
+
+
 def shown(given: object) -> str:
     """Return a value as a file says it, cut to what fits in a sentence."""
     if given is None or isinstance(given, bool):
@@ -156,7 +179,7 @@ def _plain(value: object) -> Any:
 def _sentence(error: dict[str, Any], kind: type[Value]) -> str:
     location, what = error["loc"], error["type"]
     if what in ("missing", "extra_forbidden"):
-        return _about_key(location, what, kind)
+        return _about_key(error, kind)
     path, given = path_of(location) or f"A {kind.called}", error["input"]
     if what == "value_error":
         said = str(error["ctx"]["error"])
@@ -168,11 +191,13 @@ def _sentence(error: dict[str, Any], kind: type[Value]) -> str:
     return f"{path} must be {_rule(error)}, {_got(given)}."
 
 
-def _about_key(location: tuple[str | int, ...], what: str, kind: type[Value]) -> str:
-    *place, key = location
+def _about_key(error: dict[str, Any], kind: type[Value]) -> str:
+    *place, key = error["loc"]
+    if isinstance(key, int):
+        return f"{path_of(place)} must be a list of more than {key}, {_got(error['input'])}."
     holder = _held(kind, place)
     fields = holder.model_fields if holder else {}
-    if what == "missing":
+    if error["type"] == "missing":
         needed = ", ".join(name for name, field in fields.items() if field.is_required())
         return f"{path_of(place) or f'A {kind.called}'} lacks {key}; it needs {needed}."
     known = f"; the keys are {', '.join(fields)}" if fields else ""
@@ -198,6 +223,7 @@ _TYPES = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",
+    "string_too_short": "text that is not empty",
     "bool_type": "true or false",
     "tuple_type": "a list",
     "dict_type": "a mapping of keys to values",
@@ -218,7 +244,7 @@ def _rule(error: dict[str, Any]) -> str:
     what, context = error["type"], error.get("ctx", {})
     if what in _LIMITS:
         words, name = _LIMITS[what]
-        return f"{words} {context[name]:g}"
+        return f"{words} {context[name]:.10g}"
     if what in ("too_short", "too_long"):
         words = "at least" if what == "too_short" else "at most"
         number = context.get("min_length", context.get("max_length"))

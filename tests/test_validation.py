@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pytest
 from pydantic import Field, model_validator
 
-from dva_lens.validation import Count, Many, Positive, Value, one_of
+from dva_lens.validation import Count, Many, Positive, Value, one_of, say_former
 
 
 class Part(Value):
@@ -18,6 +18,7 @@ class Part(Value):
 
 class Whole(Value):
     called: ClassVar[str] = "whole"
+    former: ClassVar[dict[str, str]] = {"title": "name"}
 
     name: str
     part: Part
@@ -95,6 +96,7 @@ def test_a_value_does_not_change_but_gives_another():
             "Unknown key 'layres' in other (did you mean 'layers'?); the keys are layers, rate, ",
         ),
         ({"nam": 1}, "Unknown key 'nam' in a whole (did you mean 'name'?); the keys are name, "),
+        ({"title": "b"}, "title is the former name of name; keep name alone."),
         ({1: 1}, "[1] must be a word, got 1."),
     ],
 )
@@ -120,3 +122,12 @@ def test_many_errors_are_counted_and_long_values_cut():
     with pytest.raises(ValueError, match=r"There are 7 more errors\.$") as caught:
         Whole.from_dict({**GOOD, "seeds": ["x" * 10_000] * 10})
     assert len(str(caught.value)) < 500
+
+
+def test_a_former_name_is_read_and_the_new_one_said_in_a_line(caplog):
+    old = {"title": "a", "part": {"layers": 2}}
+    assert Whole.from_dict(old) == Whole.from_dict(GOOD)
+    assert "title" not in Whole.from_dict(old).to_dict()
+    say_former(Whole, old, "old.yaml")
+    say_former(Whole, GOOD, "new.yaml")
+    assert caplog.messages == ["old.yaml is read as it is: title is now name."]

@@ -56,6 +56,7 @@ def measure(  # noqa: PLR0913 - one argument per option
     Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
     """
     from dva_lens.cli.progress import counted, quiet_unless_watched
+    from dva_lens.cli.study import say_next
     from dva_lens.data.corpus import open_corpus
     from dva_lens.statistics.table import EXTENDED, PRIMARY
     from dva_lens.study.folder import refuse_foreign
@@ -67,14 +68,13 @@ def measure(  # noqa: PLR0913 - one argument per option
         raise ValueError("This version has no extended statistics; leave --extended out.")
     named = text if text is not None else corpus
     opened = open_corpus(named)
-    from dva_lens.study.single import Wish, measure_into
+    from dva_lens.study.single import MeasureOptions, measure_into
 
     quiet_unless_watched()
     statistics = (*PRIMARY, *EXTENDED) if extended else PRIMARY
     controls = tuple(dict.fromkeys(each.value for each in control or ()))
-    wish = Wish(statistics, length, documents, backend, seed, queries, controls)
+    options = MeasureOptions(statistics, length, documents, backend, seed, queries, controls)
     with counted("measuring", "windows") as progress:
-        label = measure_into(out, model, opened, wish, progress=progress)
+        label = measure_into(out, model, opened, options, progress=progress)
     typer.echo(f"Measured {label} on {opened.name}.")
-    typer.echo(f"Report:   dva-lens report {out} --out {out / 'report.html'}")
-    typer.echo(f"Explorer: dva-lens explore {out}")
+    say_next(out)

@@ -9,14 +9,14 @@ from typing import Any, final
 
 import typer
 
-from dva_lens.study.progress import Moment, Progress
+from dva_lens.study.progress import OnProgress, StudyProgress
 
 LINES_PER_RUN = 4
 
 
 @contextmanager
-def shown() -> Iterator[Progress]:
-    """Return what to call with each moment of a study."""
+def shown() -> Iterator[OnProgress]:
+    """Return what to call with each now of a study."""
     if not sys.stderr.isatty():
         yield Lines().tell
         return
@@ -35,23 +35,23 @@ def shown() -> Iterator[Progress]:
         overall = bars.add_task("runs", total=1, loss="")
         current = bars.add_task("text", total=1, loss="")
 
-        def tell(moment: Moment) -> None:
-            loss = "" if isnan(moment.loss) else f"loss {moment.loss:.3f}"
-            done = moment.phase in ("kept", "finished")
-            runs = moment.number - (0 if done else 1)
-            bars.update(overall, total=max(moment.of, 1), completed=max(runs, 0))
-            if moment.phase == "train":
+        def tell(now: StudyProgress) -> None:
+            loss = "" if isnan(now.loss) else f"loss {now.loss:.3f}"
+            done = now.phase in ("kept", "finished")
+            runs = now.number - (0 if done else 1)
+            bars.update(overall, total=max(now.of, 1), completed=max(runs, 0))
+            if now.phase == "train":
                 bars.update(
                     current,
-                    description=moment.run,
-                    total=moment.steps,
-                    completed=moment.step,
+                    description=now.run,
+                    total=now.steps,
+                    completed=now.step,
                     loss=loss,
                 )
             elif done:
-                bars.console.print(line(moment), markup=False, highlight=False)
+                bars.console.print(line(now), markup=False, highlight=False)
             else:
-                bars.update(current, description=f"{moment.phase} {moment.run}".rstrip())
+                bars.update(current, description=f"{now.phase} {now.run}".rstrip())
 
         yield tell
 
@@ -97,26 +97,26 @@ class Lines:
         self.since = perf_counter()
         self.part = 0
 
-    def tell(self, moment: Moment) -> None:
+    def tell(self, now: StudyProgress) -> None:
         """Print what is worth a line."""
-        if moment.phase == "train":
-            part = LINES_PER_RUN * moment.step // max(moment.steps, 1)
-            if moment.step and part == self.part:
+        if now.phase == "train":
+            part = LINES_PER_RUN * now.step // max(now.steps, 1)
+            if now.step and part == self.part:
                 return
             self.part = part
         spent = perf_counter() - self.since
-        typer.echo(f"{spent:6.0f} s  {line(moment)}", err=True)
+        typer.echo(f"{spent:6.0f} s  {line(now)}", err=True)
 
 
-def line(moment: Moment) -> str:
-    """Return a moment as a person reads it."""
-    where = f"{moment.run} ({moment.number} of {moment.of})"
-    loss = "" if isnan(moment.loss) else f", loss {moment.loss:.3f}"
-    left = "" if isnan(moment.seconds_left) else f", {moment.seconds_left:.0f} s left"
+def line(now: StudyProgress) -> str:
+    """Return a now as a person reads it."""
+    where = f"{now.run} ({now.number} of {now.of})"
+    loss = "" if isnan(now.loss) else f", loss {now.loss:.3f}"
+    left = "" if isnan(now.seconds_left) else f", {now.seconds_left:.0f} s left"
     return {
         "prepare": "reading the text and learning its tokens",
         "kept": f"{where}: already there, held-out{loss.lstrip(',')}",
-        "train": f"{where}: step {moment.step} of {moment.steps}{loss}{left}",
+        "train": f"{where}: step {now.step} of {now.steps}{loss}{left}",
         "measure": f"{where}: measuring",
         "finished": f"{where}: finished, held-out{loss.lstrip(',')}",
-    }[moment.phase]
+    }[now.phase]

@@ -1,7 +1,7 @@
 """`dva-lens study run`."""
 
 import os
-from dataclasses import replace
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -30,9 +30,9 @@ def run(
 
     refuse_foreign(out)
     study = read_study(name)
-    study = replace(study, seeds=tuple(one + seed for one in study.seeds))
+    study = study.changed(seeds=tuple(one + seed for one in study.seeds))
     if text is not None:
-        study = replace(study, text=text)
+        study = study.changed(text=text)
     from dva_lens.study.runner import run as run_study
 
     with shown() as progress:
@@ -40,5 +40,11 @@ def run(
     if os.environ.get("RANK", "0") != "0":  # one of several processes speaks
         return
     typer.echo(f"Archive:  {archive}")
-    typer.echo(f"Report:   dva-lens report {out} --out {out / 'report.html'}")
-    typer.echo(f"Explorer: dva-lens explore {out}")
+    say_next(out)
+
+
+def say_next(folder: Path) -> None:
+    """Print the commands that show an archive, written so that a shell takes them back."""
+    report = ("dva-lens", "report", str(folder), "--out", str(folder / "report.html"))
+    typer.echo(f"Report:   {shlex.join(report)}")
+    typer.echo(f"Explorer: {shlex.join(('dva-lens', 'explore', str(folder)))}")

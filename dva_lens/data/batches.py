@@ -16,7 +16,7 @@ successors. The same step always gives the same tokens."""
 
 @final
 @dataclass(frozen=True)
-class Windows:
+class RandomWindows:
     """Random windows of a token stream; they may span documents, with the end token between.
 
     The windows of a step depend on seed and step alone, so models trained with one seed see the

@@ -21,7 +21,18 @@ def open_corpus(where: str | None = None) -> Corpus:
     """Return the text a person named on the command line.
 
     None is the default text, `-` standard input, `hf:NAME` a data set, anything else a path.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing at the path.
+    ModuleNotFoundError
+        A data set is named and the package that reads them is missing.
+    ValueError
+        The name is empty, or what it names cannot be read as text.
     """
+    if where is not None and not where.strip():
+        raise ValueError("A text must be named by a file, a folder, hf:NAME or -, got nothing.")
     if where is None:
         return default_corpus()
     if where == "-":

@@ -36,7 +36,7 @@ LARGEST_TEXT = 1 << 28
 
 
 @final
-class CheckpointConfig(Value):
+class CheckpointConfig(Value, frozen=True):
     """What config.json holds: the format of the folder, and the model."""
 
     called: ClassVar[str] = "configuration of a checkpoint"

@@ -39,7 +39,7 @@ def _usual(axis: str, kind: str) -> Any:
 
 
 @final
-class ModelConfig(Value):
+class ModelConfig(Value, frozen=True):
     """A decoder: its sizes, and what it is made of on each axis.
 
     A variant is given by its name, as a mapping of its `kind` and its options, or as a value.

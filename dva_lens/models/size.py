@@ -7,7 +7,7 @@ from dva_lens.validation import Value
 
 
 @final
-class Size(Value):
+class Size(Value, frozen=True):
     """How large a preset is built; `heads` is what its multi-head baseline would have.
 
     Raises
@@ -23,9 +23,6 @@ class Size(Value):
     heads: Heads
     vocabulary: Vocabulary
     context: Context
-
-    def __hash__(self) -> int:
-        return hash(tuple(dict(self).items()))
 
     def config(self, **chosen: Any) -> ModelConfig:
         """Return the LLaMA-style model of this size, with some fields chosen otherwise.

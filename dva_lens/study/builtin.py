@@ -1,13 +1,12 @@
 """The studies that come with the package, and reading one from a file."""
 
-import re
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
-import yaml
-
+from dva_lens.files import read_yaml
 from dva_lens.models.presets import GRID
 from dva_lens.study.definition import Study
+from dva_lens.validation import meant, say_former
 
 LADDER = ("transformer", "resformer-identity", "dva", "dva-separable")
 
@@ -22,7 +21,7 @@ SMALL = {
         "eval_every": 30,
         "measurements": 5,
     },
-    "probes": ("held-out", "shuffled"),
+    "texts": ("held-out", "shuffled"),
     "sequences": 24,
 }
 
@@ -35,40 +34,34 @@ STUDIES: dict[str, dict[str, Any]] = {
         "seeds": (0, 1, 2, 3, 4),
         "size": {"layers": 12, "width": 512, "heads": 8, "vocabulary": 8192, "context": 512},
         "recipe": {"steps": 2000, "batch": 32, "measurements": 8},
-        "probes": ("held-out", "shuffled", "repeated"),
+        "texts": ("held-out", "shuffled", "repeated"),
         "sequences": 64,
         "save_every": 200,
     },
 }
 
 
-@final
-class Numbers(yaml.SafeLoader):
-    """Plain YAML that reads 3e-4 as a number, which YAML 1.1 takes for text."""
-
-
-Numbers.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    "-+0123456789",
-)
-
-
 def read_study(name: str) -> Study:
-    """Return the built-in study of a name, or the study that a YAML file describes."""
+    """Return the built-in study of a name, or the study that a YAML file describes.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        There is no such study, or the file describes none; the message names the key.
+    """
     if name in STUDIES:
         return Study.from_dict(STUDIES[name])
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         raise ValueError(
-            f"Unknown study {name!r}: pass one of {', '.join(STUDIES)} or a .yaml file."
+            f"Unknown study {name!r}{meant(name, STUDIES)}: pass one of {', '.join(STUDIES)} or a "
+            f".yaml file."
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {name}; pass the path of a study's .yaml file.")
+    values = read_yaml(path)
+    say_former(Study, values, name)
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Numbers)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{name} is not YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(values, dict):
-        raise TypeError(f"{name} must map the keys of a study to values, got {values!r}.")
-    return Study.from_dict({"name": path.stem, **values})
+        return Study.from_dict({"name": path.stem, **values})
+    except ValueError as error:
+        raise ValueError(f"{name} describes no study. {error}") from error

@@ -1,29 +1,41 @@
 """The folder of a study: one study, one writer at a time, nothing of somebody else's."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dva_lens.results.archive import scan
+from dva_lens.files import read_json
+from dva_lens.results.archive import Archive, scan
 from dva_lens.results.schema import ARCHIVE, PARTIAL
 from dva_lens.results.writer import recover
 from dva_lens.study.definition import Study
+from dva_lens.study.texts import Texts
 
 STUDY = "study.json"
 LOCK = "lock"
-_MAY_DIFFER = ("name", "presets", "seeds", "probes", "save_every")
+_MAY_DIFFER = ("name", "presets", "seeds", "texts", "statistics", "save_every", "text")
+"""What does not decide how models are trained and measured; of the text its content does."""
 
 
 @contextmanager
 def claimed(folder: Path, study: Study | None = None) -> Iterator[None]:
     """Hold a folder while writing to it; refuse one that is another's, or being written.
 
-    A study may add presets, seeds and probes to its own folder; what decides how models are
-    trained and measured must be as before.
+    A study may add presets, seeds, texts and statistics to its own folder; what decides how
+    models are trained and measured must be as before.
+
+    Raises
+    ------
+    FileExistsError
+        The folder is a file, or holds something else than an archive.
+    RuntimeError
+        Another process is writing to it.
+    ValueError
+        It holds another study; the message says in which keys they differ.
     """
     refuse_foreign(folder)
     partial = folder / PARTIAL
@@ -41,7 +53,13 @@ def claimed(folder: Path, study: Study | None = None) -> Iterator[None]:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuse a place that is a file, or a folder that holds something else than an archive."""
+    """Refuse a place that is a file, or a folder that holds something else than an archive.
+
+    Raises
+    ------
+    FileExistsError
+        It is one of these.
+    """
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; --out names a folder, new or of this study.")
     if not folder.is_dir():
@@ -55,33 +73,62 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
+def check_text(archive: Archive, texts: Texts) -> None:
+    """Refuse to add to runs that were trained on another text, wherever its file is now.
+
+    Raises
+    ------
+    ValueError
+        The content of the text, or how it is cut into tokens, is not what it was.
+    """
+    for run in archive.runs:
+        if "recipe" not in run.attrs:  # measured as it is, not trained by a study
+            continue
+        before = json.loads(run.attrs["provenance"])
+        if before["text_sha256"] != texts.sha256:
+            raise ValueError(
+                f"{run.label} in {archive.folder} was trained on another text ({before['text']}, "
+                f"sha256 {before['text_sha256'][:12]}) than {texts.name} is now (sha256 "
+                f"{texts.sha256[:12]}); restore that text, or choose another --out."
+            )
+
+
 def _leave_name(file: Path, study: Study) -> None:
     now = study.to_dict()
     if file.is_file() and scan(file.parent).runs:
-        _check_same(file, _read(file), now)
+        _check_same(file, now)
     draft = file.with_suffix(".json.partial")
     draft.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
     draft.replace(file)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _check_same(file: Path, now: Mapping[str, Any]) -> None:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file)
     except ValueError as error:
         raise ValueError(f"{file} is damaged ({error}); delete it, the runs stay.") from error
-    if not isinstance(found, dict):
-        raise TypeError(f"{file} does not describe a study; delete it, the runs stay.")
-    return found
-
-
-def _check_same(file: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    before = {Study.former.get(key, key): value for key, value in found.items()}
     changed = [
-        f"{key} {before.get(key)} -> {value}"
-        for key, value in now.items()
-        if key not in _MAY_DIFFER and before.get(key) != value
+        f"{path}: {_said(then)} -> {_said(value)}"
+        for key in now
+        if key not in _MAY_DIFFER
+        for path, then, value in differences(key, before.get(key), now[key])
     ]
     if changed:
         raise ValueError(
-            f"{file.parent} holds another study ({'; '.join(changed)}); choose another --out, or "
+            f"{file.parent} holds another study ({', '.join(changed)}); choose another --out, or "
             f"pass the study as it was."
         )
+
+
+def differences(path: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the places in which two plain values differ, with what each holds there."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys((*before, *now)):
+            yield from differences(f"{path}.{key}", before.get(key), now.get(key))
+    elif before != now:
+        yield path, before, now
+
+
+def _said(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value)

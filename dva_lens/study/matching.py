@@ -1,29 +1,35 @@
 """The models of a study made to cost alike: in parameters, or in operations per token."""
 
-from dataclasses import dataclass
 from functools import cache
-from typing import final
+from typing import Annotated, ClassVar, final
 
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import COSTS, match
 from dva_lens.models.grid import is_cell
 from dva_lens.models.presets import preset
 from dva_lens.models.size import Size
+from dva_lens.validation import Value, one_of
 
 NEAR = 0.05
 
 
 @final
-@dataclass(frozen=True)
-class Match:
+class Match(Value, frozen=True):
     """Which cost all models share, and the preset whose cost it is.
 
     `by` is parameters or flops. `vary` names what gives way, the feedforward or the width; absent,
     it is the hidden width of the feed-forward network where there is one, otherwise the width of
     the model.
+
+    Raises
+    ------
+    ValueError
+        A field is missing, unknown or of another type; the message names it.
     """
 
-    by: str
+    called: ClassVar[str] = "match"
+
+    by: Annotated[str, one_of(lambda: COSTS)]
     baseline: str
     vary: str | None = None
 
@@ -31,10 +37,6 @@ class Match:
     def words(self) -> str:
         """The match as a reader is told of it."""
         return f"{self.by}, to within {NEAR:.0%} of {self.baseline}"
-
-    def __post_init__(self) -> None:
-        if self.by not in COSTS:
-            raise ValueError(f"match.by must be one of {', '.join(COSTS)}, got {self.by!r}.")
 
 
 @cache

@@ -9,7 +9,7 @@ Phase = Literal["prepare", "kept", "train", "measure", "finished"]
 
 @final
 @dataclass(frozen=True)
-class Moment:
+class StudyProgress:
     """Where a study stands: run `number` of `of`, in it step `step` of `steps`.
 
     `loss` is the training loss of that step, or of the finished run its held-out loss;
@@ -26,8 +26,8 @@ class Moment:
     seconds_left: float = float("nan")
 
 
-Progress = Callable[[Moment], None]
+OnProgress = Callable[[StudyProgress], None]
 
 
-def silent(_moment: Moment) -> None:
+def silent(_: StudyProgress) -> None:
     """Say nothing."""

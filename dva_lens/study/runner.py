@@ -16,38 +16,58 @@ from dva_lens.results.archive import Archive, scan
 from dva_lens.results.schema import ARCHIVE, PARTIAL, SCHEMA_VERSION, ArchiveError
 from dva_lens.results.writer import create_archive, write_catalogue, write_run
 from dva_lens.study import checkpoints
-from dva_lens.study.definition import Plan, Study, plans
-from dva_lens.study.folder import claimed
-from dva_lens.study.measuring import measured, outdated, updated
-from dva_lens.study.progress import Moment, Progress, silent
-from dva_lens.study.texts import Texts, prepare
-from dva_lens.study.training import Workshop, log_dataset, provenance, trained
+from dva_lens.study.definition import Study
+from dva_lens.study.folder import check_text, claimed
+from dva_lens.study.job import Job
+from dva_lens.study.measuring import Wanted, measured, outdated, updated
+from dva_lens.study.memory import check_memory
+from dva_lens.study.planned import planned_runs
+from dva_lens.study.progress import OnProgress, StudyProgress, silent
+from dva_lens.study.texts import prepare
+from dva_lens.study.training import MODELS, log_dataset, trained
 from dva_lens.training.distributed import World, processes
-from dva_lens.training.log import Progress as At
-from dva_lens.training.log import TrainingLog
+from dva_lens.training.log import TrainingLog, TrainingProgress
 
 
-def run(study: Study, folder: Path | str, progress: Progress = silent) -> Path:
+def run(study: Study, folder: Path | str, progress: OnProgress = silent) -> Path:
     """Train and measure a study into a folder and return the path of its archive.
 
     Whatever stops it, runs that were finished stay, and calling it again continues. Where a
     launcher started several processes all of them train; the first one measures and writes.
+
+    Raises
+    ------
+    FileExistsError
+        The folder is a file, or holds something else than a study.
+    FileNotFoundError
+        The text of the study is not there.
+    MemoryError
+        A model of the study cannot be trained in the memory of this machine.
+    RuntimeError
+        Another process is writing to the folder.
+    ValueError
+        The folder holds another study, or the text cannot be used.
+    FloatingPointError
+        The loss of a training became infinite or not a number.
     """
     place = Path(folder)
+    check_memory(study)
     with processes() as world, _held(place, study, world):
         progress = progress if world.reports else silent
-        progress(Moment("prepare"))
+        progress(StudyProgress("prepare"))
         texts = prepare(study, place)
-        todo = plans(
+        archive = scan(place)
+        check_text(archive, texts)
+        runner = StudyRunner(place, archive, world)
+        todo = planned_runs(
             study,
             vocabulary=texts.tokenizer.get_vocab_size(),
             data=texts.sha256,
             tokenizer=texts.tokenizer_sha256,
         )
-        archive = scan(place)
-        bench = _Bench(study, place, texts, archive, world)
-        for number, plan in enumerate(todo, start=1):
-            bench.work_on(plan, _Teller(progress, Moment("kept", plan.label, number, len(todo))))
+        for number, planned in enumerate(todo, start=1):
+            now = StudyProgress("kept", planned.label, number, len(todo))
+            runner.work_on(Job(study, planned, texts), _Teller(progress, now))
     return place / ARCHIVE
 
 
@@ -66,133 +86,129 @@ def _held(folder: Path, study: Study, world: World) -> Iterator[None]:
 class _Teller:
     """Tells whoever watches where one run stands."""
 
-    progress: Progress
-    base: Moment
+    progress: OnProgress
+    base: StudyProgress
 
     def __call__(self, phase: Any, **more: Any) -> None:
         self.progress(replace(self.base, phase=phase, **more))
 
-    def training(self, at: At) -> None:
+    def training(self, at: TrainingProgress) -> None:
         """Tell where the training of the run stands."""
         self("train", **asdict(at))
 
 
 @final
 @dataclass(frozen=True)
-class _Bench:
-    """What all runs of a study share while it runs."""
+class StudyRunner:
+    """Brings runs up to date in a folder, whose archive held `archive` when the study began."""
 
-    study: Study
     folder: Path
-    texts: Texts
     archive: Archive
     world: World
 
     @property
     def device(self) -> torch.device:
+        """Where models are trained and measured."""
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    def work_on(self, plan: Plan, tell: _Teller) -> None:
+    def work_on(self, job: Job, tell: _Teller) -> None:
         """Bring one run up to date: train it, measure it again, or leave it."""
-        before = self._before(plan)
-        wanted = outdated(before, self.study, plan, self.texts)
-        models = checkpoints.kept(self.folder, plan)
-        if plan.key not in self._keys or (wanted and not checkpoints.complete(models, plan)):
-            self._train(plan, tell)
+        here = job.run.key in {found.key for found in self.archive.runs}
+        if here and self.world.reports:  # a process that died may have written and not moved
+            self._tidy(job)
+        before = self._before(job) if here else {}
+        wanted = outdated(job, before)
+        models = checkpoints.kept(self.folder, job.run)
+        if not here or (wanted and not checkpoints.complete(models, job.run)):
+            self._train(job, tell)
         elif wanted and self.world.reports:
-            self._measure_again(plan, before, wanted, tell)
+            self._measure_again(job, before, wanted, tell)
         else:
-            tell("kept", loss=self._attrs_before(plan)["loss"])
+            tell("kept", loss=self._attrs_before(job)["loss"])
 
-    @property
-    def _keys(self) -> frozenset[str]:
-        return frozenset(run.key for run in self.archive.runs)
+    def _attrs_before(self, job: Job) -> dict[str, Any]:
+        return dict(self.archive.run(job.run.key).attrs)
 
-    def _attrs_before(self, plan: Plan) -> dict[str, Any]:
-        return dict(self.archive.run(plan.key).attrs)
-
-    def _before(self, plan: Plan) -> dict[str, xr.Dataset]:
+    def _before(self, job: Job) -> dict[str, xr.Dataset]:
         """Return the measurements that are there and whole."""
         found = {}
-        for probe in self.archive.probes(plan.key) if plan.key in self._keys else ():
+        for text in self.archive.texts_of(job.run.key):
             try:
-                found[probe] = self.archive.dataset(plan.key, probe)
+                found[text] = self.archive.dataset(job.run.key, text)
             except ArchiveError:
                 continue
         return found
 
-    def _train(self, plan: Plan, tell: _Teller) -> None:
-        place = self.folder / PARTIAL / f"{plan.key}.training"
-        if self.study.save_every is None and self.world.reports:
+    def _place(self, job: Job) -> Path:
+        return self.folder / PARTIAL / f"{job.run.key}.training"
+
+    def _tidy(self, job: Job) -> None:
+        """Put the models of a written run where they stay and leave nothing of its training."""
+        checkpoints.move(self._place(job) / MODELS, self.folder, job.run)
+        shutil.rmtree(self._place(job), ignore_errors=True)
+
+    def _train(self, job: Job, tell: _Teller) -> None:
+        place = self._place(job)
+        if job.study.save_every is None and self.world.reports:
             shutil.rmtree(place, ignore_errors=True)
-        tell("train", steps=plan.recipe.steps)
-        workshop = Workshop(place, self.device, self.study.save_every)
-        log = trained(plan, self.texts, workshop, progress=tell.training)
+        tell("train", steps=job.run.recipe.steps)
+        log = trained(job, place, device=self.device, progress=tell.training)
         if not self.world.reports:
             return
         tell("measure")
-        wanted = outdated({}, self.study, plan, self.texts)
-        now = self._measured(plan, place / "models", wanted)
-        checkpoints.move(place / "models", self.folder, plan)
-        self._write(plan, self._attrs(plan, log), now, log_dataset(log))
-        shutil.rmtree(place, ignore_errors=True)
+        wanted = outdated(job, {})
+        now = measured(job, wanted, models=place / MODELS, device=self.device)
+        # Written before the models are moved: until then a killed process finds all it needs.
+        self._write(job, _attrs(job, log), now, log_dataset(log))
+        self._tidy(job)
         tell("finished", loss=log.final_loss)
 
     def _measure_again(
-        self,
-        plan: Plan,
-        before: Mapping[str, xr.Dataset],
-        wanted: Mapping[str, tuple[str, ...]],
-        tell: _Teller,
+        self, job: Job, before: Mapping[str, xr.Dataset], wanted: Wanted, tell: _Teller
     ) -> None:
         tell("measure")
-        fresh = self._measured(plan, checkpoints.kept(self.folder, plan), wanted)
-        together = {
+        models = checkpoints.kept(self.folder, job.run)
+        fresh = measured(job, wanted, models=models, device=self.device)
+        joined = {
             name: updated(before.get(name), fresh[name]) if name in fresh else before[name].load()
-            for name in dict.fromkeys((*self.study.probes, *before))
+            for name in dict.fromkeys((*job.study.texts, *before))
         }
-        attrs = self._attrs_before(plan)
-        log = self.archive.training(plan.key).load()
-        self._write(plan, attrs, together, log)
+        attrs = self._attrs_before(job)
+        log = self.archive.training(job.run.key).load()
+        self._write(job, attrs, joined, log)
         tell("finished", loss=attrs["loss"])
-
-    def _measured(
-        self, plan: Plan, models: Path, wanted: Mapping[str, tuple[str, ...]]
-    ) -> dict[str, xr.Dataset]:
-        return measured(
-            self.study, plan, self.texts, models=models, wanted=wanted, device=self.device
-        )
 
     def _write(
         self,
-        plan: Plan,
+        job: Job,
         attrs: Mapping[str, Any],
         measurements: Mapping[str, xr.Dataset],
         training: xr.Dataset,
     ) -> None:
-        write_run(self.folder, plan.key, attrs=attrs, measurements=measurements, training=training)
+        write_run(
+            self.folder, job.run.key, attrs=attrs, measurements=measurements, training=training
+        )
         rows = [dict(row) for row in scan(self.folder).catalogue]
-        study = self.study.to_dict()
+        study = job.study.to_dict()
         write_catalogue(self.folder, {"schema": SCHEMA_VERSION, "study": study, "runs": rows})
 
-    def _attrs(self, plan: Plan, log: TrainingLog) -> dict[str, Any]:
-        facts = provenance(self.texts)
-        if self.study.match is not None:
-            facts["models_matched_in"] = self.study.match.words
-        return {
-            "model": plan.preset,
-            "preset": plan.preset,
-            "seed": plan.seed,
-            "label": plan.label,
-            "order": plan.order,
-            "study": self.study.name,
-            "config": json.dumps(plan.config.to_dict()),
-            "recipe": json.dumps(plan.recipe.to_dict()),
-            "provenance": json.dumps(facts),
-            "parameters": parameters(plan.config),
-            "flops_per_token": flops_per_token(plan.config),
-            "kv_bytes_per_token": kv_bytes_per_token(plan.config),
-            "train_seconds": log.total_seconds,
-            "train_tokens": int(log.tokens[-1]),
-            "loss": log.final_loss,
-        }
+
+def _attrs(job: Job, log: TrainingLog) -> dict[str, Any]:
+    """Return what a trained run says of itself."""
+    config, facts = job.run.config, job.provenance
+    if job.study.match is not None:
+        facts["models_matched_in"] = job.study.match.words
+    return {
+        **job.about,
+        "order": job.run.order,
+        "study": job.study.name,
+        "config": json.dumps(config.to_dict()),
+        "recipe": json.dumps(job.run.recipe.to_dict()),
+        "provenance": json.dumps(facts),
+        "parameters": parameters(config),
+        "flops_per_token": flops_per_token(config),
+        "kv_bytes_per_token": kv_bytes_per_token(config),
+        "train_seconds": log.total_seconds,
+        "train_tokens": int(log.tokens[-1]),
+        "loss": log.final_loss,
+    }

@@ -22,12 +22,12 @@ from dva_lens.statistics.table import PRIMARY
 from dva_lens.study.folder import claimed
 from dva_lens.study.keys import digest
 
-PROBE = "text"
+TEXT = "text"
 
 
 @final
 @dataclass(frozen=True)
-class Wish:
+class MeasureOptions:
     """What to measure of a model: which statistics, of which texts, with which controls."""
 
     statistics: tuple[str, ...] = PRIMARY
@@ -43,7 +43,7 @@ def measure_into(
     folder: Path,
     name: str,
     corpus: Corpus,
-    wish: Wish,
+    options: MeasureOptions,
     *,
     progress: Callable[[Any], None] | None = None,
 ) -> str:
@@ -53,19 +53,19 @@ def measure_into(
     """
     model = load(name)
     label = Path(name).name or name
-    text = spread(corpus, wish.documents, wish.seed)
+    text = spread(corpus, options.documents, options.seed)
     with claimed(folder):
         data = measure(
             model,
             text,
-            statistics=wish.statistics,
-            keep="query" if wish.queries else None,
-            backend=wish.backend,
-            length=wish.length,
+            statistics=options.statistics,
+            keep="query" if options.queries else None,
+            backend=options.backend,
+            length=options.length,
             progress=progress,
             name=label,
         )
-        key = digest({"model": name, "text": text.sha256, "length": wish.length})
+        key = digest({"model": name, "text": text.sha256, "length": options.length})
         attrs = {
             "model": label,
             "preset": label,
@@ -77,7 +77,7 @@ def measure_into(
             "provenance": json.dumps({"text": text.name, "text_sha256": text.sha256}),
             **_costs(model),
         }
-        measurements = {PROBE: data, **_controls(model, text, wish, label)}
+        measurements = {TEXT: data, **_controls(model, text, options, label)}
         for each in measurements.values():
             each.attrs |= {"preset": label, "seed": 0, "label": label}
         write_run(folder, key, attrs=attrs, measurements=measurements)
@@ -86,19 +86,21 @@ def measure_into(
     return label
 
 
-def _controls(model: Any, text: Corpus, wish: Wish, label: str) -> dict[str, xr.Dataset]:
+def _controls(
+    model: Any, text: Corpus, options: MeasureOptions, label: str
+) -> dict[str, xr.Dataset]:
     return {
         control: measure_control(
             model,
             text,
             control,
-            seed=wish.seed,
-            statistics=wish.statistics,
-            backend=wish.backend,
-            length=wish.length,
+            seed=options.seed,
+            statistics=options.statistics,
+            backend=options.backend,
+            length=options.length,
             name=label,
         )
-        for control in wish.controls
+        for control in options.controls
     }
 
 

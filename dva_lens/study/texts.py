@@ -1,4 +1,4 @@
-"""The text of a study: split by document, turned into tokens, and cut into probes."""
+"""The text of a study: split by document, turned into tokens, cut into evaluation texts."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ class Texts:
     tokenizer: Tokenizer
     train: TokenCache
     held_out: TokenCache
-    probes: dict[str, EvaluationText]
+    evaluation: dict[str, EvaluationText]
 
     @property
     def tokenizer_sha256(self) -> str:
@@ -36,7 +36,15 @@ class Texts:
 
 
 def prepare(study: Study, folder: Path) -> Texts:
-    """Read the text of a study, learn its tokens, and cut the probes; tokens stay in `folder`."""
+    """Read the text of a study, learn its tokens and cut it; the tokens stay in `folder`.
+
+    Raises
+    ------
+    FileNotFoundError
+        The text is not there.
+    ValueError
+        It cannot be read as text, or is too short for the study.
+    """
     corpus = open_corpus(study.text)
     parts = split(corpus)
     tokenizer = train_tokenizer(parts.train, study.size.vocabulary)
@@ -44,7 +52,7 @@ def prepare(study: Study, folder: Path) -> Texts:
         cache_tokens(part, tokenizer, folder / CACHE) for part in (parts.train, parts.held_out)
     )
     text = evaluation_text(held_out, length=study.size.context, sequences=study.sequences)
-    probes = {HELD_OUT: replace(text, name=HELD_OUT)}
-    for name in study.probes[1:]:
-        probes[name] = TEXTS[name](text, _CONTROL_SEED)
-    return Texts(corpus.name, corpus.sha256, tokenizer, train, held_out, probes)
+    evaluation = {HELD_OUT: replace(text, name=HELD_OUT)}
+    for name in study.texts[1:]:
+        evaluation[name] = TEXTS[name](text, _CONTROL_SEED)
+    return Texts(corpus.name, corpus.sha256, tokenizer, train, held_out, evaluation)

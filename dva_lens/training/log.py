@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 @final
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where a training stands, for whoever draws it."""
 
     step: int

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from dva_lens.data.batches import Batches
 from dva_lens.training.distributed import this_process
-from dva_lens.training.log import Progress, TrainingLog
+from dva_lens.training.log import TrainingLog, TrainingProgress
 from dva_lens.training.optimizer import adamw
 from dva_lens.training.recipe import Recipe
 from dva_lens.training.state import StateFile, load_state, save_state
@@ -28,7 +28,7 @@ def train(  # noqa: PLR0913 - what is trained, and four ways to watch it
     *,
     held_out: Int[np.ndarray, "sequence position"] | None = None,
     on_step: Callable[[int, nn.Module], None] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
     resume: StateFile | None = None,
 ) -> TrainingLog:
     """Train a model in place on `batches(step)` and return what happened.
@@ -44,7 +44,7 @@ def train(  # noqa: PLR0913 - what is trained, and four ways to watch it
         on_step = progress = None
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(recipe.seed)
-        run = _Run(model, recipe)
+        run = _Training(model, recipe)
         if not run.restore(resume) and on_step is not None:
             run.show(on_step)
         model.train()
@@ -80,7 +80,7 @@ def held_out_loss(
 
 
 @final
-class _Run:
+class _Training:
     """A training under way: optimiser, steps done, and what has been read of the losses.
 
     Losses stay on the device until they are read together, because reading one makes the host
@@ -190,11 +190,11 @@ class _Run:
                 curves=self.curves,
             )
 
-    def progress(self) -> Progress:
+    def progress(self) -> TrainingProgress:
         """Say where the training stands and how long it will take at the pace so far."""
         spent, loss = self.curves["seconds"][self.done - 1], self.curves["loss"][self.done - 1]
         left = spent / self.done * (self.recipe.steps - self.done)
-        return Progress(self.done, self.recipe.steps, float(loss), float(left))
+        return TrainingProgress(self.done, self.recipe.steps, float(loss), float(left))
 
     def log(self) -> TrainingLog:
         """Return the curves."""

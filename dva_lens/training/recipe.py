@@ -1,68 +1,54 @@
 """How a model is trained: a value that a study states once and applies to every model."""
 
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
-from math import cos, isfinite, pi
-from typing import Any, final
+from math import cos, pi
+from typing import Annotated, ClassVar, final
 
 import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from dva_lens.validation import Number, Positive, Value, as_tuple
+
+Share = Annotated[Number, Field(ge=0, lt=1)]
+Steps = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 @final
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Value, frozen=True):
     """Steps, batches and optimiser of one training.
 
     The optimiser's defaults are those of the ResFormer language models (Zhou et al., 2410.17897,
     82M recipe): AdamW, decay on matrices alone, warmup, then a cosine to a tenth of the rate.
     `batch` counts sequences and `length` the tokens of each that the model sees. `bf16` applies
     on CUDA alone. `eval_every` and `measurements` say when to look, not how to train.
+
+    Raises
+    ------
+    ValueError
+        A field is missing, unknown, of another type or out of range; the message names it.
     """
 
-    steps: int
-    batch: int
-    length: int
-    learning_rate: float = 6e-4
-    final_learning_rate: float = 6e-5
-    warmup: int = 120
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.95)
-    epsilon: float = 1e-8
-    clip: float = 1.0
-    eval_every: int = 100
-    measurements: int = 8
+    called: ClassVar[str] = "recipe"
+
+    steps: Steps
+    batch: Annotated[int, Field(ge=1, le=1 << 16)]
+    length: Annotated[int, Field(ge=1, le=1 << 20)]
+    learning_rate: Positive = 6e-4
+    final_learning_rate: Positive = 6e-5
+    warmup: Annotated[int, Field(ge=0)] = 120
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.1
+    betas: Annotated[tuple[Share, Share], BeforeValidator(as_tuple)] = (0.9, 0.95)
+    epsilon: Positive = 1e-8
+    clip: Positive = 1.0
+    eval_every: Steps = 100
+    measurements: Annotated[int, Field(ge=1, le=10_000)] = 8
     seed: int = 0
     bf16: bool = True
 
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "length", "eval_every", "measurements"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("learning_rate", "final_learning_rate", "epsilon", "clip"):
-            if not (isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
-        if not 0 <= self.warmup < self.steps:
-            raise ValueError(
-                f"warmup must be at least 0 and less than steps={self.steps}, got {self.warmup}."
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain values, for JSON."""
-        return {**asdict(self), "betas": list(self.betas)}
-
-    @staticmethod
-    def from_dict(values: Mapping[str, Any]) -> "Recipe":
-        """Make a recipe of plain values; refuse unknown and missing keys by name."""
-        known = [field.name for field in fields(Recipe)]
-        needed = {field.name for field in fields(Recipe) if field.default is MISSING}
-        unknown, missing = sorted(set(values) - set(known)), sorted(needed - set(values))
-        if unknown:
-            raise ValueError(
-                f"A recipe has no {', '.join(map(repr, unknown))}; it has: {', '.join(known)}."
-            )
-        if missing:
-            raise ValueError(f"A recipe needs {', '.join(map(repr, missing))}; add them.")
-        return Recipe(**{**values, "betas": tuple(values.get("betas", Recipe.betas))})
+    @model_validator(mode="after")
+    def _warms_up_within_its_steps(self) -> "Recipe":
+        if self.warmup >= self.steps:
+            raise ValueError(f"warmup must be less than steps={self.steps}, got {self.warmup}.")
+        return self
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0: linear warmup, then a cosine."""

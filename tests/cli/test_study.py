@@ -1,8 +1,11 @@
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 from small_text import small_corpus
 
+from dva_lens.cli.study import say_next
 from dva_lens.results.archive import open_archive
 
 
@@ -80,3 +83,16 @@ def test_a_text_that_cannot_be_used_is_one_sentence(refused, tiny, tmp_path, con
         file.write_bytes(content)
     found = refused("study", "run", tiny, "--out", tmp_path / "out", "--text", file)
     assert message in found
+
+
+def test_a_text_without_a_name_is_refused(refused, tiny, tmp_path):
+    said = refused("study", "run", tiny, "--out", tmp_path / "out", "--text", "")
+    assert "text must be text that is not empty" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_commands_to_copy_are_written_for_a_shell(capsys):
+    say_next(Path("out dir ü"))
+    report, explore = (line.split(":", 1)[1] for line in capsys.readouterr().out.splitlines())
+    assert shlex.split(report)[2:] == ["out dir ü", "--out", "out dir ü/report.html"]
+    assert shlex.split(explore) == ["dva-lens", "explore", "out dir ü"]

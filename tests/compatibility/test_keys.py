@@ -3,11 +3,12 @@
 import pytest
 
 from dva_lens.study.builtin import read_study
-from dva_lens.study.definition import Study, plans
+from dva_lens.study.definition import Study
+from dva_lens.study.planned import planned_runs
 
 
 def keys_of(study, **about):
-    return {plan.label: plan.key for plan in plans(study, **about)}
+    return {run.label: run.key for run in planned_runs(study, **about)}
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,8 @@ def process_of():
 @pytest.fixture
 def whole(half, process_of):
     """The study in one go: its values, its folder, and the seconds it took."""
-    study = read_study("half.yaml").__class__.from_dict(
-        read_study("half.yaml").to_dict()
-        | {"presets": ["transformer", "dva"], "save_every": None, "sequences": 2}
+    study = read_study("half.yaml").changed(
+        presets=("transformer", "dva"), save_every=None, sequences=2
     )
     process, start = process_of(study, half / "whole"), perf_counter()
     process.start()

@@ -1,35 +1,35 @@
 import numpy as np
 import pytest
 
-from dva_lens.data.batches import Windows, held_out_windows
+from dva_lens.data.batches import RandomWindows, held_out_windows
 from dva_lens.data.cache import TokenCache
 
 STREAM = np.arange(1000, dtype=np.uint16)
 
 
 def test_a_step_gives_the_same_windows_whatever_came_before():
-    windows = Windows(STREAM, batch=8, length=10, seed=1)
+    windows = RandomWindows(STREAM, batch=8, length=10, seed=1)
     first = [windows(step) for step in range(5)]
     np.testing.assert_array_equal(windows(3), first[3])
     assert (first[0] != first[1]).any()
-    assert (Windows(STREAM, batch=8, length=10, seed=2)(0) != first[0]).any()
+    assert (RandomWindows(STREAM, batch=8, length=10, seed=2)(0) != first[0]).any()
 
 
 def test_windows_are_stretches_of_the_stream_one_longer_than_the_model_sees():
-    tokens = Windows(STREAM, batch=500, length=10, seed=0)(0)
+    tokens = RandomWindows(STREAM, batch=500, length=10, seed=0)(0)
     assert tokens.shape == (500, 11)
     assert tokens.dtype == np.int64
     assert (np.diff(tokens) == 1).all()
 
 
 def test_every_place_of_the_stream_can_be_drawn():
-    windows = Windows(STREAM[:6], batch=200, length=4, seed=0)
+    windows = RandomWindows(STREAM[:6], batch=200, length=4, seed=0)
     assert set(windows(0)[:, 0].tolist()) == {0, 1}
 
 
 def test_a_stream_shorter_than_a_window_is_refused():
     with pytest.raises(ValueError, match=r"windows of 10 tokens needs more than that.* has 10"):
-        Windows(STREAM[:10], batch=1, length=10, seed=0)
+        RandomWindows(STREAM[:10], batch=1, length=10, seed=0)
 
 
 def cache_of(count):

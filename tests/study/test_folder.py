@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 from fakes import fake_archive
@@ -38,18 +37,18 @@ def test_two_writers_are_one_too_many(tmp_path, study):
 
 
 def test_another_study_is_refused_once_runs_are_finished(tmp_path, study):
-    other = replace(study, sequences=4)
+    other = study.changed(sequences=4)
     with claimed(tmp_path, study):
         pass
     with claimed(tmp_path, other):
         pass
     fake_archive(tmp_path, models=("transformer",), seeds=1)
     with (
-        pytest.raises(ValueError, match=r"holds another study \(sequences 4 -> 3\)"),
+        pytest.raises(ValueError, match=r"holds another study \(sequences: 4 -> 3\)"),
         claimed(tmp_path, study),
     ):
         pass
-    with claimed(tmp_path, replace(other, seeds=(0, 1, 2), presets=("transformer",))):
+    with claimed(tmp_path, other.changed(seeds=(0, 1, 2), presets=("transformer",))):
         pass
 
 
@@ -61,3 +60,24 @@ def test_a_damaged_description_is_named(tmp_path, study):
         claimed(tmp_path, study),
     ):
         pass
+
+
+def test_only_what_differs_is_said(tmp_path, study):
+    fake_archive(tmp_path, models=("transformer",), seeds=1)
+    other = study.changed(recipe=study.recipe.changed(steps=7, clip=0.5))
+    (tmp_path / STUDY).write_text(json.dumps(study.to_dict()))
+    with (
+        pytest.raises(ValueError, match=r"\(recipe.steps: 6 -> 7, recipe.clip: 1.0 -> 0.5\); "),
+        claimed(tmp_path, other),
+    ):
+        pass
+
+
+def test_a_study_described_under_former_names_is_the_same(tmp_path, study):
+    fake_archive(tmp_path, models=("transformer",), seeds=1)
+    before = study.to_dict()
+    before["probes"] = before.pop("texts")
+    del before["statistics"]
+    (tmp_path / STUDY).write_text(json.dumps(before))
+    with claimed(tmp_path, study):
+        assert json.loads((tmp_path / STUDY).read_text()) == study.to_dict()

@@ -23,7 +23,7 @@ def cells(text, tmp_path_factory):
             "seeds": [0],
             "size": {"layers": 2, "width": 32, "heads": 2, "vocabulary": 270, "context": 32},
             "recipe": {"steps": 8, "batch": 2, "warmup": 1, "measurements": 1, "eval_every": 8},
-            "probes": ["held-out"],
+            "texts": ["held-out"],
             "sequences": 2,
             "text": str(text),
         }

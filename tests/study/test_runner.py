@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_every_run_is_there_with_everything(finished):
     archive = open_archive(folder)
     assert [run.label for run in archive.runs] == ["transformer-0", "dva-0"]
     for one in archive.runs:
-        assert archive.probes(one) == ("held-out", "shuffled")
+        assert archive.texts_of(one) == ("held-out", "shuffled")
         assert np.isfinite(one.attrs["loss"])
         assert one.attrs["parameters"] > 0
         assert one.attrs["train_tokens"] == 4 * 2 * 32
@@ -95,7 +96,7 @@ def test_a_statistic_of_another_version_is_measured_again_alone(finished, moment
     before = open_archive(folder).dataset("dva-0").load()
     called = []
 
-    def again(model, text, **options):
+    def measure(model, text, **options):
         called.append(options["statistics"])
         data = original(model, text, **options)
         data["entropy"].attrs["version"] = 99
@@ -105,7 +106,7 @@ def test_a_statistic_of_another_version_is_measured_again_alone(finished, moment
     original = measuring.measure
     changed = type(STATISTICS["entropy"])(**{**vars(STATISTICS["entropy"]), "version": 99})
     monkeypatch.setitem(STATISTICS, "entropy", changed)
-    monkeypatch.setattr(measuring, "measure", again)
+    monkeypatch.setattr(measuring, "measure", measure)
     monkeypatch.setattr(runner, "trained", None)
     run(Study.from_dict(values), folder, moments)
     assert moments.phases["dva-0"] == ["measure", "finished"]
@@ -125,7 +126,7 @@ def test_a_lost_chunk_is_measured_again(finished, moments):
     (group / "held-out" / "loss" / "zarr.json").unlink()
     run(Study.from_dict(values), folder, moments)
     assert moments.phases["dva-0"] == ["measure", "finished"]
-    assert open_archive(folder).probes("dva-0") == ("held-out", "shuffled")
+    assert open_archive(folder).texts_of("dva-0") == ("held-out", "shuffled")
     assert open_archive(folder).dataset("dva-0")["loss"].identical(before)
 
 
@@ -163,3 +164,43 @@ def test_a_text_too_short_is_refused_and_the_folder_can_be_used_again(values, tm
         run(Study.from_dict(values | {"text": str(short)}), out)
     run(Study.from_dict(values | {"presets": ["transformer"]}), out)
     assert len(open_archive(out).runs) == 1
+
+
+def test_the_same_text_by_another_path_is_the_same_study(finished, moments, monkeypatch):
+    folder, values = finished
+    monkeypatch.chdir(values["text"])
+    run(Study.from_dict(values | {"text": "."}), folder, moments)
+    assert {phase for phases in moments.phases.values() for phase in phases} == {"kept"}
+
+
+def test_another_text_under_the_same_path_is_refused(finished):
+    folder, values = finished
+    before = sorted(path.name for path in (folder / "checkpoints").rglob("*"))
+    added = Path(values["text"]) / "more.txt"
+    added.write_text("something that was not there before")
+    with pytest.raises(ValueError, match=r"transformer-0 in .* was trained on another text"):
+        run(Study.from_dict(values), folder)
+    added.unlink()
+    assert sorted(path.name for path in (folder / "checkpoints").rglob("*")) == before
+
+
+def test_a_statistic_that_a_study_adds_is_measured_alone(finished, moments, monkeypatch):
+    folder, values = finished
+    monkeypatch.setattr(runner, "trained", None)
+    run(Study.from_dict(values | {"statistics": ["gini"]}), folder, moments)
+    assert moments.phases["dva-0"] == ["measure", "finished"]
+    for text in ("held-out", "shuffled"):
+        data = open_archive(folder).dataset("dva-0", text)
+        assert {*statistics_of(data)} == {*PRIMARY, "gini"}
+        assert np.isfinite(data["gini"].isel(span=2)).all()
+
+
+def test_a_study_killed_between_writing_and_moving_its_models_continues(study, tmp_path):
+    run(study, tmp_path)
+    key = open_archive(tmp_path).run("dva-0").key
+    working = tmp_path / ".partial" / f"{key}.training"
+    working.mkdir()
+    (tmp_path / "checkpoints" / "dva-0").rename(working / "models")
+    run(study, tmp_path)
+    assert load_checkpoint(tmp_path / "checkpoints" / "dva-0").training["step"] == 6
+    assert not working.exists()

@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import load_file
 from tiny_model import TinyModel
 
-from dva_lens.data.batches import Windows
+from dva_lens.data.batches import RandomWindows
 from dva_lens.training.distributed import World, processes, this_process
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
 
 RECIPE = Recipe(steps=5, batch=4, length=8, warmup=1, learning_rate=0.01, clip=0.05)
-BATCHES = Windows(np.arange(300) % 20, RECIPE.batch, RECIPE.length, RECIPE.seed)
+BATCHES = RandomWindows(np.arange(300) % 20, RECIPE.batch, RECIPE.length, RECIPE.seed)
 
 PROCESS = """
 import sys

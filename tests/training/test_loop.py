@@ -1,13 +1,11 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from tiny_model import TinyModel
 from torch import nn
 
-from dva_lens.data.batches import Windows
-from dva_lens.training.log import Progress
+from dva_lens.data.batches import RandomWindows
+from dva_lens.training.log import TrainingProgress
 from dva_lens.training.loop import held_out_loss, train
 from dva_lens.training.recipe import Recipe
 from dva_lens.training.state import StateFile
@@ -18,7 +16,7 @@ RECIPE = Recipe(steps=40, batch=4, length=16, learning_rate=0.02, warmup=4, eval
 @pytest.fixture
 def batches():
     stream = np.tile(np.arange(20), 50)
-    return Windows(stream, RECIPE.batch, RECIPE.length, RECIPE.seed)
+    return RandomWindows(stream, RECIPE.batch, RECIPE.length, RECIPE.seed)
 
 
 def same_weights(one, other):
@@ -79,7 +77,7 @@ def test_the_same_seed_gives_the_same_bits_and_looking_changes_none(batches):
     np.testing.assert_array_equal(first.loss, again.loss)
     assert tuple(seen) == RECIPE.measure_steps
     assert torch.equal(before, torch.get_rng_state())
-    assert isinstance(reports[-1], Progress)
+    assert isinstance(reports[-1], TrainingProgress)
     assert (reports[-1].step, reports[-1].steps, reports[-1].seconds_left) == (40, 40, 0)
     assert reports[0].seconds_left > 0
 
@@ -138,7 +136,7 @@ def test_tied_weights_survive_a_resumption(batches, tmp_path):
         model.embed.weight = model.read.weight = nn.Parameter(torch.ones(32, 16) / 10)
         return model
 
-    recipe = replace(RECIPE, steps=6)
+    recipe = RECIPE.changed(steps=6)
     place = StateFile(tmp_path / "state.safetensors")
     whole, restored = tied(), tied()
     train(whole, batches, recipe, resume=place)

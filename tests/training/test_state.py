@@ -1,18 +1,16 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from tiny_model import TinyModel
 
-from dva_lens.data.batches import Windows
+from dva_lens.data.batches import RandomWindows
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
 from dva_lens.training.state import StateFile
 
 RECIPE = Recipe(steps=4, batch=2, length=8, warmup=1)
-BATCHES = Windows(np.arange(30) % 20, RECIPE.batch, RECIPE.length, RECIPE.seed)
+BATCHES = RandomWindows(np.arange(30) % 20, RECIPE.batch, RECIPE.length, RECIPE.seed)
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def test_the_state_holds_weights_moments_and_curves(place):
 
 
 def test_a_state_of_another_recipe_is_refused_with_the_difference(place):
-    other = replace(RECIPE, clip=0.5, seed=3)
+    other = RECIPE.changed(clip=0.5, seed=3)
     with pytest.raises(ValueError, match=r"recipe \(clip 1\.0 -> 0\.5, seed 0 -> 3\); delete it"):
         train(TinyModel(), BATCHES, other, resume=place)
 

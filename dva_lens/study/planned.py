@@ -1,0 +1,49 @@
+"""The runs of a study: which model is trained with which seed, and the key of each."""
+
+from dataclasses import dataclass
+from typing import final
+
+from dva_lens.models.config import ModelConfig
+from dva_lens.study.definition import Study
+from dva_lens.study.keys import train_key
+from dva_lens.study.matching import model_of
+from dva_lens.training.recipe import Recipe
+
+
+@final
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a study: what is trained, under which name, and its key."""
+
+    key: str
+    preset: str
+    seed: int
+    order: int
+    config: ModelConfig
+    recipe: Recipe
+
+    @property
+    def label(self) -> str:
+        """The name a person reads, and of the folder of the checkpoint."""
+        return f"{self.preset}-{self.seed}"
+
+
+def planned_runs(
+    study: Study, *, vocabulary: int, data: str, tokenizer: str
+) -> tuple[PlannedRun, ...]:
+    """Return the runs of a study, seed by seed, so that a killed study has compared something.
+
+    `vocabulary` is what the tokenizer came to, which a short text keeps below what was asked for;
+    `data` and `tokenizer` are hashes of their contents.
+    """
+    size = study.size.changed(vocabulary=vocabulary)
+    found = []
+    for seed in study.seeds:
+        recipe = study.recipe.changed(seed=seed)
+        for order, name in enumerate(study.presets):
+            config = model_of(name, size, study.match)
+            key = train_key(
+                config.to_dict(), recipe.to_dict(), data=data, tokenizer=tokenizer, seed=seed
+            )
+            found.append(PlannedRun(key, name, seed, order, config, recipe))
+    return tuple(found)
