@@ -11,7 +11,7 @@ LinearFactory = Callable[[int, int], Any]
 LinearCost = Callable[[int, int], int]
 
 
-class Variant(Value):
+class Variant(Value, frozen=True):
     """One choice on one axis: a frozen value with its formula, its source and its costs.
 
     `formula` is one line, `source` says where it was read, `ours` says what the source leaves

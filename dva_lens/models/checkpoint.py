@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder
 from dva_lens.models.stored_weights import check_amount, fill
-from dva_lens.validation import Value
+from dva_lens.validation import Value, say_former
 
 CONFIG, WEIGHTS, TOKENIZER, TRAINING = (
     "config.json",
@@ -137,6 +137,8 @@ def _config(folder: Path) -> ModelConfig:
             f"{str(file)!r} is of format {written}, and this version reads up to {FORMAT}; "
             f"install a newer version of dva-lens."
         )
+    if isinstance(found["model"], dict):
+        say_former(ModelConfig, found["model"], f"The model of {str(file)!r}")
     try:
         return CheckpointConfig.from_dict(found).model
     except ValueError as error:

@@ -19,8 +19,6 @@ from dva_lens.mechanisms.value_form import ValueForm
 from dva_lens.mechanisms.value_source import ValueSource
 from dva_lens.validation import Positive, Value
 
-RENAMED = {"weights": "rule"}
-"""Keys of configurations written by earlier versions, and what they are called today."""
 Vocabulary = Annotated[int, Field(ge=1, le=1 << 24)]
 Context = Annotated[int, Field(ge=1, le=1 << 24)]
 Layers = Annotated[int, Field(ge=1, le=1 << 12)]
@@ -69,6 +67,7 @@ class ModelConfig(Value, frozen=True):
     """
 
     called: ClassVar[str] = "model"
+    former: ClassVar[Mapping[str, str]] = {"weights": "rule"}
 
     vocabulary: Vocabulary
     context: Context
@@ -117,16 +116,6 @@ class ModelConfig(Value, frozen=True):
             name: plain(name, value) if name in AXES else value
             for name, value in dict(self).items()
         }
-
-    @model_validator(mode="before")
-    @classmethod
-    def _under_old_names(cls, given: object) -> object:
-        if not isinstance(given, Mapping):
-            return given
-        for old, new in RENAMED.items():
-            if old in given and new in given:
-                raise ValueError(f"{old!r} is the old name of {new!r}; give {new!r} alone.")
-        return {RENAMED.get(name, name): value for name, value in given.items()}
 
     @model_validator(mode="after")
     def _together(self) -> "ModelConfig":

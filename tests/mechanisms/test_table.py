@@ -35,7 +35,7 @@ def test_tables_and_presets_are_read_without_torch():
 
 
 @final
-class Uniform(AttentionRule):
+class Uniform(AttentionRule, frozen=True):
     """All keys alike.
 
     Only here.

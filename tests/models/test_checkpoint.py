@@ -197,7 +197,7 @@ def test_a_missing_folder_and_a_broken_tokenizer_are_named(saved):
         load_checkpoint(saved)
 
 
-def test_a_checkpoint_of_the_first_format_opens(tmp_path):
+def test_a_checkpoint_of_the_first_format_opens(tmp_path, caplog):
     model = sharp_preset("learned-sink")
     folder = save_checkpoint(tmp_path / "old", model)
     config = json.loads((folder / "config.json").read_text())
@@ -206,5 +206,8 @@ def test_a_checkpoint_of_the_first_format_opens(tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     opened = load_checkpoint(folder).model
     assert opened.config == model.config
+    assert [each.getMessage() for each in caplog.records] == [
+        f"The model of {str(folder / 'config.json')!r} is read as it is: weights is now rule."
+    ]
     torch.testing.assert_close(opened.state_dict(), model.state_dict(), rtol=0, atol=0)
     save_checkpoint(folder, opened)

@@ -109,7 +109,7 @@ def test_a_model_never_changes():
         ({"tied": 1}, "tied must be true or false, got 1"),
         ({"heads": True}, "heads must be a whole number, got true"),
         ({"init_std": float("nan")}, "init_std must be a finite number, got nan"),
-        ({"weights": "sigmoid"}, "'weights' is the old name of 'rule'; give 'rule' alone"),
+        ({"weights": "sigmoid"}, "weights is the former name of rule; keep rule alone"),
     ],
 )
 def test_what_a_model_cannot_be_is_named(wrong, told):

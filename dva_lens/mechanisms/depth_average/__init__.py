@@ -8,7 +8,7 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
 
 
-class DepthAverage(Variant):
+class DepthAverage(Variant, frozen=True):
     """A depth average decides what the next block reads of the streams so far."""
 
     called: ClassVar[str] = "depth average"

@@ -13,7 +13,7 @@ from dva_lens.validation import Count
 
 
 @final
-class DenseFormer(DepthAverage):
+class DenseFormer(DepthAverage, frozen=True):
     """After a block, a learned average of all streams so far, the embedding among them.
 
     Starts as the identity. `dilation` skips streams, `period` skips blocks.

@@ -7,7 +7,7 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-class NoAverage(DepthAverage):
+class NoAverage(DepthAverage, frozen=True):
     """The stream of the block before, and nothing else."""
 
     formula: ClassVar[str] = "Y_i = X_i"

@@ -13,7 +13,7 @@ Hidden = Annotated[int, Field(ge=0)]
 """A hidden width, 0 for the usual one."""
 
 
-class Feedforward(Variant):
+class Feedforward(Variant, frozen=True):
     """A network of each token; `activation` is TransformerLens's word for its nonlinearity."""
 
     called: ClassVar[str] = "feed-forward network"

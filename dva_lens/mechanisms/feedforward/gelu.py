@@ -14,7 +14,7 @@ from dva_lens.mechanisms.variant import LinearCost, LinearFactory
 
 
 @final
-class GeluMlp(Feedforward):
+class GeluMlp(Feedforward, frozen=True):
     """One hidden layer under the tanh form of GELU.
 
     `hidden` of 0 is four times the width.

@@ -8,7 +8,7 @@ from dva_lens.mechanisms.variant import LinearFactory
 
 
 @final
-class NoFeedforward(Feedforward):
+class NoFeedforward(Feedforward, frozen=True):
     """Nothing: the block is its attention."""
 
     formula: ClassVar[str] = "–"

@@ -16,7 +16,7 @@ STEP = 8
 
 
 @final
-class SwiGlu(Feedforward):
+class SwiGlu(Feedforward, frozen=True):
     """A hidden layer whose channels are gated by another.
 
     `hidden` of 0 is 8/3 of the width, rounded up to a multiple of 8.

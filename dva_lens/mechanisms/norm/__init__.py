@@ -9,7 +9,7 @@ from dva_lens.mechanisms.variant import Variant
 from dva_lens.validation import Positive
 
 
-class Norm(Variant):
+class Norm(Variant, frozen=True):
     """A norm of the stream; `epsilon` keeps it finite and `tag` is TransformerLens's word."""
 
     called: ClassVar[str] = "norm"

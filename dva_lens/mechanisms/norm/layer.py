@@ -12,7 +12,7 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-class LayerNorm(Norm):
+class LayerNorm(Norm, frozen=True):
     """Standardisation over channels, with a gain and a shift per channel."""
 
     formula: ClassVar[str] = "g (x − mean(x)) / sqrt(var(x) + ε) + b"

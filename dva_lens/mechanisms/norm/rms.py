@@ -12,7 +12,7 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-class RmsNorm(Norm):
+class RmsNorm(Norm, frozen=True):
     """Division by the root mean square, and a gain per channel."""
 
     formula: ClassVar[str] = "g x / sqrt(mean(x²) + ε)"

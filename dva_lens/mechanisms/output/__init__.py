@@ -8,7 +8,7 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import LinearFactory, Variant
 
 
-class Output(Variant):
+class Output(Variant, frozen=True):
     """An output changes what each head hands to the output projection."""
 
     called: ClassVar[str] = "choice of output"

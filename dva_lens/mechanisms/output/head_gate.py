@@ -14,7 +14,7 @@ from dva_lens.mechanisms.variant import LinearCost, LinearFactory
 
 
 @final
-class HeadGate(Output):
+class HeadGate(Output, frozen=True):
     """A sigmoid gate on the output of each head, read from the same token's block input.
 
     `per` says whether each channel of a head has a gate of its own, or the head has one.

@@ -14,7 +14,7 @@ from dva_lens.validation import Number
 
 
 @final
-class Neutreno(Output):
+class Neutreno(Output, frozen=True):
     """A skip from the first layer's values to the output, from the second layer on.
 
     The skip does not go through the attention: it is λ times what the query's own position has

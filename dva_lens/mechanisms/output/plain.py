@@ -8,7 +8,7 @@ from dva_lens.mechanisms.variant import LinearFactory
 
 
 @final
-class PlainOutput(Output):
+class PlainOutput(Output, frozen=True):
     """Nothing: heads go to the output projection as they are."""
 
     formula: ClassVar[str] = "o_i = Σ_j A_ij v_ij"

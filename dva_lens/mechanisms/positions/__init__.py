@@ -8,7 +8,7 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
 
 
-class Positions(Variant):
+class Positions(Variant, frozen=True):
     """Positions enter the stream, or the queries and keys; `tag` is TransformerLens's word."""
 
     called: ClassVar[str] = "choice of positions"

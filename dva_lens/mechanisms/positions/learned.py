@@ -11,7 +11,7 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-class Learned(Positions):
+class Learned(Positions, frozen=True):
     """A learned vector per position is added to the embedding."""
 
     formula: ClassVar[str] = "x_i = E[t_i] + P[i]"

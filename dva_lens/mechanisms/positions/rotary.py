@@ -14,7 +14,7 @@ from dva_lens.validation import Number
 
 
 @final
-class Rotary(Positions):
+class Rotary(Positions, frozen=True):
     """Queries and keys are rotated by their position.
 
     Channel c is paired with channel c + d/2.

@@ -7,7 +7,7 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
 
 
-class Projection(Variant):
+class Projection(Variant, frozen=True):
     """A projection makes every linear map of every block."""
 
     called: ClassVar[str] = "projection"

@@ -8,7 +8,7 @@ from dva_lens.mechanisms.projections import Projection
 
 
 @final
-class PlainProjection(Projection):
+class PlainProjection(Projection, frozen=True):
     """The weight is the parameter."""
 
     formula: ClassVar[str] = "y = W x + b"

@@ -11,7 +11,7 @@ from dva_lens.mechanisms.projections import Projection
 
 
 @final
-class SigmaReparam(Projection):
+class SigmaReparam(Projection, frozen=True):
     """The weight is divided by its largest singular value and scaled by a learned number.
 
     One power iteration per training forward tracks the singular vectors, without gradient; the

@@ -8,7 +8,7 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
 
 
-class AttentionRule(Variant):
+class AttentionRule(Variant, frozen=True):
     """A rule turns the scores of a query into its weights."""
 
     called: ClassVar[str] = "rule"

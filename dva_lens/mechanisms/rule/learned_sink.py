@@ -13,7 +13,7 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-class LearnedSink(AttentionRule):
+class LearnedSink(AttentionRule, frozen=True):
     """Softmax over the keys and one virtual key of learned logit without a value.
 
     Each query head has a logit of its own.

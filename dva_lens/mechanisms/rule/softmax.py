@@ -11,7 +11,7 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-class Softmax(AttentionRule):
+class Softmax(AttentionRule, frozen=True):
     """Weights of a query are positive and sum to one."""
 
     formula: ClassVar[str] = "A_ij = exp(s_ij) / Σ_k exp(s_ik), s = q·k / sqrt(d_qk)"

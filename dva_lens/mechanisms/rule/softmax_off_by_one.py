@@ -12,7 +12,7 @@ from dva_lens.mechanisms.shape import Shape
 
 
 @final
-class SoftmaxOffByOne(AttentionRule):
+class SoftmaxOffByOne(AttentionRule, frozen=True):
     """Softmax over the keys and one virtual key of logit 0 without a value."""
 
     formula: ClassVar[str] = "A_ij = exp(s_ij) / (1 + Σ_k exp(s_ik))"

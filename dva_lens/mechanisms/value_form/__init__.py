@@ -16,7 +16,7 @@ ABSTRACT = "idea: abstract of 2512.22212; form: ours"
 FORM_OURS = "the whole form of v_ij, its start and its width"
 
 
-class ValueForm(Variant):
+class ValueForm(Variant, frozen=True):
     """A form says how many vectors a value holds, and what has to be kept of a key."""
 
     called: ClassVar[str] = "value form"

@@ -22,7 +22,7 @@ from dva_lens.validation import Count
 
 
 @final
-class ExpertValues(ValueForm):
+class ExpertValues(ValueForm, frozen=True):
     """Every pair chooses among several values of the key."""
 
     formula: ClassVar[str] = "v_ij = Σ_r softmax_r((U_r q_i)·(W_r k_j) / √m) v_j^(r)"

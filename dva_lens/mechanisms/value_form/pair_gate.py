@@ -20,7 +20,7 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-class PairGate(ValueForm):
+class PairGate(ValueForm, frozen=True):
     """Query and key gate each channel together: as many virtual patterns as channels."""
 
     formula: ClassVar[str] = "v_ij = 2σ((U q_i) ∘ (W k_j)) ∘ v_j, U starts at 0"

@@ -21,7 +21,7 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-class PairwiseValue(ValueForm):
+class PairwiseValue(ValueForm, frozen=True):
     """Query and key meet inside the nonlinearity: every pair has a value of its own."""
 
     formula: ClassVar[str] = "v_ij = φ(A q_i + B v_j + b), b = b₁ + b₂"

@@ -21,7 +21,7 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-class QueryGate(ValueForm):
+class QueryGate(ValueForm, frozen=True):
     """The query scales the channels of every value alike: the same as a gate afterwards."""
 
     formula: ClassVar[str] = "v_ij = 2σ(W_g q_i) ∘ v_j, W_g starts at 0"

@@ -24,7 +24,7 @@ from dva_lens.mechanisms.variant import LinearCost
 
 
 @final
-class SeparableValue(ValueForm):
+class SeparableValue(ValueForm, frozen=True):
     """Control for pairing: the parameters of the pairwise form, with φ of each part.
 
     Collapses into a branch beside the attention where weights sum to one.

@@ -18,7 +18,7 @@ from dva_lens.mechanisms.value_form.form import (
 
 
 @final
-class StaticValue(ValueForm):
+class StaticValue(ValueForm, frozen=True):
     """Every query receives the same value."""
 
     formula: ClassVar[str] = "v_ij = v_j"

@@ -12,7 +12,7 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.variant import Variant
 
 
-class ValueSource(Variant):
+class ValueSource(Variant, frozen=True):
     """A source says which layers project values of their own and which mix."""
 
     called: ClassVar[str] = "value source"

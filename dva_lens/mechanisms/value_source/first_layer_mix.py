@@ -21,7 +21,7 @@ from dva_lens.validation import Many, Number
 
 
 @final
-class FirstLayerMix(ValueSource):
+class FirstLayerMix(ValueSource, frozen=True):
     """The first layer's values are added with fixed weights.
 
     0.5 and 0.5 is the identity ResFormer, 2 and 1 the constant one, and 5 and 1 in the last

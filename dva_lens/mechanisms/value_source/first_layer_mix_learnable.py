@@ -22,7 +22,7 @@ from dva_lens.validation import Number
 
 
 @final
-class LearnableMix(ValueSource):
+class LearnableMix(ValueSource, frozen=True):
     """Two learned numbers per layer weigh the first layer's values and the own ones."""
 
     formula: ClassVar[str] = "V'_n = λ_{n,1} V_1 + λ_{n,2} H_{n−1} W_n^V, both learned"

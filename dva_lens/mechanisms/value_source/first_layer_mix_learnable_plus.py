@@ -21,7 +21,7 @@ from dva_lens.validation import Number
 
 
 @final
-class LearnablePlusMix(ValueSource):
+class LearnablePlusMix(ValueSource, frozen=True):
     """Layers compete for the first layer's values: one scaled softmax over depth."""
 
     formula: ClassVar[str] = "λ_{n,1} = s · softmax_n(l), s starts at the number of layers"

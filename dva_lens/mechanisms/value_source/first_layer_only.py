@@ -18,7 +18,7 @@ from dva_lens.mechanisms.value_source.first_layer import (
 
 
 @final
-class FirstLayerOnly(ValueSource):
+class FirstLayerOnly(ValueSource, frozen=True):
     """All layers attend to the values of the first; only it projects values."""
 
     formula: ClassVar[str] = "V_n = V_1"

@@ -15,7 +15,7 @@ from dva_lens.mechanisms.value_source.first_layer import (
 
 
 @final
-class OwnValue(ValueSource):
+class OwnValue(ValueSource, frozen=True):
     """Every layer projects its own values."""
 
     formula: ClassVar[str] = "V_n = H_{n−1} W_n^V"
