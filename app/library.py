@@ -1,10 +1,12 @@
-"""Cached reads of an archive: labelled numbers for the pages, and nothing about how they look.
+"""Measurements for the pages, read by `dva_lens.results` once, and nothing about how they look.
 
-In what `measurement` returns every measure of the catalogue is a variable of its own, under its
-name in addresses: a variable with a threshold or a source has become one variable per place.
+A page asks for measurements of a text (`on`, `history`) or of one run (`of_run`) in which every
+measure of the catalogue is a variable under its name in addresses: a variable with a threshold or
+a source has become one variable per place. All averaging is done by results.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, TypeVar, final
 
@@ -13,14 +15,16 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.archive import Archive
-from dva_lens.results.schema import BY_QUERY, REFERENCE, ArchiveError
-from dva_lens.views.arms import arms
-from dva_lens.views.readings import reading
+from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.measurement import Measurement, coordinates_of
+from dva_lens.results.moments import Moment
+from dva_lens.results.reader import Measurements
+from dva_lens.results.schema import DOCUMENT_HASH, REFERENCE, TOKENS_HASH
+from dva_lens.results.spans import ROWS, ROWS_BY_LAYER
 
-from .catalogue import Catalogue, Choice, Measure, catalogue_of
+from .catalogue import Catalogue, Measure, catalogue_of
 from .state import EVERY_SPAN, Remembered, Selection
 
-ROWS = "rows"
 Result = TypeVar("Result")
 
 
@@ -39,12 +43,14 @@ class Library:
         self.archive = archive
         self.catalogue: Catalogue = catalogue_of(archive)
         self._remembered: dict[object, Remembered[Any]] = {}
-        self.measurement = lru_cache(maxsize=256)(self._measurement)
-        self.history = lru_cache(maxsize=64)(self._history)
-        self.by_query_head = lru_cache(maxsize=64)(self._by_query_head)
-        self.heads = lru_cache(maxsize=64)(self._heads)
-        self.training_or_none = lru_cache(maxsize=64)(self._training_or_none)
+        self.on = lru_cache(maxsize=16)(self._on)
+        self.of_run = lru_cache(maxsize=256)(self._of_run)
+        self.history = lru_cache(maxsize=16)(self._history)
+        self.by_head = lru_cache(maxsize=1024)(self._by_head)
+        self.by_span = lru_cache(maxsize=64)(self._by_span)
+        self.level = lru_cache(maxsize=1024)(self._level)
         self.display = lru_cache(maxsize=8)(self._display)
+        self.trainings = lru_cache(maxsize=1)(archive.trainings)
 
     def remembered(self, compute: Callable[["Library", Selection], Result]) -> Remembered[Result]:
         """Return `compute` of this library and a selection, with its results remembered."""
@@ -52,149 +58,143 @@ class Library:
             self._remembered[compute] = Remembered(partial(compute, self))
         return self._remembered[compute]
 
-    def models(
-        self, text: str, keep: Callable[[xr.Dataset], bool] = lambda _: True
-    ) -> dict[str, list[xr.Dataset]]:
-        """Return the measurements on a text, by model, one per seed, in their order.
+    def as_measured(self, text: str) -> Measurements:
+        """Return the measurements of all runs on a text, as results read them.
 
-        Runs that are not to be kept, and models without any other, are left out.
+        Raises
+        ------
+        NothingToShowError
+            No run was measured on the text, or its trainings cannot be read as one: they share no
+            step, or the seeds of a model saw different texts.
         """
-        choices = [choice for choice in self.catalogue.runs if text in choice.texts]
-        if not choices:
+        if text not in self.archive.texts:
             raise NothingToShowError(f"No run was measured on the text “{text}”.")
-        found: dict[str, list[xr.Dataset]] = {}
-        for choice in choices:
-            held = self.measurement(choice.name, text)
-            if keep(held):
-                found.setdefault(choice.model, []).append(held)
+        found = self.archive.on(text)
+        try:
+            found.moment()
+            coordinates_of(found.parts)
+        except ValueError as error:
+            raise NothingToShowError(str(error)) from error
         return found
 
-    def as_kept(self, run: str, text: str) -> xr.Dataset:
-        """Return the variables of a run on a text after its last training step."""
-        opened = self._statistics(run, text)
-        if axes.STEP in opened.dims:
-            opened = opened.isel({axes.STEP: -1})
-        return opened.load()
+    def holding(self, text: str, measure: Measure) -> Measurements:
+        """Return the measurements on a text of the runs that hold a measure.
 
-    def histories(self, text: str, measure: str) -> dict[str, list[xr.Dataset]]:
-        """Return what was measured during training, by model, where a measure was."""
-        found: dict[str, list[xr.Dataset]] = {}
-        for choice in self.catalogue.runs:
-            held = self.history(choice.name, text) if text in choice.texts else None
-            if held is not None and measure in held:
-                found.setdefault(choice.model, []).append(held)
-        if not found:
+        Raises
+        ------
+        NothingToShowError
+            There is none.
+        """
+        found = self.on(text).holding(measure.name)
+        if not found.parts:
+            raise NothingToShowError(f"No run holds {measure.long_name.lower()} on “{text}”.")
+        return found
+
+    def _on(self, text: str) -> Measurements:
+        """Return the measures of all runs on a text, at the last step that they share."""
+        found = self.as_measured(text)
+        moment = found.moment()
+        parts = [replace(part, data=self._by_measure(part.data, moment)) for part in found.parts]
+        return Measurements(tuple(parts), text, found.left_out)
+
+    def _history(self, text: str) -> Measurements:
+        """Return the measures of the runs that were measured on a text during training."""
+        found = self.as_measured(text)
+        parts = [
+            replace(part, data=self._by_measure(part.data, None))
+            for part in found.parts
+            if part.data.sizes.get(axes.STEP, 1) > 1
+        ]
+        if not parts:
             raise NothingToShowError(
                 f"Nothing was measured on “{text}” during training, only after it; "
                 f"choose another text."
             )
-        return found
+        return Measurements(tuple(parts), text)
 
-    def _measurement(self, run: str, text: str) -> xr.Dataset:
-        """Return the measures of a run on a text after its last training step."""
-        return self._by_measure(self.as_kept(run, text))
-
-    def _history(self, run: str, text: str) -> xr.Dataset | None:
-        """Return the measures of a run at every training step, or None where there is but one."""
-        opened = self._statistics(run, text)
-        if opened.sizes.get(axes.STEP, 1) < 2:
-            return None
-        return self._by_measure(opened.load())
-
-    def _statistics(self, run: str, text: str) -> xr.Dataset:
-        opened = self._opened(run, text)
-        kept = [name for name in opened.data_vars if not str(name).endswith(BY_QUERY)]
-        return opened[kept].drop_vars(["token"], errors="ignore")
-
-    def _by_measure(self, held: xr.Dataset) -> xr.Dataset:
-        """Give every measure of the catalogue a variable of its own name."""
-        found = {}
-        for measure in self.catalogue.measures:
-            if measure.variable not in held:
-                continue
-            for variable, name in (
-                (measure.variable, measure.name),
-                (measure.variable + REFERENCE, measure.name + REFERENCE),
-            ):
-                if variable in held:
-                    values = held[variable]
-                    extra = {k: v for k, v in measure.extra.items() if k in values.dims}
-                    values = values.sel(extra).drop_vars(list(extra)) if extra else values
-                    found[name] = values.assign_attrs(long_name=measure.long_name)
-        rows = {ROWS: held[ROWS]} if ROWS in held else {}
-        extra_dims = [dim for dim in (axes.THRESHOLD, axes.SOURCE) if dim in held.coords]
-        coords = held.drop_vars(extra_dims).coords
-        return self._at_every_span(xr.Dataset({**rows, **found}, coords=coords, attrs=held.attrs))
-
-    def _at_every_span(self, held: xr.Dataset) -> xr.Dataset:
-        """Give a run all spans; those that its texts are too short for are empty."""
-        spans = list(self.catalogue.spans)
-        if axes.SPAN not in held.dims or list(held[axes.SPAN].values) == spans:
-            return held
-        wider = held.reindex({axes.SPAN: spans})
-        return wider.assign({ROWS: wider[ROWS].fillna(0)})
-
-    def _by_query_head(self, run: str, text: str) -> xr.Dataset:
-        """Return the measures of a run, what is per key-value head once per head that reads it."""
-        held = self.measurement(run, text)
-        groups = held.sizes.get(axes.KV_HEAD, 0)
-        if not groups:
-            return held
-        heads = self.catalogue.run(run).heads
-        readers = np.repeat(np.arange(groups), max(1, heads // groups))
-        shared = [name for name in held.data_vars if axes.KV_HEAD in held[name].dims]
-        spread = held[shared].isel({axes.KV_HEAD: readers}).drop_vars(axes.KV_HEAD)
-        spread = spread.rename({axes.KV_HEAD: axes.HEAD})
-        rest = held.drop_vars([*shared, axes.KV_HEAD])
-        return rest.assign({name: spread[name] for name in shared})
-
-    def _heads(self, run: str, text: str, span: int) -> xr.Dataset:
-        """Return every per-head measure over (layer, head), averaged over sequences."""
-        held = self.by_query_head(run, text)
-        found = {}
-        for measure in self.catalogue.head_measures:
-            if measure.name in held:
-                (arm,) = arms(held, measure.name)
-                read = reading(
-                    arm, measure.name, (axes.LAYER, axes.HEAD), spans=spans_of(measure, span)
-                )
-                attrs = held[measure.name].attrs
-                found[measure.name] = ((axes.LAYER, axes.HEAD), read.value, attrs)
-        if not found:
-            raise NothingToShowError(
-                f"{run} has no measure that differs between heads on “{text}”."
-            )
-        return xr.Dataset(found, attrs=held.attrs)
-
-    def _training_or_none(self, run: str) -> xr.Dataset | None:
-        """Return the training log of a run, or None where it kept none."""
+    def _of_run(self, run: str, text: str) -> Measurements:
+        """Return the measures of one run on a text, per query head where heads differ."""
         choice = self.catalogue.run(run)
-        try:
-            return self.archive.training(self.archive.run(choice.key)).load()
-        except ArchiveError:
-            return None
-
-    def _display(self, run: str, text: str) -> xr.Dataset:
-        """Return the tokens and per-query variables of the sequences kept for display."""
-        opened = self._opened(run, text)
-        kept = [str(name) for name in opened.data_vars if str(name).endswith(BY_QUERY)]
-        if not kept or "token" not in opened:
-            raise NothingToShowError(
-                f"{run} kept no single tokens on “{text}”; measure with keep='query' to see them."
-            )
-        texts = {name: opened[name] for name in (axes.LENGTH, axes.DOCUMENT)}
-        return opened[[*kept, "token"]].assign_coords(texts).load()
-
-    def _opened(self, run: str, text: str) -> xr.Dataset:
-        choice: Choice = self.catalogue.run(run)
         if text not in choice.texts:
             raise NothingToShowError(
                 f"{run} was not measured on the text “{text}”, but on: {', '.join(choice.texts)}."
             )
-        try:
-            return self.archive.dataset(self.archive.run(choice.key), text)
-        except ArchiveError as error:
-            raise NothingToShowError(str(error)) from error
+        data = self.archive.dataset(self.archive.run(choice.key), text)
+        held = self._by_measure(data, self.as_measured(text).moment())
+        part = Measurement(run, choice.seed, run, self._by_query_head(held, choice.heads))
+        return Measurements((part,), text)
+
+    def kept(self, run: str, text: str) -> Measurements:
+        """Return what was measured of one run on a text, under the names of the archive."""
+        part = self.of_run(run, text).parts[0]
+        choice = self.catalogue.run(run)
+        data = self.archive.dataset(self.archive.run(choice.key), text)
+        return Measurements((replace(part, data=data),), text)
+
+    def _by_head(self, run: str, text: str, measure: str, span: int) -> xr.DataArray | None:
+        """Return a measure over (layer, head), averaged over sequences, or None if not held."""
+        known = self.catalogue.measure(measure)
+        found = self.of_run(run, text).holding(measure)
+        if not found.parts or not known.per_head:
+            return None
+        spans = spans_of(known, span) or "all"
+        values = found.values(measure, spans=spans)
+        return mean_of(values, (axes.LAYER, axes.HEAD))
+
+    def _by_span(self, run: str, text: str, measure: str) -> xr.Dataset:
+        """Return estimates of a measure over (layer, head, span), and `uniform` if there is any.
+
+        All heads are estimated at once, so that choosing another head estimates nothing.
+        """
+        held = self.of_run(run, text)
+        values = held.values(measure, spans="each")
+        found = estimate(values, (axes.LAYER, axes.HEAD, axes.SPAN)).isel({axes.MODEL: 0})
+        level = held.reference(measure, spans="each")
+        if level is None:
+            return found
+        return found.assign(uniform=mean_of(level, (axes.LAYER, axes.SPAN)))
+
+    def _level(self, run: str, text: str, measure: str, span: int) -> float:
+        """Return what a measure of a run reads on uniform attention, or NaN."""
+        spans = spans_of(self.catalogue.measure(measure), span) or "all"
+        level = self.of_run(run, text).reference(measure, spans=spans)
+        return float("nan") if level is None else float(mean_of(level))
+
+    def _by_measure(self, held: xr.Dataset, moment: Moment | None) -> xr.Dataset:
+        """Give every measure of the catalogue a variable of its own name, at a moment or all."""
+        found = {}
+        for measure in self.catalogue.measures:
+            for suffix in ("", REFERENCE):
+                if measure.variable + suffix in held:
+                    values = held[measure.variable + suffix]
+                    extra = {k: v for k, v in measure.extra.items() if k in values.dims}
+                    values = values.sel(extra).drop_vars(list(extra)) if extra else values
+                    found[measure.name + suffix] = values.assign_attrs(long_name=measure.long_name)
+        found |= {name: held[name] for name in (ROWS, ROWS_BY_LAYER) if name in held}
+        if moment is not None:
+            found = {name: moment.select(values) for name, values in found.items()}
+        known = {name: held[name] for name in _ABOUT_TEXTS if name in held.variables}
+        return xr.Dataset(found, attrs=held.attrs).assign_coords(known).load()
+
+    def _by_query_head(self, held: xr.Dataset, heads: int) -> xr.Dataset:
+        """Repeat what is per key-value head for every head that reads it."""
+        groups = held.sizes.get(axes.KV_HEAD, 0)
+        if not groups:
+            return held
+        readers = np.repeat(np.arange(groups), max(1, heads // groups))
+        shared = [name for name in held.data_vars if axes.KV_HEAD in held[name].dims]
+        spread = held[shared].isel({axes.KV_HEAD: readers}).drop_vars(axes.KV_HEAD)
+        spread = spread.rename({axes.KV_HEAD: axes.HEAD}).assign_coords({axes.HEAD: range(heads)})
+        rest = held.drop_vars([*shared, axes.KV_HEAD])
+        spread = spread.assign({name: spread[name].assign_attrs(at="head") for name in shared})
+        return rest.assign({name: spread[name] for name in shared})
+
+    def _display(self, run: str, text: str) -> xr.Dataset:
+        """Return the tokens and per-query variables of the sequences kept for display."""
+        return self.archive.display(self.archive.run(self.catalogue.run(run).key), text)
+
+
+_ABOUT_TEXTS = (axes.DOCUMENT, axes.LENGTH, DOCUMENT_HASH, TOKENS_HASH)
 
 
 def spans_of(measure: Measure, span: int) -> list[int] | None:

@@ -1,29 +1,27 @@
 """Training: how loss fell, and when a statistic moved."""
 
+from dataclasses import replace
+
+import numpy as np
 import plotly.graph_objects as go
-import xarray as xr
 
 from dva_lens import axes, views
+from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, label_of
+from dva_lens.views.arms import Arm, arms, label_of
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
-from dva_lens.views.readings import reading, reference
 
 from ..components.meaning import MEANING
+from ..estimates import of_model, reading_of
 from ..library import Library, NothingToShowError, spans_of
 from ..page import Page, Panel
 from ..state import Selection
 
-_AT = "measured_step"
-
 
 def _loss(library: Library, chosen: Selection) -> go.Figure:  # noqa: ARG001  as all figures
     """Draw the losses of every run against tokens."""
-    found: dict[str, list[xr.Dataset]] = {}
-    for run in library.catalogue.runs:
-        if (log := library.training_or_none(run.name)) is not None:
-            found.setdefault(run.model, []).append(log.assign_attrs(seed=run.seed))
+    found = library.trainings()
     if not found:
         raise NothingToShowError("No run of this archive kept a training log.")
     return views.training_curves(found)
@@ -31,22 +29,12 @@ def _loss(library: Library, chosen: Selection) -> go.Figure:  # noqa: ARG001  as
 
 def _statistic(library: Library, chosen: Selection) -> go.Figure:
     """Draw the chosen statistic, averaged over layers and heads, against training steps."""
+    drawn = _lines(library, chosen)
     measure = library.catalogue.measure(chosen.statistic)
-    models = library.histories(chosen.text, measure.name)
-    place = theme.places(models)
-    drawn = []
-    for model, runs in models.items():
-        colour, symbol = theme.PALETTE[place[model]], theme.SYMBOLS[place[model]]
-        arm = Arm(model, tuple(run.rename({axes.STEP: _AT}) for run in runs), colour, symbol)
-        spans = spans_of(measure, chosen.span)
-        steps = runs[0][axes.STEP].values.astype(float)
-        read = reading(arm, measure.name, (_AT,), spans=spans)
-        drawn.append(Line(arm, steps, read, reference(arm, measure.name, (), spans=spans)))
     dotted = lines.draw_references(drawn)
-    arms = [line.arm for line in drawn]
     caption = (
         "Mean over layers, heads and texts at each step that was measured. "
-        + words.estimand(arms, [line.reading for line in drawn])
+        + words.estimand([line.arm for line in drawn], [line.reading for line in drawn])
     )
     return compose(
         [*dotted, *(trace for line in drawn for trace in lines.draw(line))],
@@ -59,6 +47,33 @@ def _statistic(library: Library, chosen: Selection) -> go.Figure:
             "hovermode": "x unified",
         },
     )
+
+
+def _lines(library: Library, chosen: Selection) -> list[Line]:
+    measure = library.catalogue.measure(chosen.statistic)
+    held = library.history(chosen.text).holding(measure.name)
+    if not held.parts:
+        raise NothingToShowError(
+            f"{measure.long_name} was not measured on “{chosen.text}” during training; choose "
+            f"another statistic or text."
+        )
+    spans = spans_of(measure, chosen.span) or "all"
+    values = held.values(measure.name, moment="every", spans=spans)
+    found = estimate(values, (axes.STEP,))
+    level = held.reference(measure.name, moment="every", spans=spans)
+    levels = None if level is None else mean_of(level, (axes.MODEL,))
+    drawn = []
+    for arm in arms(held, measure.name):
+        one = of_model(found, arm.label)
+        one = one.isel({axes.STEP: np.isfinite(one["value"].values)})
+        uniform = None if levels is None else levels.sel({axes.MODEL: arm.label}).values
+        drawn.append(Line(_without_step(arm), one[axes.STEP].values, reading_of(one), uniform))
+    return drawn
+
+
+def _without_step(arm: Arm) -> Arm:
+    """Return an arm that stands for no single step."""
+    return replace(arm, runs=tuple(run.drop_vars(axes.STEP, errors="ignore") for run in arm.runs))
 
 
 PAGE = Page(

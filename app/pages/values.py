@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from dva_lens import views
+from dva_lens.results.reader import Measurements
 
 from ..catalogue import Catalogue, Measure
 from ..components.meaning import meaning
@@ -21,10 +22,10 @@ DRAINS = ("value_drain", "written_value_drain")
 
 def _sources(library: Library, chosen: Selection) -> go.Figure:
     """Draw the share of every source in the values of the chosen run."""
-    held = library.as_kept(chosen.run, chosen.text)
-    if lack := _lack(held, SHARE):
+    held = library.kept(chosen.run, chosen.text)
+    if lack := _lack(held.parts[0].data, SHARE):
         raise NothingToShowError(f"{chosen.run} {lack}")
-    return views.value_source_flow({chosen.run: held})
+    return views.value_source_flow(held)
 
 
 def _drains(library: Library, chosen: Selection) -> go.Figure:
@@ -54,11 +55,12 @@ def measures(catalogue: Catalogue) -> list[Measure]:
 def _by_model(
     library: Library, chosen: Selection, draw: Callable[..., go.Figure], *names: str
 ) -> go.Figure:
-    found = library.models(chosen.text, lambda run: not _lack(run, *names))
-    if not found:
-        model, runs = next(iter(library.models(chosen.text).items()))
-        raise NothingToShowError(f"{model} {_lack(runs[0], *names)}")
-    return draw(found)
+    measured = library.on(chosen.text)
+    parts = tuple(part for part in measured.parts if not _lack(part.data, *names))
+    if not parts:
+        first = measured.parts[0]
+        raise NothingToShowError(f"{first.model} {_lack(first.data, *names)}")
+    return draw(Measurements(parts, chosen.text))
 
 
 def _lack(held: xr.Dataset, *names: str) -> str:

@@ -45,9 +45,9 @@ def test_the_chosen_head_is_framed_in_the_map(library, chosen):
 def test_a_ring_stands_at_the_chosen_head(library, chosen):
     chosen = chosen.but(layer=1, head=3)
     drawing = draw("head-scatter", library, chosen)
-    heads = library.heads(chosen.run, chosen.text, chosen.span)
+    heads = library.by_head(chosen.run, chosen.text, "entropy", chosen.span)
     ring = drawing["layout"]["shapes"][-1]
-    np.testing.assert_allclose(ring["xanchor"], heads["entropy"][1, 3], rtol=1e-6)
+    np.testing.assert_allclose(ring["xanchor"], heads[1, 3], rtol=1e-6)
     cloud = drawing["data"][0]
     at = list(cloud["customdata"]).index({"layer": 1, "head": 3})
     point = [np.frombuffer(base64.b64decode(cloud[axis]["bdata"]))[at] for axis in "xy"]
@@ -63,8 +63,8 @@ def test_points_by_depth_lead_to_heads(library, chosen):
 
 def test_a_head_profile_is_of_that_head(library, chosen):
     shown = show("head-spans", library, chosen.but(layer=2, head=3))
-    held = library.measurement("transformer-0", "held-out")
-    value = held["entropy"].sel(layer=2, head=3, span=4).mean("sequence")
+    (part,) = library.of_run("transformer-0", "held-out").parts
+    value = part.data["entropy"].sel(layer=2, head=3, span=4).mean("sequence")
     row = next(row for row in shown.rows if row["visible_keys"] == "16-31")
     np.testing.assert_allclose(row["value"], value, rtol=1e-6)
     assert row["low"] < row["value"] < row["high"]

@@ -15,25 +15,24 @@ from .table import contrast_table
 
 
 def _table(library: Library, chosen: Selection) -> Any:
-    return contrast_table(library.remembered(comparisons)(chosen), chosen.baseline)
+    return contrast_table(library.remembered(comparisons)(chosen), library.catalogue)
 
 
 def _rows(library: Library, chosen: Selection) -> list[Row]:
     return [
         {
-            "statistic": measure.name,
-            "units": measure.units,
-            "model": one.arm,
+            "statistic": one.statistic,
+            "model": one.model,
             "baseline": one.baseline,
             "over layers": one.contrast,
             **_estimate("text", one.text),
             "text p adjusted": plain(one.text_adjusted),
             **_estimate("retrained", one.retrained),
             "retrained p adjusted": plain(one.retrained_adjusted),
+            "family": "primary" if one.primary else "to explore",
             "verdict": one.verdict,
         }
-        for measure, ones in library.remembered(comparisons)(chosen)
-        for one in ones
+        for one in library.remembered(comparisons)(chosen).entries
     ]
 
 
@@ -52,7 +51,7 @@ PAGE = Page(
         "Two questions, never mixed: would these checkpoints differ on other texts, and would "
         "these architectures differ if they were trained again?"
     ),
-    menus=("baseline", "statistic", "span", "text"),
+    menus=("baseline", "statistic", "text"),
     parts=(
         MEANING,
         Panel("difference", "Difference from the baseline by depth", difference_by_depth),

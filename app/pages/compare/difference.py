@@ -1,51 +1,31 @@
-"""Models held against a baseline, on the same texts: by depth, and with what may be claimed."""
+"""Models minus a baseline on the same texts: by depth to explore, and as `compare` compares."""
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.statistics.inference.compare import Comparison, adjust, compare, layer_profile
-from dva_lens.statistics.inference.contrasts import same_documents, text_contrast
-from dva_lens.statistics.inference.estimate import Estimate
+from dva_lens.results.compare import Comparisons, compare, differences
+from dva_lens.results.reader import Measurements
+from dva_lens.results.same_text import SameText, same_text
+from dva_lens.statistics.table import PRIMARY
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm
+from dva_lens.views.arms import Arm, arms
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import Reading
 
 from ...catalogue import Measure
 from ...library import Library, NothingToShowError
-from ...state import EVERY_SPAN, Selection
-
-OVER_DEPTH = "middle half"
+from ...state import Selection
 
 
 def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
     """Draw every model minus the baseline in the chosen statistic, layer by layer."""
     measure = library.catalogue.measure(chosen.statistic)
-    if measure.at == "model":
-        raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
-    found, documents = profiles(library, chosen.text, chosen.span, measure)
-    if chosen.baseline not in found:
-        raise NothingToShowError(f"{chosen.baseline} does not hold {measure.long_name.lower()}.")
-    theirs = found[chosen.baseline]
-    place = theme.places(found)
-    drawn = []
-    for model, ours in found.items():
-        if model == chosen.baseline or ours.shape[2] != theirs.shape[2]:
-            continue
-        apart = text_contrast(ours, theirs, documents)
-        colour, symbol = theme.PALETTE[place[model]], theme.SYMBOLS[place[model]]
-        arm = Arm(model, (xr.Dataset(),), colour, symbol)
-        drawn.append(Line(arm, np.arange(ours.shape[2]), _read(apart, documents)))
-    if not drawn:
-        raise NothingToShowError(
-            f"There is no model as deep as {chosen.baseline} to hold against it; the table below "
-            f"compares models of any depth."
-        )
+    drawn = _lines(library, chosen, measure)
     first = drawn[0]
     unit = "" if measure.units in ("", "1") else f" [{measure.units}]"
     zero = lines.dotted(
@@ -68,54 +48,58 @@ def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
     )
 
 
-def comparisons(
-    library: Library, chosen: Selection
-) -> tuple[tuple[Measure, tuple[Comparison, ...]], ...]:
-    """Return every measure compared with the baseline; p values are adjusted over all of them."""
-    text, span, baseline = chosen.text, chosen.span, chosen.baseline
-    held: list[tuple[Measure, Comparison]] = []
-    for measure in library.catalogue.layer_measures:
-        found, documents = profiles(library, text, span, measure)
-        if baseline in found and len(found) > 1:
-            made = compare(
-                measure.name, found, documents, baseline=baseline, contrasts=(OVER_DEPTH,)
-            )
-            held += [(measure, one) for one in made if np.isfinite(float(one.text.mean))]
-    if not held:
-        raise NothingToShowError(f"There is nothing to hold against {baseline} on “{text}”.")
-    adjusted = adjust([one for _, one in held])
-    grouped: dict[str, tuple[Measure, list[Comparison]]] = {}
-    for (measure, _), one in zip(held, adjusted, strict=True):
-        grouped.setdefault(measure.name, (measure, []))[1].append(one)
-    return tuple((measure, tuple(ones)) for measure, ones in grouped.values())
+def _lines(library: Library, chosen: Selection, measure: Measure) -> list[Line]:
+    if measure.at == "model":
+        raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
+    held = library.holding(chosen.text, measure)
+    if chosen.baseline not in held.models:
+        raise NothingToShowError(f"{chosen.baseline} does not hold {measure.long_name.lower()}.")
+    _check_texts(held, measure.name)
+    apart = differences(held, measure.name, baseline=chosen.baseline)
+    names = held.values(measure.name)[axes.DOCUMENT].values
+    texts = names.shape[-1], len(set(map(str, names.ravel())))
+    drawn = [
+        _line(arm, apart.sel({axes.MODEL: arm.label}), texts)
+        for arm in arms(held, measure.name)
+        if arm.label in apart[axes.MODEL].values
+    ]
+    if not drawn:
+        raise NothingToShowError(
+            f"There is no model as deep as {chosen.baseline} to hold against it; the table below "
+            f"compares models of any depth."
+        )
+    return drawn
 
 
-def profiles(
-    library: Library, text: str, span: int, measure: Measure
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return a measure over (seed, sequence, layer) for every model, and the documents read."""
-    found: dict[str, np.ndarray] = {}
-    documents: list[str] = []
-    for model, held in library.models(text, lambda run: measure.name in run).items():
-        here = [str(name) for name in held[0][axes.DOCUMENT].values]
-        documents = documents or here
-        same_documents(here, documents)
-        found[model] = np.stack([_by_layer(run, measure, span) for run in held])
-    return found, documents
+def _line(arm: Arm, one: xr.Dataset, texts: tuple[int, int]) -> Line:
+    value, low, high = (one[name].values for name in ("value", "low", "high"))
+    read = Reading(value, low, high, value[None], *texts)
+    return Line(replace(arm, runs=arm.runs[:1]), one[axes.LAYER].values, read)
 
 
-def _by_layer(run: xr.Dataset, measure: Measure, span: int) -> np.ndarray:
-    values = run[measure.name]
-    if axes.SPAN not in values.dims:
-        return layer_profile(values.values.astype(float))
-    kept = values[axes.SPAN].values if span == EVERY_SPAN else [span]
-    return layer_profile(
-        values.sel({axes.SPAN: kept}).values.astype(float),
-        run["rows"].sel({axes.SPAN: kept}).values,
-    )
+def comparisons(library: Library, chosen: Selection) -> Comparisons:
+    """Return what `dva-lens compare` says of a text: the primary statistics, then all others."""
+    measured = library.as_measured(chosen.text)
+    if chosen.baseline not in measured.models or len(measured.models) < 2:
+        raise NothingToShowError(
+            f"There is nothing to hold against {chosen.baseline} on “{chosen.text}”."
+        )
+    same = _check_texts(measured, "")
+    further = dict.fromkeys(measure.variable for measure in library.catalogue.layer_measures)
+    others = [
+        name
+        for name in further
+        if name not in PRIMARY and name in measured.statistics and not same.refusal(measured, name)
+    ]
+    return compare(measured, chosen.baseline, others)
 
 
-def _read(apart: Estimate, documents: list[str]) -> Reading:
-    count = len(set(documents))
-    parts: dict[str, Any] = {"value": apart.mean, "low": apart.low, "high": apart.high}
-    return Reading(**parts, each=apart.mean[None], sequences=len(documents), documents=count)
+def _check_texts(measured: Measurements, name: str) -> SameText:
+    """Return how the texts of all models are paired, or say why they cannot be."""
+    try:
+        same = same_text(measured)
+    except ValueError as error:
+        raise NothingToShowError(str(error)) from error
+    if name and (reason := same.refusal(measured, name)):
+        raise NothingToShowError(f"{reason}.")
+    return same

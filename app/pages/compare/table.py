@@ -6,44 +6,52 @@ from typing import Any
 import numpy as np
 from dash import html
 
+from dva_lens.results.compare import Comparisons
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.statistics.inference.estimate import Estimate
 
-from ...catalogue import Measure
+from ...catalogue import Catalogue
 from ...components.attributes import attributes
 from ...components.links import choice_link, numbers_link
 from ...components.numbers import interval, signed
 
 COLUMNS = (
     ("Statistic", ""),
+    ("Over layers", "The middle half of the layers, or the slope from first to last"),
     ("Same against same", "Two halves of the baseline's own seeds, on new text"),
     ("Model", ""),
     ("On new text", "These checkpoints, other texts of the same kind"),
     ("Trained again", "These architectures, other seeds"),
-    ("What may be said", "At 5 %, adjusted by Holm over all rows"),
+    ("What may be said", "At 5 %, adjusted by Holm over the primary statistics"),
 )
-Found = Sequence[tuple[Measure, Sequence[Comparison]]]
+Group = tuple[str, str, Sequence[Comparison]]
+"""A statistic, a contrast over depth, and what was found for every model."""
 
 
-def contrast_table(found: Found, baseline: str) -> html.Div:
+def contrast_table(found: Comparisons, catalogue: Catalogue) -> html.Div:
     """Return every statistic of every model minus the baseline, those that never differ apart."""
-    alike = [measure.long_name for measure, ones in found if all(map(_nothing, ones))]
-    apart = [(measure, ones) for measure, ones in found if not all(map(_nothing, ones))]
-    rows = [row for measure, ones in apart for row in _rows(measure, ones)]
-    head = [html.Th(name, scope="col", title=title) for name, title in COLUMNS]
+    groups = [
+        (name, contrast, found.of(name, contrast=contrast))
+        for name in found.statistics
+        for contrast in found.contrasts
+    ]
+    held = [group for group in groups if group[2]]
+    alike = [name for name in found.statistics if all(map(_nothing, found.of(name)))]
+    rows = [row for group in held if group[0] not in alike for row in _rows(group, catalogue)]
     table = html.Table(
         [
-            html.Thead(html.Tr(head)),
+            html.Thead(
+                html.Tr([html.Th(name, scope="col", title=title) for name, title in COLUMNS])
+            ),
             html.Tbody(rows),
         ],
         className="numbers contrasts",
     )
-    label = f"Differences from {baseline}, as a table"
     download = numbers_link("Download as CSV", "contrasts", label="contrasts")
-    note = f"No model differs at all in: {', '.join(alike)}." if alike else ""
+    label = f"Differences from {found.baseline}, as a table"
     return html.Div(
         [
-            html.P([_words(found, baseline), " ", download], className="caption"),
+            html.P([_words(found), " ", download], className="caption"),
             html.Div(
                 table,
                 className="scroll wide",
@@ -51,39 +59,68 @@ def contrast_table(found: Found, baseline: str) -> html.Div:
                 role="region",
                 **attributes(aria_label=label),
             ),
-            html.P(note, className="caption"),
+            html.P(_notes(found, alike, catalogue), className="caption"),
         ]
     )
 
 
-def _words(found: Found, baseline: str) -> str:
-    notes = sorted({one.retrained.note for _, ones in found for one in ones} - {""})
+def _words(found: Comparisons) -> str:
+    notes = sorted({one.retrained.note for one in found.entries} - {""})
     few = f" Here: {'; '.join(notes)}." if notes else ""
     return (
-        f"Mean over the middle half of the layers, minus that of {baseline}, with its 95 % "
+        f"Each model minus {found.baseline} {found.when}, over all queries, with its 95 % "
         f"interval. “On new text” is about these checkpoints; “Trained again” is about the "
         f"architectures and needs three seeds of each.{few} “Higher” and “lower” are said where "
-        f"p, adjusted by Holm over all rows, is 0.05 or less."
+        f"p is 0.05 or less: adjusted by Holm over the {found.family} contrasts of the primary "
+        f"statistics, and for the others, marked “to explore”, by Benjamini and Hochberg within "
+        f"the statistic."
     )
+
+
+def _notes(found: Comparisons, alike: Sequence[str], catalogue: Catalogue) -> str:
+    names = ", ".join(title_of(name, catalogue) for name in alike)
+    parts = [
+        f"No model differs at all in: {names}." if names else "",
+        *(f"{title_of(name, catalogue)}: {why}." for name, why in found.refused.items()),
+        found.note,
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def title_of(name: str, catalogue: Catalogue) -> str:
+    """Return what a statistic of the archive is called, the name itself where unknown."""
+    known = {measure.variable: measure.variable_name for measure in catalogue.measures}
+    return known.get(name, name)
 
 
 def _nothing(one: Comparison) -> bool:
     return float(one.text.mean) == 0 and float(one.text.low) == float(one.text.high)
 
 
-def _rows(measure: Measure, ones: Sequence[Comparison]) -> list[html.Tr]:
-    unit = "" if measure.units in ("", "1") else measure.units
-    link = choice_link(measure.long_name, statistic=measure.name)
-    name = html.Th([link, html.Span(unit, className="unit")], scope="rowgroup", rowSpan=len(ones))
-    same = _estimate(ones[0].same, rowSpan=len(ones))
+def _rows(group: Group, catalogue: Catalogue) -> list[html.Tr]:
+    name, contrast, ones = group
+    measures = {measure.variable: measure for measure in catalogue.layer_measures}
+    title, unit = title_of(name, catalogue), ""
+    label: Any = title
+    if name in measures:
+        unit = "" if measures[name].units in ("", "1") else measures[name].units
+        label = choice_link(title, statistic=measures[name].name)
+    explored = "" if ones[0].primary else "to explore"
+    span: dict[str, Any] = {"rowSpan": len(ones)}
+    parts = [label, *(html.Span(words, className="unit") for words in (unit, explored) if words)]
+    first = [
+        html.Th(parts, scope="rowgroup", **span),
+        html.Td(contrast, **span),
+        _estimate(ones[0].same, **span),
+    ]
     return [
         html.Tr(
             [
-                *([name, same] if at == 0 else []),
-                html.Th(one.arm, scope="row"),
+                *(first if at == 0 else []),
+                html.Th(one.model, scope="row"),
                 _estimate(one.text),
                 _estimate(one.retrained),
-                html.Td(_said(one), className=f"verdict {_tone(one.verdict)}"),
+                html.Td(_said(one), className=f"verdict {one.word}"),
             ],
             className="first" if at == 0 else "",
         )
@@ -106,7 +143,3 @@ def _estimate(found: Estimate | None, **place: Any) -> html.Td:
     quiet = "" if found.supports_claims else " muted"
     title = found.note or found.estimand
     return html.Td(parts, className=f"number{quiet}", title=title, **place)
-
-
-def _tone(verdict: str) -> str:
-    return next((word for word in ("higher", "lower") if verdict.startswith(word)), "undecided")

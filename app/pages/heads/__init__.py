@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from dva_lens.views.arms import arms
-from dva_lens.views.readings import reference
-
 from ...components.meaning import MEANING
 from ...components.numbers import number
-from ...library import Library, spans_of
+from ...library import Library
 from ...page import Card, Columns, Page, Panel, Words
 from ...state import Selection
 from .figures import head_map, head_scatter, mark_in_map, mark_in_scatter
@@ -18,13 +15,10 @@ from .ranking import rank_of, ranks
 
 def _head(library: Library, chosen: Selection) -> Any:
     measure = library.catalogue.measure(chosen.statistic)
-    held = library.by_query_head(chosen.run, chosen.text)
-    level = None
-    if measure.name in held:
-        (arm,) = arms(held, measure.name)
-        level = reference(arm, measure.name, (), spans=spans_of(measure, chosen.span))
-    uniform = float("nan") if level is None else float(level)
-    return head_title(chosen, measure, rank_of(library, chosen, measure), uniform)
+    rank, uniform = rank_of(library, chosen, measure), float("nan")
+    if rank is not None:
+        uniform = library.level(chosen.run, chosen.text, measure.name, chosen.span)
+    return head_title(chosen, measure, rank, uniform)
 
 
 def _numbers(library: Library, chosen: Selection) -> Any:

@@ -1,12 +1,13 @@
 """Every head of one model: a map, and a cloud of points by two statistics."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-import xarray as xr
 
 from dva_lens import axes, views
+from dva_lens.results.reader import Measurements
 from dva_lens.views import theme
 
 from ...catalogue import Measure
@@ -65,33 +66,36 @@ def head_scatter(library: Library, chosen: Selection) -> go.Figure:
 
 def mark_in_scatter(library: Library, chosen: Selection) -> list[dict[str, Any]]:
     """Return the ring around the chosen head among all."""
-    heads = library.heads(chosen.run, chosen.text, chosen.span)
-    at = chosen.layer, chosen.head
-    x, y = (float(heads[name].values[at]) for name in (chosen.statistic, chosen.other))
+    run, at = (chosen.run, chosen.text), (chosen.layer, chosen.head)
+    names = (chosen.statistic, chosen.other)
+    found = [library.by_head(*run, name, chosen.span) for name in names]
+    x, y = (float("nan") if one is None else float(one.values[at]) for one in found)
     if not np.isfinite([x, y]).all():
         return []
     ring = {"xsizemode": "pixel", "ysizemode": "pixel", "x0": -9, "x1": 9, "y0": -9, "y1": 9}
     return [{"type": "circle", **ring, "xanchor": x, "yanchor": y, "line": _MARK}]
 
 
-def of_run(library: Library, chosen: Selection) -> tuple[Measure, xr.Dataset]:
+def of_run(library: Library, chosen: Selection) -> tuple[Measure, Measurements]:
     """Return the chosen statistic and the run that holds it, or say why heads cannot be shown."""
     measure = library.catalogue.measure(chosen.statistic)
-    held = library.by_query_head(chosen.run, chosen.text)
+    held = library.of_run(chosen.run, chosen.text)
     if not measure.per_head:
         raise NothingToShowError(
             f"{measure.long_name} is one number per {measure.at}, so heads do not differ in it; "
             f"choose another statistic."
         )
-    if measure.name not in held:
+    if measure.name not in held.statistics:
         raise NothingToShowError(f"{chosen.run} does not hold {measure.long_name.lower()}.")
     return measure, held
 
 
-def _at_span(held: xr.Dataset, measure: Measure, span: int) -> xr.Dataset:
+def _at_span(held: Measurements, measure: Measure, span: int) -> Measurements:
     """Keep the queries of one span, or of all."""
     if not measure.spans or span == EVERY_SPAN:
         return held
-    if span not in held[axes.SPAN]:
+    (part,) = held.parts
+    if span not in part.data[axes.SPAN]:
         raise NothingToShowError(f"No query of this text sees {axes.span_label(span)} keys.")
-    return held.sel({axes.SPAN: [span]})
+    kept = replace(part, data=part.data.sel({axes.SPAN: [span]}))
+    return Measurements((kept,), held.text)

@@ -7,13 +7,16 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.reader import Measurements
+from dva_lens.results.shares import documents_of
 from dva_lens.views import lines, theme, words
 from dva_lens.views.arms import Arm, arms
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
-from dva_lens.views.readings import reading, reference
 
 from ...catalogue import Measure
+from ...estimates import reading_of
 from ...library import Library
 from ...state import Selection
 from .figures import of_run
@@ -23,24 +26,20 @@ def head_profile(library: Library, chosen: Selection) -> go.Figure:
     """Draw the chosen statistic of the chosen head, before the other heads of its layer."""
     measure, held = of_run(library, chosen)
     (arm,) = arms(held, measure.name)
-    draw = _by_span if measure.spans else _by_text
-    return draw(arm, held, measure, chosen)
+    if not measure.spans:
+        return _by_text(arm, held, measure, chosen)
+    return _by_span(arm, library.by_span(chosen.run, chosen.text, measure.name), measure, chosen)
 
 
-def _by_span(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) -> go.Figure:
-    spans = np.asarray(held[axes.SPAN].values)
-    x = 2.0**spans
-    labels = [axes.span_label(int(span)) for span in spans]
-    layer = {axes.LAYER: chosen.layer}
-    others = reading(arm, measure.name, (axes.HEAD, axes.SPAN), where=layer)
-    line = Line(
-        arm,
-        x,
-        reading(arm, measure.name, (axes.SPAN,), where={**layer, axes.HEAD: chosen.head}),
-        reference(arm, measure.name, (axes.SPAN,)),
-    )
+def _by_span(arm: Arm, found: xr.Dataset, measure: Measure, chosen: Selection) -> go.Figure:
+    layer = found.sel({axes.LAYER: chosen.layer})
+    spans = layer[axes.SPAN].values
+    x, labels = 2.0**spans, [axes.span_label(int(span)) for span in spans]
+    uniform = layer["uniform"].values if "uniform" in layer else None
+    line = Line(arm, x, reading_of(layer.sel({axes.HEAD: chosen.head})), uniform)
+    others = layer["value"].values
     dotted = lines.draw_references([line])
-    faint = [_faint(x, row) for head, row in enumerate(others.value) if head != chosen.head]
+    faint = [_faint(x, row) for head, row in enumerate(others) if head != chosen.head]
     caption = words.estimand([arm], [line.reading]) + words.dotted(
         bool(dotted), measure.why_no_reference
     )
@@ -57,12 +56,13 @@ def _by_span(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) ->
     )
 
 
-def _by_text(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) -> go.Figure:
-    where = {axes.LAYER: chosen.layer, axes.HEAD: chosen.head}
-    values = held[measure.name].sel(where).values.astype(float)
-    documents = [str(name) for name in held[axes.DOCUMENT].values]
-    mean = reading(arm, measure.name, (), where=where)
-    level = reference(arm, measure.name, ())
+def _by_text(arm: Arm, held: Measurements, measure: Measure, chosen: Selection) -> go.Figure:
+    found = held.values(measure.name).isel({axes.MODEL: 0, axes.SEED: 0})
+    found = found.sel({axes.LAYER: chosen.layer, axes.HEAD: chosen.head})
+    values, documents = found.values, [str(name) for name in documents_of(found)]
+    mean = reading_of(estimate(found).isel({axes.MODEL: 0}))
+    reference = held.reference(measure.name)
+    level = None if reference is None else float(mean_of(_of_layer(reference, chosen)))
     x = np.arange(len(values))
     marks = {
         "type": "scatter",
@@ -82,7 +82,7 @@ def _by_text(arm: Arm, held: xr.Dataset, measure: Measure, chosen: Selection) ->
         "line": {"color": arm.colour, "width": 2},
         "hovertemplate": "mean %{y:.3g}<extra></extra>",
     }
-    dotted = [] if level is None else [lines.dotted(ends, [float(level)] * 2)]
+    dotted = [] if level is None else [lines.dotted(ends, [level] * 2)]
     numbers = words.shown(float(mean.value), float(mean.low), float(mean.high))
     return compose(
         _without_legend([*dotted, across, marks]),
@@ -117,6 +117,10 @@ def _faint(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
         "opacity": 0.45,
         "hoverinfo": "skip",
     }
+
+
+def _of_layer(level: xr.DataArray, chosen: Selection) -> xr.DataArray:
+    return level.sel({axes.LAYER: chosen.layer}) if axes.LAYER in level.dims else level
 
 
 def _faint_words(count: int) -> str:

@@ -6,8 +6,6 @@ from typing import final
 
 import numpy as np
 
-from dva_lens import axes
-
 from ...catalogue import Measure
 from ...library import Library, NothingToShowError
 from ...state import Selection
@@ -45,10 +43,10 @@ def ranks(library: Library, chosen: Selection, measure: Measure) -> tuple[Rank, 
 
 @lru_cache(maxsize=1024)
 def _ranks(library: Library, run: str, text: str, span: int, measure: str) -> tuple[Rank, ...]:
-    heads = library.heads(run, text, span)
-    if measure not in heads:
+    found = library.by_head(run, text, measure, span)
+    if found is None:
         raise NothingToShowError(f"{run} does not hold {measure}.")
-    values = heads[measure].transpose(axes.LAYER, axes.HEAD).values
+    values = found.values
     flat = values.ravel()
     order = [int(at) for at in np.argsort(-flat, kind="stable") if np.isfinite(flat[at])]
     known = flat[order]

@@ -45,10 +45,8 @@ def depth(library: Library, chosen: Selection) -> go.Figure:
     measure = library.catalogue.measure(chosen.statistic)
     if measure.at == "model":
         raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
-    models = library.models(chosen.text, lambda run: measure.name in run)
-    if not models:
-        raise NothingToShowError(f"No run holds {measure.long_name.lower()} on “{chosen.text}”.")
-    figure = views.depth_profile(models, measure.name, spans=spans_of(measure, chosen.span))
+    held = library.holding(chosen.text, measure)
+    figure = views.depth_profile(held, measure.name, spans=spans_of(measure, chosen.span))
     _lead_to_heads(figure, library, chosen.text)
     figure.update_layout(hovermode="closest")
     return figure
@@ -78,7 +76,7 @@ def _table(library: Library, chosen: Selection) -> Any:
         chosen.statistic,
         first_run=ordered,
         costs=costs(library),
-        conditions=conditions(library, chosen.text, ordered),
+        conditions=conditions(library, chosen.text),
     )
 
 
@@ -91,7 +89,7 @@ def _rows(library: Library, chosen: Selection) -> list[Row]:
             "value": plain(found.mean),
             "low": plain(found.low),
             "high": plain(found.high),
-            "reference": plain(line.uniform),
+            "reference": plain(found.uniform),
         }
         for line in library.remembered(headline)(chosen)
         for model, found in line.numbers.items()

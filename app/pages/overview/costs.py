@@ -1,6 +1,7 @@
 """What each model costs, and how it was measured: rows of text around the statistics."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,14 +25,11 @@ def costs(library: Library) -> list[Row]:
     return rows
 
 
-def conditions(library: Library, text: str, first_run: Mapping[str, str]) -> list[Row]:
+def conditions(library: Library, text: str) -> list[Row]:
     """Return how each model was measured on a text, as its first training says."""
-    measured = {run.name for run in library.catalogue.runs if text in run.texts}
-    said = {
-        model: library.measurement(run, text).attrs
-        for model, run in first_run.items()
-        if run in measured
-    }
+    said: dict[str, Mapping[str, Any]] = {}
+    for part in library.on(text).parts:
+        said.setdefault(part.model, part.data.attrs)
     rows = []
     for key, title, unit in _CONDITIONS:
         found = {model: str(attrs[key]) for model, attrs in said.items() if key in attrs}

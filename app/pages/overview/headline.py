@@ -5,9 +5,8 @@ from typing import final
 
 import numpy as np
 
-from dva_lens.views import theme
-from dva_lens.views.arms import Arm
-from dva_lens.views.readings import reading, reference
+from dva_lens import axes
+from dva_lens.results.estimates import estimate, mean_of
 
 from ...catalogue import Measure
 from ...library import Library, spans_of
@@ -17,40 +16,52 @@ from ...state import Selection
 @final
 @dataclass(frozen=True)
 class Number:
-    """A mean over layers, heads, texts and trainings with its interval, or NaN."""
+    """A mean over layers, heads, texts and trainings with its interval, or NaN.
+
+    `uniform` is what uniform attention reads, or NaN.
+    """
 
     mean: float
     low: float
     high: float
+    uniform: float
 
 
 @final
 @dataclass(frozen=True)
 class Line:
-    """A measure of every model, beside what uniform attention reads (NaN where nothing)."""
+    """A measure of every model."""
 
     measure: Measure
     numbers: dict[str, Number]
-    uniform: float
+
+    @property
+    def uniform(self) -> tuple[float, ...]:
+        """What uniform attention reads; several numbers where it differs between models."""
+        found = [one.uniform for one in self.numbers.values() if np.isfinite(one.uniform)]
+        ends = (min(found), max(found)) if found else ()
+        return ends[:1] if ends and np.isclose(*ends, rtol=1e-6) else ends
 
 
 def headline(library: Library, chosen: Selection) -> tuple[Line, ...]:
     """Return every measure of the catalogue for every model measured on a text."""
-    models = library.models(chosen.text)
-    place = theme.places(models)
-    lines = []
-    for measure in library.catalogue.measures:
-        numbers, uniform = {}, np.nan
-        spans = spans_of(measure, chosen.span)
-        for model, runs in models.items():
-            held = tuple(run for run in runs if measure.name in run)
-            if not held:
-                continue
-            arm = Arm(model, held, theme.PALETTE[place[model]], theme.SYMBOLS[place[model]])
-            read = reading(arm, measure.name, (), spans=spans)
-            numbers[model] = Number(float(read.value), float(read.low), float(read.high))
-            level = reference(arm, measure.name, (), spans=spans)
-            uniform = uniform if level is None else float(level)
-        if any(np.isfinite(number.mean) for number in numbers.values()):
-            lines.append(Line(measure, numbers, uniform))
-    return tuple(sorted(lines, key=lambda line: line.measure.at != "model"))
+    lines = [_line(library, chosen, measure) for measure in library.catalogue.measures]
+    held = [line for line in lines if any(np.isfinite(n.mean) for n in line.numbers.values())]
+    return tuple(sorted(held, key=lambda line: line.measure.at != "model"))
+
+
+def _line(library: Library, chosen: Selection, measure: Measure) -> Line:
+    held = library.on(chosen.text).holding(measure.name)
+    if not held.parts:
+        return Line(measure, {})
+    spans = spans_of(measure, chosen.span) or "all"
+    found = estimate(held.values(measure.name, spans=spans))
+    level = held.reference(measure.name, spans=spans)
+    levels = None if level is None else mean_of(level, (axes.MODEL,))
+    numbers = {}
+    for model in held.models:
+        one = found.sel({axes.MODEL: model})
+        uniform = np.nan if levels is None else float(levels.sel({axes.MODEL: model}))
+        mean, low, high = (float(one[name]) for name in ("value", "low", "high"))
+        numbers[model] = Number(mean, low, high, uniform)
+    return Line(measure, numbers)

@@ -94,7 +94,7 @@ def _measure(
         [
             html.Th([title, unit], scope="row", title=measure.meaning),
             *[_number(line.numbers.get(model)) for model in models],
-            html.Td(_text(line.uniform), className="number uniform"),
+            html.Td(" – ".join(map(number, line.uniform)), className="number uniform"),
             html.Td(_strip(line, models, colours)),
         ],
         className="chosen" if there and measure.name == statistic else "",
@@ -117,13 +117,14 @@ def _text(value: float) -> str:
 def _strip(line: Line, models: Sequence[str], colours: Mapping[str, str]) -> html.Div:
     """Return the models' intervals on one scale, with a tick at uniform attention."""
     found = {model: line.numbers[model] for model in models if model in line.numbers}
-    ends = [value for n in found.values() for value in (n.mean, n.low, n.high)] + [line.uniform]
-    held = [value for value in ends if np.isfinite(value)]
+    ends = [value for n in found.values() for value in (n.mean, n.low, n.high)]
+    held = [value for value in (*ends, *line.uniform) if np.isfinite(value)]
     low, high = min(held), max(held)
     width = high - low or 1.0
-    marks = []
-    if np.isfinite(line.uniform):
-        marks.append(html.I(className="tick", style={"left": _percent(line.uniform, low, width)}))
+    marks = [
+        html.I(className="tick", style={"left": _percent(level, low, width)})
+        for level in line.uniform
+    ]
     for at, (model, value) in enumerate(found.items()):
         if not np.isfinite(value.mean):
             continue

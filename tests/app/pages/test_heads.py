@@ -8,7 +8,7 @@ from dva_lens.app.pages.heads.ranking import Rank, rank_of, ranks
 def test_ranks_follow_values(library, chosen):
     measure = library.catalogue.measure("entropy")
     found = ranks(library, chosen, measure)
-    values = library.heads(chosen.run, chosen.text, chosen.span)["entropy"].values
+    values = library.by_head(chosen.run, chosen.text, "entropy", chosen.span).values
     assert [rank.place for rank in found] == list(range(1, 17))
     assert found[0].value == values.max()
     assert values[found[-1].layer, found[-1].head] == values.min()
@@ -18,7 +18,7 @@ def test_the_chosen_head_is_found(library, chosen):
     measure = library.catalogue.measure("entropy")
     rank = rank_of(library, chosen.but(layer=3, head=2), measure)
     assert (rank.layer, rank.head, rank.of) == (3, 2, 16)
-    heads = library.heads(chosen.run, chosen.text, chosen.span)["entropy"].values
+    heads = library.by_head(chosen.run, chosen.text, "entropy", chosen.span).values
     assert rank.place == (heads > heads[3, 2]).sum() + 1
 
 
@@ -29,10 +29,9 @@ def test_equal_heads_have_no_rank(library, chosen):
 
 
 def test_what_does_not_apply_has_no_rank(library, chosen, monkeypatch):
-    heads = library.heads(chosen.run, chosen.text, chosen.span)
+    heads = library.by_head(chosen.run, chosen.text, "entropy", chosen.span)
     library = Library(library.archive)
-    without = heads.assign(entropy=heads["entropy"] * np.nan)
-    monkeypatch.setattr(library, "heads", lambda *_: without)
+    monkeypatch.setattr(library, "by_head", lambda *_: heads * np.nan)
     assert rank_of(library, chosen, library.catalogue.measure("entropy")) is None
 
 

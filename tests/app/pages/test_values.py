@@ -14,7 +14,13 @@ from dva_lens.results.writer import write_run
 def test_sources_are_those_of_the_chosen_run(tmp_path, chosen):
     library = Library(open_archive(fake_archive(tmp_path, models=("transformer", "resformer"))))
     shown = show("value-sources", library, chosen.but(run="resformer-1"))
-    held = library.as_kept("resformer-1", chosen.text)[SHARE].mean(("sequence", "kv_head"))
+    held = (
+        library.kept("resformer-1", chosen.text)
+        .parts[0]
+        .data[SHARE]
+        .isel(step=-1)
+        .mean(("sequence", "kv_head"))
+    )
     assert {row["model"] for row in shown.rows} == {"resformer-1"}
     for row in shown.rows:
         want = float(held.sel(layer=row["layer"], source=row["source"]))
