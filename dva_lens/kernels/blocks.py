@@ -11,9 +11,6 @@ from torch import Tensor
 
 from dva_lens.kernels.visibility import Visibility
 
-TILE = 128
-"""How many keys a mask function is asked about at once when unseen ones are looked for."""
-
 
 @final
 @dataclass(frozen=True)
@@ -64,10 +61,9 @@ def cuts(length: int, size: int) -> list[slice]:
 
 
 def key_range(visibility: Visibility, batch: slice, queries: slice, length: int) -> slice:
-    """Return a short range that holds every key the queries can see.
+    """Return a range that holds every key the queries can see, whatever a mask hides of it.
 
-    Causality and windows give it in closed form, segments narrow it to the shortest, and a mask
-    function to the tiles between the first and the last that it does not wholly hide.
+    Causality and windows give it in closed form, and segments narrow it.
     """
     start, stop = 0, queries.stop if visibility.causal else length
     if visibility.window is not None:
@@ -91,24 +87,12 @@ def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: sli
 
 
 def _unmasked(visibility: Visibility, block: QueryBlock, device: torch.device) -> slice:
-    """Return the keys of a block from the first to the last tile that its mask does not hide."""
-    keys = block.keys
-    tiles = [slice(keys.start + t.start, keys.start + t.stop) for t in cuts(_size(keys), TILE)]
-    first = next((t for t in tiles if _sees_any(visibility, block, t, device)), None)
-    if first is None:
-        return slice(keys.start, keys.start)
-    last = next(t for t in reversed(tiles) if _sees_any(visibility, block, t, device))
-    return slice(first.start, last.stop)
-
-
-def _sees_any(
-    visibility: Visibility, block: QueryBlock, keys: slice, device: torch.device
-) -> bool:
-    return bool(_seen(visibility, replace(block, keys=keys), device).any())
-
-
-def _size(part: slice) -> int:
-    return part.stop - part.start
+    """Return the keys of a block from the first to the last that its mask does not hide."""
+    start = block.keys.start
+    wanted = _seen(visibility, block, device).flatten(0, 2).any(dim=0).nonzero()
+    if len(wanted) == 0:
+        return slice(start, start)
+    return slice(start + int(wanted[0]), start + int(wanted[-1]) + 1)
 
 
 def blocks(
@@ -122,7 +106,8 @@ def blocks(
 ) -> Iterator[QueryBlock]:
     """Go through the queries of some sequences, for one group of heads after the other.
 
-    Blocks that see no key come too. A mask function is asked once for all heads.
+    Blocks that see no key come too. A mask function narrows the range of keys to the shortest; it
+    is asked about a block's queries and all keys in that range at once, and once for all heads.
     """
     found = []
     for queries in cuts(length, rows):
