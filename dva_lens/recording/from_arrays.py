@@ -106,7 +106,7 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
         What the scores are made of, so after rotary position.
     values : (sequence, kv_head, key, width), or `kernels.values.Values`, optional
         What the weights multiply.
-    weights : Weights, optional
+    weights : Rule, optional
         How scores become weights; default: causal softmax with scale 1/sqrt(width).
     output : (head, width, model), optional
         W_O; statistics of what is written are NaN without it.
@@ -178,11 +178,14 @@ def layer_of(
     window: int | None,
 ) -> LayerRecord:
     """Return the record of one pattern, and of its values where there are any."""
+    dtype = str(pattern.dtype).removeprefix("torch.")
     pattern, heads = accurate(pattern), pattern.shape[1]
     per_head = None if value is None else per_query_head(accurate(value), heads)
     values = None if per_head is None else per_head.cpu().numpy()
     weights = pattern.cpu().numpy()
-    summary = summary_of(weights, lengths, causal=causal, window=window, values=values)
+    summary = summary_of(
+        weights, lengths, causal=causal, window=window, values=values, dtype=dtype
+    )
     if value is None or per_head is None or values is None:
         reason = "no values came with the pattern"
         return LayerRecord(

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from dva_lens.recording.from_arrays import Output, Patterns, layer_of, record_of, windows_of
 from dva_lens.recording.norms import stream_norms
-from dva_lens.records import Record
+from dva_lens.records import LayerRecord, Record
+from dva_lens.sites import SITES
 
 PATTERN, SCORES = "blocks.{}.attn.hook_pattern", "blocks.{}.attn.hook_attn_scores"
 VALUE, STREAM_AFTER = "blocks.{}.attn.hook_v", "blocks.{}.hook_resid_post"
@@ -33,16 +34,43 @@ def from_cache(
     Patterns are taken where they are cached. Scores stand in for them only after a look at
     what they are: some attentions cache weights under the name of scores, and masked scores may
     be the smallest number of the dtype instead of minus infinity. A learned sink cannot be seen
-    in scores, so models that have one need their patterns cached.
+    in scores, so models that have one need their patterns cached. Layers whose patterns are not
+    in the cache are recorded as absent, with that reason.
+
+    >>> _, cache = model.run_with_cache(tokens, names_filter=lambda name: "pattern" in name)
+    >>> describe(from_cache(cache), statistics=["entropy"])
+
+    Parameters
+    ----------
+    cache : ActivationCache, or mapping of names to tensors
+        What `run_with_cache` returns.
+    lengths : integers (sequence), optional
+        How many positions of each sequence are real; default: all.
+    causal : bool
+        Whether a query sees itself and earlier keys only.
+    window : int, or one or None per layer, optional
+        How many keys back a query sees, itself included.
+
+    Raises
+    ------
+    KeyError
+        If the cache holds no pattern at all.
+    ValueError
+        If an array cannot be weights.
     """
     held = getattr(cache, "cache_dict", cache)
     single = not getattr(cache, "has_batch_dim", True)
     held = {name: each[None] if single else each for name, each in held.items()}
-    depth = _depth(held)
-    sequences, _, _, positions = weights_of(held, 0).shape
+    cached = _cached(held)
+    depth, first = cached[-1] + 1, weights_of(held, cached[0])
+    sequences, _, _, positions = first.shape
     lengths = np.full(sequences, positions) if lengths is None else np.asarray(lengths)
     found, windows = [], windows_of(window, depth)
     for layer in range(depth):
+        if layer not in cached:
+            reason = f"the cache does not hold the pattern of layer {layer}"
+            found.append(LayerRecord(why_not=dict.fromkeys(SITES, reason)))
+            continue
         value, stream = (held.get(name.format(layer)) for name in (VALUE, STREAM_AFTER))
         record = layer_of(
             weights_of(held, layer),
@@ -54,8 +82,7 @@ def from_cache(
         )
         sizes = None if stream is None else stream_norms(stream, lengths)
         found.append(replace(record, stream=sizes))
-    dtype = str(held[PATTERN.format(0)].dtype if PATTERN.format(0) in held else torch.float32)
-    return record_of(found, lengths, positions, backend="patterns", dtype=dtype)
+    return record_of(found, lengths, positions, backend="patterns", dtype=str(first.dtype))
 
 
 def weights_of(held: Mapping[str, Tensor], layer: int) -> Patterns:
@@ -83,15 +110,16 @@ def output_of(model: Any, layer: int) -> Output | None:
     return found if isinstance(found, Tensor) and found.ndim == 3 else None
 
 
-def _depth(held: Mapping[str, Tensor]) -> int:
-    depth = 0
-    while PATTERN.format(depth) in held or SCORES.format(depth) in held:
-        depth += 1
-    cached = sum(name.endswith(("attn.hook_pattern", "attn.hook_attn_scores")) for name in held)
-    if depth == 0 or cached > 2 * depth:
+def _cached(held: Mapping[str, Tensor]) -> list[int]:
+    """Return the layers whose patterns, or scores, are in a cache."""
+    named = {
+        int(name.split(".")[1])
+        for name in held
+        if name.startswith("blocks.") and name.endswith((PATTERN[10:], SCORES[10:]))
+    }
+    if not named:
         raise KeyError(
-            f"The cache must hold the pattern of every layer from 0 on, such as "
-            f"{PATTERN.format(0)!r}; it holds {len(held)} activations, {cached} of them patterns "
-            f"or scores, and layer {depth} is missing."
+            f"The cache must hold the pattern of a layer, such as {PATTERN.format(0)!r}; none of "
+            f"its {len(held)} activations is one."
         )
-    return depth
+    return sorted(named)

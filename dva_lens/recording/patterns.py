@@ -7,7 +7,7 @@ from dva_lens.kernels.guard import refuse_above
 from dva_lens.sites import AttentionSummary, ValueDynamics
 
 Pattern = Float[np.ndarray, "sequence head query key"]
-ROUNDING = {"float16": 2e-2, "float32": 1e-3, "float64": 1e-9}
+ROUNDING = {"bfloat16": 2.0**-7, "float16": 2e-2, "float32": 1e-3, "float64": 1e-9}
 WORKING_ARRAYS = 4
 
 
@@ -28,8 +28,19 @@ def visibility(
     return seen & real[:, :, None] & real[:, None, :]
 
 
-def check_pattern(pattern: Pattern, seen: Bool[np.ndarray, "_ place place"]) -> None:
-    """Refuse what cannot be weights: scores, rows above one, weight on what cannot be seen."""
+def check_pattern(
+    pattern: Pattern, seen: Bool[np.ndarray, "_ place place"], dtype: str | None = None
+) -> None:
+    """Refuse what cannot be weights: scores, rows above one, weight on what cannot be seen.
+
+    Rows may differ from one by the rounding of the dtype that the weights were computed in
+    (default: their own).
+
+    Raises
+    ------
+    ValueError
+        If it cannot be weights; the message says why.
+    """
     if pattern.shape[-2:] != seen.shape[-2:] or len(pattern) != len(seen):
         raise ValueError(
             f"A pattern of shape {pattern.shape} does not fit {len(seen)} sequences of "
@@ -42,7 +53,7 @@ def check_pattern(pattern: Pattern, seen: Bool[np.ndarray, "_ place place"]) -> 
             "The pattern holds negative or infinite entries, so these are scores and not "
             "weights; pass them through their normaliser first, or use `from_qk`."
         )
-    tolerance = ROUNDING[pattern.dtype.name]
+    tolerance = ROUNDING[dtype or pattern.dtype.name]
     if inside.sum(-1).max(initial=0.0) > 1 + tolerance:
         raise ValueError(
             f"Rows of the pattern sum to up to {inside.sum(-1).max():.4g}; weights of one query "
@@ -65,8 +76,9 @@ def summary_of(
     causal: bool = True,
     window: int | None = None,
     values: Float[np.ndarray, "sequence head key width"] | None = None,
+    dtype: str | None = None,
 ) -> AttentionSummary:
-    """Return the summary of a pattern; `values` are per query head.
+    """Return the summary of a pattern; `values` are per query head, `dtype` is where it is from.
 
     There is no log-sum-exp in a pattern, and without values no norms: these are NaN. Rows that
     do not sum to one are kept as they are.
@@ -79,7 +91,7 @@ def summary_of(
     lengths = np.asarray(lengths)
     positions = pattern.shape[-1]
     seen = visibility(lengths, positions, causal=causal, window=window)
-    check_pattern(pattern, seen)
+    check_pattern(pattern, seen, dtype)
     weights = np.where(seen[:, None], pattern, 0.0).astype(np.float64)
     place = np.arange(positions)
     real = place < lengths[:, None]

@@ -7,6 +7,7 @@ from records import random_causal, record_of
 
 from dva_lens.kernels.reference import attention as reference
 from dva_lens.kernels.rule import Rule
+from dva_lens.measuring import describe
 from dva_lens.recording import from_cache, from_patterns, from_qk
 
 LENGTHS = np.array([9, 7])
@@ -147,5 +148,35 @@ def test_garbage_in_padded_rows_is_left_out():
 
 
 def test_a_cache_without_patterns_is_refused():
-    with pytest.raises(KeyError, match="pattern of every layer from 0 on"):
-        from_cache(Cache({"blocks.1.attn.hook_pattern": torch.ones(1, 1, 2, 2)}))
+    with pytest.raises(KeyError, match="must hold the pattern of a layer"):
+        from_cache(Cache({"blocks.1.attn.hook_v": torch.ones(1, 2, 1, 2)}))
+
+
+def test_one_layer_of_a_cache_is_recorded_and_the_others_say_why_not():
+    whole = _cached()[0]
+    part = Cache({name: each for name, each in whole.items() if ".1." in name})
+    found, expected = from_cache(part), from_cache(whole)
+    _same(found.layers[1].summary, expected.layers[1].summary)
+    assert found.layers[0].summary is None
+    data = describe(found, statistics=("entropy", "value_drain"))
+    np.testing.assert_array_equal(
+        data["entropy"][1], describe(expected, statistics="entropy")["entropy"][1]
+    )
+    assert np.isnan(data["entropy"][0]).all()
+    assert data["entropy"].attrs["why_not"] == "the cache does not hold the pattern of layer 0"
+
+
+@pytest.mark.parametrize("draw", range(20))
+def test_rows_of_bfloat16_sum_to_one_within_its_rounding(draw):
+    generator = torch.Generator().manual_seed(draw)
+    scores = 3 * torch.randn(2, 3, 64, 64, generator=generator).double()
+    future = torch.ones(64, 64, dtype=torch.bool).triu(1)
+    pattern = torch.softmax(scores.masked_fill(future, -torch.inf), dim=-1)
+    rounded = pattern.bfloat16()
+    assert rounded.float().sum(-1).max() > 1.001
+    found, truth = (from_patterns(each).layers[0].summary for each in (rounded, pattern))
+    # p log p of a weight rounded by half an eps of 2**-7 moves by at most eps/2 p |1 + log p|
+    limit = 2.0**-8 * (1 + truth.entropy)
+    assert (np.abs(found.entropy - truth.entropy) <= limit).all()
+    with pytest.raises(ValueError, match=r"Rows of the pattern sum to up to 1\.0"):
+        from_patterns((1.02 * pattern).bfloat16())
