@@ -43,7 +43,8 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-suppress_warnings = ["myst.xref_missing"]  # links to files of the repository that are no pages
+# Links to files of the repository that are no pages; words of docstrings that several classes have.
+suppress_warnings = ["myst.xref_missing", "ref.python"]
 
 
 def modules(package: str) -> list[str]:
