@@ -43,7 +43,7 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-# Links to files of the repository that are no pages; words of docstrings that several classes have.
+# Links to files that are no pages of the site; words of docstrings that several classes have.
 suppress_warnings = ["myst.xref_missing", "ref.python"]
 
 
