@@ -99,7 +99,7 @@ def section(entry: Statistic) -> str:
 
 def page() -> str:
     """Return the whole page."""
-    parts = [INTRODUCTION, "## Primary set\n\nMeasured unless told otherwise, in one pass.\n"]
+    parts = [INTRODUCTION, "## Primary set\n\nMeasured by default, in one pass.\n"]
     parts += [section(STATISTICS[name]) for name in PRIMARY]
     parts.append("## Extended set\n\nMeasured on request.\n")
     parts += [section(STATISTICS[name]) for name in EXTENDED]

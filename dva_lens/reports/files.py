@@ -4,23 +4,37 @@ from pathlib import Path
 
 from dva_lens.reports.page import DataTable, Report, charts_of, tables_of
 from dva_lens.reports.render import render
+from dva_lens.results.tables import write_whole
 from dva_lens.views.rows import to_csv
 
 
 def write_page(report: Report, out: Path) -> Path:
-    """Write a report as one HTML file; an unfinished file never takes the place of another."""
+    """Write a report as one HTML file; an unfinished file never takes the place of another.
+
+    Raises
+    ------
+    ValueError
+        If `out` is there and is not a regular file.
+    """
     if out.is_dir():
         raise ValueError(
             f"{out} is a folder; name the HTML file to write, such as {out}/report.html."
         )
+    if out.exists() and not out.is_file():
+        raise ValueError(f"{out} is a device or a pipe, not a file; name a file to write.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    part.write_text(render(report), encoding="utf-8")
-    return part.replace(out)
+    page = render(report)
+    return write_whole(out, lambda draft: _write(draft, page))
 
 
 def write_figures(report: Report, folder: Path) -> tuple[Path, ...]:
-    """Write every figure as SVG and PDF and every table as CSV into a folder."""
+    """Write every figure as SVG and PDF and every table as CSV into a folder.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If matplotlib, the extra `figures`, is not installed.
+    """
     try:
         from dva_lens.reports.drawing import save  # needs the extra
     except ModuleNotFoundError as error:
@@ -38,5 +52,8 @@ def write_figures(report: Report, folder: Path) -> tuple[Path, ...]:
 
 def _write_csv(table: DataTable, folder: Path) -> Path:
     path = folder / f"{table.name}.csv"
-    path.write_text(to_csv(table.columns, table.rows), encoding="utf-8")
-    return path
+    return write_whole(path, lambda draft: _write(draft, to_csv(table.columns, table.rows)))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -25,6 +25,13 @@ def depth_profile(
     `spans` keeps the queries that see so many keys (`axes.span_of`); all queries are read without
     it. Models of different depth are drawn against relative depth. `where` chooses the entry of a
     statistic's further dimensions, such as {"threshold": 0.3}.
+
+    Raises
+    ------
+    KeyError
+        If a measurement does not hold the statistic.
+    ValueError
+        If the statistic is not one number per layer, or has no such dimension or label.
     """
     found = conditions(data, statistic)
     variable = found[0].first(statistic)

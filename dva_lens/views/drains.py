@@ -18,6 +18,11 @@ def drain_plot(data: Runs) -> Figure:
     """Draw the first key's value over the median value against depth; 1 is a key like any other.
 
     The left panel is the value itself, the right one what it writes through the output matrix.
+
+    Raises
+    ------
+    KeyError
+        If a measurement does not hold both drains.
     """
     found = conditions(data, *DRAINS)
     depths = depth_axis(found)

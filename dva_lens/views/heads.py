@@ -44,6 +44,13 @@ def layer_head_map(
     Heads of different trainings have nothing in common but their number, so trainings are never
     averaged. The interval and the rank of a head show when it is pointed at. `where` chooses the
     entry of a statistic's further dimensions.
+
+    Raises
+    ------
+    KeyError
+        If a measurement does not hold the statistic.
+    ValueError
+        If the statistic says nothing of single heads, or has no such dimension or label.
     """
     found = singles(conditions(data, statistic))
     dim = head_dimension(found[0], statistic)

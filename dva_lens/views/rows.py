@@ -12,7 +12,13 @@ from dva_lens.views.figure import Row
 
 
 def as_table(shown: go.Figure | xr.Dataset | xr.DataArray) -> list[Row]:
-    """Return what a figure shows, or what labelled data hold, as rows with named columns."""
+    """Return what a figure shows, or what labelled data hold, as rows with named columns.
+
+    Raises
+    ------
+    ValueError
+        If a figure does not carry its numbers, as those of `dva_lens.views` do.
+    """
     if isinstance(shown, go.Figure):
         return _rows_of_figure(shown)
     if isinstance(shown, xr.DataArray):

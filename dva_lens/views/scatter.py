@@ -21,6 +21,13 @@ def head_scatter(data: Runs, x: str = "normalised_entropy", y: str = "first_key_
 
     Dotted lines are what uniform attention reads. Statistics of key-value heads are shown at each
     of the query heads that share them.
+
+    Raises
+    ------
+    KeyError
+        If a measurement does not hold the statistic.
+    ValueError
+        If a statistic says nothing of single heads.
     """
     found = conditions(data, x, y)
     traces: list[lines.Trace] = []

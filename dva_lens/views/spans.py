@@ -19,7 +19,14 @@ _POWERS = 30
 def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = None) -> Figure:
     """Draw a row statistic against visible keys, the only way to compare rows of any length.
 
-    All layers are averaged unless one is named.
+    `layer` names one layer; default: the mean over all.
+
+    Raises
+    ------
+    KeyError
+        If a measurement does not hold the statistic.
+    ValueError
+        If the statistic is not kept by the number of visible keys.
     """
     found = conditions(data, statistic)
     variable = found[0].first(statistic)

@@ -41,6 +41,13 @@ def token_lane(
 
     Rows are layers, averaged over heads, or the heads of one layer. The data must have been
     measured with `keep="query"`.
+
+    Raises
+    ------
+    KeyError
+        If a measurement does not hold the statistic.
+    ValueError
+        If there is more than one model, or the queries of the sequence were not kept.
     """
     (condition,) = conditions(data, f"{statistic}{BY_QUERY}", f"{PINNED}{BY_QUERY}", TOKEN)
     strip = _strip(condition.runs[0], statistic, sequence, layer)

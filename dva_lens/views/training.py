@@ -40,6 +40,13 @@ def training_curves(data: Runs, against: Against = "tokens") -> Figure:
 
     Every seed is a line of its own: how far they lie apart is all that is known of the spread
     between trainings. The dotted line is the lowest held-out loss.
+
+    Raises
+    ------
+    KeyError
+        If a training log holds no loss.
+    ValueError
+        If `against` is none of these.
     """
     if against not in _TITLES:
         raise ValueError(f"against must be among {', '.join(_TITLES)}, got {against!r}.")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -249,6 +250,15 @@ def test_a_failed_page_leaves_the_former_one(tmp_path, monkeypatch):
     with pytest.raises(UnicodeEncodeError):
         write_page(small_report(), out)
     assert out.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match="is a device or a pipe"):
+        write_page(small_report(), pipe)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize(
