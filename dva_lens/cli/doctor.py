@@ -21,6 +21,9 @@ NEEDED = (
     "plotly",
     "dash",
     "dash-mantine-components",
+    "pydantic",
+    "jinja2",
+    "latex2mathml",
 )
 OPTIONAL = {
     "triton": ("the fused backend on NVIDIA GPUs", "pip install 'dva-lens[gpu]'"),

@@ -26,7 +26,9 @@ def measure(  # noqa: PLR0913 - one argument per option
     ] = None,
     corpus: Annotated[
         str | None,
-        typer.Option(help="hf:NAME[@CONFIG][:split[:column]]; Python's own unless told."),
+        typer.Option(
+            help="hf:NAME[@CONFIG][:split[:column]]; default: Python's own documentation."
+        ),
     ] = None,
     extended: Annotated[
         bool, typer.Option("--extended", help="Measure the extended set of statistics too.")
