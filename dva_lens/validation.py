@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from reprlib import Repr
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -209,12 +209,19 @@ def _held(kind: type[Value], place: Iterable[str | int]) -> type[Value] | None:
     """Return the kind of value at a place within a kind, where the annotation says it."""
     found: type[Value] | None = kind
     for name in place:
-        if found is None or not isinstance(name, str) or name not in found.model_fields:
+        if isinstance(name, int):  # an entry of a list, whose kind is known already
+            continue
+        if found is None or name not in found.model_fields:
             return None
-        held = found.model_fields[name].annotation
-        options = (held, *getattr(held, "__args__", ()))
-        found = next((o for o in options if isinstance(o, type) and issubclass(o, Value)), None)
+        found = _value_in(found.model_fields[name].annotation)
     return found
+
+
+def _value_in(annotation: object) -> type[Value] | None:
+    """Return the kind of value that an annotation names, alone, as an option or in a list."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation if issubclass(annotation, Value) else None
+    return next(filter(None, map(_value_in, get_args(annotation))), None)
 
 
 _TYPES = {

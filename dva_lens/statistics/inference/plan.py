@@ -10,11 +10,11 @@ statistic, a model, a direction and the estimand it speaks of; equality needs a 
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
-from typing import Any, Literal, cast, final
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, cast, final
 
 import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
 from scipy import stats
 
 from dva_lens.statistics.inference.compare import Comparison
@@ -26,39 +26,64 @@ from dva_lens.statistics.inference.equivalence import (
 )
 from dva_lens.statistics.inference.estimate import Estimate
 from dva_lens.statistics.inference.multiplicity import holm
+from dva_lens.validation import Many, Number, Value, one_of
 
 DIRECTIONS = ("higher", "lower", "equal")
 TESTS = ("retrained", "text")
-_FORMER_MODEL = "arm"
+
+
+def _contrast_of_today(given: object) -> object:
+    return FORMER_NAMES.get(given, given) if isinstance(given, str) else given
 
 
 @final
-@dataclass(frozen=True)
-class Claim:
+class Claim(Value, frozen=True):
     """One expectation: in which statistic a model differs from the baseline, and by how much.
 
     `higher` and `lower` mean by more than `margin` (default: zero); `equal` means by less than
     `margin`. `test` says whether the claim is about the architecture or these checkpoints.
+
+    Raises
+    ------
+    ValueError
+        A key is missing, unknown or of another type, or equality has no margin.
     """
+
+    called: ClassVar[str] = "claim"
+    former: ClassVar[Mapping[str, str]] = {"arm": "model"}
 
     statistic: str
     model: str
-    direction: str
-    contrast: str = "middle half"
-    margin: float | int = 0.0
-    test: str = "retrained"
+    direction: Annotated[str, one_of(lambda: DIRECTIONS)]
+    contrast: Annotated[str, one_of(lambda: CONTRASTS), BeforeValidator(_contrast_of_today)] = (
+        "middle half"
+    )
+    margin: Annotated[Number, Field(ge=0)] = 0.0
+    test: Annotated[str, one_of(lambda: TESTS)] = "retrained"
 
-    def __post_init__(self) -> None:
-        _among("direction", self.direction, DIRECTIONS)
-        _among("contrast", self.contrast, tuple(CONTRASTS))
-        _among("test", self.test, TESTS)
-        if not self.margin >= 0:
-            raise ValueError(f"margin must not be negative, got {self.margin}.")
+    @model_validator(mode="after")
+    def _equal_within_a_margin(self) -> "Claim":
         if self.direction == "equal" and self.margin == 0:
             raise ValueError(
                 f"The claim that {self.model!r} is equal in {self.statistic!r} needs a margin "
                 "above 0: equality is only ever shown within a margin."
             )
+        return self
+
+
+@final
+class ClaimsFile(Value, frozen=True):
+    """What a plan file holds: a list of claims.
+
+    Raises
+    ------
+    ValueError
+        There is no claim, or one of them is none; the message names its number from 0 and key.
+    """
+
+    called: ClassVar[str] = "plan"
+
+    claims: Annotated[Many[Claim], Field(min_length=1)]
 
 
 @final
@@ -86,33 +111,19 @@ def claims_from(plan: Mapping[str, Any]) -> tuple[Claim, ...]:
     Raises
     ------
     ValueError
-        If there is no claim, or one has an unknown key or word or lacks one.
-    TypeError
-        If a claim is not a mapping.
+        There is no claim, or one has an unknown key or word, a value of another type, or lacks a
+        key.
     """
-    entries = plan.get("claims")
-    if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
-        raise ValueError("A plan must hold a list `claims` with at least one entry.")
-    known = tuple(field.name for field in fields(Claim))
-    claims = []
-    for number, entry in enumerate(entries, start=1):
-        if not isinstance(entry, Mapping):
-            raise TypeError(f"Claim {number} must be a mapping, got {type(entry).__name__}.")
-        named = _with_todays_names(cast("Mapping[str, Any]", entry), number)
-        for key in named:
-            _among(f"key of claim {number}", key, known)
-        missing = [name for name in ("statistic", "model", "direction") if name not in named]
-        if missing:
-            raise ValueError(f"Claim {number} must name {', '.join(missing)}.")
-        claims.append(Claim(**named))
-    return tuple(claims)
+    return ClaimsFile.from_dict(plan).claims
 
 
 def former_names(plan: Mapping[str, Any]) -> str:
     """Return one line on the new names of former keys of a plan, nothing where it has none."""
-    entries = [entry for entry in plan.get("claims", ()) if isinstance(entry, Mapping)]
-    if any(_FORMER_MODEL in entry for entry in entries):
-        return f"The key `{_FORMER_MODEL}` of a claim is called `model` now."
+    entries = plan.get("claims")
+    listed = cast("list[Any]", entries) if isinstance(entries, list) else []
+    for before, now in Claim.former.items():
+        if any(isinstance(entry, Mapping) and before in entry for entry in listed):
+            return f"The key `{before}` of a claim is called `{now}` now."
     return ""
 
 
@@ -126,17 +137,6 @@ def judge(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> tuple[V
         _verdict(claim, estimate, float(pro[at]), float(contra[at]))
         for at, (claim, estimate) in enumerate(pairs)
     )
-
-
-def _with_todays_names(entry: Mapping[str, Any], number: int) -> dict[str, Any]:
-    named = {str(key): value for key, value in entry.items()}
-    if _FORMER_MODEL in named:
-        if "model" in named:
-            raise ValueError(f"Claim {number} names its model twice: `arm` is what `model` was.")
-        named["model"] = named.pop(_FORMER_MODEL)
-    if named.get("contrast") in FORMER_NAMES:
-        named["contrast"] = FORMER_NAMES[named["contrast"]]
-    return named
 
 
 def _estimate_of(claim: Claim, comparisons: Sequence[Comparison]) -> Estimate | None:
@@ -192,11 +192,3 @@ def _sensitivity(claim: Claim, estimate: Estimate, alpha: float) -> tuple[float,
     if claim.direction != "equal":
         return detectable(error, freedom, alpha=2 * alpha), float("nan")
     return float("nan"), equivalence_power(error, freedom, claim.margin, alpha=alpha)
-
-
-def _among(what: str, given: str, allowed: Sequence[str]) -> None:
-    if given in allowed:
-        return
-    close = get_close_matches(given, allowed, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise ValueError(f"{what} must be one of {', '.join(allowed)}, got {given!r}{hint}.")

@@ -106,17 +106,20 @@ def test_claims_are_supported_refuted_or_undecided():
 def test_former_names_of_a_plan_are_read_and_told():
     plan = {"claims": [{"statistic": "e", "arm": "a", "direction": "lower"}]}
     (claim,) = claims_from(plan)
-    assert claim == Claim("e", "a", "lower")
+    assert claim == Claim(statistic="e", model="a", direction="lower")
     assert "`model`" in former_names(plan)
     assert not former_names({"claims": [{"model": "a"}]})
     old = {"statistic": "e", "model": "a", "direction": "lower", "contrast": "all layers"}
     assert claims_from({"claims": [old]})[0].contrast == "mean"
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match=r"claims\[0\]: arm is the former name of model;"):
         claims_from({"claims": [{**old, "arm": "a"}]})
 
 
 def test_verdicts_say_what_the_design_could_have_found():
-    claims = [Claim("entropy", "same", "higher"), Claim("entropy", "same", "equal", margin=1.0)]
+    claims = [
+        Claim(statistic="entropy", model="same", direction="higher"),
+        Claim(statistic="entropy", model="same", direction="equal", margin=1.0),
+    ]
     higher, equal = judge(claims, compare("entropy", arms(), TEXTS, baseline="base"))
     error, freedom = float(higher.estimate.error), float(higher.estimate.freedom)
     assert power(error, freedom, higher.detectable, alpha=0.1) == pytest.approx(0.8, abs=1e-6)
@@ -126,7 +129,9 @@ def test_verdicts_say_what_the_design_could_have_found():
 
 def test_two_seeds_decide_nothing_about_architectures():
     comparisons = compare("entropy", arms(seeds=2), TEXTS, baseline="base")
-    verdict = judge([Claim("entropy", "higher", "higher")], comparisons)[0]
+    verdict = judge([Claim(statistic="entropy", model="higher", direction="higher")], comparisons)[
+        0
+    ]
     assert verdict.answer == "undecided"
     assert "2 seeds" in verdict.reason
 
@@ -134,9 +139,22 @@ def test_two_seeds_decide_nothing_about_architectures():
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        ({}, "list `claims`"),
-        ({"claims": [3]}, "must be a mapping"),
-        ({"claims": [{"statistic": "entropy", "model": "a"}]}, "must name direction"),
+        ({}, "A plan lacks claims; it needs claims"),
+        ({"claims": []}, "claims must be a list of at least 1"),
+        ({"claims": [3]}, r"claims\[0\] must be a mapping"),
+        ({"claim": []}, r"Unknown key 'claim' in a plan \(did you mean 'claims'\?\)"),
+        (
+            {"claims": [{"statistic": "e", "model": "a", "direction": "lower", "margin": "5"}]},
+            r"claims\[0\]\.margin must be a number, got '5'",
+        ),
+        (
+            {"claims": [{"statistic": 1, "model": "a", "direction": "lower"}]},
+            r"claims\[0\]\.statistic must be text, got 1",
+        ),
+        (
+            {"claims": [{"statistic": "entropy", "model": "a"}]},
+            r"claims\[0\] lacks direction; it needs statistic, model, direction",
+        ),
         (
             {"claims": [{"statistic": "e", "model": "a", "direction": "hihger"}]},
             "did you mean 'higher'",
