@@ -30,7 +30,7 @@ def hub_corpus(name: str) -> Corpus:
     """Return a column of a data set named as `hf:NAME[@CONFIG][:split[:column]]`.
 
     NAME is a local folder written by `save_to_disk`, which works offline, or a name on the hub.
-    The split is `train` and the column `text` unless given. A row is a document.
+    The split defaults to `train` and the column to `text`. A row is a document.
     """
     place, _, rest = name.removeprefix(PREFIX).partition(":")
     split, _, column = rest.partition(":")
