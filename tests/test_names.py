@@ -11,7 +11,6 @@ SHARED = {
     "Case",
     "Interval",
     "Line",
-    "Moment",
     "Outcome",
     "Paired",
     "Row",
