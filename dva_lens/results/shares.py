@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.spans import ROWS
+from dva_lens.results.spans import ROWS, lifted
 
 
 @final
@@ -56,7 +56,7 @@ def shares_of(one: xr.DataArray, along: Sequence[str] = ()) -> Shares:
     order = (axes.SEED, axes.SEQUENCE, *along)
     rest = [str(dim) for dim in one.dims if dim not in order]
     values = one.transpose(*order, *rest).values
-    rows = np.broadcast_to(_lifted(weights_of(one), (*order, *rest)), values.shape)
+    rows = np.broadcast_to(lifted(weights_of(one), (*order, *rest)), values.shape)
     held = np.isfinite(values)
     weights = np.where(held, rows, 0.0)
     whole = weights.sum(1, keepdims=True)
@@ -80,10 +80,3 @@ def documents_of(values: xr.DataArray) -> np.ndarray:
     if axes.DOCUMENT in values.coords:
         return np.asarray([str(name) for name in values[axes.DOCUMENT].values])
     return np.asarray([str(at) for at in range(values.sizes[axes.SEQUENCE])])
-
-
-def _lifted(weights: xr.DataArray, dims: Sequence[str]) -> np.ndarray:
-    """Return weights with an axis for every dimension, of length one where they have none."""
-    own = [dim for dim in dims if dim in weights.dims]
-    ordered = weights.transpose(*own).values
-    return ordered[tuple(slice(None) if dim in own else None for dim in dims)]

@@ -43,15 +43,33 @@ def over_spans(
     "all" averages every span, numbers only those (`axes.span_of`), and "each" keeps the spans
     apart. Numbers that are not kept by span come back as they are, without rows.
     """
-    values = values.astype(float)
     if axes.SPAN not in values.dims:
-        return values, None
-    rows = rows_of(data).astype(float)
+        return values.astype(float), None
+    rows = rows_of(data)
     if not isinstance(spans, str):
         kept = np.isin(values[axes.SPAN].values, list(spans))
         values, rows = values.isel({axes.SPAN: kept}), rows.isel({axes.SPAN: kept})
-    held = rows.where(values.notnull() & (rows > 0))
+    cells = [str(dim) for dim in values.dims if dim != axes.SPAN]
+    cells += [str(dim) for dim in rows.dims if dim not in values.dims]
+    dims = (*cells, axes.SPAN)
+    numbers, counts = lifted(values, dims), lifted(rows, dims)
+    held = np.isfinite(numbers) & (counts > 0)
+    counts = np.where(held, counts, 0.0)
+    places = {dim: (values if dim in values.dims else rows)[dim].values for dim in dims}
     if spans == "each":
-        return values.where(held.notnull()), held
-    mean = values.weighted(rows).mean(axes.SPAN)
-    return mean, held.sum(axes.SPAN, min_count=1)
+        found, count = np.where(held, numbers, np.nan), np.where(held, counts, np.nan)
+        return xr.DataArray(found, places, dims), xr.DataArray(count, places, dims)
+    del places[axes.SPAN]
+    count, read = counts.sum(-1), held.any(-1)
+    total = (counts * np.where(held, numbers, 0.0)).sum(-1)
+    blank = np.full(total.shape, np.nan)
+    mean = np.divide(total, count, out=blank, where=read)
+    count = np.where(read, count, np.nan)
+    return xr.DataArray(mean, places, cells), xr.DataArray(count, places, cells)
+
+
+def lifted(array: xr.DataArray, dims: Sequence[str]) -> np.ndarray:
+    """Return an array with an axis for every dimension, of length one where it has none."""
+    own = [dim for dim in dims if dim in array.dims]
+    ordered = array.transpose(*own).values.astype(float)
+    return ordered[tuple(slice(None) if dim in own else None for dim in dims)]
