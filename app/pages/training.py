@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from dva_lens import axes, views
 from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, arms, label_of
+from dva_lens.views.conditions import Condition, conditions, label_of
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 
@@ -34,7 +34,7 @@ def _statistic(library: Library, chosen: Selection) -> go.Figure:
     dotted = lines.draw_references(drawn)
     caption = (
         "Mean over layers, heads and texts at each step that was measured. "
-        + words.estimand([line.arm for line in drawn], [line.reading for line in drawn])
+        + words.estimand([line.condition for line in drawn], [line.reading for line in drawn])
     )
     return compose(
         [*dotted, *(trace for line in drawn for trace in lines.draw(line))],
@@ -43,7 +43,7 @@ def _statistic(library: Library, chosen: Selection) -> go.Figure:
         rows=lines.rows(drawn, "step"),
         layout={
             "xaxis": theme.axis("Training step", rangemode="tozero"),
-            "yaxis": theme.axis(label_of(drawn[0].arm.first(measure.name))),
+            "yaxis": theme.axis(label_of(drawn[0].condition.first(measure.name))),
             "hovermode": "x unified",
         },
     )
@@ -63,17 +63,21 @@ def _lines(library: Library, chosen: Selection) -> list[Line]:
     level = held.reference(measure.name, moment="every", spans=spans)
     levels = None if level is None else mean_of(level, (axes.MODEL,))
     drawn = []
-    for arm in arms(held, measure.name):
-        one = of_model(found, arm.label)
+    for condition in conditions(held, measure.name):
+        one = of_model(found, condition.label)
         one = one.isel({axes.STEP: np.isfinite(one["value"].values)})
-        uniform = None if levels is None else levels.sel({axes.MODEL: arm.label}).values
-        drawn.append(Line(_without_step(arm), one[axes.STEP].values, reading_of(one), uniform))
+        uniform = None if levels is None else levels.sel({axes.MODEL: condition.label}).values
+        drawn.append(
+            Line(_without_step(condition), one[axes.STEP].values, reading_of(one), uniform)
+        )
     return drawn
 
 
-def _without_step(arm: Arm) -> Arm:
-    """Return an arm that stands for no single step."""
-    return replace(arm, runs=tuple(run.drop_vars(axes.STEP, errors="ignore") for run in arm.runs))
+def _without_step(condition: Condition) -> Condition:
+    """Return a condition that stands for no single step."""
+    return replace(
+        condition, runs=tuple(run.drop_vars(axes.STEP, errors="ignore") for run in condition.runs)
+    )
 
 
 PAGE = Page(

@@ -26,11 +26,6 @@ class Line:
     reading: Reading
     reference: np.ndarray | None = None
 
-    @property
-    def arm(self) -> Condition:
-        """The condition, by its former name."""
-        return self.condition
-
 
 def draw(line: Line, *, legend: bool = True, **place: Any) -> list[Trace]:
     """Return the traces of a line: its band, its single runs if several, and the line itself."""

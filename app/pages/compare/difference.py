@@ -12,7 +12,7 @@ from dva_lens.results.reader import Measurements
 from dva_lens.results.same_text import SameText, same_text
 from dva_lens.statistics.table import PRIMARY
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, arms
+from dva_lens.views.conditions import Condition, conditions
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 from dva_lens.views.readings import Reading
@@ -36,7 +36,7 @@ def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
         title=f"{measure.long_name}: difference from {chosen.baseline}, by depth",
         caption=(
             f"Each model minus {chosen.baseline}, paired text by text, mean over heads and seeds. "
-            + words.estimand([line.arm for line in drawn], [line.reading for line in drawn])
+            + words.estimand([line.condition for line in drawn], [line.reading for line in drawn])
             + " It says nothing of other trainings."
         ),
         rows=lines.rows(drawn, "layer"),
@@ -59,9 +59,9 @@ def _lines(library: Library, chosen: Selection, measure: Measure) -> list[Line]:
     names = held.values(measure.name)[axes.DOCUMENT].values
     texts = names.shape[-1], len(set(map(str, names.ravel())))
     drawn = [
-        _line(arm, apart.sel({axes.MODEL: arm.label}), texts)
-        for arm in arms(held, measure.name)
-        if arm.label in apart[axes.MODEL].values
+        _line(condition, apart.sel({axes.MODEL: condition.label}), texts)
+        for condition in conditions(held, measure.name)
+        if condition.label in apart[axes.MODEL].values
     ]
     if not drawn:
         raise NothingToShowError(
@@ -71,10 +71,10 @@ def _lines(library: Library, chosen: Selection, measure: Measure) -> list[Line]:
     return drawn
 
 
-def _line(arm: Arm, one: xr.Dataset, texts: tuple[int, int]) -> Line:
+def _line(condition: Condition, one: xr.Dataset, texts: tuple[int, int]) -> Line:
     value, low, high = (one[name].values for name in ("value", "low", "high"))
     read = Reading(value, low, high, value[None], *texts)
-    return Line(replace(arm, runs=arm.runs[:1]), one[axes.LAYER].values, read)
+    return Line(replace(condition, runs=condition.runs[:1]), one[axes.LAYER].values, read)
 
 
 def comparisons(library: Library, chosen: Selection) -> Comparisons:

@@ -11,7 +11,7 @@ from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.results.reader import Measurements
 from dva_lens.results.shares import documents_of
 from dva_lens.views import lines, theme, words
-from dva_lens.views.arms import Arm, arms
+from dva_lens.views.conditions import Condition, conditions
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 
@@ -25,22 +25,26 @@ from .figures import of_run
 def head_profile(library: Library, chosen: Selection) -> go.Figure:
     """Draw the chosen statistic of the chosen head, before the other heads of its layer."""
     measure, held = of_run(library, chosen)
-    (arm,) = arms(held, measure.name)
+    (condition,) = conditions(held, measure.name)
     if not measure.spans:
-        return _by_text(arm, held, measure, chosen)
-    return _by_span(arm, library.by_span(chosen.run, chosen.text, measure.name), measure, chosen)
+        return _by_text(condition, held, measure, chosen)
+    return _by_span(
+        condition, library.by_span(chosen.run, chosen.text, measure.name), measure, chosen
+    )
 
 
-def _by_span(arm: Arm, found: xr.Dataset, measure: Measure, chosen: Selection) -> go.Figure:
+def _by_span(
+    condition: Condition, found: xr.Dataset, measure: Measure, chosen: Selection
+) -> go.Figure:
     layer = found.sel({axes.LAYER: chosen.layer})
     spans = layer[axes.SPAN].values
     x, labels = 2.0**spans, [axes.span_label(int(span)) for span in spans]
     uniform = layer["uniform"].values if "uniform" in layer else None
-    line = Line(arm, x, reading_of(layer.sel({axes.HEAD: chosen.head})), uniform)
+    line = Line(condition, x, reading_of(layer.sel({axes.HEAD: chosen.head})), uniform)
     others = layer["value"].values
     dotted = lines.draw_references([line])
     faint = [_faint(x, row) for head, row in enumerate(others) if head != chosen.head]
-    caption = words.estimand([arm], [line.reading]) + words.dotted(
+    caption = words.estimand([condition], [line.reading]) + words.dotted(
         bool(dotted), measure.why_no_reference
     )
     return compose(
@@ -56,7 +60,9 @@ def _by_span(arm: Arm, found: xr.Dataset, measure: Measure, chosen: Selection) -
     )
 
 
-def _by_text(arm: Arm, held: Measurements, measure: Measure, chosen: Selection) -> go.Figure:
+def _by_text(
+    condition: Condition, held: Measurements, measure: Measure, chosen: Selection
+) -> go.Figure:
     found = held.values(measure.name).isel({axes.MODEL: 0, axes.SEED: 0})
     found = found.sel({axes.LAYER: chosen.layer, axes.HEAD: chosen.head})
     values, documents = found.values, [str(name) for name in documents_of(found)]
@@ -69,7 +75,7 @@ def _by_text(arm: Arm, held: Measurements, measure: Measure, chosen: Selection) 
         "mode": "markers",
         "x": x,
         "y": values,
-        "marker": {"color": arm.colour, "symbol": arm.symbol, "size": 8},
+        "marker": {"color": condition.colour, "symbol": condition.symbol, "size": 8},
         "text": [theme.escape(name) for name in documents],
         "hovertemplate": "text %{x} (%{text}): %{y:.3g}<extra></extra>",
     }
@@ -79,7 +85,7 @@ def _by_text(arm: Arm, held: Measurements, measure: Measure, chosen: Selection) 
         "mode": "lines",
         "x": ends,
         "y": [float(mean.value)] * 2,
-        "line": {"color": arm.colour, "width": 2},
+        "line": {"color": condition.colour, "width": 2},
         "hovertemplate": "mean %{y:.3g}<extra></extra>",
     }
     dotted = [] if level is None else [lines.dotted(ends, [level] * 2)]
@@ -89,7 +95,7 @@ def _by_text(arm: Arm, held: Measurements, measure: Measure, chosen: Selection) 
         title=f"{measure.long_name}, text by text",
         caption=(
             f"One mark per text; the line is their mean, {numbers}. "
-            + words.estimand([arm], [mean], mark="Brackets")
+            + words.estimand([condition], [mean], mark="Brackets")
             + words.dotted(level is not None, measure.why_no_reference)
         ),
         rows=[
