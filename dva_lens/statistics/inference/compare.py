@@ -12,9 +12,8 @@ from dva_lens.statistics.inference.contrasts import (
     text_contrast,
 )
 from dva_lens.statistics.inference.depth import over_depth
-from dva_lens.statistics.inference.estimate import Estimate, moments
+from dva_lens.statistics.inference.estimate import Estimate
 from dva_lens.statistics.inference.multiplicity import holm
-from dva_lens.statistics.spans import pooled
 
 
 @final
@@ -38,11 +37,6 @@ class Comparison:
     text_adjusted: float = float("nan")
     retrained_adjusted: float = float("nan")
     primary: bool = True
-
-    @property
-    def arm(self) -> str:
-        """The model, by its former name."""
-        return self.model
 
     @property
     def muted(self) -> bool:
@@ -133,27 +127,9 @@ def compare_cells(
     )
 
 
-def layer_profile(values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-    """Return (sequence, layer) from a measured variable, heads averaged.
-
-    `values` is (layer, sequence), (layer, head, sequence) or, with `rows` over (sequence, span),
-    (layer, head, sequence, span), where each span counts as many times as it has queries.
-    """
-    if rows is not None:
-        values = pooled(values, rows)
-    if values.ndim == 3:
-        values = moments(values.swapaxes(0, 1))[0]
-    if values.ndim != 2:
-        raise ValueError(
-            "values must be (layer, sequence), (layer, head, sequence) or, with rows, (layer, "
-            f"head, sequence, span); got {values.ndim} dimensions. Choose one entry of the others."
-        )
-    return values.T
-
-
 def compare(
     statistic: str,
-    arms: Mapping[str, np.ndarray],
+    models: Mapping[str, np.ndarray],
     documents: Sequence[str] | np.ndarray,
     *,
     baseline: str,
@@ -166,13 +142,13 @@ def compare(
     ----------
     statistic : str
         Its name, kept with the result.
-    arms : mapping
-        Numbers over (seed, sequence, layer) for every arm, on the same texts; numbers of layers
+    models : mapping
+        Numbers over (seed, sequence, layer) for every model, on the same texts; numbers of layers
         may differ.
     documents : sequence of str
         The document of each sequence.
     baseline : str
-        The arm that all others are compared with.
+        The model that all others are compared with.
     contrasts : sequence of str
         Summaries over depth, among `depth.CONTRASTS`.
     level : float
@@ -181,28 +157,9 @@ def compare(
     cells = [(statistic, contrast) for contrast in contrasts]
     found = {
         name: np.stack([over_depth(values, contrast) for contrast in contrasts], axis=-1)
-        for name, values in arms.items()
+        for name, values in models.items()
     }
     return compare_cells(cells, found, documents, baseline=baseline, level=level)
-
-
-def by_layer(
-    arms: Mapping[str, np.ndarray],
-    documents: Sequence[str] | np.ndarray,
-    *,
-    baseline: str,
-    level: float = 0.95,
-) -> dict[str, Estimate]:
-    """Compare layer by layer on the same texts, to explore: p values are not adjusted.
-
-    Arms whose number of layers differs from the baseline's have no layer to compare with.
-    """
-    theirs = arms[baseline]
-    return {
-        name: text_contrast(values, theirs, documents, level=level)
-        for name, values in arms.items()
-        if name != baseline and values.shape[-1] == theirs.shape[-1]
-    }
 
 
 def adjust(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dva_lens.statistics.inference.compare import adjust, compare, compare_cells, layer_profile
+from dva_lens.statistics.inference.compare import adjust, compare, compare_cells
 from dva_lens.statistics.inference.equivalence import power
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
 from dva_lens.statistics.inference.plan import Claim, claims_from, former_names, judge
@@ -56,17 +56,6 @@ def test_two_seeds_speak_of_checkpoints_only():
 def test_an_unknown_baseline_is_named():
     with pytest.raises(KeyError, match="'nothing'; there are: base, higher, same"):
         compare("entropy", arms(), TEXTS, baseline="nothing")
-
-
-def test_profiles_average_heads_and_weigh_spans():
-    values = np.zeros((3, 2, 4, 2))
-    values[..., 1] = 3.0
-    rows = np.tile([1, 2], (4, 1))
-    found = layer_profile(values, rows)
-    assert found.shape == (4, 3)
-    np.testing.assert_allclose(found, 2.0)
-    with pytest.raises(ValueError, match="4 dimensions"):
-        layer_profile(values)
 
 
 def test_claims_are_supported_refuted_or_undecided():
