@@ -149,8 +149,6 @@ class Archive:
         """Return the names of the texts that a run was measured on, the main one first."""
         return texts_of(self._find(run).attrs)
 
-    probes = texts_of
-
     def dataset(self, run: Run | str, text: str | None = None) -> xr.Dataset:
         """Open the measurement of a run on a text, lazily; default: the main one.
 

@@ -3,11 +3,9 @@
 import re
 
 import numpy as np
-import pytest
 from scipy import stats
 
 from dva_lens.results.archive import open_archive
-from dva_lens.statistics.inference.distributions import head_values
 
 LINE = re.compile(
     r"dva +(\S+)  (\S+)  (\S+)  distance (\S+); between seeds (\S+)\n", flags=re.MULTILINE
@@ -48,11 +46,3 @@ def test_heads_are_read_at_the_last_step_alone(call, study_folder):
     result = call("compare", study_folder, *words)
     assert result.exit_code == 2
     assert "--heads reads heads at the last step" in result.stderr
-
-
-def test_head_values_weigh_spans_by_their_queries_and_leave_out_what_is_not_there():
-    rows = np.array([[1, 3], [1, 3]])
-    values = np.array([[[[0.0, 1.0], [2.0, np.nan]]]])
-    np.testing.assert_allclose(head_values(values, rows), [[(0.75 + 2.0) / 2]])
-    with pytest.raises(ValueError, match="got 2 dimensions"):
-        head_values(np.zeros((2, 2)))

@@ -31,7 +31,7 @@ def test_runs_come_in_the_order_of_the_study_with_what_they_say_of_themselves(ar
     assert [run.label for run in archive.runs] == ["transformer-0", "dva-0"]
     assert [row["label"] for row in archive.catalogue] == ["transformer-0", "dva-0"]
     assert archive.run("dva-0") is archive.run(archive.run("dva-0").key)
-    assert archive.probes("dva-0") == ("held-out", "shuffled")
+    assert archive.texts_of("dva-0") == ("held-out", "shuffled")
     assert not archive.unreadable
 
 

@@ -42,19 +42,6 @@ def text_contrast(
     return profile(apart, documents, weights=weights, level=level, draws=draws)
 
 
-def same_documents(ours: Sequence[str] | np.ndarray, theirs: Sequence[str] | np.ndarray) -> None:
-    """Refuse to pair measurements of different texts."""
-    ours, theirs = [str(name) for name in ours], [str(name) for name in theirs]
-    if ours == theirs:
-        return
-    only = sorted(set(ours) ^ set(theirs))
-    what = f"such as {only[0]!r} in one of them only" if only else "in another order or number"
-    raise ValueError(
-        f"The texts differ ({len(ours)} and {len(theirs)} sequences, {what}); a paired "
-        "comparison needs one text for all models."
-    )
-
-
 def seed_contrasts(
     models: Mapping[str, np.ndarray],
     baseline: str,

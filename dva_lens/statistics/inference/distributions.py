@@ -12,27 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from dva_lens.statistics.spans import pooled
-
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
-
-
-def head_values(values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-    """Return (layer, head) from a measured variable: the mean over texts.
-
-    `values` is (layer, head, sequence) or, with `rows` over (sequence, span), (layer, head,
-    sequence, span), where each span counts as many times as it has queries.
-    """
-    if rows is not None:
-        values = pooled(values, rows)
-    if values.ndim != 3:
-        raise ValueError(
-            "values must be (layer, head, sequence) or, with rows, (layer, head, sequence, span); "
-            f"got {values.ndim} dimensions. Choose one entry of the others."
-        )
-    held = np.isfinite(values)
-    count, total = held.sum(-1), np.where(held, values, 0.0).sum(-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def head_quantiles(

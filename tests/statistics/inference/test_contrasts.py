@@ -6,7 +6,6 @@ from scipy import stats
 
 from dva_lens.statistics.inference.contrasts import (
     same_against_same,
-    same_documents,
     seed_contrasts,
     text_contrast,
 )
@@ -28,11 +27,6 @@ def test_pairing_removes_what_texts_have_in_common():
 def test_different_texts_are_refused():
     with pytest.raises(ValueError, match="same texts"):
         text_contrast(np.zeros((1, 6)), np.zeros((1, 5)), TEXTS)
-    with pytest.raises(ValueError, match="'b' in one of them only"):
-        same_documents(["a", "b"], ["a", "a"])
-    with pytest.raises(ValueError, match="another order"):
-        same_documents(["a", "b"], ["b", "a"])
-    same_documents(["a", "b"], np.array(["a", "b"]))
 
 
 def test_separate_variances_are_welch():
