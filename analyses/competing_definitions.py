@@ -35,7 +35,13 @@ QUESTION = "Do definitions that compete for one name rank heads and layers alike
 
 
 def report(archive: Archive) -> Report:
-    """Return the answer of an archive as a page."""
+    """Return the answer of an archive as a page.
+
+    Raises
+    ------
+    ArchiveError
+        The archive holds no two definitions of the same thing.
+    """
     material = gather(archive)
     sections = [
         Section(name, rivalry.question, _parts(name, rivalry, material))

@@ -29,7 +29,13 @@ STATISTICS = ("normalised_entropy", "sink_free_entropy", "entropy")
 
 
 def report(archive: Archive) -> Report:
-    """Return the answer of an archive as a page."""
+    """Return the answer of an archive as a page.
+
+    Raises
+    ------
+    ArchiveError
+        The archive lacks a statistic that the question is about.
+    """
     material = gather(archive)
     missing = [name for name in STATISTICS if name not in material.statistics]
     if missing:

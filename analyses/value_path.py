@@ -34,7 +34,13 @@ WINDOWS = 16
 def windows(
     corpus: Corpus, tokenizer: Tokenizer | None, length: int, count: int = WINDOWS
 ) -> Int[Tensor, "window length"]:
-    """Return the first tokens of the first documents that are long enough."""
+    """Return the first tokens of the first documents that are long enough.
+
+    Raises
+    ------
+    ValueError
+        There is no tokenizer, `length` is less than 1, or no document is that long.
+    """
     if tokenizer is None:
         raise ValueError("The checkpoint holds no tokenizer, so it reads no text.")
     if length < 1:

@@ -124,7 +124,13 @@ class _Draft:
 
 
 def catalogue_of(archive: Archive) -> Catalogue:
-    """Return what an archive offers; runs that cannot be read are left out."""
+    """Return what an archive offers; runs that cannot be read are left out.
+
+    Raises
+    ------
+    ArchiveError
+        No run of the archive can be read.
+    """
     draft, refused = _Draft(), []
     names = _names(archive.runs)
     for run in archive.runs:

@@ -91,7 +91,15 @@ def serve(app: Dash, port: int = 8050) -> None:
 
 
 def check_port(port: int) -> None:
-    """Refuse a port that cannot be listened on, and say what to do."""
+    """Refuse a port that cannot be listened on, and say what to do.
+
+    Raises
+    ------
+    OSError
+        The port is busy or reserved.
+    ValueError
+        `port` does not lie between 1 and 65535.
+    """
     if not 0 < port < 1 << 16:
         raise ValueError(f"port must be between 1 and 65535, got {port}.")
     with socket.socket() as listener:

@@ -24,7 +24,13 @@ LENGTH = "length"
 
 
 def span_of(visible: int) -> int:
-    """Return the span of a query that sees `visible` keys: span s holds 2^s up to 2^(s+1) - 1."""
+    """Return the span of a query that sees `visible` keys: span s holds 2^s up to 2^(s+1) - 1.
+
+    Raises
+    ------
+    ValueError
+        `visible` is less than 1.
+    """
     if visible < 1:
         raise ValueError(f"visible must be at least 1, got {visible}.")
     return visible.bit_length() - 1

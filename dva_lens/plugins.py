@@ -45,6 +45,13 @@ class Registry(MutableMapping[str, Entry], Generic[Entry]):
 
     It keeps the mapping that it is given and hides nothing of it. A name that is missing, and any
     question about all names, imports the plugins first.
+
+    Raises
+    ------
+    KeyError
+        A name is looked up that the table does not hold.
+    ValueError
+        A plugin enters something under a name that is taken.
     """
 
     def __init__(self, entries: MutableMapping[str, Entry]) -> None:

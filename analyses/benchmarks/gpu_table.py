@@ -37,7 +37,13 @@ def groups() -> list[list[str]]:
 
 
 def check_of(name: str) -> Check:
-    """Return the check of a name."""
+    """Return the check of a name.
+
+    Raises
+    ------
+    KeyError
+        There is no check of this name.
+    """
     kind, _, rest = name.partition("/")
     first, _, second = rest.partition("/")
     if kind in ("speed", "training"):

@@ -21,6 +21,11 @@ class RandomWindows:
 
     The windows of a step depend on seed and step alone, so models trained with one seed see the
     same text in the same order.
+
+    Raises
+    ------
+    ValueError
+        The stream holds no more than `length` tokens.
     """
 
     tokens: Integer[np.ndarray, "position"]
@@ -49,6 +54,11 @@ def held_out_windows(
     """Return at most `count` windows, evenly spread over a held-out stream and not overlapping.
 
     They are one token longer than the model sees, like those of training.
+
+    Raises
+    ------
+    ValueError
+        The held-out text is shorter than a single window.
     """
     fitting = (len(cache.tokens) - 1) // length
     if fitting < 1:

@@ -57,7 +57,13 @@ def cache_tokens(corpus: Corpus, tokenizer: Tokenizer, folder: str | Path) -> To
 
 
 def open_cache(folder: str | Path, key: str) -> TokenCache:
-    """Open cached tokens by key; refuse what is damaged, naming the file."""
+    """Open cached tokens by key; refuse what is damaged, naming the file.
+
+    Raises
+    ------
+    ValueError
+        The tokens are missing, or do not match the hash that was written beside them.
+    """
     binary, sidecar = _files(Path(folder), key)
     about = _sidecar(sidecar)
     if not binary.is_file() or _digest(binary) != about["sha256"]:

@@ -59,6 +59,11 @@ def corpus_of(name: str, documents: Iterable[Document]) -> Corpus:
     A corpus of a single document is cut into sections that then count as documents, because
     otherwise nothing could be held out. Sections of one text resemble each other more than
     documents do, so intervals over them speak of that text alone.
+
+    Raises
+    ------
+    ValueError
+        The documents hold no text at all.
     """
     count, characters, digest = 0, 0, hashlib.sha256()
     for document in documents:

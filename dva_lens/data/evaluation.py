@@ -44,6 +44,11 @@ def evaluation_text(
     over it and not overlapping, the first at its beginning: intervals need many documents, not
     many sequences of one. `start` is a token to put first; without it sequences begin as the text
     does.
+
+    Raises
+    ------
+    ValueError
+        A size is not positive, or no document is as long as one sequence.
     """
     inner = length - (start is not None)
     if inner < 1 or sequences < 1 or per_document < 1:
@@ -81,6 +86,12 @@ def encode(
     """Cut a text into windows of `length` tokens, one every `stride`; the last may be shorter.
 
     Without a stride windows do not overlap. Only the last window is padded.
+
+    Raises
+    ------
+    ValueError
+        `length` is less than 2, `stride` does not lie between 1 and `length`, or the text has
+        fewer than 2 tokens.
     """
     ids = np.array(token_ids(tokenizer, text), dtype=np.int64)
     step = length if stride is None else stride

@@ -31,6 +31,11 @@ def hub_corpus(name: str) -> Corpus:
 
     NAME is a local folder written by `save_to_disk`, which works offline, or a name on the hub.
     The split defaults to `train` and the column to `text`. A row is a document.
+
+    Raises
+    ------
+    ValueError
+        `name` does not have this form, or the data set has no such column.
     """
     place, _, rest = name.removeprefix(PREFIX).partition(":")
     split, _, column = rest.partition(":")

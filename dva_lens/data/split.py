@@ -38,6 +38,11 @@ def split(corpus: Corpus, *, held_out: float = HELD_OUT) -> Split:
 
     A document stays on its side when others are added, renamed or reordered, and copies of one
     text end on the same side. Both sides get at least one document.
+
+    Raises
+    ------
+    ValueError
+        `held_out` does not lie strictly between 0 and 1, or all documents hold the same text.
     """
     if not 0 < held_out < 1:
         raise ValueError(f"held_out must lie between 0 and 1, got {held_out}.")

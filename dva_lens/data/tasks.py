@@ -56,6 +56,12 @@ class BigramBackcopy:
     trigger follows a trigger. The share of draws that are triggers is fixed here, where the
     authors take it from a text; rows are drawn from a Dirichlet of the given concentration.
     Called with a step it gives the batch of that step.
+
+    Raises
+    ------
+    ValueError
+        The triggers leave fewer than two ordinary tokens, or `trigger_share` does not lie strictly
+        between 0 and 1.
     """
 
     vocabulary: int = 64
@@ -123,6 +129,11 @@ class RepeatedBlock:
 
     Token 0 starts every sequence; the tokens of a block are independent and uniform. A `period`
     of one is a text of one repeated token. Called with a step it gives the batch of that step.
+
+    Raises
+    ------
+    ValueError
+        `vocabulary` is less than 3, or `period` is less than 1 or not less than `length`.
     """
 
     vocabulary: int = 64

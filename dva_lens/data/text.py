@@ -35,6 +35,13 @@ def text_corpus(path: str | Path) -> Corpus:
     A line `<|endoftext|>` separates documents; without any, a file is one document. A corpus of a
     single document, and any document too large to hold in memory, is cut into sections that count
     as documents. The text must be UTF-8 and hold no NUL bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no file or folder at `path`.
+    ValueError
+        The folder holds no file.
     """
     place = Path(path)
     if place.is_file():

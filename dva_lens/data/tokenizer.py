@@ -17,6 +17,11 @@ def train_tokenizer(corpus: Corpus, vocabulary: int) -> Tokenizer:
 
     Token 0 ends documents. Every text can be encoded, because all bytes are tokens. A short text
     may hold fewer pairs than asked for: read the size off the tokenizer, not off the request.
+
+    Raises
+    ------
+    ValueError
+        `vocabulary` is too small for all bytes and the token that ends a document.
     """
     if vocabulary < SMALLEST_VOCABULARY:
         raise ValueError(
@@ -43,7 +48,13 @@ def save_tokenizer(tokenizer: Tokenizer, file: str | Path) -> None:
 
 
 def load_tokenizer(file: str | Path) -> Tokenizer:
-    """Read a tokenizer from a `tokenizer.json`."""
+    """Read a tokenizer from a `tokenizer.json`.
+
+    Raises
+    ------
+    ValueError
+        The file is not a tokenizer.
+    """
     text = Path(file).read_text(encoding="utf-8")
     try:
         return Tokenizer.from_str(text)
@@ -57,7 +68,13 @@ def tokenizer_hash(tokenizer: Tokenizer) -> str:
 
 
 def end_token(tokenizer: Tokenizer) -> int:
-    """Return the token that ends a document, or say that the tokenizer has none."""
+    """Return the token that ends a document, or say that the tokenizer has none.
+
+    Raises
+    ------
+    ValueError
+        The tokenizer has no such token.
+    """
     found = tokenizer.token_to_id(SEPARATOR)
     if found is None:
         raise ValueError(f"The tokenizer has no {SEPARATOR} token; train it with train_tokenizer.")

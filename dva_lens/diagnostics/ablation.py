@@ -59,6 +59,11 @@ def head_importance(
     -------
     xarray.Dataset
         `head_importance` over layer, head and sequence in nats, and `loss` over sequence.
+
+    Raises
+    ------
+    ValueError
+        `by` is neither "zero" nor "mean".
     """
     if by not in REPLACEMENTS:
         raise ValueError(f"by must be 'zero' or 'mean', got {by!r}.")

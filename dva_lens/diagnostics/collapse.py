@@ -52,6 +52,11 @@ def collapse_bound(
     -------
     xarray.Dataset
         `score_sigma` and `entropy_bound` over layer, head and sequence.
+
+    Raises
+    ------
+    TypeError
+        `model` is not a model of this package.
     """
     if not isinstance(model, Decoder):
         raise TypeError(

@@ -49,6 +49,11 @@ def value_gradients(
     -------
     xarray.Dataset
         `value_gradient` over layer, kv_head, sequence and key, NaN beyond the end of a sequence.
+
+    Raises
+    ------
+    TypeError
+        `model` is not a model of this package.
     """
     if not isinstance(model, Decoder):
         raise TypeError(

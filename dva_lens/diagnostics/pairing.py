@@ -86,6 +86,11 @@ def dynamic_diagnostics(
         `operator_rank` and `non_affine_share` over layer and head. Read them beside
         `value_decomposition` and `dynamism`: values that are a key's plus a query's part move
         with the query and collapse all the same.
+
+    Raises
+    ------
+    TypeError
+        `model` is not a model of this package.
     """
     if not isinstance(model, Decoder):
         raise TypeError(

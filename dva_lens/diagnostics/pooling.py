@@ -45,7 +45,13 @@ class Drawn:
 
 
 def drawn_from(lengths: Sequence[int], need: Need, seed: int) -> Drawn:
-    """Draw queries and keys evenly from all positions of texts of these lengths."""
+    """Draw queries and keys evenly from all positions of texts of these lengths.
+
+    Raises
+    ------
+    ValueError
+        The texts together hold fewer tokens than values of this width need.
+    """
     total = sum(lengths)
     if total < need.fewest:
         raise ValueError(

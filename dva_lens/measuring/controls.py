@@ -39,6 +39,11 @@ def measure_control(
         tokens excepted; or the model's architecture with new weights.
     seed : int
         Decides orders, tokens and weights.
+
+    Raises
+    ------
+    KeyError
+        There is no control of this name.
     """
     if control not in CONTROLS:
         raise KeyError(f"Unknown control {control!r}; there are: {', '.join(CONTROLS)}.")
@@ -62,7 +67,13 @@ def _evaluation_text(sequences: Sequences) -> EvaluationText:
 
 
 def reinitialised(model: Any, seed: int) -> Any:
-    """Return a model of the same architecture, size, dtype and device with new weights."""
+    """Return a model of the same architecture, size, dtype and device with new weights.
+
+    Raises
+    ------
+    TypeError
+        The model is neither one of this package nor one of transformers.
+    """
     weight = next(model.parameters())
     if isinstance(model, Decoder):
         fresh: Any = build(model.config, seed)

@@ -113,7 +113,14 @@ def _real(ids: Tokens, mask: Tokens, number: int) -> Tokens:
 
 
 def of_ids(ids: Any, windowing: Windowing, *, documents: Sequence[str] | None) -> Sequences:
-    """Take token ids as they are: one row per sequence, or one text that may need cutting."""
+    """Take token ids as they are: one row per sequence, or one text that may need cutting.
+
+    Raises
+    ------
+    ValueError
+        A sequence has fewer than 2 tokens or more than there is room for, or the names are not as
+        many as the sequences.
+    """
     rows, left_out = _rows(ids), 0
     if len(rows) == 1 and not _is_nested(ids):
         pieces, left_out = measurable(windowing.pieces(rows[0], 0))

@@ -80,7 +80,13 @@ class Sequences:
 @final
 @dataclass(frozen=True)
 class Windowing:
-    """How long windows are, how far apart they start, and how many positions there are."""
+    """How long windows are, how far apart they start, and how many positions there are.
+
+    Raises
+    ------
+    ValueError
+        `length` is less than 2 or more than the model has positions, or `stride` is less than 1.
+    """
 
     length: int | None
     stride: int | None
@@ -100,7 +106,13 @@ class Windowing:
             )
 
     def window(self, special: int) -> int | None:
-        """Return how many tokens of text fit into a window, or None where all do."""
+        """Return how many tokens of text fit into a window, or None where all do.
+
+        Raises
+        ------
+        ValueError
+            The special tokens leave room for fewer than 2 tokens of text.
+        """
         whole = self.length or self.positions
         if whole is None:
             return None
@@ -115,6 +127,11 @@ class Windowing:
         """Cut ids into windows, one every `stride`; what is left over is a shorter window.
 
         That window may hold a single token, which `measurable` leaves out.
+
+        Raises
+        ------
+        ValueError
+            The stride is longer than a window, so tokens would be left out.
         """
         window = self.window(special)
         if window is None or len(ids) <= window:

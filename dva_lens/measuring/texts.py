@@ -16,7 +16,13 @@ SAMPLE = "a b"
 def of_texts(
     texts: Sequence[tuple[str, str]], tokenizer: Any, windowing: Windowing, *, special_tokens: bool
 ) -> Sequences:
-    """Tokenise named texts and cut them; every window gets the tokenizer's special tokens."""
+    """Tokenise named texts and cut them; every window gets the tokenizer's special tokens.
+
+    Raises
+    ------
+    ValueError
+        There is no text, or one of them has fewer than 2 tokens.
+    """
     prefix, suffix = special_around(tokenizer) if special_tokens else ((), ())
     extra = len(prefix) + len(suffix)
     pieces, documents, sources = [], [], []
@@ -49,7 +55,13 @@ def of_texts(
 
 
 def texts_of(text: Any, documents: Sequence[str] | None) -> list[tuple[str, str]]:
-    """Return (name, text) pairs from a text, several texts, or a corpus."""
+    """Return (name, text) pairs from a text, several texts, or a corpus.
+
+    Raises
+    ------
+    ValueError
+        The names are not as many as the texts.
+    """
     if isinstance(text, Corpus):
         return [(each.name, each.text) for each in text.documents]
     texts = [text] if isinstance(text, str) else list(text)

@@ -20,6 +20,15 @@ class VariantTable(MutableMapping[str, type[V]], Generic[V]):
     Assigning a class adds a variant from outside the package, whose docstring says what it is.
     As in every table, a name that is missing, and any question about all names, imports the
     plugins first.
+
+    Raises
+    ------
+    KeyError
+        A name is looked up that the table does not hold.
+    TypeError
+        A variant is entered that is not a subclass of `base`.
+    ValueError
+        A variant is entered under the name of another one.
     """
 
     def __init__(self, base: type[V], entries: Mapping[str, tuple[str, str]]) -> None:

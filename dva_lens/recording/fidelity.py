@@ -44,7 +44,13 @@ class OwnPass:
         loss: Float[np.ndarray, "sequence position"] | None,
         lengths: Int[np.ndarray, "sequence"],
     ) -> Mapping[str, float]:
-        """Return the largest difference of outputs, and the difference of mean losses."""
+        """Return the largest difference of outputs, and the difference of mean losses.
+
+        Raises
+        ------
+        RuntimeError
+            The outputs differ by far more than rounding can explain.
+        """
         pairs = zip(self.output, _last(logits), strict=True)
         apart = [(now.float() - before.float()).abs() for before, now in pairs]
         real = [

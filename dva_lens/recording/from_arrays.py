@@ -150,7 +150,13 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
 
 
 def windows_of(window: int | Sequence[int | None] | None, depth: int) -> Sequence[int | None]:
-    """Return the window of each layer."""
+    """Return the window of each layer.
+
+    Raises
+    ------
+    ValueError
+        The windows are not as many as the layers.
+    """
     windows = list(window) if isinstance(window, Sequence) else [window] * depth
     if len(windows) != depth:
         raise ValueError(f"window must be one number or one of {depth}, got {len(windows)}.")

@@ -86,7 +86,13 @@ def from_cache(
 
 
 def weights_of(held: Mapping[str, Tensor], layer: int) -> Patterns:
-    """Return the weights of a layer: its cached pattern, or what its cached scores stand for."""
+    """Return the weights of a layer: its cached pattern, or what its cached scores stand for.
+
+    Raises
+    ------
+    KeyError
+        The cache holds neither pattern nor scores of the layer.
+    """
     if PATTERN.format(layer) in held:
         return held[PATTERN.format(layer)]
     if SCORES.format(layer) not in held:

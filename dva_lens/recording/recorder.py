@@ -80,7 +80,13 @@ class Recorder:
 
     @property
     def lengths(self) -> Int[np.ndarray, "sequence"]:
-        """Return the lengths of the sequences of the running pass."""
+        """Return the lengths of the sequences of the running pass.
+
+        Raises
+        ------
+        RuntimeError
+            No forward pass has begun.
+        """
         if self.layout is None:
             raise RuntimeError("No forward pass has begun, so there are no lengths to speak of.")
         return self.layout.lengths.cpu().numpy()
@@ -244,7 +250,13 @@ def _dynamics(call: AttentionCall, summary: Summary, found: Moments | None) -> V
 
 
 def known(sites: Iterable[Site[object]]) -> tuple[Site[object], ...]:
-    """Return the sites, or say which one there is no such place for."""
+    """Return the sites, or say which one there is no such place for.
+
+    Raises
+    ------
+    KeyError
+        A site is not one of the table of sites.
+    """
     sites = tuple(sites)
     for site in sites:
         if SITES.get(site.name) != site:

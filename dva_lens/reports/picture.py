@@ -19,7 +19,15 @@ _WIDE, _HIGH, _EDGE = 1080, 1400, 28
 
 
 def take(folder: Path, out: Path) -> Path:
-    """Write the report of an archive, open it, and take a picture of its first numbers."""
+    """Write the report of an archive, open it, and take a picture of its first numbers.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        The package playwright is not installed.
+    ValueError
+        The report lacks one of the sections that the picture shows.
+    """
     try:
         from playwright.sync_api import sync_playwright  # only for whoever writes the README
     except ModuleNotFoundError as error:

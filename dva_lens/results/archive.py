@@ -70,7 +70,13 @@ class Archive:
         return tuple({"key": run.key, **run.attrs} for run in self.runs)
 
     def run(self, name: str) -> Run:
-        """Return the run with this key or label."""
+        """Return the run with this key or label.
+
+        Raises
+        ------
+        ArchiveError
+            No run has this key or label.
+        """
         for run in self.runs:
             if name in (run.key, run.label):
                 return run
@@ -233,7 +239,13 @@ class Archive:
 
 
 def open_archive(folder: Path | str) -> Archive:
-    """Open the archive that a study or a measurement left in a folder."""
+    """Open the archive that a study or a measurement left in a folder.
+
+    Raises
+    ------
+    ArchiveError
+        The folder holds no archive, or no finished run that can be read.
+    """
     archive = scan(_archive_folder(Path(folder)))
     if not archive.runs:
         reasons = " ".join(archive.unreadable.values())

@@ -90,7 +90,13 @@ def statistics_of(measurement: xr.Dataset) -> tuple[str, ...]:
 
 
 def check_version(attrs: Mapping[str, Any], group: str) -> None:
-    """Refuse a group whose schema is missing, not a number, or newer than this package reads."""
+    """Refuse a group whose schema is missing, not a number, or newer than this package reads.
+
+    Raises
+    ------
+    ArchiveError
+        The group names no schema, or one that is newer than this package reads.
+    """
     found = attrs.get("schema")
     if not isinstance(found, int):
         raise ArchiveError(
@@ -105,7 +111,13 @@ def check_version(attrs: Mapping[str, Any], group: str) -> None:
 
 
 def check_run(attrs: Mapping[str, Any], group: str) -> None:
-    """Refuse a run that does not say what it is."""
+    """Refuse a run that does not say what it is.
+
+    Raises
+    ------
+    ArchiveError
+        The group lacks an attribute that every finished run has.
+    """
     check_version(attrs, group)
     missing = [name for name in RUN_ATTRS if name not in attrs]
     if missing:
@@ -113,7 +125,13 @@ def check_run(attrs: Mapping[str, Any], group: str) -> None:
 
 
 def check_measurement(measurement: xr.Dataset, group: str) -> None:
-    """Refuse a measurement whose statistics do not say what they are, or are laid out wrongly."""
+    """Refuse a measurement whose statistics do not say what they are, or are laid out wrongly.
+
+    Raises
+    ------
+    ArchiveError
+        The group holds no statistic, or one that is laid out wrongly.
+    """
     check_version(measurement.attrs, group)
     names = statistics_of(measurement)
     if not names:

@@ -91,7 +91,13 @@ def write_run(
 
 
 def check_text_name(name: str) -> None:
-    """Refuse a name of a text that cannot be the name of a group beside the training log."""
+    """Refuse a name of a text that cannot be the name of a group beside the training log.
+
+    Raises
+    ------
+    ArchiveError
+        The name is that of the training log, or holds anything but letters, digits, `-` and `_`.
+    """
     if name == TRAINING or not name.replace("-", "").replace("_", "").isalnum():
         raise ArchiveError(
             f"A text's name must be of letters, digits, '-' and '_' and not {TRAINING!r}, "

@@ -45,6 +45,11 @@ def model_of(name: str, size: Size, matched: Match | None = None) -> ModelConfig
 
     A preset that costs what the baseline costs stays as it is. Models of the grid keep the width
     of their queries and keys.
+
+    Raises
+    ------
+    ValueError
+        No size of the preset comes close enough to the cost of the baseline.
     """
     config = preset(name, size)
     if matched is None:

@@ -31,7 +31,13 @@ class World:
     def share(
         self, tokens: Int[Tensor, "sequence position"]
     ) -> Int[Tensor, "own_sequence position"]:
-        """Return the sequences of a batch that this process works on."""
+        """Return the sequences of a batch that this process works on.
+
+        Raises
+        ------
+        ValueError
+            The sequences cannot be shared evenly by the processes.
+        """
         if len(tokens) % self.size:
             raise ValueError(
                 f"A batch of {len(tokens)} sequences cannot be shared by {self.size} processes; "

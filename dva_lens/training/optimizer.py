@@ -7,7 +7,13 @@ from dva_lens.training.recipe import Recipe
 
 
 def adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """Return AdamW over the trainable parameters; those with one dimension or none never decay."""
+    """Return AdamW over the trainable parameters; those with one dimension or none never decay.
+
+    Raises
+    ------
+    ValueError
+        No parameter of the model is trainable.
+    """
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise ValueError("The model has no trainable parameters.")

@@ -78,7 +78,13 @@ def layer_head_map(
 
 
 def head_dimension(condition: Condition, name: str) -> str:
-    """Return the dimension of the heads of a statistic, or say that it has none."""
+    """Return the dimension of the heads of a statistic, or say that it has none.
+
+    Raises
+    ------
+    ValueError
+        The statistic is not one number per head.
+    """
     variable = condition.first(name)
     for dim in (axes.HEAD, axes.KV_HEAD):
         if dim in variable.dims:

@@ -78,7 +78,13 @@ def _line(condition: Condition, one: xr.Dataset, texts: tuple[int, int]) -> Line
 
 
 def comparisons(library: Library, chosen: Selection) -> Comparisons:
-    """Return what `dva-lens compare` says of a text: the primary statistics, then all others."""
+    """Return what `dva-lens compare` says of a text: the primary statistics, then all others.
+
+    Raises
+    ------
+    NothingToShowError
+        The text was measured for no second model, or not for the baseline.
+    """
     measured = library.as_measured(chosen.text)
     if chosen.baseline not in measured.models or len(measured.models) < 2:
         raise NothingToShowError(

@@ -77,7 +77,13 @@ def mark_in_scatter(library: Library, chosen: Selection) -> list[dict[str, Any]]
 
 
 def of_run(library: Library, chosen: Selection) -> tuple[Measure, Measurements]:
-    """Return the chosen statistic and the run that holds it, or say why heads cannot be shown."""
+    """Return the chosen statistic and the run that holds it, or say why heads cannot be shown.
+
+    Raises
+    ------
+    NothingToShowError
+        The statistic is not one number per head, or the run does not hold it.
+    """
     measure = library.catalogue.measure(chosen.statistic)
     held = library.of_run(chosen.run, chosen.text)
     if not measure.per_head:

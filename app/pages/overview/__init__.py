@@ -41,7 +41,13 @@ def _lead(catalogue: Catalogue) -> str:
 
 
 def depth(library: Library, chosen: Selection) -> go.Figure:
-    """Draw the chosen statistic by depth, one line per model; its points lead to their heads."""
+    """Draw the chosen statistic by depth, one line per model; its points lead to their heads.
+
+    Raises
+    ------
+    NothingToShowError
+        The statistic is one number per text.
+    """
     measure = library.catalogue.measure(chosen.statistic)
     if measure.at == "model":
         raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")

@@ -26,7 +26,13 @@ class Anatomy:
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> "Anatomy":
-        """Find the list of layers, as long as the configuration says the model is deep."""
+        """Find the list of layers, as long as the configuration says the model is deep.
+
+        Raises
+        ------
+        TypeError
+            The model holds no list of that many layers.
+        """
         depth = model.config.get_text_config().num_hidden_layers
         for name, module in model.named_modules():
             if isinstance(module, nn.ModuleList) and len(module) == depth:

@@ -41,7 +41,13 @@ class Interval:
 
 
 def sums(values: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each sequence adds to the top and the bottom of a weighted mean; NaN adds 0."""
+    """Return what each sequence adds to the top and the bottom of a weighted mean; NaN adds 0.
+
+    Raises
+    ------
+    ValueError
+        `values` is a single number.
+    """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim == 0:
         raise ValueError("values must have sequences on the first axis, got a single number.")

@@ -15,7 +15,13 @@ FORMER_NAMES = {"all layers": MEAN}
 
 
 def relative_depth(layers: int) -> Float[np.ndarray, "layer"]:
-    """Return the middle of each layer's share of the depth, between 0 and 1."""
+    """Return the middle of each layer's share of the depth, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        `layers` is less than 1.
+    """
     if layers < 1:
         raise ValueError(f"layers must be at least 1, got {layers}.")
     return (np.arange(layers) + 0.5) / layers

@@ -53,7 +53,13 @@ def power(error: Number, freedom: Number, difference: Number, *, alpha: Number =
 def detectable(
     error: Number, freedom: Number, *, chance: Number = 0.8, alpha: Number = 0.05
 ) -> float:
-    """Return the smallest true difference that a two-sided t test finds with this chance."""
+    """Return the smallest true difference that a two-sided t test finds with this chance.
+
+    Raises
+    ------
+    ValueError
+        `chance` does not lie strictly between 0 and 1.
+    """
     if not 0 < chance < 1:
         raise ValueError(f"chance must lie between 0 and 1, got {chance}.")
     high = 1.0
@@ -67,7 +73,13 @@ def detectable(
 
 
 def contrast_error(spread: Number, seeds: int, models: int) -> tuple[float, float]:
-    """Return standard error and degrees of freedom of a model minus a baseline, seeds alike."""
+    """Return standard error and degrees of freedom of a model minus a baseline, seeds alike.
+
+    Raises
+    ------
+    ValueError
+        `seeds` is less than 2.
+    """
     if seeds < 2:
         raise ValueError(f"seeds must be at least 2 to tell spread from difference, got {seeds}.")
     return float(spread * np.sqrt(2 / seeds)), float(models * (seeds - 1))

@@ -7,7 +7,13 @@ from jaxtyping import Float
 
 
 def common_step(steps: Sequence[np.ndarray]) -> int:
-    """Return the last training step at which every run was measured."""
+    """Return the last training step at which every run was measured.
+
+    Raises
+    ------
+    ValueError
+        No training step was measured in every run.
+    """
     each: list[set[int]] = [{int(step) for step in run} for run in steps]
     shared = set(each[0]).intersection(*each)
     if not shared:
@@ -20,7 +26,13 @@ def common_step(steps: Sequence[np.ndarray]) -> int:
 def at_step(
     values: Float[np.ndarray, "step *cells"], steps: np.ndarray, step: int
 ) -> Float[np.ndarray, "*cells"]:
-    """Return the values at a measured training step."""
+    """Return the values at a measured training step.
+
+    Raises
+    ------
+    KeyError
+        The step was not measured.
+    """
     place = np.flatnonzero(np.asarray(steps) == step)
     if not len(place):
         raise KeyError(
