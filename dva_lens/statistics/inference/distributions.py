@@ -63,7 +63,13 @@ def mean_distance(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
 
 
 def rank_agreement(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return Kendall's tau-b between two definitions over the same heads, NaN left out."""
+    """Return Kendall's tau-b between two definitions over the same heads, NaN left out.
+
+    Raises
+    ------
+    ValueError
+        The two arrays differ in shape.
+    """
     if ours.shape != theirs.shape:
         raise ValueError(
             f"Both definitions must be on the same heads, got {ours.shape} and {theirs.shape}."
