@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.adapters.anatomy import Anatomy, longest_input
 from dva_lens.recording.adapters.interface import NAME, STATES, HookState, PassState
-from dva_lens.recording.adapters.outputs import forward, plain_head
+from dva_lens.recording.adapters.outputs import body_of, forward, plain_head
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.recorder import Recorder
 from dva_lens.sites import Site
@@ -41,7 +41,11 @@ class HuggingFaceAdapter(Adapter):
         model, recorder = self.model, Recorder(sites, backend, self.device)
         state = HookState(recorder, self.anatomy, {}, PassState())
         settings = _settings(model)
-        hooks = [model.register_forward_pre_hook(_begin(state), with_kwargs=True, prepend=True)]
+        hooks = [
+            each.register_forward_pre_hook(_begin(state), with_kwargs=True, prepend=True)
+            for each in (model, body_of(model))
+            if each is not None
+        ]
         try:
             if recorder.watches_stream:
                 hooks += [

@@ -17,23 +17,36 @@ _PLAIN: "WeakKeyDictionary[PreTrainedModel, bool]" = WeakKeyDictionary()
 
 
 def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
-    """Run a model over right-padded tokens, or images."""
+    """Run a model over right-padded tokens, or images: without its head where that pools.
+
+    A head that classifies, answers or rates comes after the last attention, and may need to know
+    things of its own (which token is padding, say); the states that it is given say more.
+    """
+    runs = body_of(model) or model
     if tokens.is_floating_point():
-        return Formed(_output(model(**{model.main_input_name: tokens.to(model.dtype)})))
+        return Formed(_output(runs(**{model.main_input_name: tokens.to(model.dtype)})))
     place = torch.arange(tokens.shape[1], device=tokens.device)
     call: dict[str, Any] = {
         "input_ids": tokens,
         "attention_mask": (place < lengths[:, None]).long(),
     }
-    if _accepts(model, "use_cache"):
+    if _accepts(runs, "use_cache"):
         call["use_cache"] = False
     head = plain_head(model)
     if head is None:
-        return Formed(_output(model(**call)))
+        return Formed(_output(runs(**call)))
     hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
     if hidden is None:
         return Formed(_output(model(**call)))
     return OnRequest(hidden, head)
+
+
+def body_of(model: PreTrainedModel) -> PreTrainedModel | None:
+    """Return the body of a model whose head puts out something else than tokens, else None."""
+    body = model.base_model
+    if body is model or model.get_output_embeddings() is not None:
+        return None
+    return body if isinstance(body, PreTrainedModel) else None
 
 
 def plain_head(model: PreTrainedModel) -> nn.Linear | None:
