@@ -10,7 +10,6 @@ layers, heads, texts and seeds weigh equally.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -24,6 +23,7 @@ from dva_lens.results.measurement import Measurement, coordinates_of
 from dva_lens.results.moments import Moment, When, shared_moment
 from dva_lens.results.schema import REFERENCE, statistics_of
 from dva_lens.results.spans import ROWS, Spans, over_spans
+from dva_lens.validation import meant
 
 
 @final
@@ -82,10 +82,9 @@ class Measurements:
         for part in self.parts:
             if plain in part.data:
                 return part.data[plain]
-        close = difflib.get_close_matches(plain, self.statistics, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise KeyError(
-            f"No measurement holds {plain!r}; they hold: {', '.join(self.statistics)}.{hint}"
+            f"No measurement holds {plain!r}{meant(plain, self.statistics)}; "
+            f"they hold: {', '.join(self.statistics)}."
         )
 
     def moment(self, kind: When = "last") -> Moment:

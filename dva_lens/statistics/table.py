@@ -1,7 +1,5 @@
 """The table of statistics: every name, in the order in which menus and reports show them."""
 
-from difflib import get_close_matches
-
 from dva_lens.plugins import Registry
 from dva_lens.statistics.extended.accounts import MASS_ACCOUNT, OUTPUT_ACCOUNT
 from dva_lens.statistics.extended.aggregation import SURVIVING_SIZE
@@ -43,6 +41,7 @@ from dva_lens.statistics.primary.sinks import FIRST_KEY_MASS, SINK_IMPORTANCE, S
 from dva_lens.statistics.primary.stream import MASSIVE_ACTIVATION
 from dva_lens.statistics.primary.values import DYNAMISM, SINK_OUTPUT_SHARE, VALUE_SOURCE_SHARE
 from dva_lens.statistics.statistic import Statistic
+from dva_lens.validation import meant
 
 _STATISTICS: dict[str, Statistic] = {
     "entropy": ENTROPY,
@@ -119,13 +118,11 @@ def statistic(name: str) -> Statistic:
     Raises
     ------
     KeyError
-        No statistic has this name; the message holds close matches.
+        No statistic has this name; the message holds the closest match.
     """
     if name in STATISTICS:
         return STATISTICS[name]
-    close = get_close_matches(name, STATISTICS, n=3, cutoff=0.5)
-    hint = f"close matches: {', '.join(close)}; " if close else ""
     raise KeyError(
-        f"Unknown statistic {name!r}: {hint}`dva-lens list statistics` shows all "
-        f"{len(STATISTICS)} names."
+        f"Unknown statistic {name!r}{meant(name, STATISTICS)}; `dva-lens list statistics` shows "
+        f"all {len(STATISTICS)} names."
     )

@@ -1,6 +1,5 @@
 """What a figure compares: one condition per label, each made of one run or of one run per seed."""
 
-import difflib
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from dva_lens.results.measurement import Measurement
 from dva_lens.results.moments import Moment
 from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import statistics_of
+from dva_lens.validation import meant
 from dva_lens.views import theme
 
 _LABEL = 40
@@ -142,6 +142,4 @@ def _check(part: Measurement, needed: Sequence[str]) -> None:
 
 def _lacking(name: str, part: Measurement) -> str:
     held = statistics_of(part.data) or tuple(str(found) for found in part.data.data_vars)
-    close = difflib.get_close_matches(name, held, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"{part.model!r} holds no {name!r}; it holds: {', '.join(held)}.{hint}"
+    return f"{part.model!r} holds no {name!r}{meant(name, held)}; it holds: {', '.join(held)}."

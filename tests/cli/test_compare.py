@@ -34,7 +34,7 @@ def test_the_difference_is_that_of_the_numbers(call, study_folder):
 def test_what_cannot_be_compared_is_refused(refused, study_folder):
     base = ("compare", study_folder, "--baseline")
     assert "there are: transformer, dva" in refused(*base, "gpt2")
-    assert "Did you mean 'entropy'" in refused(*base, "dva", "--statistic", "entrpy")
+    assert "did you mean 'entropy'" in refused(*base, "dva", "--statistic", "entrpy")
     assert "was measured on 'news'" in refused(*base, "dva", "--text", "news")
 
 

@@ -100,7 +100,7 @@ def test_the_entry_of_a_further_dimension_is_chosen_once(tmp_path):
         archive.values("sink_rate:0.123")
     with pytest.raises(ValueError, match="no further dimension 'source'"):
         archive.values("sink_rate", entry={"source": "first"})
-    with pytest.raises(KeyError, match="Did you mean 'entropy'"):
+    with pytest.raises(KeyError, match="did you mean 'entropy'"):
         archive.values("entrpy")
 
 

@@ -131,7 +131,7 @@ def test_texts_that_were_not_kept_are_refused():
 
 
 def test_a_close_name_is_suggested():
-    with pytest.raises(KeyError, match="Did you mean 'entropy'"):
+    with pytest.raises(KeyError, match="did you mean 'entropy'"):
         views.depth_profile(fake_measurement(), "entropie")
 
 
