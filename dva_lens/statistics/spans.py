@@ -67,20 +67,6 @@ def reference_by_span(
     return span_means(reference[:, None], visible, spans)[:, 0]
 
 
-def pooled(
-    means: Float[np.ndarray, "*lead sequence span"],
-    rows: Int[np.ndarray, "sequence span"],
-    spans: slice = slice(None),
-) -> Float[np.ndarray, "*lead sequence"]:
-    """Return the mean over spans, each weighted by its queries; spans without a value stay out."""
-    chosen = means[..., spans]
-    held = np.isfinite(chosen)
-    weight = np.where(held, rows[:, spans], 0.0)
-    total = weight.sum(-1)
-    found = (weight * np.where(held, chosen, 0.0)).sum(-1)
-    return ratio(found, total)
-
-
 def _membership(
     visible: Int[np.ndarray, "sequence query"], spans: int | None
 ) -> Float[np.ndarray, "sequence query span"]:

@@ -20,8 +20,6 @@ FAINT = "rgba(128, 136, 146, 0.25)"
 REFERENCE = "#8a929c"
 SEQUENTIAL = "Viridis"
 PINNED = "YlOrBr"
-DIVERGING = "PuOr"
-
 PALETTE = (
     "#75808c",
     "#2497fd",

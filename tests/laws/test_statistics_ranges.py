@@ -2,16 +2,18 @@
 
 import hypothesis.strategies as st
 import numpy as np
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from dva_lens.records import RowTile
+from dva_lens.results.spans import over_spans
 from dva_lens.statistics.extended.concentration import gini
 from dva_lens.statistics.extended.geometry import effective_rank, rank_residual
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.tiles import Gathered
 from dva_lens.statistics.primary.importance import distribution_entropy
-from dva_lens.statistics.spans import pooled, rows_by_span, span_means
+from dva_lens.statistics.spans import rows_by_span, span_means
 from dva_lens.statistics.visible import uniform_received
 
 LAW = settings(max_examples=60, deadline=None, derandomize=True)
@@ -115,7 +117,9 @@ def test_rows_may_be_cut_into_tiles_anywhere(data, rows):
 def test_spans_put_together_give_the_plain_mean(visible):
     seen = visible > 0
     values = np.where(seen, np.sin(np.arange(visible.size)).reshape(visible.shape), np.nan)
-    found = pooled(span_means(values[:, None], visible)[:, 0], rows_by_span(visible))
+    dims = ("sequence", "span")
+    means = xr.DataArray(span_means(values[:, None], visible)[:, 0], dims=dims)
+    found, _ = over_spans(means, xr.Dataset({"rows": (dims, rows_by_span(visible))}))
     count = seen.sum(-1)
     want = np.where(count > 0, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
     np.testing.assert_allclose(found, want, atol=1e-12)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import records
 import tiles
+import xarray as xr
 from evaluation import evaluate
 
 from dva_lens.axes import span_of
+from dva_lens.results.spans import over_spans
 from dva_lens.sites import SITES, TILES
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.tiles import gather
-from dva_lens.statistics.spans import pooled, rows_by_span, span_means, spans_of
+from dva_lens.statistics.spans import rows_by_span, span_means, spans_of
 from dva_lens.statistics.table import EXTENDED, PRIMARY, STATISTICS, statistic
 
 REFERRED = [name for name in STATISTICS if STATISTICS[name].reference is not None]
@@ -186,9 +188,11 @@ def test_pooling_spans_gives_the_plain_mean():
     means = span_means(values, visible)
     rows = rows_by_span(visible)
     assert rows.sum(1).tolist() == [20, 13]
-    found = pooled(means.swapaxes(1, 2), rows)
+    parts = xr.DataArray(means.swapaxes(1, 2), dims=("layer", "head", "sequence", "span"))
+    counts = xr.Dataset({"rows": (("sequence", "span"), rows)})
+    found, _ = over_spans(parts, counts)
     np.testing.assert_allclose(found, np.nanmean(values, -1).swapaxes(1, 2), atol=1e-12)
-    late = pooled(means.swapaxes(1, 2), rows, slice(3, None))
+    late, _ = over_spans(parts, counts, range(3, rows.shape[1]))
     want = np.nanmean(values[..., 7:], -1).swapaxes(1, 2)
     np.testing.assert_allclose(late, want, atol=1e-12)
 

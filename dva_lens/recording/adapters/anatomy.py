@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -95,8 +94,3 @@ def _offset(model: PreTrainedModel) -> int:
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             return 0 if module.padding_idx is None else module.padding_idx + 1
     return 0
-
-
-def floating_dtype(model: nn.Module) -> torch.dtype:
-    """Return the dtype a model computes in."""
-    return next(each.dtype for each in model.parameters() if each.is_floating_point())

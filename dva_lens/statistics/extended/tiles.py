@@ -17,7 +17,6 @@ from dva_lens.sites import TILES
 from dva_lens.statistics.statistic import Compute, SharedRecord
 
 PerRow = Float[np.ndarray, "head row"]
-Sums = Float[np.ndarray, "head *part"]
 
 
 @final

@@ -72,19 +72,6 @@ def detectable(
     return float(error) * float(np.asarray(brentq(short_of, 0.0, high)))
 
 
-def contrast_error(spread: Number, seeds: int, models: int) -> tuple[float, float]:
-    """Return standard error and degrees of freedom of a model minus a baseline, seeds alike.
-
-    Raises
-    ------
-    ValueError
-        `seeds` is less than 2.
-    """
-    if seeds < 2:
-        raise ValueError(f"seeds must be at least 2 to tell spread from difference, got {seeds}.")
-    return float(spread * np.sqrt(2 / seeds)), float(models * (seeds - 1))
-
-
 def _check(margin: Number) -> None:
     if not margin > 0:
         raise ValueError(f"margin must be positive and set before looking, got {margin}.")

@@ -23,24 +23,6 @@ def common_step(steps: Sequence[np.ndarray]) -> int:
     return max(shared)
 
 
-def at_step(
-    values: Float[np.ndarray, "step *cells"], steps: np.ndarray, step: int
-) -> Float[np.ndarray, "*cells"]:
-    """Return the values at a measured training step.
-
-    Raises
-    ------
-    KeyError
-        The step was not measured.
-    """
-    place = np.flatnonzero(np.asarray(steps) == step)
-    if not len(place):
-        raise KeyError(
-            f"Step {step} was not measured; there are: {', '.join(str(at) for at in steps)}."
-        )
-    return np.asarray(values[place[0]])
-
-
 def common_loss(losses: Sequence[np.ndarray]) -> float:
     """Return the lowest loss that every run reaches."""
     return float(max(np.nanmin(run) for run in losses))

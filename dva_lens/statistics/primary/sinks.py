@@ -11,7 +11,6 @@ from dva_lens.statistics.visible import sees_first, visible_counts
 
 WINDOW = 64
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-OFFICIAL_THRESHOLD = 0.3
 
 
 def first_key_mass(
