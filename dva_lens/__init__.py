@@ -2,7 +2,7 @@
 
 >>> import dva_lens as lens
 >>> model = lens.load("runs/quick/checkpoints/dva-0")
->>> data = lens.measure(model, "some text")
+>>> data = lens.measure(model, "To be, or not to be.")
 """
 
 from importlib import import_module

@@ -39,9 +39,6 @@ WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 def load(what: Any, *, device: str | torch.device | None = None) -> Model:
     """Return a model, ready to be measured, with its tokenizer as `model.tokenizer`.
 
-    >>> model = load("runs/quick/checkpoints/dva-0")
-    >>> model = load("gpt2", device="cuda")
-
     Parameters
     ----------
     what : folder, name or model
@@ -63,6 +60,15 @@ def load(what: Any, *, device: str | torch.device | None = None) -> Model:
         If access to the model must be asked for.
     ValueError
         If the weights are pickles, damaged, incomplete, not finite, or of another architecture.
+
+    Examples
+    --------
+    A folder of this package or of transformers, and a name of the hub:
+
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> type(model).__name__
+    'Decoder'
+    >>> model = load("gpt2", device="cuda")  # doctest: +SKIP
     """
     if isinstance(what, Decoder | PreTrainedModel) or is_bridge(what):
         model = what

@@ -64,6 +64,14 @@ def head_importance(
     ------
     ValueError
         `by` is neither "zero" nor "mean".
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> found = head_importance(model, "To be, or not to be, that is the question.", by="mean")
+    >>> found["head_importance"].dims
+    ('layer', 'head', 'sequence')
     """
     if by not in REPLACEMENTS:
         raise ValueError(f"by must be 'zero' or 'mean', got {by!r}.")

@@ -93,6 +93,14 @@ def layer_similarity(
         the statistic `uniform_similarity`), NaN where heads differ in number; and `cka`, the
         unbiased linear CKA of the residual streams after them, on up to 512 evenly spaced
         positions.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> found = layer_similarity(model, "To be, or not to be, that is the question.")
+    >>> found["cka"].dims
+    ('sequence', 'layer', 'other_layer')
     """
     found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     patterns, states = [], []

@@ -61,6 +61,15 @@ def sink_atlas(
     xarray.Dataset
         One row per sink along `sink`, and along `layer` what it is in every layer;
         `.to_dataframe()` makes a table of it.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> atlas = sink_atlas(model, "To be, or not to be, that is the question.", threshold=0.05)
+    >>> table = atlas[["position", "token", "strength"]].to_dataframe()
+    >>> bool((table["strength"] > 0.05).all())
+    True
     """
     found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     sinks: list[tuple[int, Sink]] = []

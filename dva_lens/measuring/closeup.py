@@ -36,6 +36,16 @@ def top_edges(  # noqa: PLR0913  (where to look and how much to keep are told ap
     -------
     xarray.Dataset
         `weight(edge)` with the coordinates head, query and key of every edge.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> edges = top_edges(model, "To be, or not to be, that is the question.", layer=1, count=2)
+    >>> edges["weight"].dims
+    ('edge',)
+    >>> bool((edges["query"] >= edges["key"]).all())
+    True
     """
     found, call, listed = _attention(model, text_or_tokens, layer, heads, tokenizer)
     edges = edges_of(call.query, call.key, call.weights, count=count, threshold=threshold)
@@ -70,6 +80,15 @@ def pattern_tiles(  # noqa: PLR0913  (a rectangle has two sides)
         `lowest`, `mean` and `highest` over (head, query, key), where query and key are the first
         positions of a tile, and `seen(query, key)`, how many pairs it holds. `query_stop` and
         `key_stop` say where tiles end.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> text = "To be, or not to be, that is the question."
+    >>> tiles = pattern_tiles(model, text, layer=1, resolution=(4, 4))
+    >>> tiles["mean"].sizes["query"], tiles["mean"].sizes["key"]
+    (4, 4)
     """
     found, call, listed = _attention(model, text_or_tokens, layer, heads, tokenizer)
     cut = tiles(

@@ -44,6 +44,15 @@ def measure_control(
     ------
     KeyError
         There is no control of this name.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> text = "To be, or not to be, that is the question."
+    >>> data = measure_control(model, text, "shuffled", statistics=["entropy"])
+    >>> data.attrs["text"]
+    'shuffled'
     """
     if control not in CONTROLS:
         raise KeyError(f"Unknown control {control!r}; there are: {', '.join(CONTROLS)}.")

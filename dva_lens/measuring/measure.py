@@ -44,11 +44,6 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
 ) -> xr.Dataset:
     """Run a model over a text as it is, and return statistics of its attention and values.
 
-    >>> data = measure(load("gpt2"), "The quick brown fox jumps over the lazy dog.")
-    >>> data["entropy"].dims
-    ('layer', 'head', 'sequence', 'span')
-    >>> data["entropy"].weighted(data["rows"]).mean(["sequence", "span"])  # nat, by layer and head
-
     Parameters
     ----------
     model : model
@@ -102,6 +97,20 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         If the logits of one sequence, or what `keep` asks for, exceed their budgets.
     RuntimeError
         If the model puts out something else with its attention recorded.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> data = measure(model, "The quick brown fox jumps over the lazy dog.")
+    >>> data["entropy"].dims
+    ('layer', 'head', 'sequence', 'span')
+
+    The mean over all queries, in nats, by layer and head:
+
+    >>> mean = data["entropy"].weighted(data["rows"]).mean(["sequence", "span"])
+    >>> mean.dims
+    ('layer', 'head')
     """
     chosen = tuple(statistic(each) for each in _listed(statistics))
     if keep not in (None, "query"):
@@ -134,14 +143,20 @@ def describe(
 ) -> xr.Dataset:
     """Compute statistics of a record that came from a cache, from patterns, or from elsewhere.
 
-    >>> describe(from_patterns(pattern), statistics=["entropy"])
-
     Raises
     ------
     KeyError
         If a statistic is unknown.
     ValueError
         If `statistics` is empty.
+
+    Examples
+    --------
+    >>> from dva_lens.recording import from_patterns
+    >>> pattern = torch.tensor([[1.0, 0.0], [0.5, 0.5]])[None, None]  # sequence, head, query, key
+    >>> data = describe(from_patterns(pattern), statistics=["entropy"])
+    >>> float(data["entropy"].sel(span=1).squeeze())  # log 2
+    0.693147...
     """
     chosen = tuple(statistic(each) for each in _listed(statistics))
     names = documents or [f"sequence {index}" for index in range(len(found.lengths))]

@@ -35,9 +35,6 @@ def from_patterns(
 ) -> Record:
     """Return the record of patterns: one layer of (sequence, head, query, key), or several.
 
-    >>> pattern = torch.softmax(scores.masked_fill(future, -torch.inf), dim=-1)
-    >>> describe(from_patterns(pattern), statistics=["entropy", "first_key_mass"])
-
     Parameters
     ----------
     pattern : (sequence, head, query, key), or one such per layer
@@ -61,6 +58,16 @@ def from_patterns(
         above one, or weight on keys that a query cannot see.
     MemoryError
         If the working arrays exceed the budget.
+
+    Examples
+    --------
+    >>> from dva_lens.measuring import describe
+    >>> scores = torch.randn(2, 4, 16, 16)  # sequence, head, query, key
+    >>> future = torch.ones(16, 16, dtype=torch.bool).triu(1)
+    >>> pattern = torch.softmax(scores.masked_fill(future, -torch.inf), dim=-1)
+    >>> data = describe(from_patterns(pattern), statistics=["entropy", "first_key_mass"])
+    >>> sorted(data.entropy.dims)
+    ['head', 'layer', 'sequence', 'span']
     """
     layers = _listed(pattern)
     shape = layers[0].shape
@@ -96,10 +103,6 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
 
     No pattern is formed.
 
-    >>> found = from_qk(query, key, value, output=w_o)
-    >>> found.layers[0].summary.first_mass.shape  # sequence, head, query
-    (2, 4, 128)
-
     Parameters
     ----------
     query, key : (sequence, head, query, width) and (sequence, kv_head, key, width)
@@ -121,6 +124,13 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
         If the backend is unknown.
     ValueError
         If shapes do not fit each other.
+
+    Examples
+    --------
+    >>> query, key, value = torch.randn(3, 2, 4, 128, 8)  # sequence, head, position, width
+    >>> found = from_qk(query, key, value, output=torch.randn(4, 8, 32))
+    >>> found.layers[0].summary.first_mass.shape  # sequence, head, query
+    (2, 4, 128)
     """
     if weights is None:
         weights = Rule(scale=query.shape[-1] ** -0.5)

@@ -37,9 +37,6 @@ def from_cache(
     in scores, so models that have one need their patterns cached. Layers whose patterns are not
     in the cache are recorded as absent, with that reason.
 
-    >>> _, cache = model.run_with_cache(tokens, names_filter=lambda name: "pattern" in name)
-    >>> describe(from_cache(cache), statistics=["entropy"])
-
     Parameters
     ----------
     cache : ActivationCache, or mapping of names to tensors
@@ -57,6 +54,17 @@ def from_cache(
         If the cache holds no pattern at all.
     ValueError
         If an array cannot be weights.
+
+    Examples
+    --------
+    With TransformerLens, the cache is what `model.run_with_cache(tokens)` returns beside logits.
+
+    >>> from dva_lens.measuring import describe
+    >>> pattern = torch.ones(1, 2, 8, 8).tril() / torch.arange(1, 9)[:, None]
+    >>> cache = {"blocks.0.attn.hook_pattern": pattern, "blocks.1.attn.hook_pattern": pattern}
+    >>> data = describe(from_cache(cache), statistics=["entropy"])
+    >>> data["entropy"].sizes["layer"], data["entropy"].sizes["head"]
+    (2, 2)
     """
     held = getattr(cache, "cache_dict", cache)
     single = not getattr(cache, "has_batch_dim", True)

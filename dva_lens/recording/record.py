@@ -30,10 +30,6 @@ def attach(
     Each forward pass inside the context replaces the record of the one before; `take` hands over
     what the last one left behind.
 
-    >>> with attach(model, sites=[SUMMARY]) as recorder:
-    ...     model(**inputs)
-    ...     layers = recorder.take(2)
-
     Parameters
     ----------
     model : model
@@ -49,6 +45,17 @@ def attach(
         If no adapter knows the model, or it offers no place to record its attention.
     KeyError
         If a site or the backend is unknown.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> from dva_lens.sites import SUMMARY
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> with attach(model, sites=[SUMMARY]) as recorder:
+    ...     logits = model(torch.tensor([[5, 7, 11, 3]]))
+    ...     layers = recorder.take(model.config.layers)
+    >>> layers[0].summary.entropy.shape  # sequence, head, query
+    (1, 1, 4)
     """
     return adapter_of(model).attach(sites, backend)
 
@@ -75,10 +82,6 @@ def record(  # noqa: PLR0913  (what is recorded, how, and for whom are told apar
     reader: PassReader | None = None,
 ) -> Record:
     """Run a model once over sequences padded on the right, and return what was seen.
-
-    >>> found = record(model, np.array([[5, 7, 11], [3, 2, 0]]), np.array([3, 2]))
-    >>> found.layers[0].summary.entropy.shape  # sequence, head, query
-    (2, 4, 3)
 
     Parameters
     ----------
@@ -108,6 +111,14 @@ def record(  # noqa: PLR0913  (what is recorded, how, and for whom are told apar
         If a layer asks for an attention that the recorder does not know.
     RuntimeError
         If the model puts out something else with its attention recorded.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> found = record(model, np.array([[5, 7, 11], [3, 2, 0]]), np.array([3, 2]))
+    >>> found.layers[0].summary.entropy.shape  # sequence, head, query
+    (2, 1, 3)
     """
     options = RecordOptions(tuple(sites), backend, fidelity, reader)
     return record_pass(adapter_of(model), tokens, lengths, options)

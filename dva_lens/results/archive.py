@@ -99,6 +99,12 @@ class Archive:
         ------
         ArchiveError
             If no run was measured on the text, or none can be read.
+
+        Examples
+        --------
+        >>> measured = open_archive("runs/quick").on("shuffled")
+        >>> measured.models
+        ('transformer', 'dva')
         """
         name = text if text is not None else next(iter(self.texts), "")
         if name not in self._read:
@@ -124,6 +130,14 @@ class Archive:
             If no run was measured on the text.
         KeyError
             If no run holds the statistic.
+
+        Examples
+        --------
+        >>> archive = open_archive("runs/quick")
+        >>> archive.values("entropy").dims
+        ('model', 'seed', 'sequence', 'layer', 'head')
+        >>> archive.values("sink_rate:0.3", spans=[3, 4]).sel(model="dva").dims
+        ('seed', 'sequence', 'layer', 'head')
         """
         return self.on(text).values(name, entry=entry, moment=moment, spans=spans)
 
@@ -245,6 +259,14 @@ def open_archive(folder: Path | str) -> Archive:
     ------
     ArchiveError
         The folder holds no archive, or no finished run that can be read.
+
+    Examples
+    --------
+    >>> archive = open_archive("runs/quick")
+    >>> archive.texts
+    ('held-out', 'shuffled')
+    >>> archive.runs[0].label
+    'transformer-0'
     """
     archive = scan(_archive_folder(Path(folder)))
     if not archive.runs:

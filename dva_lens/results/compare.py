@@ -127,6 +127,15 @@ def compare(
         that is named cannot be compared between their tokenizers.
     KeyError
         If no model holds a statistic that is named.
+
+    Examples
+    --------
+    >>> from dva_lens.results.archive import open_archive
+    >>> found = compare(open_archive("runs/quick").on(), baseline="transformer")
+    >>> found.contrasts
+    ('middle half', 'slope', 'mean')
+    >>> {entry.model for entry in found.of("entropy")}
+    {'dva'}
     """
     base = baseline_of(measurements, baseline)
     same = same_text(measurements)

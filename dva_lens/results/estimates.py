@@ -38,6 +38,16 @@ def estimate(values: xr.DataArray, along: Sequence[str] = ()) -> xr.Dataset:
         too few; `each` over (model, seed, *along): the mean of every training; `sequences`,
         `documents` and `trainings` over model: how many there are; `note` over model: what a
         reader has to know of the interval.
+
+    Examples
+    --------
+    >>> from dva_lens.results.archive import open_archive
+    >>> values = open_archive("runs/quick").values("normalised_entropy")
+    >>> found = estimate(values, along=["layer"])
+    >>> found["value"].dims
+    ('model', 'layer')
+    >>> found["trainings"].values.tolist()
+    [2, 2]
     """
     values = with_models(values)
     kept = [dim for dim in along if dim in values.dims]

@@ -134,6 +134,15 @@ class Measurements:
         ValueError
             If the entry or the moment does not exist, or if the seeds of a model were measured
             on different texts.
+
+        Examples
+        --------
+        >>> from dva_lens.results.archive import open_archive
+        >>> measured = open_archive("runs/quick").on("held-out")
+        >>> measured.values("entropy").dims
+        ('model', 'seed', 'sequence', 'layer', 'head')
+        >>> measured.values("loss", moment="every").dims
+        ('model', 'seed', 'step', 'sequence')
         """
         kept = spans if isinstance(spans, str) else tuple(spans)
         key = ("values", name, str(entry), moment, kept)

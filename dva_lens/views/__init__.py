@@ -1,7 +1,8 @@
 """Figures of labelled data: they draw, and take every label from the data.
 
 >>> import dva_lens as lens
->>> lens.views.depth_profile(data, "entropy").show()
+>>> archive = lens.open_archive("runs/quick")
+>>> figure = lens.views.depth_profile(archive.on(), "entropy")
 
 Every view of the table `VIEWS` is a function of this package.
 """

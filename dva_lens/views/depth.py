@@ -32,6 +32,14 @@ def depth_profile(
         If a measurement does not hold the statistic.
     ValueError
         If the statistic is not one number per layer, or has no such dimension or label.
+
+    Examples
+    --------
+    >>> from dva_lens import open_archive
+    >>> figure = depth_profile(open_archive("runs/quick").on(), "entropy")
+    >>> figure.layout.title.text
+    '<b>Attention entropy by depth</b>'
+    >>> figure.show()  # doctest: +SKIP
     """
     found = conditions(data, statistic)
     variable = found[0].first(statistic)

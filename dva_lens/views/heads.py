@@ -51,6 +51,14 @@ def layer_head_map(
         If a measurement does not hold the statistic.
     ValueError
         If the statistic says nothing of single heads, or has no such dimension or label.
+
+    Examples
+    --------
+    >>> from dva_lens import open_archive
+    >>> measured = open_archive("runs/quick").on()
+    >>> figure = layer_head_map(measured, "sink_rate", where={"threshold": 0.3})
+    >>> len(figure.data)  # one map per training
+    4
     """
     found = singles(conditions(data, statistic))
     dim = head_dimension(found[0], statistic)

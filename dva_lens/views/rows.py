@@ -18,6 +18,13 @@ def as_table(shown: go.Figure | xr.Dataset | xr.DataArray) -> list[Row]:
     ------
     ValueError
         If a figure does not carry its numbers, as those of `dva_lens.views` do.
+
+    Examples
+    --------
+    >>> from dva_lens import open_archive, views
+    >>> figure = views.depth_profile(open_archive("runs/quick").on(), "entropy")
+    >>> list(as_table(figure)[0])[:5]
+    ['model', 'layer', 'value', 'low', 'high']
     """
     if isinstance(shown, go.Figure):
         return _rows_of_figure(shown)

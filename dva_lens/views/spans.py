@@ -27,6 +27,13 @@ def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = Non
         If a measurement does not hold the statistic.
     ValueError
         If the statistic is not kept by the number of visible keys.
+
+    Examples
+    --------
+    >>> from dva_lens import open_archive
+    >>> figure = span_profile(open_archive("runs/quick").on(), "entropy", layer=1)
+    >>> figure.layout.xaxis.title.text
+    'Visible keys'
     """
     found = conditions(data, statistic)
     variable = found[0].first(statistic)

@@ -48,6 +48,15 @@ def token_lane(
         If a measurement does not hold the statistic.
     ValueError
         If there is more than one model, or the queries of the sequence were not kept.
+
+    Examples
+    --------
+    >>> from dva_lens import load, measure
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> data = measure(model, "To be, or not to be, that is the question.", keep="query")
+    >>> figure = token_lane(data, "entropy", layer=1)
+    >>> len(figure.data)
+    2
     """
     (condition,) = conditions(data, f"{statistic}{BY_QUERY}", f"{PINNED}{BY_QUERY}", TOKEN)
     strip = _strip(condition.runs[0], statistic, sequence, layer)
