@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
@@ -69,7 +69,7 @@ def pattern_tiles(
     used = value[:, :length].detach().float().cpu().numpy()
     inner = gram.detach().float().cpu().numpy()
     for queries in keys.split(MOST_ROWS):
-        seen = visible.visible(queries, keys)[0, 0].expand(len(queries), length)
+        seen = _seen(visible, queries, keys)
         rows = pattern[:, queries, :length].detach().float().masked_fill(~seen, 0.0)
         yield RowTile(
             queries=queries.cpu().numpy(),
@@ -83,11 +83,14 @@ def pattern_tiles(
 
 def alone(batch: Any, sequence: int) -> Any:
     """Return values or weights of one sequence of a batch."""
+    mask = getattr(batch, "mask", None)
     cut = {
         field.name: getattr(batch, field.name)[sequence : sequence + 1]
         for field in fields(batch)
         if _has_sequences(field.name, getattr(batch, field.name))
     }
+    if mask is not None:
+        cut["mask"] = lambda first, query, key: mask(first + sequence, query, key)
     return replace(batch, **cut)
 
 
@@ -105,7 +108,7 @@ def _rows(
     if weights.softcap is not None:
         scores = weights.softcap * torch.tanh(scores / weights.softcap)
     scores = scores + _bias(weights.bias, queries, keys)
-    seen = weights.visible(queries, keys)[0, 0].expand(len(queries), len(keys))
+    seen = _seen(weights, queries, keys)
     scores = scores.masked_fill(~seen, -torch.inf)
     if weights.normaliser == "sigmoid":
         return torch.sigmoid(scores), seen
@@ -114,6 +117,12 @@ def _rows(
         normaliser = torch.logaddexp(normaliser, weights.sink.float()[:, None])
     normaliser = normaliser.masked_fill(normaliser == -torch.inf, 0.0)
     return torch.exp(scores - normaliser[..., None]), seen
+
+
+def _seen(weights: Rule, queries: Tensor, keys: Tensor) -> Bool[Tensor, "query key"]:
+    """Say what some queries of the first sequence see."""
+    first = torch.zeros(1, dtype=torch.long, device=queries.device)
+    return weights.visible(queries, keys, first)[0, 0].expand(len(queries), len(keys))
 
 
 def _bias(bias: float | Tensor, queries: Tensor, keys: Tensor) -> float | Tensor:

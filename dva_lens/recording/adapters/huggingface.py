@@ -12,7 +12,8 @@ from transformers import PreTrainedModel
 
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.adapters.anatomy import Anatomy, longest_input
-from dva_lens.recording.adapters.interface import NAME, STATES, HookState, PassState
+from dva_lens.recording.adapters.interface import NAME, STATES, HookState
+from dva_lens.recording.adapters.masks import PassState
 from dva_lens.recording.adapters.outputs import body_of, forward, plain_head
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.recorder import Recorder
@@ -151,8 +152,8 @@ def _plug_in(model: PreTrainedModel, state: HookState) -> None:
 def _begin(state: HookState) -> Any:
     def begin(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         del module, args
-        state.pass_state.positions = kwargs.get("position_ids")
-        state.pass_state.layout = state.recorder.layout = None
+        state.pass_state.begin(kwargs.get("position_ids"))
+        state.recorder.layout = None
         state.recorder.reset()
 
     return begin
@@ -164,7 +165,7 @@ def _stream(state: HookState, layer: int) -> Any:
         hidden = output[0] if isinstance(output, tuple) else output
         if state.recorder.layout is None:
             shape = (hidden.shape[0], hidden.shape[1])
-            state.recorder.layout = state.pass_state.of(None, shape, hidden.device)
+            state.recorder.layout = state.pass_state.of(None, shape, hidden.device)[0]
         state.recorder.stream(layer, state.recorder.layout.unpad(hidden))
 
     return stream

@@ -1,24 +1,23 @@
 """The attention function that is plugged into transformers, and what it has to know.
 
-It goes in through transformers' own `AttentionInterface`, together with a mask function that
-leaves padding as (batch, position) and builds nothing of size N x N. What a layer asks for in its
-call is what is computed: scale, window, softcap, learned sink, causality.
+It goes in through transformers' own `AttentionInterface`, together with masks that are kept as
+functions (`masks`). What a layer asks for in its call is what is computed: scale, softcap and
+learned sink. What it may see its mask says; only a layer without one says it in its call.
 """
 
 from dataclasses import dataclass
 from typing import Any, final
 from weakref import WeakKeyDictionary
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import flash_attention_mask
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
+from dva_lens.kernels.visibility import Visibility
 from dva_lens.recording.adapters.anatomy import Anatomy
-from dva_lens.recording.layout import Layout, Mask
+from dva_lens.recording.adapters.masks import ModelMask, PassState, model_mask
 from dva_lens.recording.norms import Gram, gram_of
 from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.sites import MIX, TILES, VALUES
@@ -41,25 +40,7 @@ class HookState:
     recorder: Recorder
     anatomy: Anatomy
     grams: dict[nn.Module, Gram | None]
-    pass_state: "PassState"
-
-
-@final
-@dataclass
-class PassState:
-    """What the running forward pass was called with, and the layout read off it."""
-
-    positions: Int[Tensor, "_ column"] | None = None
-    mask: Mask | None = None
-    shape: tuple[int, int] | None = None
-    layout: Layout | None = None
-
-    def of(self, mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Layout:
-        """Return the layout of the pass; all layers share it."""
-        if self.layout is None or mask is not self.mask or shape != self.shape:
-            self.layout = Layout.of(mask, self.positions, shape, device=device)
-            self.mask, self.shape = mask, shape
-        return self.layout
+    pass_state: PassState
 
 
 STATES: "WeakKeyDictionary[nn.Module, HookState]" = WeakKeyDictionary()
@@ -70,7 +51,7 @@ def _attention(
     query: Heads,
     key: SharedHeads,
     value: Float[Tensor, "row kv_head key value_width"],
-    attention_mask: Tensor | None,
+    attention_mask: Tensor | ModelMask | None,
     **call: Any,
 ) -> tuple[Float[Tensor, "row column head value_width"], None]:
     """Compute one attention of a watched model; the signature is transformers'."""
@@ -82,32 +63,43 @@ def _attention(
             f"`recording.attach`; {type(module).__name__} is not one."
         )
     _refuse(module, query, key, attention_mask, call)
-    layout = state.pass_state.of(attention_mask, (query.shape[0], query.shape[2]), query.device)
+    shape = query.shape[0], query.shape[2]
+    layout, visibility = state.pass_state.of(attention_mask, shape, query.device)
     state.recorder.layout = layout
     recorder = state.recorder
     written = recorder.sites & {VALUES, TILES}
     gram = _gram(state, module, layer, query.shape[1]) if written else None
     value = layout.unpad(value)
-    rule = _weights(module, query, call)
+    rule = _rule(module, query, call, visibility)
     asked = AttentionCall(layout.unpad(query), layout.unpad(key), Static(value), rule)
     sources = {"own": value} if MIX in recorder.sites else None
     out = recorder.attention(layer, asked, gram=gram, sources=sources)
     return layout.repad(out).to(query.dtype).transpose(1, 2).contiguous(), None
 
 
-def _weights(module: nn.Module, query: Heads, call: dict[str, Any]) -> Rule:
+def _rule(
+    module: nn.Module, query: Heads, call: dict[str, Any], visibility: Visibility | None
+) -> Rule:
     scale, causal, sink = (call.get(name) for name in ("scaling", "is_causal", "s_aux"))
+    if visibility is None:
+        causal = bool(getattr(module, "is_causal", True) if causal is None else causal)
+        visibility = Visibility(causal=causal, window=call.get("sliding_window"))
     return Rule(
         scale=query.shape[-1] ** -0.5 if scale is None else float(scale),
-        causal=bool(getattr(module, "is_causal", True) if causal is None else causal),
-        window=call.get("sliding_window"),
+        causal=visibility.causal,
+        window=visibility.window,
+        mask=visibility.mask,
         softcap=call.get("softcap"),
         sink=None if sink is None else sink.detach().float(),
     )
 
 
 def _refuse(
-    module: nn.Module, query: Heads, key: SharedHeads, mask: Tensor | None, call: dict[str, Any]
+    module: nn.Module,
+    query: Heads,
+    key: SharedHeads,
+    mask: Tensor | ModelMask | None,
+    call: dict[str, Any],
 ) -> None:
     name = type(module).__name__
     for argument, meaning in UNREADABLE.items():
@@ -118,7 +110,7 @@ def _refuse(
             f"{name} has {query.shape[2]} queries for {key.shape[2]} keys (cross-attention, or "
             f"a cache); only attention of a text to itself, in one pass, can be recorded."
         )
-    if mask is not None and mask.ndim != 2:
+    if isinstance(mask, Tensor) and mask.ndim != 2:
         raise NotImplementedError(
             f"{name} got a mask of shape {tuple(mask.shape)}; only (batch, position) masks of "
             f"padding can be recorded, not masks per pair of positions."
@@ -138,4 +130,4 @@ def _gram(state: HookState, module: nn.Module, layer: int, heads: int) -> Gram |
 
 
 AttentionInterface.register(NAME, _attention)
-AttentionMaskInterface.register(NAME, flash_attention_mask)
+AttentionMaskInterface.register(NAME, model_mask)
