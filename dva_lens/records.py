@@ -20,6 +20,7 @@ from dva_lens.sites import (
     ValueDynamics,
     ValueMix,
     ValueNorms,
+    WrittenNorms,
 )
 
 Fact = str | int | float | bool
@@ -36,7 +37,8 @@ class RowTile:
     - `weights`: their weights on every key of the sequence, 0 where a key is not `seen`.
     - `values`: v_j as (kv_head, key, width), or v_ij as (head, row, key, width) where values
       depend on the query.
-    - `gram`: W_O W_O^T of each head, so that <W_O a, W_O b> is a.gram.b without the width of W_O.
+    - `gram`: W_O W_O^T of each head, so that <W_O a, W_O b> is a.gram.b without the width of W_O;
+      None where W_O is not known.
     - `tokens`: the token of every key.
     - `memo`: what several readers of the tile need and one has computed, by a name of theirs.
     """
@@ -45,7 +47,7 @@ class RowTile:
     weights: Float[np.ndarray, "head row key"]
     seen: Bool[np.ndarray, "row key"]
     values: Float[np.ndarray, "kv_head key width"] | Float[np.ndarray, "head row key width"]
-    gram: Float[np.ndarray, "head width width"]
+    gram: Float[np.ndarray, "head width width"] | None
     tokens: Int[np.ndarray, "key"]
     memo: dict[str, np.ndarray] = field(
         default_factory=dict[str, np.ndarray], compare=False, repr=False
@@ -84,6 +86,7 @@ class LayerRecord:
 
     summary: AttentionSummary | None = None
     values: ValueNorms | None = None
+    written: WrittenNorms | None = None
     mix: ValueMix | None = None
     dynamics: ValueDynamics | None = None
     stream: StreamNorms | None = None

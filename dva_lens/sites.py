@@ -57,17 +57,28 @@ class AttentionSummary:
 @final
 @dataclass(frozen=True)
 class ValueNorms:
-    """Sizes of the values a layer used, and what the first key wrote.
+    """Sizes of the values a layer used, before its output projection.
 
-    `norm` is the norm of each value before W_O and `written_norm` the root mean square, over the
-    query heads of the group, of its norm after W_O. For values that depend on the query both are
-    taken of the attention-weighted mean value of the key. `first_written` is the signed
-    projection share <p_0 W_O v_0, W_O o> / |W_O o|^2 of the first key in each query's output.
+    `norm` is the norm of each value; for values that depend on the query, of the
+    attention-weighted mean value of the key.
     """
 
     norm: PerKeyValue
-    written_norm: PerKeyValue
-    first_written: PerQuery
+
+
+@final
+@dataclass(frozen=True)
+class WrittenNorms:
+    """Sizes of what values write through the output projection W_O, and what the first key wrote.
+
+    `norm` is the root mean square, over the query heads of the group, of the norm of each value
+    after W_O; for values that depend on the query, of the attention-weighted mean value of the
+    key. `first` is the signed projection share <p_0 W_O v_0, W_O o> / |W_O o|^2 of the first key
+    in each query's output.
+    """
+
+    norm: PerKeyValue
+    first: PerQuery
 
 
 @final
@@ -127,8 +138,9 @@ class Site(Generic[Found_co]):
 SUMMARY = Site[AttentionSummary](
     "summary", "layer", "numbers per query and per key of one attention, without its pattern"
 )
-VALUES = Site[ValueNorms](
-    "values", "layer", "sizes of the values before and after the output projection"
+VALUES = Site[ValueNorms]("values", "layer", "sizes of the values before the output projection")
+WRITTEN = Site[WrittenNorms](
+    "written", "layer", "sizes of what values write through the output projection"
 )
 MIX = Site[ValueMix]("mix", "layer", "which source layers the value came from")
 DYNAMICS = Site[ValueDynamics](
@@ -146,5 +158,6 @@ LOSS = Site[Float[np.ndarray, "sequence position"]](
 )
 
 SITES: dict[str, Site[object]] = {
-    site.name: site for site in (SUMMARY, VALUES, MIX, DYNAMICS, STREAM, TILES, GEOMETRY, LOSS)
+    site.name: site
+    for site in (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, STREAM, TILES, GEOMETRY, LOSS)
 }

@@ -27,7 +27,7 @@ from dva_lens.models.decoder import Decoder, build
 from dva_lens.models.presets import PRESETS, Size, preset
 from dva_lens.recording import record
 from dva_lens.records import Record
-from dva_lens.sites import SUMMARY, VALUES
+from dva_lens.sites import SUMMARY, WRITTEN
 from dva_lens.study.keys import digest, train_key
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
@@ -77,7 +77,7 @@ def answer(name: str, steps: int, seed: int = 0) -> Answer:
     train(model, TASK, recipe_of(steps, seed))
     test = TASK.sample(SEQUENCES)
     copied, excess = _told(model, test)
-    seen = record(model, test.tokens[:, :-1], sites=(SUMMARY, VALUES))
+    seen = record(model, test.tokens[:, :-1], sites=(SUMMARY, WRITTEN))
     expected = expects_sink(config)
     told = _parking(seen, test)
     key = key_of(name, steps, seed)
@@ -104,7 +104,7 @@ def _parking(seen: Record, test: TaskBatch) -> dict[str, Any]:
     summaries = [each.at(SUMMARY) for each in seen.layers]
     parked = np.stack([_at(each.first_mass, idle) for each in summaries])
     layer, head = (int(each) for each in np.unravel_index(parked.argmax(), parked.shape))
-    written = seen.layers[layer].at(VALUES).written_norm
+    written = seen.layers[layer].at(WRITTEN).norm
     group = head * written.shape[1] // parked.shape[1]
     drain = written[:, group, 0] / np.median(written[:, group, 1:], axis=-1)
     places = np.broadcast_to(np.arange(idle.shape[1]), idle.shape)[idle]

@@ -12,12 +12,12 @@ from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import prepare_tokens
 from dva_lens.recording.record import RecordOptions, record_pass
 from dva_lens.records import Record
-from dva_lens.sites import STREAM, SUMMARY, VALUES
+from dva_lens.sites import STREAM, SUMMARY, WRITTEN
 from dva_lens.statistics.extended.atlas import THRESHOLD, VIRTUAL, Sink, atlas
 from dva_lens.statistics.extended.triad import relative_sizes
 
 SINK = "sink"
-RECORDED = RecordOptions((SUMMARY, VALUES, STREAM), fidelity=False)
+RECORDED = RecordOptions((SUMMARY, WRITTEN, STREAM), fidelity=False)
 FIELDS = {
     "position": "where the sink stands; -1 is the virtual key of a learned sink",
     "token": "what stands there",

@@ -12,11 +12,11 @@ from torch import Tensor
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.norms import accurate, gram_of, value_mix, value_norms
+from dva_lens.recording.norms import accurate, gram_of, value_mix, value_norms, written_norms
 from dva_lens.recording.patterns import static_dynamics, summary_of
 from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.records import LayerRecord, Record
-from dva_lens.sites import DYNAMICS, MIX, SUMMARY, VALUES
+from dva_lens.sites import DYNAMICS, MIX, SUMMARY, VALUES, WRITTEN
 
 Patterns = Float[Tensor, "sequence head query key"]
 LayerValues = Float[Tensor, "sequence kv_head key width"]
@@ -140,7 +140,7 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
     elif isinstance(values, Tensor):
         values = Static(values)
     counts = torch.full((len(query),), query.shape[2]) if lengths is None else lengths
-    sites = [SUMMARY, DYNAMICS, MIX, VALUES] if has_values else [SUMMARY]
+    sites = [SUMMARY, DYNAMICS, MIX, VALUES, WRITTEN] if has_values else [SUMMARY]
     recorder = Recorder(sites, backend, query.device)
     recorder.layout = Layout.plain(torch.as_tensor(counts).to(query.device), query.shape[2])
     sources = {"own": values.value} if isinstance(values, Static) and has_values else None
@@ -152,7 +152,7 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
             sources=sources,
         )
     if output is None:
-        recorder.skip(0, VALUES, "no output projection was passed")
+        recorder.skip(0, WRITTEN, "no output projection was passed")
     taken = recorder.take(1)
     return record_of(
         taken, recorder.lengths, query.shape[2], backend=recorder.backend, dtype=str(query.dtype)
@@ -205,20 +205,22 @@ def layer_of(
     if value is None or per_head is None or values is None:
         reason = "no values came with the pattern"
         return LayerRecord(
-            summary=summary, why_not=dict.fromkeys(("values", "mix", "dynamics"), reason)
+            summary=summary,
+            why_not=dict.fromkeys(("values", "written", "mix", "dynamics"), reason),
         )
     record = LayerRecord(
         summary=summary,
         dynamics=static_dynamics(summary, values),
         mix=value_mix({"own": value}, lengths),
+        values=value_norms(Static(value), mean=None, lengths=lengths),
     )
     if output is None:
-        return replace(record, why_not={"values": "no output projection was passed"})
+        return replace(record, why_not={"written": "no output projection was passed"})
     mass, mixed = pattern[..., 0], pattern @ per_head
-    sizes = value_norms(
+    sizes = written_norms(
         Static(accurate(value)), mixed, mass, gram_of(output), mean=None, lengths=lengths
     )
-    return replace(record, values=sizes)
+    return replace(record, written=sizes)
 
 
 def record_of(

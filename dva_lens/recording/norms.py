@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.values import CollapsingValues, Static, Values, per_query_head
-from dva_lens.sites import StreamNorms, ValueMix, ValueNorms
+from dva_lens.sites import StreamNorms, ValueMix, ValueNorms, WrittenNorms
 
 Gram = Float[Tensor, "head width width"]
 SAMPLE = 1 << 14
@@ -40,48 +40,80 @@ def blank(
 
 def value_norms(
     values: Values,
+    *,
+    mean: Float[Tensor, "sequence head key width"] | None,
+    lengths: Int[np.ndarray, "sequence"],
+) -> ValueNorms:
+    """Return sizes of values.
+
+    `mean` is the attention-weighted mean value of each key per query head, for values that
+    depend on the query. The size of a group of query heads is then their root mean square.
+
+    Raises
+    ------
+    ValueError
+        If values depend on the query and no mean is passed.
+    """
+    if isinstance(values, Static):
+        return ValueNorms(blank(accurate(values.value).norm(dim=-1), lengths))
+    power = accurate(_needed(mean)).square().sum(-1)
+    return ValueNorms(blank(_over_groups(power, values), lengths))
+
+
+def written_norms(
+    values: Values,
     out: Float[Tensor, "sequence head query width"],
     first_mass: Float[Tensor, "sequence head query"],
     gram: Gram,
     *,
     mean: Float[Tensor, "sequence head key width"] | None,
     lengths: Int[np.ndarray, "sequence"],
-) -> ValueNorms:
-    """Return sizes of values and the share of the first key in each output.
+) -> WrittenNorms:
+    """Return sizes of what values write, and the share of the first key in each output.
 
-    `mean` is the attention-weighted mean value of each key per query head, for values that
-    depend on the query. The size of a group of query heads is then their root mean square.
+    `mean` is as in `value_norms`.
+
+    Raises
+    ------
+    ValueError
+        If values depend on the query and no mean is passed.
     """
     out = out.to(gram.dtype)
-    norm, written = _norms(values, gram, mean)
+    written = _written(values, gram, mean)
     through = out @ gram
     first = _first_values(values, out.shape).to(gram.dtype)
     along = (through @ first.mT)[..., 0] if first.shape[2] == 1 else (through * first).sum(-1)
     power = through.mul_(out).sum(-1)
     share = first_mass * along / power
-    return ValueNorms(
-        norm=blank(norm, lengths),
-        written_norm=blank(written, lengths),
-        first_written=blank(torch.where(power > 0, share, torch.nan), lengths),
+    return WrittenNorms(
+        norm=blank(written, lengths),
+        first=blank(torch.where(power > 0, share, torch.nan), lengths),
     )
 
 
-def _norms(
+def _written(
     values: Values, gram: Gram, mean: Float[Tensor, "sequence head key width"] | None
-) -> tuple[Float[Tensor, "sequence kv_head key"], Float[Tensor, "sequence kv_head key"]]:
+) -> Float[Tensor, "sequence kv_head key"]:
     if isinstance(values, Static):
         value = values.value.to(gram.dtype)
         grouped = gram.unflatten(0, (value.shape[1], -1)).mean(dim=1)
-        power = (value @ grouped).mul_(value).sum(-1)
-        return value.norm(dim=-1), power.clamp(min=0).sqrt()
+        return (value @ grouped).mul_(value).sum(-1).clamp(min=0).sqrt()
+    mean = _needed(mean).to(gram.dtype)
+    return _over_groups(((mean @ gram) * mean).sum(-1), values)
+
+
+def _needed(mean: Tensor | None) -> Tensor:
     if mean is None:
         raise ValueError("Values that depend on the query need the mean value of each key.")
-    kv_heads = operand_heads(values)
-    mean = mean.to(gram.dtype)
-    sizes = torch.stack([mean.square().sum(-1), ((mean @ gram) * mean).sum(-1)])
-    grouped = sizes.unflatten(2, (kv_heads, -1)).mean(dim=3)
-    norm, written = grouped.clamp(min=0).sqrt()
-    return norm, written
+    return mean
+
+
+def _over_groups(
+    power: Float[Tensor, "sequence head key"], values: Values
+) -> Float[Tensor, "sequence kv_head key"]:
+    """Return the root mean square over the query heads of each group."""
+    grouped = power.unflatten(1, (operand_heads(values), -1)).mean(dim=2)
+    return grouped.clamp(min=0).sqrt()
 
 
 def operand_heads(values: Values) -> int:

@@ -16,7 +16,13 @@ from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.norms import Gram, stream_norms, value_mix, value_norms
+from dva_lens.recording.norms import (
+    Gram,
+    stream_norms,
+    value_mix,
+    value_norms,
+    written_norms,
+)
 from dva_lens.recording.tiles import alone, row_tiles
 from dva_lens.records import LayerRecord, PassReader, RowTile
 from dva_lens.sites import (
@@ -28,11 +34,12 @@ from dva_lens.sites import (
     SUMMARY,
     TILES,
     VALUES,
+    WRITTEN,
     Site,
     ValueDynamics,
 )
 
-ATTENTION_SITES = (SUMMARY, VALUES, MIX, DYNAMICS, TILES)
+ATTENTION_SITES = (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, TILES)
 
 
 @final
@@ -44,6 +51,18 @@ class AttentionCall:
     key: Float[Tensor, "sequence kv_head key width"]
     values: Values
     weights: Rule
+
+
+@final
+@dataclass(frozen=True)
+class Attended:
+    """One attention of a layer, computed, while it is not known yet what it is written through."""
+
+    layer: int
+    call: AttentionCall
+    out: Float[Tensor, "sequence head query value_width"]
+    summary: Summary
+    moments: Moments | None
 
 
 @final
@@ -67,11 +86,17 @@ class Recorder:
         self._layers: dict[int, dict[str, Any]] = {}
         self._why_not: dict[int, dict[str, str]] = {}
         self._attended: set[int] = set()
+        self._open: Attended | None = None
 
     @property
     def watches_attention(self) -> bool:
         """Whether any site asks for the attention itself."""
         return any(site in self.sites for site in ATTENTION_SITES)
+
+    @property
+    def watches_writing(self) -> bool:
+        """Whether any site asks for what goes through the output projection."""
+        return WRITTEN in self.sites or TILES in self.sites
 
     @property
     def watches_stream(self) -> bool:
@@ -99,7 +124,11 @@ class Recorder:
         gram: Gram | None,
         sources: Mapping[str, Float[Tensor, "sequence kv_head key value_width"]] | None = None,
     ) -> Float[Tensor, "sequence head query _"]:
-        """Compute one attention, keep what its sites ask for, and return the output."""
+        """Compute one attention, keep what its sites ask for, and return the output.
+
+        Without `gram` the sites of what is written wait for `written_through`.
+        """
+        self.written_through(None)
         kept = self._begin(layer)
         segments = None if self.layout is None else self.layout.segments
         weights = call.weights
@@ -111,22 +140,36 @@ class Recorder:
         if SUMMARY in self.sites:
             kept["summary"] = summary.numpy(lengths)
             self._check_rows(summary, weights)
-        if VALUES in self.sites and gram is not None:
-            kept["values"] = value_norms(
-                call.values,
-                out,
-                summary.first_mass,
-                gram,
-                mean=None if found is None else found.mean,
-                lengths=lengths,
-            )
+        if VALUES in self.sites:
+            mean = None if found is None else found.mean
+            kept["values"] = value_norms(call.values, mean=mean, lengths=lengths)
         if DYNAMICS in self.sites:
             kept["dynamics"] = _dynamics(call, summary, found)
         if MIX in self.sites and sources is not None:
             kept["mix"] = value_mix(sources, lengths)
-        if TILES in self.sites and self.reader is not None and gram is not None:
-            kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
+        if self.watches_writing:
+            self._open = Attended(layer, call, out, summary, found)
+        if gram is not None:
+            self.written_through(gram)
         return out if self.edit is None else self.edit(layer, out)
+
+    def written_through(self, gram: Gram | None) -> None:
+        """Keep what the last attention wrote through W_O, or what can be said without it."""
+        done, self._open = self._open, None
+        if done is None:
+            return
+        kept = self._layers[done.layer]
+        if WRITTEN in self.sites and gram is not None:
+            kept["written"] = written_norms(
+                done.call.values,
+                done.out,
+                done.summary.first_mass,
+                gram,
+                mean=None if done.moments is None else done.moments.mean,
+                lengths=self.lengths,
+            )
+        if TILES in self.sites and self.reader is not None:
+            kept["tiles"] = self.reader.tiles(self._tiles(done.call, gram))
 
     def _compute(self, layer: int, call: AttentionCall) -> tuple[Tensor, Summary, Moments | None]:
         """Compute an attention, with the moments of its values where they are needed."""
@@ -152,7 +195,9 @@ class Recorder:
             self.backend = f"{self.backend}+{ran}"
         return ran
 
-    def _tiles(self, call: AttentionCall, gram: Gram) -> Iterator[tuple[int, Iterator[RowTile]]]:
+    def _tiles(
+        self, call: AttentionCall, gram: Gram | None
+    ) -> Iterator[tuple[int, Iterator[RowTile]]]:
         """Go through the sequences, and through the rows of each."""
         for sequence, length in enumerate(int(each) for each in self.lengths):
             words = np.full(length, -1) if self.tokens is None else self.tokens[sequence, :length]
@@ -194,18 +239,23 @@ class Recorder:
 
     def take(self, layers: int) -> tuple[LayerRecord, ...]:
         """Return what the last pass left behind in so many layers, and forget it."""
-        taken = tuple(
-            LayerRecord(**self._layers.get(layer, {}), why_not=dict(self._why_not.get(layer, {})))
-            for layer in range(layers)
-        )
+        self.written_through(None)
+        taken = tuple(self._taken(layer) for layer in range(layers))
         self.reset()
         return taken
+
+    def _taken(self, layer: int) -> LayerRecord:
+        held = self._layers.get(layer, {})
+        reasons = self._why_not.get(layer, {})
+        why_not = {name: reason for name, reason in reasons.items() if name not in held}
+        return LayerRecord(**held, why_not=why_not)
 
     def reset(self) -> None:
         """Forget what has been recorded, as before a pass."""
         self._layers.clear()
         self._attended.clear()
         self._why_not.clear()
+        self._open = None
 
     def attended(self) -> frozenset[int]:
         """Return the layers whose attention was computed here since the last `reset`."""
@@ -213,7 +263,7 @@ class Recorder:
 
     def _wants_moments(self, call: AttentionCall) -> bool:
         """Say whether the mean values of keys are needed; static values are their own."""
-        wanted = VALUES in self.sites or DYNAMICS in self.sites
+        wanted = not self.sites.isdisjoint((VALUES, WRITTEN, DYNAMICS))
         return wanted and not isinstance(call.values, Static)
 
     def _begin(self, layer: int) -> dict[str, Any]:

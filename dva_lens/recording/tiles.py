@@ -23,7 +23,7 @@ def row_tiles(
     values: Values,
     weights: Rule,
     *,
-    gram: Float[Tensor, "head width_out width_out"],
+    gram: Float[Tensor, "head width_out width_out"] | None,
     tokens: Int[np.ndarray, "token"],
 ) -> Iterator[RowTile]:
     """Go through the rows of one sequence from its first query on, as many as it has tokens.
@@ -35,9 +35,9 @@ def row_tiles(
     static = None
     if isinstance(values, Static):
         static = values.value[0, :, :length].detach().float().cpu().numpy()
-    per_row = heads * length * (1 if static is not None else gram.shape[-1])
+    per_row = heads * length * (1 if static is not None else query.shape[-1])
     rows = min(max(ENTRIES // max(per_row, 1), FEWEST_ROWS), MOST_ROWS)
-    inner = gram.detach().float().cpu().numpy()
+    inner = None if gram is None else gram.detach().float().cpu().numpy()
     for start in range(0, length, rows):
         queries = keys[start : start + rows]
         pattern, seen = _rows(query, key, weights, queries, keys)
@@ -59,7 +59,7 @@ def pattern_tiles(
     pattern: Float[Tensor, "head query key"],
     value: Float[Tensor, "kv_head key width"],
     *,
-    gram: Float[Tensor, "head width width"],
+    gram: Float[Tensor, "head width width"] | None,
     tokens: Int[np.ndarray, "token"],
     visible: Rule,
 ) -> Iterator[RowTile]:
@@ -67,7 +67,7 @@ def pattern_tiles(
     length = len(tokens)
     keys = torch.arange(length, device=pattern.device)
     used = value[:, :length].detach().float().cpu().numpy()
-    inner = gram.detach().float().cpu().numpy()
+    inner = None if gram is None else gram.detach().float().cpu().numpy()
     for queries in keys.split(MOST_ROWS):
         seen = _seen(visible, queries, keys)
         rows = pattern[:, queries, :length].detach().float().masked_fill(~seen, 0.0)

@@ -72,10 +72,10 @@ def test_records_are_what_the_materialised_model_says(model):
         _same(taken.summary, expected.summary, leaving=("log_sum_exp",))
         _same(taken.dynamics, expected.dynamics)
         shared = model.blocks[layer].attn.kv_heads
-        sizes = taken.values
-        grouped = expected.values.written_norm.reshape(2, shared, -1, 13)
-        np.testing.assert_allclose(sizes.written_norm, np.sqrt((grouped**2).mean(2)), atol=1e-9)
-        _same(sizes, expected.values, leaving=("norm", "written_norm"))
+        sizes = taken.written
+        grouped = expected.written.norm.reshape(2, shared, -1, 13)
+        np.testing.assert_allclose(sizes.norm, np.sqrt((grouped**2).mean(2)), atol=1e-9)
+        _same(sizes, expected.written, leaving=("norm",))
     assert found.loss.shape == (2, 13)
 
 
@@ -85,7 +85,7 @@ def test_padding_changes_nothing(model):
     alone = record(model, tokens_of(LENGTHS)[1:, :8], np.array([8]))
     np.testing.assert_allclose(padded.loss[1, :8], alone.loss[0], atol=1e-9)
     for layer, other in zip(padded.layers, alone.layers, strict=True):
-        for site in ("summary", "values", "dynamics", "stream", "mix"):
+        for site in ("summary", "values", "written", "dynamics", "stream", "mix"):
             one, two = getattr(layer, site), getattr(other, site)
             for name, value in vars(two).items():
                 if isinstance(value, np.ndarray):

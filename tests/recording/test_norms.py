@@ -9,6 +9,7 @@ from dva_lens.recording.norms import (
     stream_norms,
     value_mix,
     value_norms,
+    written_norms,
 )
 
 LENGTHS = np.array([9, 7])
@@ -20,16 +21,18 @@ def _tensor(array):
 
 def test_sizes_of_static_values_equal_the_materialised_ones():
     pieces = random_causal(layers=1)
-    expected = record_of(pieces).layers[0].values
+    expected = record_of(pieces).layers[0]
     value, pattern = _tensor(pieces.values[0]), _tensor(pieces.pattern[0])
     out = pattern @ per_query_head(value, 4)
-    found = value_norms(
+    sizes = value_norms(Static(value), mean=None, lengths=LENGTHS)
+    np.testing.assert_allclose(sizes.norm, expected.values.norm, rtol=1e-10)
+    found = written_norms(
         Static(value), out, pattern[..., 0], gram_of(_tensor(pieces.output[0])),
         mean=None, lengths=LENGTHS,
     )  # fmt: skip
-    for name in ("norm", "written_norm", "first_written"):
+    for name in ("norm", "first"):
         np.testing.assert_allclose(
-            getattr(found, name), getattr(expected, name), rtol=1e-10, atol=1e-12
+            getattr(found, name), getattr(expected.written, name), rtol=1e-10, atol=1e-12
         )
 
 
@@ -47,25 +50,32 @@ def test_sizes_of_pair_values_are_of_the_mean_value_of_each_key():
         lengths=LENGTHS,
         seen=pieces.seen,
     )
-    expected = record_of(pieces).layers[0].values
+    expected = record_of(pieces).layers[0]
     received = pattern.sum(2)[..., None]
     total = torch.einsum("bhqk,bhqkd->bhkd", pattern, pairs)
-    found = value_norms(
+    mean = torch.where(received > 0, total / received, 0.0)
+    sizes = value_norms(values, mean=mean, lengths=LENGTHS)
+    np.testing.assert_allclose(sizes.norm, expected.values.norm, atol=1e-10)
+    found = written_norms(
         values,
         torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs),
         pattern[..., 0],
         gram_of(_tensor(pieces.output[0])),
-        mean=torch.where(received > 0, total / received, 0.0),
+        mean=mean,
         lengths=LENGTHS,
     )
-    for name in ("norm", "written_norm", "first_written"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-10)
+    for name in ("norm", "first"):
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(expected.written, name), atol=1e-10
+        )
 
 
 def test_values_that_depend_on_the_query_need_their_mean():
     values = QueryGated(torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 4))
     with pytest.raises(ValueError, match="mean value of each key"):
-        value_norms(
+        value_norms(values, mean=None, lengths=np.array([3]))
+    with pytest.raises(ValueError, match="mean value of each key"):
+        written_norms(
             values, torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3), torch.ones(2, 4, 4),
             mean=None, lengths=np.array([3]),
         )  # fmt: skip

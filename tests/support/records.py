@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from dva_lens.records import LayerRecord, Record
-from dva_lens.sites import AttentionSummary, StreamNorms, ValueDynamics, ValueMix, ValueNorms
+from dva_lens.sites import (
+    AttentionSummary,
+    StreamNorms,
+    ValueDynamics,
+    ValueMix,
+    ValueNorms,
+    WrittenNorms,
+)
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def _layer(pieces, layer, generator):
     real = np.arange(pattern.shape[-1]) < pieces.lengths[:, None]
     return LayerRecord(
         summary=_summary(pieces, pattern, pairs),
-        values=_sizes(pieces, layer, mean),
+        **_sizes(pieces, layer, mean),
         mix=_mix(generator, len(pattern), kv_heads),
         dynamics=ValueDynamics(
             power=power, mean_power=(received * (mean**2).sum(-1)).sum(-1)
@@ -211,11 +218,12 @@ def _sizes(pieces, layer, mean):
     def masked(values):
         return np.where(real[:, None], values, np.nan)
 
-    return ValueNorms(
-        norm=masked(norms.reshape(grouped)[:, :, 0]),
-        written_norm=masked(np.sqrt(written.reshape(grouped).mean(2))),
-        first_written=masked(share),
-    )
+    return {
+        "values": ValueNorms(masked(norms.reshape(grouped)[:, :, 0])),
+        "written": WrittenNorms(
+            norm=masked(np.sqrt(written.reshape(grouped).mean(2))), first=masked(share)
+        ),
+    }
 
 
 def _mix(generator, sequences, kv_heads):

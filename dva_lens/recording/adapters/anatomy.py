@@ -1,16 +1,11 @@
-"""Where the layers and the output projections of a Hugging Face model are, by looking at it."""
+"""Where the layers of a Hugging Face model are, by looking at it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
-
-PROJECTIONS = ("o_proj", "out_proj", "c_proj", "dense", "wo")
-SIBLINGS = ("output.dense",)
 
 
 @final
@@ -46,36 +41,6 @@ class Anatomy:
             f"{type(model).__name__} holds no list of {depth} layers (num_hidden_layers), so its "
             f"attentions cannot be told apart."
         )
-
-    def output_projection(
-        self, attention: nn.Module, heads: int
-    ) -> Float[Tensor, "head width model"] | None:
-        """Return W_O of an attention, or None where it is not found or not plain numbers."""
-        places = [(attention, name) for name in PROJECTIONS]
-        if attention in self.parent:
-            places += [(self.parent[attention], name) for name in SIBLINGS]
-        for module, path in places:
-            found = _descend(module, path)
-            if found is not None:
-                return _per_head(found, heads)
-        return None
-
-
-def _descend(module: nn.Module, path: str) -> nn.Module | None:
-    for name in path.split("."):
-        child = getattr(module, name, None)
-        if not isinstance(child, nn.Module):
-            return None
-        module = child
-    return module
-
-
-def _per_head(projection: nn.Module, heads: int) -> Float[Tensor, "head width model"] | None:
-    weight = getattr(projection, "weight", None)
-    if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.ndim != 2:
-        return None
-    into = weight if isinstance(projection, Conv1D) else weight.T
-    return into.detach().unflatten(0, (heads, -1))
 
 
 def longest_input(model: PreTrainedModel) -> int | None:

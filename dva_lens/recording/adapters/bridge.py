@@ -29,7 +29,7 @@ from dva_lens.recording.norms import Gram, gram_of
 from dva_lens.recording.recorder import Recorder
 from dva_lens.recording.tiles import pattern_tiles
 from dva_lens.records import RowTile
-from dva_lens.sites import TILES, Site
+from dva_lens.sites import Site
 
 
 @final
@@ -127,12 +127,8 @@ def _attention_hooks(model: Any, recorder: Recorder, layer: int) -> list[tuple[s
             window=window,
         )
         output = output_of(model, layer)
-        if output is None:
-            recorder.skip(layer, TILES, "the output projection of the layer is not at hand")
-            recorder.keep(layer, record)
-            return
         visible = Rule(scale=1.0, causal=causal, window=window)
-        gram = gram_of(output)
+        gram = None if output is None else gram_of(output)
         recorder.keep(layer, record, _tiles(recorder, pattern, values[0], gram, visible))
 
     return [(VALUE.format(layer), keep_value), (PATTERN.format(layer), keep_pattern)]
@@ -142,7 +138,7 @@ def _tiles(
     recorder: Recorder,
     pattern: Float[Tensor, "sequence head query key"],
     value: Float[Tensor, "sequence kv_head key width"],
-    gram: Gram,
+    gram: Gram | None,
     visible: Rule,
 ) -> Iterator[tuple[int, Iterator[RowTile]]]:
     for sequence, length in enumerate(int(each) for each in recorder.lengths):

@@ -12,9 +12,10 @@ from transformers import PreTrainedModel
 
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.adapters.anatomy import Anatomy, longest_input
-from dva_lens.recording.adapters.interface import NAME, STATES, HookState
+from dva_lens.recording.adapters.interface import NAME, STATES, HookState, written_through
 from dva_lens.recording.adapters.masks import PassState
 from dva_lens.recording.adapters.outputs import body_of, forward, plain_head
+from dva_lens.recording.adapters.projection import is_projection
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.recorder import Recorder
 from dva_lens.sites import Site
@@ -55,6 +56,12 @@ class HuggingFaceAdapter(Adapter):
                 ]
             if recorder.watches_attention:
                 _plug_in(model, state)
+            if recorder.watches_writing:
+                hooks += [
+                    module.register_forward_pre_hook(written_through(state))
+                    for module in state.anatomy.owner
+                    if is_projection(module)
+                ]
             yield recorder
         finally:
             for hook in hooks:
@@ -154,6 +161,7 @@ def _begin(state: HookState) -> Any:
         del module, args
         state.pass_state.begin(kwargs.get("position_ids"))
         state.recorder.layout = None
+        state.returned = None
         state.recorder.reset()
 
     return begin

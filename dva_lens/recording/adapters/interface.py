@@ -18,9 +18,10 @@ from dva_lens.kernels.values import Static
 from dva_lens.kernels.visibility import Visibility
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.adapters.masks import ModelMask, PassState, model_mask
+from dva_lens.recording.adapters.projection import Returned, projection_of
 from dva_lens.recording.norms import Gram, gram_of
 from dva_lens.recording.recorder import AttentionCall, Recorder
-from dva_lens.sites import MIX, TILES, VALUES
+from dva_lens.sites import MIX, WRITTEN
 
 NAME = "dva_lens"
 UNREADABLE = {
@@ -28,19 +29,24 @@ UNREADABLE = {
     "cu_seq_lens_q": "packing by cumulative lengths; pass position_ids that start again instead",
     "block_table": "a paged cache",
 }
+NOT_WRITTEN = (
+    "what {} returns does not go into an output projection as it is: a gate, a norm or something "
+    "else comes between"
+)
 Heads = Float[Tensor, "row head column width"]
 SharedHeads = Float[Tensor, "row kv_head key width"]
 
 
 @final
-@dataclass(frozen=True)
+@dataclass
 class HookState:
     """What the plugged-in function needs to know of the model whose attention called it."""
 
     recorder: Recorder
     anatomy: Anatomy
-    grams: dict[nn.Module, Gram | None]
+    grams: dict[nn.Module, Gram]
     pass_state: PassState
+    returned: Returned | None = None
 
 
 STATES: "WeakKeyDictionary[nn.Module, HookState]" = WeakKeyDictionary()
@@ -67,14 +73,30 @@ def _attention(
     layout, visibility = state.pass_state.of(attention_mask, shape, query.device)
     state.recorder.layout = layout
     recorder = state.recorder
-    written = recorder.sites & {VALUES, TILES}
-    gram = _gram(state, module, layer, query.shape[1]) if written else None
     value = layout.unpad(value)
     rule = _rule(module, query, call, visibility)
     asked = AttentionCall(layout.unpad(query), layout.unpad(key), Static(value), rule)
     sources = {"own": value} if MIX in recorder.sites else None
-    out = recorder.attention(layer, asked, gram=gram, sources=sources)
-    return layout.repad(out).to(query.dtype).transpose(1, 2).contiguous(), None
+    recorder.skip(layer, WRITTEN, NOT_WRITTEN.format(type(module).__name__))
+    out = recorder.attention(layer, asked, gram=None, sources=sources)
+    returned = layout.repad(out).to(query.dtype).transpose(1, 2).contiguous()
+    state.returned = Returned.of(returned)
+    return returned, None
+
+
+def written_through(state: HookState) -> Any:
+    """Return the hook that finds the output projection: it is called with what was returned."""
+
+    def take(module: nn.Module, args: tuple[Any, ...]) -> None:
+        held = state.returned
+        if held is None or not args or not held.is_taken(args[0]):
+            return
+        state.returned = None
+        if module not in state.grams:
+            state.grams[module] = gram_of(projection_of(module, held.output))
+        state.recorder.written_through(state.grams[module])
+
+    return take
 
 
 def _rule(
@@ -115,18 +137,6 @@ def _refuse(
             f"{name} got a mask of shape {tuple(mask.shape)}; only (batch, position) masks of "
             f"padding can be recorded, not masks per pair of positions."
         )
-
-
-def _gram(state: HookState, module: nn.Module, layer: int, heads: int) -> Gram | None:
-    if module not in state.grams:
-        output = state.anatomy.output_projection(module, heads)
-        state.grams[module] = None if output is None else gram_of(output)
-    if state.grams[module] is None:
-        for site in (VALUES, TILES):
-            state.recorder.skip(
-                layer, site, f"no output projection of plain weights in {type(module).__name__}"
-            )
-    return state.grams[module]
 
 
 AttentionInterface.register(NAME, _attention)

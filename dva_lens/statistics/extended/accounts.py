@@ -4,12 +4,13 @@ import numpy as np
 from jaxtyping import Float
 
 from dva_lens.records import RowTile
-from dva_lens.sites import TILES
+from dva_lens.sites import TILES, WRITTEN
 from dva_lens.statistics.extended.tiles import (
     SumMeasure,
     cached,
     gathered,
     outputs,
+    projection,
     sum_over_keys,
     times_gram,
     values_per_head,
@@ -61,7 +62,7 @@ def contributions(
     o_i>. Together they total |W_O o_i|^2.
     """
     weights, values = tile.weights.astype(np.float64), values_per_head(tile)
-    inner = times_gram(outputs(tile), tile.gram)
+    inner = times_gram(outputs(tile), projection(tile))
     if values.ndim == 3:
         return weights * (inner @ values.swapaxes(1, 2)), np.zeros(weights.shape[:2])
     own = query_part(values, tile.seen.astype(np.float64))
@@ -79,7 +80,7 @@ def remainder_shares(tile: RowTile) -> Float[np.ndarray, "head row key"]:
     if values.ndim == 3:
         values = np.broadcast_to(values[:, None], (*weights.shape, values.shape[-1]))
     values = values - query_part(values, tile.seen.astype(np.float64))[:, :, None]
-    inner = times_gram(sum_over_keys(weights, values), tile.gram)
+    inner = times_gram(sum_over_keys(weights, values), projection(tile))
     along = weights * (values @ inner[..., None])[..., 0]
     return ratio(along, along.sum(-1, keepdims=True))
 
@@ -146,7 +147,7 @@ OUTPUT_ACCOUNT = Statistic(
     ),
     source="Defined by this project after Kobayashi et al. 2020; a ratio of sums over queries",
     at="head",
-    needs=(TILES,),
+    needs=(TILES, WRITTEN),
     compute=gathered("output_account"),
     bounds=UNBOUNDED,
     reference=None,

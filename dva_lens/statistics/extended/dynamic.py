@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Float
 
 from dva_lens.records import RowTile
-from dva_lens.sites import TILES
+from dva_lens.sites import TILES, WRITTEN
 from dva_lens.statistics.extended.tiles import (
     SumMeasure,
     gathered,
+    projection,
     values_per_head,
     written_power,
 )
@@ -40,7 +41,9 @@ def decomposition_sums(tile: RowTile) -> Float[np.ndarray, "head weighting part"
     later = (key > 0).astype(np.float64)
     weightings = (uniform, attention, uniform * later, attention * later)
     power, squares = written_power(tile), static_squares if values.ndim == 3 else sums_of_squares
-    return np.stack([squares(values, each, tile.gram, power) for each in weightings], axis=1)
+    return np.stack(
+        [squares(values, each, projection(tile), power) for each in weightings], axis=1
+    )
 
 
 def decomposition_shares(sums: np.ndarray) -> Float[np.ndarray, "head weighting part"]:
@@ -147,7 +150,7 @@ VALUE_DECOMPOSITION = Statistic(
     r"\sum w_{ij}\lVert W_O\,\cdot\,\rVert^2 \text{ over the total}",
     source="Two-way analysis of variance by weighted least squares, in units of W_O",
     at="head",
-    needs=(TILES,),
+    needs=(TILES, WRITTEN),
     compute=gathered("value_decomposition"),
     bounds=UNIT,
     reference=None,

@@ -4,11 +4,12 @@ import numpy as np
 from jaxtyping import Float
 
 from dva_lens.records import RowTile
-from dva_lens.sites import TILES
+from dva_lens.sites import TILES, WRITTEN
 from dva_lens.statistics.extended.tiles import (
     PerRow,
     RowMeasure,
     gathered,
+    projection,
     sum_over_keys,
     times_gram,
     values_per_head,
@@ -25,7 +26,7 @@ def weighted_norms(tile: RowTile, *, centred: bool) -> Float[np.ndarray, "head r
     power = written_power(tile)
     if centred:
         values, centre = values_per_head(tile), _centre(tile)
-        inner = times_gram(centre[:, None], tile.gram)
+        inner = times_gram(centre[:, None], projection(tile))
         along = values @ inner.reshape(len(inner), *(1,) * (values.ndim - 3), -1, 1)
         own = (inner[:, 0] * centre).sum(-1).reshape(-1, *(1,) * (power.ndim - 1))
         power = np.maximum(power - 2 * along[..., 0] + own, 0.0)
@@ -68,7 +69,7 @@ def _entry(name: str, long_name: str, units: str, meaning: str, formula: str) ->
         source="Kobayashi et al. 2020 (arXiv 2004.10102), section 3"
         + (", after taking off the mean value" if centred else ""),
         at="query",
-        needs=(TILES,),
+        needs=(TILES, WRITTEN),
         compute=gathered(name),
         bounds=UNIT if units == "1" else entropy_range,
         reference=None,

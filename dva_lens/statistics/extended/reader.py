@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dva_lens.records import RowTile
-from dva_lens.sites import GEOMETRY, TILES
+from dva_lens.sites import GEOMETRY, TILES, WRITTEN
 from dva_lens.statistics.extended.geometry import CLOUD_MEASURES, cloud_numbers
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.tiles import Measure, gather, stacked
@@ -22,6 +22,7 @@ class StatisticReader:
 
     measures: Mapping[str, Measure]
     shapes: tuple[str, ...]
+    written: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, statistics: Iterable[Statistic]) -> "StatisticReader":
@@ -32,11 +33,20 @@ class StatisticReader:
         return cls(
             {name: MEASURES[name] for name in rows},
             tuple(name for name in clouds if name in CLOUD_MEASURES),
+            frozenset(entry.name for entry in statistics if WRITTEN in entry.needs),
         )
 
     def tiles(self, sequences: Iterable[tuple[int, Iterable[RowTile]]]) -> dict[str, np.ndarray]:
-        """Return the numbers of one layer, the sequence first."""
-        return stacked([gather(tiles, self.measures, length) for length, tiles in sequences])
+        """Return the numbers of one layer, the sequence first.
+
+        Those that need the output projection are left out where it is not known.
+        """
+        return stacked(
+            [
+                gather(tiles, self.measures, length, written=self.written)
+                for length, tiles in sequences
+            ]
+        )
 
     def geometry(self, clouds: Iterable[Float[np.ndarray, "_ channel"]]) -> dict[str, np.ndarray]:
         """Return the shapes of the states after one layer, the sequence first."""

@@ -5,7 +5,7 @@ one number per row, or to sums that are added up over tiles; whatever order tile
 however many rows they hold, the result is the same.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -82,12 +82,20 @@ class Gathered:
 
 
 def gather(
-    tiles: Iterable[RowTile], measures: Mapping[str, Measure], length: int
+    tiles: Iterable[RowTile],
+    measures: Mapping[str, Measure],
+    length: int,
+    *,
+    written: Container[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Return the numbers of one sequence in one layer from its tiles."""
+    """Return the numbers of one sequence in one layer from its tiles.
+
+    Those named in `written` need the output projection, and are left out where it is not known.
+    """
     state: Gathered | None = None
+    without = {name: each for name, each in measures.items() if name not in written}
     for tile in tiles:
-        found = Gathered.of(tile, measures)
+        found = Gathered.of(tile, without if tile.gram is None else measures)
         state = found if state is None else state.merge(found)
     return {} if state is None else state.summary(measures, length)
 
@@ -147,6 +155,19 @@ def _per_head(tile: RowTile) -> np.ndarray:
     return values.repeat(tile.weights.shape[0] // len(values), axis=0)
 
 
+def projection(tile: RowTile) -> Float[np.ndarray, "head width width"]:
+    """Return W_O W_O^T of every head.
+
+    Raises
+    ------
+    ValueError
+        If W_O is not known; a statistic that asks for it names the site WRITTEN in its `needs`.
+    """
+    if tile.gram is None:
+        raise ValueError("These tiles come without an output projection, and this needs one.")
+    return tile.gram
+
+
 def times_gram(values: np.ndarray, gram: Float[np.ndarray, "head width width"]) -> np.ndarray:
     """Return G v, so that <W_O a, W_O b> is a product with it, for vectors of every head."""
     gram = gram.astype(np.float64)
@@ -158,7 +179,7 @@ def written_power(tile: RowTile) -> np.ndarray:
 
     def compute() -> np.ndarray:
         values = values_per_head(tile)
-        return np.maximum((times_gram(values, tile.gram) * values).sum(-1), 0.0)
+        return np.maximum((times_gram(values, projection(tile)) * values).sum(-1), 0.0)
 
     return cached(tile, "written power", compute)
 

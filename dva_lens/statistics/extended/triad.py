@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
-from dva_lens.sites import STREAM, SUMMARY, VALUES
+from dva_lens.sites import STREAM, SUMMARY, WRITTEN
 from dva_lens.statistics.extended.atlas import FEWEST_VIEWERS
 from dva_lens.statistics.statistic import SharedRecord, Statistic, between
 
@@ -17,11 +17,11 @@ def triad_agreement(
     """Return rank correlations over positions between attention, drain and peak."""
     del shared
     summary = layer.at(SUMMARY)
-    sizes = layer.at(VALUES)
+    sizes = layer.at(WRITTEN)
     stream = layer.at(STREAM)
     viewers = np.where(summary.viewers >= FEWEST_VIEWERS, summary.viewers, np.nan)
     sink = summary.received.mean(1) / viewers
-    drain = -sizes.written_norm.mean(1)
+    drain = -sizes.norm.mean(1)
     found = np.full((len(sink), len(PAIRS)), np.nan)
     for text, parts in enumerate(zip(sink, drain, stream.norm, strict=True)):
         held = np.isfinite(parts).all(0)
@@ -37,8 +37,8 @@ def relative_sizes(layer: LayerRecord, sequence: int, position: int) -> tuple[fl
     """
     if position < 0:
         return float("nan"), float("nan")
-    sizes, stream = layer.values, layer.stream
-    value = None if sizes is None else sizes.written_norm[sequence].mean(0)
+    sizes, stream = layer.written, layer.stream
+    value = None if sizes is None else sizes.norm[sequence].mean(0)
     return _relative(value, position), _relative(
         None if stream is None else stream.norm[sequence], position
     )
@@ -83,7 +83,7 @@ TRIAD_AGREEMENT = Statistic(
     ),
     source="Guo et al. 2024 (arXiv 2410.13835): extreme tokens have all three",
     at="layer",
-    needs=(SUMMARY, VALUES, STREAM),
+    needs=(SUMMARY, WRITTEN, STREAM),
     compute=triad_agreement,
     bounds=between(-1.0, 1.0),
     reference=None,

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
-from dva_lens.sites import VALUES
+from dva_lens.sites import VALUES, WRITTEN
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import SharedRecord, Statistic, at_least
 
@@ -25,8 +25,8 @@ def written_value_drain(
 ) -> Float[np.ndarray, "sequence kv_head"]:
     """Return the same ratio for what the values write through the output projection."""
     del shared
-    sizes = layer.at(VALUES)
-    return first_over_median(sizes.written_norm)
+    sizes = layer.at(WRITTEN)
+    return first_over_median(sizes.norm)
 
 
 def first_over_median(
@@ -73,7 +73,7 @@ WRITTEN_VALUE_DRAIN = Statistic(
     formula=r"\lVert W_O v_0 \rVert / \operatorname{median}_j \lVert W_O v_j \rVert",
     source="Guo et al. 2024 (arXiv 2410.13835): norms taken after the head's output matrix",
     at="kv_head",
-    needs=(VALUES,),
+    needs=(WRITTEN,),
     compute=written_value_drain,
     bounds=at_least(0.0),
     reference=None,

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dva_lens.records import LayerRecord
-from dva_lens.sites import DYNAMICS, MIX, VALUES
+from dva_lens.sites import DYNAMICS, MIX, WRITTEN
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import UNBOUNDED, UNIT, SharedRecord, Statistic
 
@@ -16,8 +16,8 @@ def sink_output_share(
 ) -> Float[np.ndarray, "sequence head query"]:
     """Return the signed share of each query's output that the first key wrote."""
     del shared
-    sizes = layer.at(VALUES)
-    return sizes.first_written.astype(np.float64)
+    sizes = layer.at(WRITTEN)
+    return sizes.first.astype(np.float64)
 
 
 def dynamism(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence head"]:
@@ -62,7 +62,7 @@ SINK_OUTPUT_SHARE = Statistic(
     formula=r"\langle p_{i0} W_O v_{i0},\, W_O o_i\rangle / \lVert W_O o_i\rVert^2",
     source="Signed projection share, after Kobayashi et al. 2020 (arXiv 2004.10102)",
     at="query",
-    needs=(VALUES,),
+    needs=(WRITTEN,),
     compute=sink_output_share,
     bounds=UNBOUNDED,
     reference=None,

@@ -10,7 +10,7 @@ from shapes import is_linear
 
 from dva_lens.recording.patterns import summary_of
 from dva_lens.recording.record import attach, record
-from dva_lens.sites import LOSS, STREAM, SUMMARY, VALUES
+from dva_lens.sites import LOSS, STREAM, SUMMARY, VALUES, WRITTEN
 
 LENGTHS = np.array([13, 8])
 SLIDING = {"mistral": (5, 5), "phi3": (5, 5)} | dict.fromkeys(
@@ -117,7 +117,7 @@ def test_left_padding_changes_nothing(name):
     left = np.stack([np.roll(row, 13 - size) for row, size in zip(ids, LENGTHS, strict=True)])
     mask = torch.tensor((np.arange(13) >= 13 - LENGTHS[:, None]).astype(np.int64))
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    with torch.no_grad(), attach(model, (SUMMARY, VALUES, STREAM)) as recorder:
+    with torch.no_grad(), attach(model, (SUMMARY, VALUES, WRITTEN, STREAM)) as recorder:
         model(input_ids=torch.tensor(left), attention_mask=mask, position_ids=positions)
         layers = recorder.take(2)
     for found, expected in zip(layers, plain.layers, strict=True):
@@ -179,8 +179,8 @@ def test_what_a_value_writes_is_what_the_projection_makes_of_it(name, path):
     )
     if name in DECODERS:
         grouped = np.sqrt((output[:, :, 0] ** 2).reshape(2, kv_heads, -1).mean(-1))
-        np.testing.assert_allclose(found.values.written_norm[:, :, 0], grouped, rtol=1e-4)
-        np.testing.assert_allclose(found.values.first_written[:, :, 0], 1.0, rtol=1e-4)
+        np.testing.assert_allclose(found.written.norm[:, :, 0], grouped, rtol=1e-4)
+        np.testing.assert_allclose(found.written.first[:, :, 0], 1.0, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gemma2", "bert", "vit"])

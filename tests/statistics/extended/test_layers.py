@@ -80,7 +80,7 @@ def test_the_triad_stands_together_where_it_was_planted():
     record = records.record_of(pieces)
     layer = record.layers[1]
     order = np.argsort(np.argsort(layer.summary.received.mean(1) / layer.summary.viewers))
-    layer.values.written_norm[:] = 100.0 - order[:, None]
+    layer.written.norm[:] = 100.0 - order[:, None]
     layer.stream.norm[:] = order
     found = evaluate(STATISTICS["triad_agreement"], record)[1, 0]
     np.testing.assert_allclose(found, 1.0, atol=0.02)
