@@ -4,7 +4,7 @@ What belongs to two layers, or to all layers up to one, cannot be a number of on
 of all layers are compared row by row, a few rows at a time; no pattern is kept.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -18,7 +18,7 @@ from dva_lens.measuring.prepare import Prepared, prepare_tokens
 from dva_lens.recording.record import RecordOptions, record_pass
 from dva_lens.records import RowTile
 from dva_lens.sites import GEOMETRY, TILES, Site
-from dva_lens.statistics.extended.rollout import rollout_step, uniform_rollout
+from dva_lens.statistics.extended.rollout import Carried, rollout_step
 from dva_lens.statistics.extended.similarity import PatternGram, cka_between
 
 OTHER = "other_layer"
@@ -52,8 +52,8 @@ class _Rollout:
     """A reader that carries the shares of followed inputs from layer to layer."""
 
     def __init__(self, start: Float[np.ndarray, "position followed"]) -> None:
-        self.carried = start
-        self.after: list[np.ndarray] = []
+        self.carried = Carried.of(start)
+        self.after: list[Carried] = []
 
     def tiles(
         self, sequences: Iterable[tuple[int, Iterable[RowTile]]]
@@ -93,6 +93,14 @@ def layer_similarity(
         the statistic `uniform_similarity`), NaN where heads differ in number; and `cka`, the
         unbiased linear CKA of the residual streams after them, on up to 512 evenly spaced
         positions.
+
+    Raises
+    ------
+    TypeError
+        If the model cannot be recorded, a layer hands over no rows of its pattern, or the input
+        is neither text nor tokens.
+    ValueError
+        If the input is empty, too short or too long.
 
     Examples
     --------
@@ -147,7 +155,17 @@ def rollout(
     -------
     xarray.Dataset
         `rollout`, the share of each followed input after each layer, averaged over the positions
-        from that input on, and `rollout_reference`, the same for uniform causal attention.
+        from that input on, and `rollout_reference`, the same with even weights over the keys
+        that each layer lets a query see.
+
+    Raises
+    ------
+    TypeError
+        If the model cannot be recorded, a layer hands over no rows of its pattern, or the input
+        is neither text nor tokens.
+    ValueError
+        If `inputs` names no position, or one outside a sequence; or if the input is empty, too
+        short or too long.
     """
     found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     shares, references = [], []
@@ -155,8 +173,8 @@ def rollout(
         start = _start(tokens.shape[1], inputs)
         reader = _Rollout(start)
         _pass(found, tokens, (TILES,), reader)
-        shares.append([_later(after, inputs) for after in reader.after])
-        references.append([_later(each, inputs) for each in _uniform(start, len(reader.after))])
+        shares.append([_later(after.attended, inputs) for after in reader.after])
+        references.append([_later(after.uniform, inputs) for after in reader.after])
     dims = (axes.SEQUENCE, axes.LAYER, FOLLOWED)
     about = {"meaning": "share of an input after a layer, by rollout", "units": "1"}
     data = {
@@ -214,9 +232,3 @@ def _start(length: int, inputs: Sequence[int]) -> Float[np.ndarray, "position fo
 
 def _later(carried: np.ndarray, inputs: Sequence[int]) -> list[float]:
     return [float(carried[place:, column].mean()) for column, place in enumerate(inputs)]
-
-
-def _uniform(start: np.ndarray, layers: int) -> Iterator[np.ndarray]:
-    for _ in range(layers):
-        start = uniform_rollout(start)
-        yield start

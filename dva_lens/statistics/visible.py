@@ -4,7 +4,7 @@ Causal, windowed and bidirectional attention alike show a key to one run of quer
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from dva_lens.sites import AttentionSummary
 
@@ -28,6 +28,24 @@ def sees_first(summary: AttentionSummary) -> np.ndarray:
     return (place < summary.viewers[:, :1])[:, None]
 
 
+def sees_ahead(visible: Int[np.ndarray, "sequence query"]) -> Bool[np.ndarray, "sequence"]:
+    """Say in which sequences some query sees more keys than there are up to it."""
+    return np.any(visible > positions(visible.shape[-1]) + 1, axis=-1)
+
+
+def first_seen(visible: Int[np.ndarray, "sequence query"]) -> Int[np.ndarray, "sequence query"]:
+    """Return the first key of the run that each query sees.
+
+    The run ends at the query itself, or reaches as far ahead as the first query sees. Where no
+    query sees fewer keys than there are up to it, every run begins at the first key.
+    """
+    place = positions(visible.shape[-1])
+    back = np.maximum(place + 1 - visible, 0)
+    whole = np.all((visible > place) | (visible < 0), axis=-1, keepdims=True)
+    both = np.where(whole, 0, np.maximum(place - (visible[:, :1] - 1), 0))
+    return np.where(sees_ahead(visible)[:, None], both, back)
+
+
 def uniform_received(
     visible: Int[np.ndarray, "sequence position"],
     viewers: Int[np.ndarray, "sequence position"],
@@ -43,8 +61,7 @@ def uniform_received(
     real = place < lengths[:, None]
     share = np.where(real, 1.0 / np.where(visible > 0, visible, 1), 0.0)
     running = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
-    causal = np.where(real, visible <= place + 1, True).all(1)
-    reach = np.where(causal, 0, visible[:, 0] - 1)
+    reach = np.where(sees_ahead(visible), visible[:, 0] - 1, 0)
     start = np.maximum(place - reach[:, None], 0)
     stop = np.where(real, start + np.where(viewers > 0, viewers, 0), start)
     found = np.take_along_axis(running, np.minimum(stop, count), axis=1)

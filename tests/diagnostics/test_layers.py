@@ -65,6 +65,25 @@ def test_its_reference_is_the_rollout_of_uniform_attention():
     assert (found["rollout"][0, :, 0].diff("layer") > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "width"), [("bert", 13), ("mistral", 5)], ids=["both directions", "window"]
+)
+def test_its_reference_goes_by_what_the_model_lets_a_query_see(name, width):
+    model, ids = family(name), np.random.default_rng(0).integers(3, 61, (1, 13))
+    with torch.no_grad():
+        for key, weight in model.named_parameters():
+            if "query" in key or "q_proj" in key:
+                weight.zero_()
+    found = lens.rollout(model, ids)
+    place = np.arange(13)
+    apart = place[:, None] - place
+    seen = np.abs(apart) < width if name == "bert" else (apart >= 0) & (apart < width)
+    mixed = (seen / seen.sum(-1, keepdims=True) + np.eye(13)) / 2
+    want = [mixed[:, 0].mean(), (mixed @ mixed)[:, 0].mean()]
+    np.testing.assert_allclose(found["rollout_reference"][0, :, 0], want, atol=1e-12)
+    np.testing.assert_allclose(found["rollout"], found["rollout_reference"], atol=1e-6)
+
+
 def test_models_of_transformers_are_compared_too():
     ids = np.random.default_rng(0).integers(3, 61, (2, 12))
     found = lens.layer_similarity(family("gpt-oss"), ids)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from families import family
 from own_models import tiny, tokens_of
 from tokens import word_tokenizer
 
@@ -90,4 +91,6 @@ def test_no_sink_is_an_empty_table():
 
 def test_images_have_no_tokens_to_name():
     with pytest.raises(TypeError, match="needs a text or token ids"):
+        sink_atlas(family("vit"), np.zeros((1, 3, 12, 12)))
+    with pytest.raises(ValueError, match="whole numbers"):
         sink_atlas(tiny("transformer"), np.zeros((1, 3, 4, 4)))

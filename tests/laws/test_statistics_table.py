@@ -19,7 +19,6 @@ from dva_lens.statistics.table import EXTENDED, PRIMARY, STATISTICS, statistic
 
 REFERRED = [name for name in STATISTICS if STATISTICS[name].reference is not None]
 BY_ROW = [name for name in REFERRED if STATISTICS[name].at == "query"]
-CAUSAL_ONLY = {"distance", "sink_free_distance"}
 DRAWN_ANEW = {  # by the record builder
     "loss",
     "massive_activation",
@@ -106,8 +105,6 @@ def test_uniform_attention_reads_the_reference(name):
 def test_row_references_hold_for_windows_and_both_directions(options):
     record = uniform((16, 11), **options)
     for name in BY_ROW:
-        if name in CAUSAL_ONLY and "causal" in options:
-            continue
         found = evaluate(STATISTICS[name], record)
         want = STATISTICS[name].reference(record.layers[0].summary.visible)[:, None]
         want = np.broadcast_to(want, found.shape)

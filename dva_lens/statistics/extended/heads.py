@@ -6,14 +6,20 @@ the mean over the rows that have one.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import SUMMARY, TILES
 from dva_lens.statistics.extended.tiles import SumMeasure, gathered
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic
-from dva_lens.statistics.visible import positions, sees_first, visible_counts
+from dva_lens.statistics.visible import (
+    first_seen,
+    positions,
+    sees_ahead,
+    sees_first,
+    visible_counts,
+)
 
 DEFINITIONS = ("corrected", "transformer_lens")
 PITFALLS = (
@@ -76,7 +82,10 @@ def distance(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
 
 
 def sink_free_distance(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
-    """Return the same without the first key, which is as far back as anything can be."""
+    """Return the same without the first key, which is as far back as anything can be.
+
+    Where every query looks back, rounding cannot make it negative.
+    """
     del shared
     summary = layer.at(SUMMARY)
     place = positions(summary.visible.shape[-1])
@@ -88,7 +97,20 @@ def sink_free_distance(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
         & np.isfinite(visible_counts(summary.visible, 2))[:, None]
     )
     found = ratio(summary.distance - first * place, np.where(usable, left, 0.0))
-    return np.maximum(found, 0.0)
+    back = ~sees_ahead(summary.visible)[:, None, None]
+    return np.where(back, np.maximum(found, 0.0), found)
+
+
+def uniform_distance(
+    visible: Int[np.ndarray, "*batch"], skipped: int = 0
+) -> Float[np.ndarray, "*batch"]:
+    """Return the mean distance to what a query sees, without so many first keys."""
+    count = visible_counts(visible, skipped + 1)
+    if np.ndim(visible) < 2:  # numbers alone, of causal attention
+        return (count - skipped - 1) / 2
+    place = positions(visible.shape[-1])
+    start = np.maximum(first_seen(visible), skipped)
+    return place - (start + first_seen(visible) + count - 1) / 2
 
 
 MEASURES = {
@@ -161,14 +183,14 @@ DISTANCE = Statistic(
     needs=(SUMMARY,),
     compute=distance,
     bounds=lambda length: (1 - length, length - 1),
-    reference=lambda visible: (visible_counts(visible) - 1) / 2,
+    reference=uniform_distance,
     row_mass="weights are divided by their sum",
     pitfalls="A sink on the first token inflates it; distances ahead count as negative.",
 )
 
 SINK_FREE_DISTANCE = Statistic(
     name="sink_free_distance",
-    version=1,
+    version=2,
     long_name="Attention distance without the first key",
     units="tokens",
     meaning="How many tokens back a query looks, when it does not look at the first one.",
@@ -177,9 +199,12 @@ SINK_FREE_DISTANCE = Statistic(
     at="query",
     needs=(SUMMARY,),
     compute=sink_free_distance,
-    bounds=lambda length: (0, length - 2),
-    reference=lambda visible: (visible_counts(visible, 2) - 2) / 2,
+    bounds=lambda length: (1 - length, length - 2),
+    reference=lambda visible: uniform_distance(visible, skipped=1),
     first_row="dropped",
     row_mass="the weights of the other keys are divided by their sum",
-    pitfalls="For causal attention that sees the first key; elsewhere not defined.",
+    pitfalls=(
+        "For queries that see the first key. Distances ahead count as negative, and where "
+        "queries see both sides they cancel."
+    ),
 )

@@ -8,6 +8,7 @@ from dva_lens.sites import STREAM, SUMMARY, WRITTEN
 from dva_lens.statistics.extended.atlas import FEWEST_VIEWERS
 from dva_lens.statistics.statistic import SharedRecord, Statistic, between
 
+SAME = 1e-4  # of a size: more than float32 loses, and bfloat16 in the norm of a wide vector
 PAIRS = ("sink and drain", "sink and peak", "drain and peak")
 
 
@@ -65,15 +66,29 @@ def _spearman(ours: np.ndarray, theirs: np.ndarray) -> float:
         rankdata,  # pyright: ignore[reportUnknownVariableType]
     )
 
-    mine, other = rankdata(ours), rankdata(theirs)
+    mine, other = rankdata(_tied(ours)), rankdata(_tied(theirs))
     mine, other = mine - mine.mean(), other - other.mean()
     size = np.sqrt((mine @ mine) * (other @ other))
     return float(mine @ other / size) if size > 0 else float("nan")
 
 
+def _tied(sizes: np.ndarray) -> np.ndarray:
+    """Return sizes with the smallest of those that differ by no more than rounding in their place.
+
+    A group begins at its smallest size and holds what lies within `SAME` of it; so a chain of
+    small steps is not one tie.
+    """
+    found, group = sizes.astype(np.float64), -np.inf
+    for place in np.argsort(found, kind="stable"):
+        if found[place] - group > SAME * abs(found[place]):
+            group = found[place]
+        found[place] = group
+    return found
+
+
 TRIAD_AGREEMENT = Statistic(
     name="triad_agreement",
-    version=1,
+    version=2,
     long_name="Sinks, drains and peaks together",
     units="1",
     meaning="Rank correlation over positions: attention received, small values, large states.",
@@ -91,6 +106,7 @@ TRIAD_AGREEMENT = Statistic(
     extra={"triad_pair": PAIRS},
     pitfalls=(
         "One extreme token moves a rank correlation little: read it beside value drain and sink "
-        "importance. Heads are averaged first; the stream is that after the layer."
+        "importance. Heads are averaged first; the stream is that after the layer. Sizes within "
+        "1e-4 of one another count as equal, and where all are equal there is no correlation."
     ),
 )

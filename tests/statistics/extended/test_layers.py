@@ -86,6 +86,34 @@ def test_the_triad_stands_together_where_it_was_planted():
     np.testing.assert_allclose(found, 1.0, atol=0.02)
 
 
+def rounded(sizes, seed=0):
+    """Return sizes with the noise of an accumulation in float32."""
+    return sizes * (1 + 1e-6 * np.random.default_rng(seed).standard_normal(sizes.shape))
+
+
+def test_the_triad_does_not_rank_rounding_noise():
+    record = records.record_of(planted(length=48))
+    layer = record.layers[1]
+    tied = np.repeat([1.0, 2.0, 3.0], 16)[None]
+    layer.written.norm[:], layer.stream.norm[:] = tied, tied[:, ::-1]
+    exact = evaluate(STATISTICS["triad_agreement"], record)[1, 0]
+    layer.written.norm[:] = rounded(layer.written.norm)
+    layer.stream.norm[:] = rounded(layer.stream.norm, seed=1)
+    found = evaluate(STATISTICS["triad_agreement"], record)[1, 0]
+    np.testing.assert_allclose(found, exact, atol=1e-12)
+    layer.stream.norm[:] = rounded(np.ones((1, 48)))
+    assert np.isnan(evaluate(STATISTICS["triad_agreement"], record)[1, 0, 1:]).all()
+
+
+def test_a_chain_of_small_steps_is_no_tie():
+    record = records.record_of(planted(length=48))
+    layer = record.layers[1]
+    order = np.argsort(np.argsort(layer.summary.received.mean(1) / layer.summary.viewers))
+    layer.written.norm[:] = 1.0 - 1e-3 * order[:, None]
+    layer.stream.norm[:] = 1.0 + 1e-3 * order
+    assert evaluate(STATISTICS["triad_agreement"], record)[1, 0, 2] == pytest.approx(1.0)
+
+
 def test_layer_similarity_streams_over_rows():
     pieces = records.random_causal((20,), layers=3)
     state = PatternGram.of(pieces.pattern[:, 0, :, :7]).merge(

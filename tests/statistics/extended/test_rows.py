@@ -16,7 +16,7 @@ from dva_lens.statistics.extended.accounts import (
 )
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.norms import weighted_norms
-from dva_lens.statistics.extended.rollout import rollout_step, uniform_rollout
+from dva_lens.statistics.extended.rollout import Carried, rollout_step
 from dva_lens.statistics.extended.tiles import gather
 from dva_lens.statistics.table import STATISTICS
 
@@ -201,6 +201,18 @@ def test_distances_with_and_without_the_first_key(pieces):
             assert without[head, query] == pytest.approx(want, abs=1e-9)
 
 
+def test_distances_ahead_count_as_negative():
+    seen = records.visibility((LENGTH,), causal=False)
+    pieces = records.random_pieces(records.random_pattern(seen, heads=2), seen, (LENGTH,))
+    record = records.record_of(pieces)
+    found = evaluate(STATISTICS["sink_free_distance"], record)[0, 0]
+    place = np.arange(LENGTH)
+    back = place[:, None] - place[1:]
+    rows = pieces.pattern[0, 0][..., 1:]
+    np.testing.assert_allclose(found, (rows * back).sum(-1) / rows.sum(-1), atol=1e-9)
+    assert (found < 0).any()
+
+
 def test_surviving_size_falls_as_independent_values_are_averaged():
     seen = records.visibility((400,))
     pieces = records.random_pieces(records.uniform_pattern(seen), seen, (400,), width=64)
@@ -217,31 +229,35 @@ def test_surviving_size_falls_as_independent_values_are_averaged():
 
 def test_rollout_is_the_product_of_halved_patterns():
     pieces = records.random_causal((LENGTH,), layers=3, heads=2, kv_heads=1)
-    carried = np.eye(LENGTH)
+    carried = Carried.of(np.eye(LENGTH))
     want = np.eye(LENGTH)
     for layer in range(3):
         mean = pieces.pattern[layer, 0].mean(0)
         want = (0.5 * mean + 0.5 * np.eye(LENGTH)) @ want
         carried = rollout_step(tiles.tiles_of(pieces, layer), carried)
-    np.testing.assert_allclose(carried, want, atol=1e-12)
-    np.testing.assert_allclose(carried.sum(-1), 1.0)
-    first = rollout_step(tiles.tiles_of(pieces, 0), np.eye(LENGTH)[:, :1])
+    np.testing.assert_allclose(carried.attended, want, atol=1e-12)
+    np.testing.assert_allclose(carried.attended.sum(-1), 1.0)
+    first = rollout_step(tiles.tiles_of(pieces, 0), Carried.of(np.eye(LENGTH)[:, :1])).attended
     np.testing.assert_allclose(
         first[:, 0], (0.5 * pieces.pattern[0, 0].mean(0) + 0.5 * np.eye(LENGTH))[:, 0]
     )
 
 
-def test_uniform_rollout_is_rollout_of_uniform_attention():
-    seen = records.visibility((LENGTH,))
+@pytest.mark.parametrize("mask", [{}, {"causal": False}, {"window": 5}], ids=str)
+def test_uniform_rollout_is_rollout_of_uniform_attention(mask):
+    seen = records.visibility((LENGTH,), **mask)
     pieces = records.random_pieces(records.uniform_pattern(seen), seen, (LENGTH,))
-    found = rollout_step(tiles.tiles_of(pieces), np.eye(LENGTH))
-    np.testing.assert_allclose(uniform_rollout(np.eye(LENGTH)), found, atol=1e-12)
+    found = rollout_step(tiles.tiles_of(pieces), Carried.of(np.eye(LENGTH)))
+    np.testing.assert_allclose(found.uniform, found.attended, atol=1e-12)
+    sharp = records.random_pieces(records.random_pattern(seen), seen, (LENGTH,))
+    other = rollout_step(tiles.tiles_of(sharp), Carried.of(np.eye(LENGTH)))
+    np.testing.assert_array_equal(other.uniform, found.uniform)
 
 
 def test_rollout_needs_every_row():
     pieces = records.random_causal((LENGTH,))
     with pytest.raises(ValueError, match="row 4 is missing"):
-        rollout_step(tiles.tiles_of(pieces)[:1], np.eye(LENGTH))
+        rollout_step(tiles.tiles_of(pieces)[:1], Carried.of(np.eye(LENGTH)))
 
 
 def test_accounts_name_their_keys_in_order():
