@@ -1,13 +1,11 @@
 """The numbers of figures and tables as CSV, at addresses that say what is shown."""
 
-import csv
-import io
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from flask import Flask, Response, request
 
+from dva_lens.results.tables import to_csv
 from dva_lens.views.figure import Row
 
 from .drawing import REFUSALS, figure_of
@@ -34,7 +32,7 @@ def serve_downloads(server: Flask, library: Library) -> None:
         part = downloads().get(name)
         if part is None:
             known = ", ".join(downloads())
-            return _words(f"There are no numbers of that name; there are: {known}.")
+            return _words(f"There is no table of that name; available: {known}.")
         query = request.query_string.decode("ascii", "replace")
         chosen = Selection.from_query(query, library.catalogue)
         try:
@@ -43,7 +41,7 @@ def serve_downloads(server: Flask, library: Library) -> None:
             return _words(str(refusal))
         held = re.sub(r"[^\w.-]", "_", f"{name}-{chosen.statistic}-{chosen.run}")
         return Response(
-            as_csv(rows, *said),
+            to_csv(list(rows[0]) if rows else [], [list(row.values()) for row in rows], *said),
             mimetype="text/csv",
             headers={"Content-Disposition": f'attachment; filename="{held}.csv"'},
         )
@@ -67,24 +65,6 @@ def numbers_of(
     if part.rows is None:
         raise NothingToShowError(f"{part.name} has no numbers.")
     return (part.label,), part.rows(library, chosen)
-
-
-def as_csv(rows: Sequence[Row], *said: str) -> str:
-    """Return rows as CSV, after comment lines that say what they are."""
-    text = io.StringIO()
-    for line in said:
-        text.write(f"# {' '.join(line.split())}\n")
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _safe(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _safe(value: Any) -> Any:
-    """Keep spreadsheets from taking a token for a formula."""
-    risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{value}" if risky else value
 
 
 def _words(text: str) -> Response:

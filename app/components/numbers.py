@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SMALLEST, LARGEST = 1e-3, 1e6
-DIGITS, MOST_DIGITS = 3, 7
+from dva_lens.views.words import DIGITS, shown
+
+MOST_DIGITS = 7
 
 
 def number(value: float, digits: int = DIGITS) -> str:
-    """Return a number with so many digits that count, whatever its size."""
-    if not np.isfinite(value):
-        return "–"
-    return _size(abs(value), digits) if value >= 0 else f"−{_size(-value, digits)}"
+    """Return a number with so many significant digits, a dash where there is none."""
+    return shown(value, digits=digits) if np.isfinite(value) else "–"
 
 
 def ranked(values: Sequence[float]) -> list[str]:
@@ -23,16 +22,6 @@ def ranked(values: Sequence[float]) -> list[str]:
         if all(one != other or first == second for first, second, one, other in pairs):
             return written
     return [number(value, MOST_DIGITS) for value in values]
-
-
-def _size(value: float, digits: int) -> str:
-    if value == 0:
-        return "0"
-    if value < SMALLEST or value >= LARGEST:
-        return f"{value:.{digits - 1}e}"
-    if value >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    return f"{value:#.{digits}g}".rstrip(".")
 
 
 def interval(low: float, high: float) -> str:

@@ -27,10 +27,12 @@ def show_verdicts(claims: Sequence[Claim], comparisons: Sequence[Comparison]) ->
 
 
 def _line(verdict: Verdict) -> str:
+    from dva_lens.views.words import p_value
+
     claim = verdict.claim
     margin = f" by more than {claim.margin:g}" if claim.margin else ""
     margin = f" within {claim.margin:g}" if claim.direction == "equal" else margin
-    p = f", p {verdict.adjusted:.3g}" if np.isfinite(verdict.adjusted) else ""
+    p = f", p {p_value(verdict.adjusted)}" if np.isfinite(verdict.adjusted) else ""
     able = ""
     if np.isfinite(verdict.power):
         able = f"; equality would be shown {verdict.power:.0%} of the time"

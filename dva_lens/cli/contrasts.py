@@ -21,11 +21,13 @@ COLUMNS = ("mean", "low", "high", "p")
 
 def describe(entry: Comparison) -> str:
     """Return a comparison as one line: new text, retrained, the same against itself, verdict."""
-    same = "" if entry.same is None else f"A/A {float(entry.same.mean):+.4f}  "
+    from dva_lens.views.words import p_value
+
+    same = "" if entry.same is None else f"A/A {float(entry.same.mean):+.4g}  "
     return (
-        f"{entry.model:<24} {float(entry.text.mean):+.4f} "
-        f"new text {_interval(entry.text)} {_p(entry.text_adjusted)}  "
-        f"retrained {_interval(entry.retrained)} {_p(entry.retrained_adjusted)}  "
+        f"{entry.model:<24} {float(entry.text.mean):+.4g} "
+        f"new text {_interval(entry.text)} p {p_value(entry.text_adjusted)}  "
+        f"retrained {_interval(entry.retrained)} p {p_value(entry.retrained_adjusted)}  "
         f"{same}{entry.verdict}"
     )
 
@@ -36,7 +38,7 @@ def sensitivity(entry: Comparison) -> str:
         f"{words} {_smallest(estimate)}"
         for words, estimate in (("new text", entry.text), ("retrained", entry.retrained))
     ]
-    return f"{'':<24} would find, four times in five: {', '.join(parts)}"
+    return f"{'':<24} smallest difference detectable with 80 % power: {', '.join(parts)}"
 
 
 def write_tables(
@@ -105,17 +107,11 @@ def _layers(
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"[{float(estimate.low):+.4f}, {float(estimate.high):+.4f}]"
-
-
-def _p(value: float) -> str:
-    if not np.isfinite(value):
-        return "p -"
-    return "p <0.001" if value < 0.001 else f"p {value:.3f}"
+    return f"[{float(estimate.low):+.4g}, {float(estimate.high):+.4g}]"
 
 
 def _smallest(estimate: Estimate) -> str:
     error, freedom = float(estimate.error), float(estimate.freedom)
     if not (np.isfinite(error) and np.isfinite(freedom)):
         return f"unknown ({estimate.note})"
-    return f"{detectable(error, freedom, alpha=1 - estimate.level):.4f}"
+    return f"{detectable(error, freedom, alpha=1 - estimate.level):.4g}"

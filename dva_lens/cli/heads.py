@@ -22,12 +22,13 @@ def show_heads(measured: "Measurements", statistics: Iterable[str], *, baseline:
     from dva_lens.results.estimates import heads_of
 
     typer.echo(
-        "\nHeads of all layers, last step: quantiles 10 %, 50 %, 90 %, distance (Wasserstein)"
+        "\nDistribution over the heads of all layers, last step: 10 %, 50 % and 90 % quantiles, "
+        "Wasserstein distance"
     )
     for name in statistics:
         found = heads_of(measured.values(name))
         if not found:
-            typer.echo(f"\n{name}: not a number of heads")
+            typer.echo(f"\n{name}: not measured per head")
             continue
         typer.echo(f"\n{name}")
         for model, values in found.items():
@@ -42,9 +43,9 @@ def _line(model: str, values: np.ndarray, base: np.ndarray | None) -> str:
     )
 
     low, middle, high = head_quantiles(values.ravel(), AT)
-    found = f"{model:<24} {low:+.4f}  {middle:+.4f}  {high:+.4f}"
+    found = f"{model:<24} {low:+.4g}  {middle:+.4g}  {high:+.4g}"
     if base is None:
         return found
     across, within = mean_distance(values, base)
-    same = f"{within:.4f}" if np.isfinite(within) else "unknown (1 seed)"
-    return f"{found}  distance {across:.4f}; between seeds {same}"
+    same = f"{within:.3g}" if np.isfinite(within) else "unknown (1 seed)"
+    return f"{found}  distance {across:.3g}; between seeds {same}"

@@ -1,14 +1,12 @@
 """How models differ from the baseline, as rows and words: what `results.compare` says of them."""
 
-import numpy as np
-
 from dva_lens.reports.material import Interval, Material
 from dva_lens.reports.page import Cell, DataTable
 from dva_lens.results.compare import Comparisons
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.statistics.inference.depth import CONTRASTS
 from dva_lens.statistics.inference.estimate import Estimate, seeds_note
-from dva_lens.views.words import shown
+from dva_lens.views.words import p_value, shown
 
 
 def interval(estimate: Estimate | Interval) -> str:
@@ -45,8 +43,8 @@ def difference_table(
 def _row(entry: Comparison) -> dict[str, Cell]:
     return {
         "on new text": interval(entry.text),
-        "adjusted p": _p(entry.text_adjusted),
-        "no difference": "–" if entry.same is None else interval(entry.same),
+        "adjusted p": p_value(entry.text_adjusted),
+        "A/A": "–" if entry.same is None else interval(entry.same),
         "retrained": interval(entry.retrained),
         "verdict": entry.word,
     }
@@ -60,15 +58,9 @@ def _words(material: Material, found: Comparisons) -> str:
     contrasts = f"{contrasts[:1].upper()}{contrasts[1:]}"
     return (
         f"95 % intervals, {found.when}. {contrasts}. On new text: these checkpoints, "
-        "compared text by text; p values are adjusted over all "
-        f"{found.family} contrasts of the primary statistics (Holm). No difference: one half of "
-        f"the seeds of {found.baseline} minus the other half. Retrained: what other seeds would "
-        f"give{f' ({note})' if note else ''}. The verdict is about {about}, and undecided where "
-        f"no difference is the larger one.{f' {found.note}' if found.note else ''}"
+        "paired by text; p values are adjusted over all "
+        f"{found.family} contrasts of the primary statistics (Holm). A/A: one half of "
+        f"the seeds of {found.baseline} minus the other half. Retrained: the same architectures "
+        f"with other seeds{f' ({note})' if note else ''}. The verdict is about {about}, and "
+        f"undecided where the A/A difference is larger.{f' {found.note}' if found.note else ''}"
     )
-
-
-def _p(value: float) -> str:
-    if not np.isfinite(value):
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

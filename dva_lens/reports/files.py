@@ -4,8 +4,7 @@ from pathlib import Path
 
 from dva_lens.reports.page import DataTable, Report, charts_of, tables_of
 from dva_lens.reports.render import render
-from dva_lens.results.tables import write_whole
-from dva_lens.views.rows import to_csv
+from dva_lens.results.tables import to_csv, write_whole
 
 
 def write_page(report: Report, out: Path) -> Path:

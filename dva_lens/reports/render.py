@@ -12,8 +12,8 @@ from plotly.offline import get_plotlyjs
 from dva_lens.reports.cells import columns_of, rows_of
 from dva_lens.reports.formulas import formula
 from dva_lens.reports.page import DataTable, Part, Report
+from dva_lens.results.tables import to_csv
 from dva_lens.views.figure import bare
-from dva_lens.views.rows import to_csv
 from dva_lens.views.theme import CONFIG
 
 _TEMPLATES = PackageLoader("dva_lens.reports")

@@ -4,7 +4,9 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -56,6 +58,20 @@ def mean_table(archive: Archive) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def to_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], *said: str) -> str:
+    """Return a table as CSV, after comment lines that describe it; None leaves a cell empty.
+
+    Text that a spreadsheet would run as a formula is quoted.
+    """
+    out = io.StringIO()
+    out.writelines(f"# {' '.join(line.split())}\n" for line in said)
+    writer = csv.writer(out, lineterminator="\n")
+    if columns:
+        writer.writerow([_inert(column) for column in columns])
+    writer.writerows([_inert(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
 def write_csv(rows: Rows | pd.DataFrame, path: Path) -> Path:
     """Write rows with named columns as CSV, whole or not at all; return the path.
 
@@ -65,7 +81,9 @@ def write_csv(rows: Rows | pd.DataFrame, path: Path) -> Path:
         If the file cannot be written; no draft is left behind.
     """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([dict(row) for row in rows])
-    return write_whole(path, lambda draft: frame.to_csv(draft, index=False))
+    cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
+    text = to_csv([str(column) for column in frame.columns], cells)
+    return write_whole(path, lambda draft: _write_text(draft, text))
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
@@ -83,6 +101,15 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _inert(cell: object) -> object:
+    risky = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{cell}" if risky else cell
 
 
 def _numbers(part: Measurement, name: str, text: str) -> pd.DataFrame:

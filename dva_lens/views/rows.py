@@ -1,8 +1,5 @@
 """The numbers of a figure as rows, for tables and for those who do not see figures."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -32,24 +29,6 @@ def as_table(shown: go.Figure | xr.Dataset | xr.DataArray) -> list[Row]:
         shown = shown.to_dataset(name=shown.name or "value")
     frame = shown.to_dataframe().reset_index()
     return [{str(name): _plain(value) for name, value in row.items()} for row in _records(frame)]
-
-
-def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], *said: str) -> str:
-    """Return a table as CSV, after comment lines of what there is to say of it.
-
-    Text that a spreadsheet would run as a formula is quoted.
-    """
-    out = io.StringIO()
-    out.writelines(f"# {' '.join(line.split())}\n" for line in said)
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_inert(column) for column in columns])
-    writer.writerows([_inert(cell) for cell in row] for row in rows)
-    return out.getvalue()
-
-
-def _inert(cell: Any) -> Any:
-    risky = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{cell}" if risky else cell
 
 
 def _rows_of_figure(figure: go.Figure) -> list[Row]:

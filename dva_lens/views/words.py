@@ -8,6 +8,7 @@ from dva_lens import axes
 from dva_lens.views.conditions import Condition
 from dva_lens.views.readings import Reading
 
+DIGITS = 3
 _SPELLED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -73,32 +74,43 @@ def dotted(drawn: bool, why_not: str = "") -> str:
     return f" No reference line: {why_not.rstrip('.')}." if why_not else " No reference line."
 
 
-def shown(value: float, low: float | None = None, high: float | None = None) -> str:
-    """Return a number with its interval, as a hover text or a table shows it.
+def shown(
+    value: float, low: float | None = None, high: float | None = None, *, digits: int = DIGITS
+) -> str:
+    """Return a number, with its interval where it has one, as a page or a table shows it.
 
-    All three have the same decimals, so that they can be compared at a glance.
+    The largest of the three has `digits` significant digits, and all have the same decimals, so
+    that they can be compared at a glance.
     """
     if value != value:
         return "not applicable"
     if low is None or high is None or low != low:
-        return _written(value, _decimals(value))
-    places = _decimals(max(abs(value), abs(low), abs(high)))
-    return f"{_written(value, places)} [{_written(low, places)}, {_written(high, places)}]"
+        return _written(value, _decimals(value, digits), digits)
+    places = _decimals(max(abs(value), abs(low), abs(high)), digits)
+    ends = (_written(low, places, digits), _written(high, places, digits))
+    return f"{_written(value, places, digits)} [{ends[0]}, {ends[1]}]"
 
 
-def _decimals(size: float) -> int | None:
+def p_value(p: float) -> str:
+    """Return a p value as tables show it, without a name; a dash where there is none."""
+    if not math.isfinite(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _decimals(size: float, digits: int) -> int | None:
     """Return how many decimals a number of this size needs, None where powers of ten are due."""
-    size = abs(size)
+    size = float(f"{abs(size):.{digits - 1}e}")  # rounding may carry into the next power of ten
     if size == 0:
         return 0
     if size >= 1e6 or size < 1e-3:
         return None
-    return next((places for least, places in ((100, 0), (10, 1), (1, 2)) if size >= least), 3)
+    return max(digits - 1 - math.floor(math.log10(size)), 0)
 
 
-def _written(value: float, places: int | None) -> str:
+def _written(value: float, places: int | None, digits: int) -> str:
     if places is None:
-        text = f"{value:.2e}"
+        text = f"{value:.{digits - 1}e}"
     else:
         rounded = round(value, places)
         text = f"{rounded if rounded else 0.0:,.{places}f}"

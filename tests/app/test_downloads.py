@@ -3,7 +3,9 @@
 import csv
 
 import pytest
-from dva_lens.app.downloads import as_csv, downloads
+from dva_lens.app.downloads import downloads
+
+from dva_lens.results.tables import to_csv
 
 
 @pytest.mark.parametrize("name", downloads())
@@ -30,8 +32,8 @@ def test_what_cannot_be_drawn_is_said(client):
 
 
 def test_no_cell_is_taken_for_a_formula():
-    text = as_csv([{"token": "=1+1", "value": -2.0}], "a\nb")
-    assert text == "# a b\ntoken,value\n'=1+1,-2.0\n"
+    text = to_csv(["token", "value"], [["=1+1", -2.0], [None, 1]], "a\nb")
+    assert text == "# a b\ntoken,value\n'=1+1,-2.0\n,1\n"
 
 
 LOCAL = {"Host": "localhost"}

@@ -66,7 +66,7 @@ def test_power_says_what_would_have_been_found(call, study_folder):
     base = ("compare", study_folder, "--baseline", "transformer", "--statistic", "entropy")
     result = call(*base, "--power")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.count("would find, four times in five: new text 0.") == 2
+    assert result.stdout.count("smallest difference detectable with 80 % power: new text 0.") == 2
 
 
 def test_tables_hold_every_contrast_and_every_layer(call, study_folder, tmp_path):

@@ -4,7 +4,7 @@ from dva_lens.cli import doctor
 def test_the_doctor_names_versions_devices_and_backends(call):
     result = call("doctor")
     assert result.exit_code == 0, result.stderr
-    for word in ("torch", "cpu:", "blocked", "auto means"):
+    for word in ("torch", "cpu:", "blocked", "auto selects"):
         assert word in result.stdout
 
 

@@ -14,8 +14,11 @@ FULL = OSError(28, "No space left on device", "/data/x")
         (FULL, "No space left on device at /data/x; what was finished is kept"),
         (FileNotFoundError("There is no folder."), "There is no folder."),
         (MemoryError("1 TiB"), "Memory ran out (1 TiB)"),
-        (AttributeError("no such thing"), "AttributeError: no such thing (--debug shows where)"),
-        (ValueError(), "ValueError: no detail (--debug shows where)"),
+        (
+            AttributeError("no such thing"),
+            "AttributeError: no such thing (use --debug for the traceback)",
+        ),
+        (ValueError(), "ValueError: no detail (use --debug for the traceback)"),
     ],
 )
 def test_an_error_is_one_sentence(error, expected):

@@ -38,11 +38,11 @@ def test_quantiles_and_distances_are_those_of_the_heads(call, study_folder):
 def test_what_is_not_of_heads_says_so(call, study_folder):
     words = ("compare", study_folder, "--baseline", "transformer", "--heads")
     result = call(*words, "--statistic", "importance_entropy")
-    assert "importance_entropy: not a number of heads" in result.stdout
+    assert "importance_entropy: not measured per head" in result.stdout
 
 
 def test_heads_are_read_at_the_last_step_alone(call, study_folder):
     words = ("--baseline", "transformer", "--heads", "--at", "loss")
     result = call("compare", study_folder, *words)
     assert result.exit_code == 2
-    assert "--heads reads heads at the last step" in result.stderr
+    assert "--heads uses the last step" in result.stderr

@@ -30,10 +30,10 @@ from dva_lens.results.archive import open_archive
 from dva_lens.results.compare import compare
 from dva_lens.results.estimates import estimate
 from dva_lens.results.schema import RUN_ATTRS, ArchiveError
+from dva_lens.results.tables import to_csv
 from dva_lens.results.writer import write_run
 from dva_lens.statistics.table import PRIMARY
 from dva_lens.views import sink_curve
-from dva_lens.views.rows import to_csv
 from dva_lens.views.words import shown
 
 HOSTILE = "</script><script>alert(1)</script>\"'<b>"
@@ -126,7 +126,7 @@ def test_figures_carry_their_numbers_as_table_and_as_csv(report, page):
 def test_what_small_models_cannot_show_is_labelled(report):
     (sinks,) = [section for section in report.sections if section.name == "sinks"]
     notes = [part.words for part in sinks.parts if isinstance(part, Text) and part.kind == "note"]
-    assert any("too small to show sinks" in note for note in notes)
+    assert any("too small to develop sinks" in note for note in notes)
 
 
 def test_how_texts_became_sequences_is_said(page):
@@ -139,7 +139,7 @@ def test_two_seeds_make_no_claim_about_architectures(report):
     (short,) = [section for section in report.sections if section.name == "findings"]
     (points,) = [part for part in short.parts if isinstance(part, Points)]
     said = " ".join(said for _, said in points.entries)
-    assert "nothing here is claimed of the architectures" in said
+    assert "no claim is made about the architectures" in said
     assert "[" in said
 
 

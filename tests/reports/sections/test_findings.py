@@ -36,7 +36,7 @@ def comparison(text: float, same: float | None, *, adjusted: float = 0.001) -> C
 )
 def test_differences_are_held_against_those_between_seeds(entry, said):
     found = for_scale([entry])
-    assert found.startswith(" For scale: two halves of its own seeds differ by 0.100 [")
+    assert found.startswith(" For scale: two halves of its seeds differ by 0.100 [")
     assert found.endswith(said)
 
 
