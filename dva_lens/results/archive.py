@@ -33,6 +33,7 @@ from dva_lens.results.schema import (
     texts_of,
 )
 from dva_lens.results.spans import Spans
+from dva_lens.validation import meant
 
 
 @final
@@ -227,7 +228,8 @@ class Archive:
         held = [run for run in self.runs if text in self.texts_of(run)]
         if not held:
             raise ArchiveError(
-                f"No run of {self.folder} was measured on {text!r}; there are: "
+                f"No run of {self.folder} was measured on "
+                f"{text!r}{meant(text, self.texts)}; there are: "
                 f"{', '.join(self.texts)}."
             )
         parts: dict[tuple[str, int], Measurement] = {}

@@ -31,6 +31,7 @@ from dva_lens.statistics.inference.contrasts import text_contrast
 from dva_lens.statistics.inference.depth import MEAN, default_contrasts
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg, holm
 from dva_lens.statistics.table import PRIMARY
+from dva_lens.validation import meant
 
 BASELINE = "transformer"
 COLUMNS = ("value", "low", "high", "p", "adjusted")
@@ -92,7 +93,10 @@ def baseline_of(measurements: Measurements, baseline: str | None = None) -> str:
     if baseline is None:
         return BASELINE if BASELINE in models else models[0]
     if baseline not in models:
-        raise ValueError(f"No model {baseline!r} on this text; there are: {', '.join(models)}.")
+        raise ValueError(
+            f"No model {baseline!r} on this text{meant(baseline, models)}; "
+            f"there are: {', '.join(models)}."
+        )
     return baseline
 
 

@@ -9,6 +9,7 @@ Every view of the table `VIEWS` is a function of this package.
 
 from typing import Any
 
+from dva_lens.validation import meant
 from dva_lens.views.figure import Figure, bare
 from dva_lens.views.rows import as_table
 from dva_lens.views.table import VIEWS
@@ -21,7 +22,9 @@ __all__ = ["CONFIG", "VIEWS", "Figure", "View", "as_table", "bare"]
 def __getattr__(name: str) -> Any:
     if not name.startswith("_") and name in VIEWS:
         return VIEWS[name].function
-    raise AttributeError(f"There is no view {name!r}; there are: {', '.join(VIEWS)}.")
+    raise AttributeError(
+        f"There is no view {name!r}{meant(name, VIEWS)}; there are: {', '.join(VIEWS)}."
+    )
 
 
 def __dir__() -> list[str]:
