@@ -56,10 +56,10 @@ INTRODUCTION = f"""# Statistics
 
 Made from the table of statistics by `python -m dva_lens.analyses.pages.statistics`.
 
-The *reference* is what a statistic reads on uniform attention over the visible keys: a yardstick,
-not a null. The example gives it for a query that sees {KEYS} keys, or for a causal text of
-{KEYS} tokens. A statistic that does not apply is NaN, and its data say why. Rows are compared
-within *spans*: queries that see 2^s up to 2^(s+1) - 1 keys.
+The *reference* is the value of a statistic under uniform attention over the visible keys: a point
+of comparison, not a null hypothesis. The example gives it for a query that sees {KEYS} keys, or
+for a causal text of {KEYS} tokens. A statistic that does not apply is NaN, and its data say why.
+Rows are compared within *spans*: queries that see 2^s up to 2^(s+1) - 1 keys.
 """
 
 

@@ -76,8 +76,8 @@ def shaded_text(tokens: Sequence[str], values: np.ndarray, measure: Measure, lay
     unit = "" if measure.units in ("", "1") else f" {measure.units}"
     caption = (
         f"Shaded by {measure.long_name.lower()} of the query at each token, mean over the heads "
-        f"of layer {layer}: from {number(low)} (faint) to {number(high)}{unit} (strong). Point "
-        f"at a token to read its number.{cut}"
+        f"of layer {layer}: from {number(low)} (faint) to {number(high)}{unit} (strong). Hover "
+        f"over a token for its value.{cut}"
     )
     return html.Div(
         [
@@ -102,10 +102,10 @@ def _token(at: int, token: str, value: float, share: float) -> html.Span:
 PAGE = Page(
     path="/tokens",
     name="Tokens",
-    question="Where in a text?",
+    question="Where in the text does it happen?",
     lead=(
         "One text, token by token: each column is a query, each row a head of the chosen layer. "
-        "What goes to the first key stands in a lane of its own."
+        "The weight on the first key has a separate lane."
     ),
     menus=("run", "statistic", "layer", "sequence", "text"),
     parts=(

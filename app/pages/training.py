@@ -85,8 +85,8 @@ PAGE = Page(
     name="Training",
     question="When in training does it happen?",
     lead=(
-        "Models that learn at different speeds differ at any step for that reason alone: read "
-        "the statistic beside the loss."
+        "Models that learn at different speeds differ at any given step for that reason alone, so "
+        "read the statistic together with the loss."
     ),
     menus=("statistic", "span", "text"),
     parts=(

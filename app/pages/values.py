@@ -79,9 +79,9 @@ PAGE = Page(
     name="Values",
     question="What do values do with attention?",
     lead=(
-        "What a head writes is its pattern times its values. Attention can go to a key whose "
-        "value is small, and then it writes little; a value can come from another layer; and it "
-        "can differ from query to query."
+        "A head writes its attention weights times its values. Where the value of a key is small, "
+        "attention to it contributes little. Values can also come from another layer, and can "
+        "differ from query to query."
     ),
     menus=("text",),
     parts=(

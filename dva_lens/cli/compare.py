@@ -37,35 +37,35 @@ MOMENTS: "dict[At, When]" = {At.STEP: "last", At.LOSS: "loss", At.START: "start"
 
 
 def compare(  # noqa: PLR0913 - one argument per option
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Archive folder.")],
     *,
-    baseline: Annotated[str, typer.Option(help="The model all others are compared with.")],
+    baseline: Annotated[str, typer.Option(help="Model to compare all others with.")],
     statistic: Annotated[
         list[str] | None,
-        typer.Option(help="A statistic, or an entry as sink_rate:0.3; again for more."),
+        typer.Option(help="Statistic, or one entry of it (sink_rate:0.3); may be repeated."),
     ] = None,
     text: Text = None,
     probe: FormerText = None,
     at: Annotated[
         At,
         typer.Option(
-            help="At the last step all share, the lowest loss all reach, or the untrained start."
+            help="Compare at the last common step, at the lowest common loss, or before training."
         ),
     ] = At.STEP,
     plan: Annotated[
-        Path | None, typer.Option(help="YAML file of claims to hold against the data.")
+        Path | None, typer.Option(help="YAML file of preregistered claims to test.")
     ] = None,
     power: Annotated[
-        bool, typer.Option("--power", help="Say what difference would have been found.")
+        bool, typer.Option("--power", help="Also show the smallest detectable differences.")
     ] = False,
     heads: Annotated[
-        bool, typer.Option("--heads", help="Compare all heads as collections of numbers too.")
+        bool, typer.Option("--heads", help="Also compare the distributions over heads.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for contrasts.csv, and layers.csv to explore.")
+        Path | None, typer.Option(help="Folder for contrasts.csv and the exploratory layers.csv.")
     ] = None,
 ) -> None:
-    """Compare models with a baseline: differences, intervals, and what may be said of them.
+    """Compare models with a baseline: differences, intervals, p values and verdicts.
 
     Example: dva-lens compare runs/quick --baseline transformer
     """
@@ -76,7 +76,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     from dva_lens.results.compare import compare as against
 
     if heads and at is not At.STEP:
-        raise typer.BadParameter("--heads reads heads at the last step; leave --at out")
+        raise typer.BadParameter("--heads uses the last step; omit --at")
     measured = opened(folder).on(chosen_text(text, probe))
     claims = () if plan is None else read_claims(plan)
     found = against(
@@ -115,7 +115,7 @@ def _show(found: "Comparisons", names: Sequence[str], *, power: bool) -> None:
         entries = found.of(name, contrast=contrast)
         if not entries:
             continue
-        explored = "" if entries[0].primary else " (to explore: p by Benjamini-Hochberg)"
+        explored = "" if entries[0].primary else " (exploratory: p by Benjamini-Hochberg)"
         typer.echo(f"\n{name}, {CONTRASTS[contrast]}{explored}")
         for entry in entries:
             typer.echo(f"  {describe(entry)}")

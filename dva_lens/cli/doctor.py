@@ -1,4 +1,4 @@
-"""`dva-lens doctor`: what is here, what is missing, and how to get it."""
+"""`dva-lens doctor`: versions, devices and backends, and anything missing."""
 
 import os
 import platform
@@ -34,7 +34,7 @@ OPTIONAL = {
 
 
 def doctor() -> None:
-    """Say which versions, devices and backends are here, what is missing and how to get it.
+    """Check the installation: versions, devices, backends, and anything missing.
 
     Example: dva-lens doctor
     """
@@ -43,10 +43,10 @@ def doctor() -> None:
     for name in NEEDED:
         found = installed(name)
         missing |= found is None
-        typer.echo(f"  {name:<24} {found or 'MISSING: pip install dva-lens brings it'}")
+        typer.echo(f"  {name:<24} {found or 'MISSING; reinstall dva-lens'}")
     typer.echo("Optional")
     for name, (use, how) in OPTIONAL.items():
-        typer.echo(f"  {name:<24} {installed(name) or f'not here ({use}): {how}'}")
+        typer.echo(f"  {name:<24} {installed(name) or f'not installed (for {use}): {how}'}")
     if not missing:
         typer.echo("Devices and backends")
         for line in devices():
@@ -74,6 +74,6 @@ def devices() -> Iterator[str]:
         yield f"cuda:{index}: {torch.cuda.get_device_name(index)}"
     yield f"backends: {', '.join(BACKENDS)}"
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    yield f"auto means {choose('auto', device)} on {device}"
+    yield f"auto selects {choose('auto', device)} on {device}"
     if find_spec("triton") is None or device.type != "cuda":
-        yield "fused needs triton and an NVIDIA GPU"
+        yield "fused is unavailable: it requires triton and an NVIDIA GPU"

@@ -11,23 +11,25 @@ from dva_lens.cli.guard import DEBUG, IMPORT, Guarded
 
 app = typer.Typer(
     cls=Guarded,
-    help="Measure where attention goes, and what the value path has to do with it.",
+    help="Measure where attention goes and how the value path shapes it.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-studies = typer.Typer(help="Train small models alike and measure them.", no_args_is_help=True)
-studies.command("run")(study.run)
+studies = typer.Typer(
+    help="Train small models under one recipe and measure them.", no_args_is_help=True
+)
+studies.command("run", short_help="Train and measure; repeat to resume.")(study.run)
 app.add_typer(studies, name="study")
 for name, command, about in (
-    ("measure", measure.measure, "Measure one model on a text."),
-    ("compare", compare.compare, "Compare the models of an archive with one of them."),
-    ("report", pages.report, "Write an archive as one offline page."),
-    ("explore", pages.explore, "Open the explorer of an archive."),
-    ("export", export.export, "Write the numbers of an archive as tables."),
+    ("measure", measure.measure, "Measure a model on a text."),
+    ("compare", compare.compare, "Compare the models of an archive with a baseline."),
+    ("report", pages.report, "Write a self-contained HTML report."),
+    ("explore", pages.explore, "Explore an archive in the browser."),
+    ("export", export.export, "Export an archive as tables."),
     ("list", listing.show, "List mechanisms, statistics, presets, studies or views."),
-    ("doctor", doctor.doctor, "Say what is here and what is missing."),
+    ("doctor", doctor.doctor, "Check the installation."),
 ):
     app.command(name, short_help=about)(command)
 
@@ -43,14 +45,14 @@ def _print_version(asked: bool) -> bool:
 def shared(
     *,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show tracebacks, after any command.")
+        bool, typer.Option(DEBUG, help="Show full tracebacks; allowed anywhere.")
     ] = False,
     module: Annotated[
         list[str] | None,
         typer.Option(
             IMPORT,
             metavar="MODULE",
-            help="Import a plugin (MODULE or FILE.py), after any command; may be repeated.",
+            help="Import a plugin (MODULE or FILE.py); allowed anywhere, may be repeated.",
         ),
     ] = None,
     version: Annotated[
@@ -60,7 +62,7 @@ def shared(
         ),
     ] = False,
 ) -> None:
-    """Measure where attention goes, and what the value path has to do with it."""
+    """Measure where attention goes and how the value path shapes it."""
     del debug, module, version  # `Guarded` takes two off the line, `version` has printed and left
 
 

@@ -20,16 +20,16 @@ class Format(StrEnum):
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Archive folder.")],
     *,
     form: Annotated[
-        Format, typer.Option("--format", help="parquet needs the package pyarrow.")
+        Format, typer.Option("--format", help="File format; parquet requires pyarrow.")
     ] = Format.csv,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the tables.", show_default="DIR/export")
+        Path | None, typer.Option(help="Output folder.", show_default="DIR/export")
     ] = None,
 ) -> None:
-    """Write one table per statistic, one row per number, a table of means and one of runs.
+    """Export tables: one per statistic in long format, one of means and one of runs.
 
     Example: dva-lens export runs/quick --format csv
     """

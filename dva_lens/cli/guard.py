@@ -93,7 +93,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         text = f"Memory ran out ({text or 'no detail'}); choose a smaller size or shorter texts."
     elif not text or not isinstance(error, (*expected, ArithmeticError)):
-        text = f"{type(error).__name__}: {text or 'no detail'} (--debug shows where)"
+        text = f"{type(error).__name__}: {text or 'no detail'} (use --debug for the traceback)"
     return text
 
 
@@ -108,12 +108,12 @@ def _of_system(error: OSError) -> str:
 
 
 def _usage(error: Exception) -> str:
-    message = getattr(error, "format_message", error.__str__)()
+    message = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
     if "\n" in message:  # a group called without a command answers with its help
         return message
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "dva-lens"
-    return f"{message.rstrip('.')}; `{path} --help` shows what is allowed."
+    return f"{message.rstrip('.')}; `{path} --help` lists what is allowed."
 
 
 def _interrupted() -> NoReturn:

@@ -17,8 +17,8 @@ class What(StrEnum):
     views = "views"
 
 
-def show(what: Annotated[What, typer.Argument(help="Which table.")]) -> None:
-    """List what there is, by the names that commands and files take.
+def show(what: Annotated[What, typer.Argument(metavar="TABLE", help="What to list.")]) -> None:
+    """List the names that commands and study files accept, each with its meaning.
 
     Example: dva-lens list statistics
     """
@@ -49,10 +49,12 @@ def _presets() -> Iterator[str]:
     for name, one in PRESETS.items():
         yield _entry(name, f"{one.meaning}; {one.citation}")
     forms = ", ".join(VALUE_FORMS)
-    yield _entry("Hh-FED-FORM-SOURCE", "the controlled grid: H heads (1, or those of the size);")
+    yield _entry(
+        "Hh-FED-FORM-SOURCE", "the controlled grid: H heads (1, or as many as the size has);"
+    )
     yield _entry("", f"FED: ff, noff; FORM: {forms}; SOURCE: own, residual")
-    yield _entry("1h-noff-pairwise-own", "one of them: one head, no feed-forward, pairwise values")
-    yield _entry("grid", "all of them, in the presets of a study")
+    yield _entry("1h-noff-pairwise-own", "example: one head, no feed-forward, pairwise values")
+    yield _entry("grid", "the whole grid; for `presets:` of a study")
 
 
 def _studies() -> Iterator[str]:
@@ -71,7 +73,7 @@ def _views() -> Iterator[str]:
 
 
 def _entry(name: str, meaning: str) -> str:
-    return f"{name:<26} {meaning}".rstrip()
+    return f"{name:<32} {meaning}".rstrip()
 
 
 TABLES: dict[What, Callable[[], Iterator[str]]] = {

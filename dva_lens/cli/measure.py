@@ -8,7 +8,7 @@ import typer
 
 
 class Control(StrEnum):
-    """What can be measured beside a text, with what is claimed destroyed."""
+    """Baselines that destroy the structure of the text or the training of the model."""
 
     SHUFFLED = "shuffled"
     REPEATED = "repeated"
@@ -17,43 +17,45 @@ class Control(StrEnum):
 
 def measure(  # noqa: PLR0913 - one argument per option
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A checkpoint folder, or a Hugging Face name.")
+        str, typer.Argument(metavar="MODEL", help="Checkpoint folder or Hugging Face model.")
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the archive; an archive gets one more.")],
+    out: Annotated[
+        Path, typer.Option(help="Archive folder; results are added to an existing archive.")
+    ],
     text: Annotated[
-        str | None, typer.Option(help="File or folder of text (plain, .gz, .xz), or -.")
+        str | None,
+        typer.Option(help="Text file or folder (plain, .gz, .xz), or - for standard input."),
     ] = None,
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="hf:NAME[@CONFIG][:split[:column]]; default: Python's own documentation."
+            help="Hugging Face data set, hf:NAME[@CONFIG][:split[:column]].",
+            show_default="Python's own documentation",
         ),
     ] = None,
     extended: Annotated[
-        bool, typer.Option("--extended", help="Measure the extended set of statistics too.")
+        bool, typer.Option("--extended", help="Also compute the extended set of statistics.")
     ] = False,
-    length: Annotated[
-        int | None, typer.Option(min=2, help="Cut texts into windows of so many tokens.")
-    ] = None,
+    length: Annotated[int | None, typer.Option(min=2, help="Window length in tokens.")] = None,
     documents: Annotated[
-        int, typer.Option(min=1, help="Measure at most so many documents of the text.")
+        int, typer.Option(min=1, help="Maximum number of documents to measure.")
     ] = 32,
     backend: Annotated[
-        str, typer.Option(help="auto, exact, blocked, fused or reference.")
+        str, typer.Option(help="Attention kernels: auto, exact, blocked, fused or reference.")
     ] = "auto",
     queries: Annotated[
-        bool, typer.Option(help="Keep the numbers of every query of the first texts.")
+        bool, typer.Option(help="Store values per query for the first texts.")
     ] = True,
     control: Annotated[
         list[Control] | None,
-        typer.Option(help="Measure a control too; give it again for more."),
+        typer.Option(help="Also measure a control; may be repeated."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Decides which documents are taken, and the controls.")
+        int, typer.Option(help="Random seed for sampling documents and for the controls.")
     ] = 0,
 ) -> None:
-    """Measure a model on a text as it is, and keep the result in an archive.
+    """Measure a model on a text and store the results in an archive.
 
     Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
     """
@@ -65,7 +67,7 @@ def measure(  # noqa: PLR0913 - one argument per option
 
     refuse_foreign(out)
     if text is not None and corpus is not None:
-        raise typer.BadParameter("--text and --corpus name the same thing; pass one of them")
+        raise typer.BadParameter("--text and --corpus both choose the text; pass one of them")
     if extended and not EXTENDED:
         raise ValueError("This version has no extended statistics; leave --extended out.")
     named = text if text is not None else corpus

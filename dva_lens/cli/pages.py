@@ -10,20 +10,20 @@ from dva_lens.cli.texts import FormerText, Text, chosen_text
 if TYPE_CHECKING:
     from dva_lens.results.archive import Archive
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Archive folder.")]
 
 
 def report(
     folder: Folder,
     *,
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     text: Text = None,
     probe: FormerText = None,
     figures: Annotated[
-        bool, typer.Option("--figures", help="Write each figure as SVG, PDF and CSV too.")
+        bool, typer.Option("--figures", help="Also write every figure as SVG, PDF and CSV.")
     ] = False,
 ) -> None:
-    """Write one page that needs nothing else: figures, tables and methods of an archive.
+    """Write a self-contained HTML report: findings, figures, tables and methods.
 
     Example: dva-lens report runs/quick --out report.html
     """
@@ -37,9 +37,9 @@ def report(
 def explore(
     folder: Folder,
     *,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8050,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the local server.")] = 8050,
 ) -> None:
-    """Open the explorer of an archive in a browser on this machine, until Ctrl-C.
+    """Explore an archive in the browser; the server is local and runs until Ctrl-C.
 
     Example: dva-lens explore runs/quick --port 8050
     """
@@ -49,7 +49,7 @@ def explore(
 
     check_port(port)
     app = create_app(folder)
-    typer.echo(f"Explorer of {folder}: http://127.0.0.1:{port} (Ctrl-C stops it)")
+    typer.echo(f"Explorer of {folder}: http://127.0.0.1:{port} (press Ctrl-C to stop)")
     try:
         serve(app, port)
     except KeyboardInterrupt:

@@ -10,17 +10,19 @@ import typer
 
 def run(
     name: Annotated[
-        str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="A built-in study, or a file.")
+        str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="Built-in study or YAML file.")
     ] = "quick",
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the results; new, empty or this study's.")],
-    seed: Annotated[int, typer.Option(help="Added to every seed of the study.")] = 0,
+    out: Annotated[Path, typer.Option(help="Output folder: new, empty, or of the same study.")],
+    seed: Annotated[int, typer.Option(help="Offset added to every seed of the study.")] = 0,
     text: Annotated[
         str | None,
-        typer.Option(help="File or folder of text (plain, .gz, .xz), hf:NAME, or - for input."),
+        typer.Option(
+            help="Text file or folder (plain, .gz, .xz), hf:NAME, or - for standard input."
+        ),
     ] = None,
 ) -> None:
-    """Train the models of a study, measure them, keep the results; the same command resumes.
+    """Train and measure the models of a study; repeat the command to resume.
 
     Example: dva-lens study run quick --out runs/quick
     """

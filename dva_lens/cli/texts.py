@@ -6,7 +6,7 @@ import typer
 
 Text = Annotated[
     str | None,
-    typer.Option("--text", metavar="NAME", help="The evaluation text.", show_default="main one"),
+    typer.Option("--text", metavar="NAME", help="Evaluation text.", show_default="the main text"),
 ]
 FormerText = Annotated[str | None, typer.Option("--probe", hidden=True)]
 

@@ -71,12 +71,12 @@ def _title(material: Material) -> str:
 def _lede(material: Material) -> str:
     if len(material.models) == 1:
         return (
-            "Where does attention go, layer by layer, how concentrated is it, and what does the "
-            "value path have to do with it?"
+            "Where does attention go in each layer, how concentrated is it, and how does the "
+            "value path shape it?"
         )
     same = "different texts" if material.why_not_compared else "the same text"
     return (
-        f"{spelled(len(material.models), 'model').capitalize()}, measured on {same}. Did "
-        "attention become more or less concentrated, did sinks or drains change, in which "
-        "layers, and is the difference more than chance?"
+        f"{spelled(len(material.models), 'model').capitalize()}, measured on {same}. Is "
+        "attention more or less concentrated, do sinks or drained values differ, in which layers, "
+        "and is the difference larger than chance?"
     )

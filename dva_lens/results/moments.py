@@ -46,7 +46,7 @@ class Moment:
         if self.kind == "every":
             return "at every measured step"
         if self.at is None:
-            return "as they are"
+            return "as measured"
         return f"at loss {self.at:.4f}" if self.kind == "loss" else f"at step {self.at:.0f}"
 
     def select(self, values: xr.DataArray) -> xr.DataArray:

@@ -170,5 +170,9 @@ def _rows(strip: Strip, statistic: str) -> list[Row]:
 
 
 VIEW = View(
-    token_lane, "One text, token by token", "Where in a text?", needs=(PINNED,), of="queries"
+    token_lane,
+    "One text, token by token",
+    "Where in a text does it happen?",
+    needs=(PINNED,),
+    of="queries",
 )

@@ -48,7 +48,7 @@ def test_a_page_of_heads_shows_no_statistic_without_heads(library):
 
 
 def test_the_overview_says_what_few_seeds_mean(library):
-    assert "not yet about architectures" in written(page_at(library, "/", ""))
+    assert "not yet the architectures" in written(page_at(library, "/", ""))
 
 
 def test_nothing_offers_to_upload_a_figure(library):

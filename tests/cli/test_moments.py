@@ -82,7 +82,7 @@ def test_models_measured_once_have_no_loss_to_be_equal_at(call, refused, study_f
         attrs = {name: value for name, value in run.attrs.items() if name != "texts"}
         write_run(folder, run.key, attrs=attrs, measurements={"held-out": data})
     words = ("compare", folder, "--baseline", "transformer", "--statistic", "entropy")
-    assert "as they are" in call(*words).stdout
+    assert "as measured" in call(*words).stdout
     assert re.search("measured once .* equal loss", refused(*words, "--at", "loss"))
 
 

@@ -1,4 +1,4 @@
-"""Compare: every model held against a baseline, with both estimands and what may be said."""
+"""Compare: every model against a baseline, with both estimands and a verdict."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def _rows(library: Library, chosen: Selection) -> list[Row]:
             "text p adjusted": plain(one.text_adjusted),
             **_estimate("retrained", one.retrained),
             "retrained p adjusted": plain(one.retrained_adjusted),
-            "family": "primary" if one.primary else "to explore",
+            "family": "primary" if one.primary else "exploratory",
             "verdict": one.verdict,
         }
         for one in library.remembered(comparisons)(chosen).entries
@@ -41,14 +41,14 @@ def _estimate(name: str, found: Estimate) -> Row:
     return {f"{name}{part}": plain(value) for part, value in parts.items()}
 
 
-_ALL = "All statistics, held against the baseline"
+_ALL = "All statistics against the baseline"
 
 PAGE = Page(
     path="/compare",
     name="Compare",
     question="Is the difference real?",
     lead=(
-        "Two questions, never mixed: would these checkpoints differ on other texts, and would "
+        "Two separate questions: would these checkpoints also differ on other texts, and would "
         "these architectures differ if they were trained again?"
     ),
     menus=("baseline", "statistic", "text"),

@@ -37,7 +37,7 @@ def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
         caption=(
             f"Each model minus {chosen.baseline}, paired text by text, mean over heads and seeds. "
             + words.estimand([line.condition for line in drawn], [line.reading for line in drawn])
-            + " It says nothing of other trainings."
+            + " It does not cover retraining."
         ),
         rows=lines.rows(drawn, "layer"),
         layout={
@@ -65,7 +65,7 @@ def _lines(library: Library, chosen: Selection, measure: Measure) -> list[Line]:
     ]
     if not drawn:
         raise NothingToShowError(
-            f"There is no model as deep as {chosen.baseline} to hold against it; the table below "
+            f"No other model has as many layers as {chosen.baseline}; the table below "
             f"compares models of any depth."
         )
     return drawn
@@ -88,7 +88,7 @@ def comparisons(library: Library, chosen: Selection) -> Comparisons:
     measured = library.as_measured(chosen.text)
     if chosen.baseline not in measured.models or len(measured.models) < 2:
         raise NothingToShowError(
-            f"There is nothing to hold against {chosen.baseline} on “{chosen.text}”."
+            f"There is no other model to compare with {chosen.baseline} on “{chosen.text}”."
         )
     same = _check_texts(measured, "")
     further = dict.fromkeys(measure.variable for measure in library.catalogue.layer_measures)

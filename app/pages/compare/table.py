@@ -1,4 +1,4 @@
-"""The table of differences from a baseline, and what may be said of each."""
+"""The table of differences from a baseline, with a verdict on each."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +18,11 @@ from ...components.numbers import interval, signed
 COLUMNS = (
     ("Statistic", ""),
     ("Over layers", "The middle half of the layers, or the slope from first to last"),
-    ("Same against same", "Two halves of the baseline's own seeds, on new text"),
+    ("A/A", "Baseline against itself: one half of its seeds minus the other half"),
     ("Model", ""),
     ("On new text", "These checkpoints, other texts of the same kind"),
-    ("Trained again", "These architectures, other seeds"),
-    ("What may be said", "At 5 %, adjusted by Holm over the primary statistics"),
+    ("Retrained", "These architectures, trained with other seeds"),
+    ("Verdict", "At 5 %, adjusted by Holm over the primary statistics"),
 )
 Group = tuple[str, str, Sequence[Comparison]]
 """A statistic, a contrast over depth, and what was found for every model."""
@@ -69,11 +69,11 @@ def _words(found: Comparisons) -> str:
     few = f" Here: {'; '.join(notes)}." if notes else ""
     return (
         f"Each model minus {found.baseline} {found.when}, over all queries, with its 95 % "
-        f"interval. “On new text” is about these checkpoints; “Trained again” is about the "
-        f"architectures and needs three seeds of each.{few} “Higher” and “lower” are said where "
-        f"p is 0.05 or less: adjusted by Holm over the {found.family} contrasts of the primary "
-        f"statistics, and for the others, marked “to explore”, by Benjamini and Hochberg within "
-        f"the statistic."
+        f"interval. “On new text” is about these checkpoints; “Retrained” is about the "
+        f"architectures and needs three seeds of each.{few} The verdict is “higher” or “lower” "
+        f"where p ≤ 0.05, adjusted by Holm over the {found.family} contrasts of the primary "
+        f"statistics; for the others, marked “exploratory”, by Benjamini and Hochberg within the "
+        f"statistic."
     )
 
 
@@ -105,7 +105,7 @@ def _rows(group: Group, catalogue: Catalogue) -> list[html.Tr]:
     if name in measures:
         unit = "" if measures[name].units in ("", "1") else measures[name].units
         label = choice_link(title, statistic=measures[name].name)
-    explored = "" if ones[0].primary else "to explore"
+    explored = "" if ones[0].primary else "exploratory"
     span: dict[str, Any] = {"rowSpan": len(ones)}
     parts = [label, *(html.Span(words, className="unit") for words in (unit, explored) if words)]
     first = [

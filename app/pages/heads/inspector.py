@@ -27,7 +27,7 @@ def head_title(chosen: Selection, measure: Measure, rank: Rank | None, uniform: 
             [
                 *_standing(rank),
                 html.Br(),
-                f"uniform attention reads {number(uniform)}"
+                f"uniform attention: {number(uniform)}"
                 if uniform == uniform
                 else "no uniform reference",
             ],
@@ -43,7 +43,7 @@ def _standing(rank: Rank) -> list[Any]:
     if rank.of == 1:
         return [html.Strong("the only head"), " of this model"]
     if rank.level:
-        return [html.Strong("no rank"), f" — all {rank.of} heads read the same"]
+        return [html.Strong("no rank"), f" — all {rank.of} heads have the same value"]
     return [html.Strong(_place(rank)), f" — {rank.ordinal} of this model"]
 
 

@@ -29,8 +29,8 @@ def _lead(catalogue: Catalogue) -> str:
     if len(catalogue.runs) > 1:
         count += ", measured on the same text"
     caution = (
-        f" With {fewest} seed{'s' if fewest > 1 else ''} of a model, what is seen is about these "
-        f"checkpoints and not yet about architectures."
+        f" With {fewest} seed{'s' if fewest > 1 else ''} of a model, differences concern these "
+        f"checkpoints, not yet the architectures."
         if fewest < _FEW_SEEDS
         else ""
     )

@@ -21,7 +21,7 @@ class DepthAverage(Variant, frozen=True):
 DEPTH_AVERAGES = VariantTable(
     DepthAverage,
     {
-        "none": ("NoAverage", "The stream of the block before, and nothing else."),
+        "none": ("NoAverage", "Each block reads the output of the previous block alone."),
         "denseformer": (
             "DenseFormer",
             "After a block, a learned average of all streams so far, the embedding among them.",

@@ -8,7 +8,7 @@ from dva_lens.mechanisms.shape import Shape
 
 @final
 class NoAverage(DepthAverage, frozen=True):
-    """The stream of the block before, and nothing else."""
+    """Each block reads the output of the previous block alone."""
 
     formula: ClassVar[str] = "Y_i = X_i"
     source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"

@@ -34,6 +34,6 @@ FEEDFORWARDS = VariantTable(
     {
         "swiglu": ("SwiGlu", "A hidden layer whose channels are gated by another."),
         "gelu": ("GeluMlp", "One hidden layer under the tanh form of GELU."),
-        "none": ("NoFeedforward", "Nothing: the block is its attention."),
+        "none": ("NoFeedforward", "No feed-forward network: the block is attention alone."),
     },
 )

@@ -9,7 +9,7 @@ from dva_lens.mechanisms.variant import LinearFactory
 
 @final
 class NoFeedforward(Feedforward, frozen=True):
-    """Nothing: the block is its attention."""
+    """No feed-forward network: the block is attention alone."""
 
     formula: ClassVar[str] = "–"
     source: ClassVar[str] = "the abstract of DVA (2512.22212): it can be removed entirely"

@@ -21,7 +21,7 @@ class Output(Variant, frozen=True):
 OUTPUTS = VariantTable(
     Output,
     {
-        "plain": ("PlainOutput", "Nothing: heads go to the output projection as they are."),
+        "plain": ("PlainOutput", "Head outputs go to the output projection unchanged."),
         "neutreno": (
             "Neutreno",
             "A skip from the first layer's values to the output, from the second layer on.",

@@ -9,7 +9,7 @@ from dva_lens.mechanisms.variant import LinearFactory
 
 @final
 class PlainOutput(Output, frozen=True):
-    """Nothing: heads go to the output projection as they are."""
+    """Head outputs go to the output projection unchanged."""
 
     formula: ClassVar[str] = "o_i = Σ_j A_ij v_ij"
     source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"

@@ -22,7 +22,7 @@ RULES = VariantTable(
     AttentionRule,
     {
         "softmax": ("Softmax", "Weights of a query are positive and sum to one."),
-        "sigmoid": ("Sigmoid", "Every weight stands by itself; rows do not sum to one."),
+        "sigmoid": ("Sigmoid", "Weights are independent of one another; rows do not sum to one."),
         "softmax-off-by-one": (
             "SoftmaxOffByOne",
             "Softmax over the keys and one virtual key of logit 0 without a value.",

@@ -14,7 +14,7 @@ from dva_lens.validation import Number
 
 @final
 class Sigmoid(AttentionRule, frozen=True):
-    """Every weight stands by itself; rows do not sum to one.
+    """Weights are independent of one another; rows do not sum to one.
 
     `bias` of None is minus the log of the context, so that a row starts with a mass near one.
     """

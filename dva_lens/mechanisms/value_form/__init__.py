@@ -45,7 +45,7 @@ VALUE_FORMS = VariantTable(
         "static": ("StaticValue", "Every query receives the same value."),
         "value-mlp": (
             "ValueMlp",
-            "Control for the nonlinearity: the value goes through φ, and depends on no query.",
+            "Control for the nonlinearity: the value passes through φ and depends on no query.",
         ),
         "query-gate": (
             "QueryGate",
@@ -57,7 +57,7 @@ VALUE_FORMS = VariantTable(
         ),
         "pairwise": (
             "PairwiseValue",
-            "Query and key meet inside the nonlinearity: every pair has a value of its own.",
+            "Query and key meet inside the nonlinearity: every pair has its own value.",
         ),
         "pair-gate": (
             "PairGate",

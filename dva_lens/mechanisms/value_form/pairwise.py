@@ -22,7 +22,7 @@ from dva_lens.mechanisms.variant import LinearCost
 
 @final
 class PairwiseValue(ValueForm, frozen=True):
-    """Query and key meet inside the nonlinearity: every pair has a value of its own."""
+    """Query and key meet inside the nonlinearity: every pair has its own value."""
 
     formula: ClassVar[str] = "v_ij = φ(A q_i + B v_j + b), b = b₁ + b₂"
     source: ClassVar[str] = ABSTRACT

@@ -21,7 +21,7 @@ from dva_lens.mechanisms.variant import LinearCost
 
 @final
 class ValueMlp(ValueForm, frozen=True):
-    """Control for the nonlinearity: the value goes through φ, and depends on no query."""
+    """Control for the nonlinearity: the value passes through φ and depends on no query."""
 
     formula: ClassVar[str] = "v_ij = φ(B v_j + b)"
     source: ClassVar[str] = "control"

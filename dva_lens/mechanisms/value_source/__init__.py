@@ -52,7 +52,7 @@ VALUE_SOURCES = VariantTable(
         ),
         "first-layer-mix-learnable": (
             "LearnableMix",
-            "Two learned numbers per layer weigh the first layer's values and the own ones.",
+            "Two learned numbers per layer weight the first layer's values and its own.",
         ),
         "first-layer-mix-learnable-plus": (
             "LearnablePlusMix",
@@ -64,7 +64,7 @@ VALUE_SOURCES = VariantTable(
         ),
         "token-table": (
             "TokenTable",
-            "In the last layers a value is looked up by the token alone, without any context.",
+            "In the last layers, values are looked up by token, without any context.",
         ),
     },
 )

@@ -23,7 +23,7 @@ from dva_lens.validation import Number
 
 @final
 class LearnableMix(ValueSource, frozen=True):
-    """Two learned numbers per layer weigh the first layer's values and the own ones."""
+    """Two learned numbers per layer weight the first layer's values and its own."""
 
     formula: ClassVar[str] = "V'_n = λ_{n,1} V_1 + λ_{n,2} H_{n−1} W_n^V, both learned"
     source: ClassVar[str] = f"{RESFORMER}, learnable"

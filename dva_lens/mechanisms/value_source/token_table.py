@@ -21,7 +21,7 @@ from dva_lens.validation import Many
 
 @final
 class TokenTable(ValueSource, frozen=True):
-    """In the last layers a value is looked up by the token alone, without any context.
+    """In the last layers, values are looked up by token, without any context.
 
     `layers` count from 0; None stands for the last third.
     """

@@ -9,8 +9,8 @@ from dva_lens.views.spans import span_profile
 
 NAME = "normalised_entropy"
 _CONTROLS = {
-    "shuffled": "the same tokens in another order, so that what they say together is gone",
-    "repeated": "one token over and over, so that there is nothing to choose",
+    "shuffled": "the same tokens in random order, which destroys their context",
+    "repeated": "one token repeated, so that all keys have the same content",
 }
 
 
@@ -19,9 +19,10 @@ def section(material: Material) -> Section:
     data, held = material.measurements, material.statistics
     parts: list[Part] = [
         Text(
-            "Entropy says over how many keys a query spreads its attention. Divided by the "
+            "Entropy measures over how many keys a query spreads its attention. Divided by the "
             "logarithm of the number of keys it can see, it reads 1 for uniform attention at any "
-            "length and 0 for a single key. Only queries that see equally many keys compare."
+            "length and 0 for a single key. Only queries that see equally many keys are "
+            "comparable."
         )
     ]
     if NAME in held:

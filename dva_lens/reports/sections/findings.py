@@ -14,8 +14,8 @@ from dva_lens.views.words import listed, shown, spelled
 GLANCE = ("normalised_entropy", "sink_importance", "dynamism", "written_value_drain", "loss")
 SHOWS_SINKS = 10_000_000
 TOO_SMALL = (
-    "These models are too small to show sinks: what is seen is shown against its reference, and "
-    "nothing is claimed of it."
+    "These models are too small to develop sinks, so the values are shown beside their reference "
+    "and no claim is made."
 )
 _CERTAIN = 0.05
 
@@ -38,7 +38,7 @@ def findings(material: Material) -> Points:
         _dynamism(material),
         _sinks(material),
         _differences(material, "loss", "What the models learned."),
-        ("What this is about.", _scope(material)),
+        ("Scope.", _scope(material)),
     ]
     return Points(tuple(entry for entry in entries if entry is not None))
 
@@ -98,7 +98,7 @@ def for_scale(entries: Sequence[Comparison]) -> str:
     if not entries or entries[0].same is None:
         return ""
     same = entries[0].same
-    said = f" For scale: two halves of its own seeds differ by {interval(same)}"
+    said = f" For scale: two halves of its seeds differ by {interval(same)}"
     certain = [entry for entry in entries if entry.text_adjusted <= _CERTAIN]
     if not certain:
         return f"{said}."
@@ -127,7 +127,7 @@ def _dynamism(material: Material) -> tuple[str, str] | None:
     if not moving:
         return None
     said = f"The share of the values' power that differs between queries is {listed(moving)}"
-    said += f"; it is exactly zero in {listed(still)}, as it must be." if still else "."
+    said += f"; it is exactly zero in {listed(still)}, as their form implies." if still else "."
     return "Whether values differ between queries.", said
 
 
@@ -144,13 +144,13 @@ def _sinks(material: Material) -> tuple[str, str] | None:
 
 def _scope(material: Material) -> str:
     said = (
-        "Intervals are 95 % and say how far these trained models would move on other texts of "
-        "this kind, not how far retraining would move them. A difference counts only if it "
-        f"stands after adjusting for all comparisons. With "
+        "The 95 % intervals cover the variation of these trained models over other texts of this "
+        "kind, not the variation over retraining. A difference is reported only if it remains "
+        f"significant after adjustment for all comparisons. With "
         f"{spelled(material.seeds, 'training')} per model, "
     )
     if seeds_note(material.seeds):
-        return said + "nothing here is claimed of the architectures."
+        return said + "no claim is made about the architectures."
     return said + "the table of differences gives both."
 
 

@@ -19,14 +19,14 @@ def section(material: Material) -> Section:
     parts: list[Part] = [
         Text(_texts(material)),
         Text(
-            "Intervals are 95 % and rest on whole documents, drawn again: sequences of one "
-            "document resemble each other. They speak of these checkpoints on new text. What "
-            "retraining would give rests on seeds (t, Satterthwaite) and stands apart. Heads are "
-            "fixed, never drawn again, and heads of different trainings are never paired."
+            "The 95 % intervals resample whole documents, because sequences of one document are "
+            "correlated; they apply to these checkpoints on new text. Intervals for retraining "
+            "are separate and rest on the seeds (t, Satterthwaite). Heads are fixed, "
+            "not resampled, and heads of different trainings are never paired."
         ),
         Text(
-            "The dotted reference is what a statistic reads on uniform attention over the keys "
-            "that a query can see. It is a yardstick, not a null hypothesis."
+            "The dotted reference is the value of a statistic under uniform attention over the "
+            "keys that a query can see. It is a point of reference, not a null hypothesis."
         ),
         _provenance(material),
         _runs(material),
@@ -36,7 +36,7 @@ def section(material: Material) -> Section:
         ),
     ]
     if lost := material.left_out:
-        parts.append(Text(f"Left out, because they could not be read: {'; '.join(lost)}", "note"))
+        parts.append(Text(f"Omitted because they could not be read: {'; '.join(lost)}", "note"))
     return Section("methods", "Methods", tuple(parts))
 
 
@@ -50,7 +50,7 @@ def _texts(material: Material) -> str:
         f"{number_range(first[axes.LENGTH].values.tolist())} tokens long"
         f"{', from documents that no model was trained on' if trained else ''}. "
         f"{f'Special tokens: {bos}. ' if bos else ''}{_cut(first)}Numbers per query and per key "
-        "were kept, the attention pattern never."
+        "were stored; the attention pattern was not."
     )
 
 
@@ -61,10 +61,11 @@ def _cut(measured: xr.Dataset) -> str:
     if "window" in said:
         found.append(f"Windows of {said['window']} tokens, one every {said['stride']}")
     if "padding_side" in said:
-        found.append(f"padding on the {said['padding_side']}, which never counts")
+        found.append(f"padding on the {said['padding_side']}, never counted")
     if "chat_template" in said:
         found.append(f"chat template: {said['chat_template']}")
-    return f"{'; '.join(found)}. " if found else ""
+    words = "; ".join(found)
+    return f"{words[:1].upper()}{words[1:]}. " if found else ""
 
 
 def _provenance(material: Material) -> DataTable:
@@ -77,7 +78,7 @@ def _provenance(material: Material) -> DataTable:
         if not key.startswith(_FIDELITY) and key != "recipe: seed"
     ]
     rows.append({"what": "report written by", "value": f"dva-lens {version('dva-lens')}"})
-    return DataTable.of("provenance", "What it rests on", rows, "Equal for all trainings.")
+    return DataTable.of("provenance", "Provenance", rows, "The same for all trainings.")
 
 
 def _runs(material: Material) -> DataTable:

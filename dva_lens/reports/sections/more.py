@@ -23,7 +23,7 @@ def section(material: Material) -> Section | None:
     if not names:
         return None
     charts = tuple(depth_chart(material, name) for name in names)
-    words = Text("What else was measured, layer by layer. Methods say what each number means.")
+    words = Text("The remaining statistics by layer. Methods gives their definitions.")
     return Section(
         "more", "More statistics", (words, Folded("Every other statistic by depth", charts))
     )

@@ -13,9 +13,9 @@ def section(material: Material) -> Section:
     data, held = material.measurements, material.statistics
     parts: list[Part] = [
         Text(
-            "A sink is a key, mostly the first, that takes much of the attention whatever the "
-            "query asks for. Uniform attention gives the first key a share too, and most of it "
-            "in short texts, so every figure carries that reference."
+            "An attention sink is a key, usually the first, that receives much of the attention "
+            "whatever the query. Uniform attention also gives the first key a share, a large one "
+            "in short texts, so every figure shows that reference."
         )
     ]
     if too_small(material):

@@ -29,8 +29,8 @@ def costs(material: Material) -> DataTable:
         for run in several
     ]
     caption = (
-        "Loss on held-out text at the end of training. FLOPs: of one forward pass. Training time "
-        "is of one run on the machine named under Methods, and moves with its load."
+        "Loss on held-out text at the end of training. FLOPs of one forward pass. Training time "
+        "is a single measurement on the machine named under Methods and depends on its load."
     )
     return DataTable.of("costs", "Every training", rows, caption)
 

@@ -140,7 +140,7 @@ OUTPUT_ACCOUNT = Statistic(
     version=1,
     long_name="Where the output comes from",
     units="1",
-    meaning="Signed shares of what a head writes by kind of key, and of the query on its own.",
+    meaning="Signed shares of a head's output by kind of key, with the query itself apart.",
     formula=(
         r"\sum_i \sum_{j\in S_i} a_{ij}\langle W_O(v_{ij}-\theta_i), W_O o_i\rangle \Big/ "
         r"\sum_i \lVert W_O o_i\rVert^2"

@@ -61,7 +61,7 @@ RENYI_ENTROPY = Statistic(
     version=1,
     long_name="Renyi entropy of order 2",
     units="nat",
-    meaning="Entropy that listens to the heavy keys: minus the log of the chance to meet twice.",
+    meaning="Entropy dominated by heavy keys: minus the log of the chance that two draws agree.",
     formula=r"-\log \sum_j (p_{ij} / \rho_i)^2",
     source="Renyi 1961; its exponential is the participation ratio",
     at="query",
@@ -105,7 +105,7 @@ GINI = Statistic(
     reference=lambda visible: visible_counts(visible, 2) * 0.0,
     first_row="dropped",
     row_mass="does not depend on it",
-    pitfalls="The many small weights decide it, where Hoyer listens to the large ones.",
+    pitfalls="The many small weights decide it, whereas Hoyer depends on the large ones.",
 )
 
 TOP_MASS = Statistic(

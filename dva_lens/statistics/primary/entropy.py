@@ -143,7 +143,7 @@ SINK_FREE_ENTROPY = Statistic(
     version=1,
     long_name="Entropy without the first key",
     units="nat",
-    meaning="How widely a query spreads what it does not give to the first key.",
+    meaning="How widely a query spreads its attention over all keys but the first.",
     formula=r"\left(H_i + p_{i0}\log p_{i0}\right)/m_i + \log m_i,\quad m_i = \rho_i - p_{i0}",
     source="Entropy of the weights with the sink dropped and the rest divided by its sum",
     at="query",
