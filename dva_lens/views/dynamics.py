@@ -27,7 +27,7 @@ def dynamism_profile(data: Runs) -> Figure:
     caption = (
         f"Mean over {averaged_over(found[0], DYNAMISM, None)}. "
         + words.estimand(found, (line.reading for line in drawn))
-        + " Dotted: zero, what values that do not depend on the query read. A gate or a branch"
+        + " Dotted: zero, as for static values. A gate or a branch"
         " of the query alone is dynamic too, so this is no proof of dependence on the pair."
     )
     return compose(

@@ -73,7 +73,7 @@ def layer_head_map(
     shape["annotations"] = panels.titles([part.condition.label for part in drawn])
     caption = (
         f"Mean over texts{read_at(where)}; one map per training, on one scale. "
-        + words.estimand(found, (part.reading for part in drawn), mark="Shown when pointed at")
+        + words.estimand(found, (part.reading for part in drawn), mark="On hover")
         + _uniform(drawn)
     )
     return compose(

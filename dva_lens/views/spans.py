@@ -57,7 +57,7 @@ def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = Non
     references = lines.draw_references(drawn)
     at = "all layers" if layer is None else f"layer {layer}"
     caption = (
-        f"Mean over heads of {at} and over the queries that see so many keys. "
+        f"Mean over heads of {at} and over the queries of each range of visible keys. "
         + words.estimand(found, (line.reading for line in drawn))
         + words.dotted(bool(references), str(variable.attrs.get("why_no_reference", "")))
     )

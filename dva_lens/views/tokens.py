@@ -66,7 +66,7 @@ def token_lane(
     caption = (
         f"{condition.label}, text {sequence}{document}, "
         f"{words.number(len(strip.tokens), 'token')}: "
-        f"{what}, read exactly, so there is no interval. The lane on top is the weight that each "
+        f"{what}; values are exact, without an interval. The lane on top is the weight that each "
         "query gives to the first key; with uniform attention it is 1 / visible keys."
     )
     shape = _axes(strip, label_of(variable))

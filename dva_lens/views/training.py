@@ -122,7 +122,7 @@ def _caption(curves: Sequence[Curve]) -> str:
     return (
         f"{count[0].upper()}{count[1:]}, one line each. Thick, with marks: held-out text; thin: "
         "the training batches. No interval: lines of one colour differ by seed, and how far "
-        "they lie apart is the spread that was seen. Dotted: the lowest held-out loss."
+        "they lie apart shows the observed spread. Dotted: the lowest held-out loss."
     )
 
 

@@ -35,7 +35,7 @@ def estimand(
     readings: Iterable[Reading],
     *,
     mark: str = "Band",
-    single: str = "thin lines: each one",
+    single: str = "thin lines: single trainings",
 ) -> str:
     """Say what an interval is about and what it rests on; `single` is how single runs show."""
     found = list(readings)
