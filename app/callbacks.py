@@ -109,7 +109,7 @@ def _in_the_browser(app: Dash) -> None:
         Output("query", "data"),
         Input({"control": ALL}, "value"),
         Input({"panel": ALL}, "clickData"),
-        Input("wish", "data"),
+        Input("request", "data"),
         State("query", "data"),
         State("sizes", "data"),
         prevent_initial_call=True,

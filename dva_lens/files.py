@@ -18,7 +18,7 @@ LARGEST_DOCUMENT = 10_000
 
 
 @final
-class Words(yaml.SafeLoader):
+class PlainYaml(yaml.SafeLoader):
     """Plain YAML with the truth values, numbers and null of its version 1.2, and no more."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the library's own kind of table
@@ -32,7 +32,7 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?[0-9]+[eE][-+]?[0-9]+", "-+0123456789"),
     ("float", r"[-+]?\.inf|\.nan", "-+."),
 ):
-    Words.add_implicit_resolver(
+    PlainYaml.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
     )
 
@@ -112,7 +112,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
 
 
 def _constructed(text: str) -> object:
-    loader = Words(text)
+    loader = PlainYaml(text)
     try:
         node = loader.get_single_node()
         if node is None:

@@ -135,9 +135,9 @@ def one_of(known: Callable[[], Collection[str]], listed: str = "") -> BeforeVali
 
 def say_former(kind: type[Value], given: Mapping[str, Any], where: str) -> None:
     """Say in one line on standard error which keys of a file have another name now."""
-    told = [f"{before} is now {now}" for before, now in kind.former.items() if before in given]
-    if told:
-        logging.getLogger("dva_lens").warning("%s is read as it is: %s.", where, ", ".join(told))
+    moved = [f"{before} is now {now}" for before, now in kind.former.items() if before in given]
+    if moved:
+        logging.getLogger("dva_lens").warning("%s is read as it is: %s.", where, ", ".join(moved))
 
 
 def shown(given: object) -> str:

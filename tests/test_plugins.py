@@ -56,15 +56,15 @@ def fresh(monkeypatch):
 
 
 def test_a_module_named_on_the_command_line_is_imported_once(module):
-    told = dva_lens("list", "statistics", "--import", str(module)).stdout
-    assert told.count("imported") == 1
-    assert "self_mass" in told
+    out = dva_lens("list", "statistics", "--import", str(module)).stdout
+    assert out.count("imported") == 1
+    assert "self_mass" in out
     assert "self_mass" in dva_lens(f"--import={module}", "list", "statistics").stdout
 
 
 def test_a_child_process_knows_it_through_the_environment(module):
-    told = dva_lens("list", "statistics", env={VARIABLE: str(module)}).stdout
-    assert "self_mass" in told
+    out = dva_lens("list", "statistics", env={VARIABLE: str(module)}).stdout
+    assert "self_mass" in out
 
 
 def test_an_installed_package_offers_its_entry_points(tmp_path):
@@ -140,10 +140,10 @@ def test_what_fails_is_named_every_time(tmp_path, monkeypatch, text, said):
     path.write_text(text)
     plugins.request(str(path))
     for _ in range(2):
-        with pytest.raises(PluginError, match=f"The plugin {path}, named by --import") as told:
+        with pytest.raises(PluginError, match=f"The plugin {path}, named by --import") as refused:
             list(table)
-        assert said in str(told.value)
-        assert "\n" not in str(told.value)
+        assert said in str(refused.value)
+        assert "\n" not in str(refused.value)
     assert table["one"] == 1
 
 

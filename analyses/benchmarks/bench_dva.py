@@ -25,7 +25,7 @@ WAYS = {"blocked": attend, "materialised": reference.attend}
 
 @final
 @dataclass(frozen=True)
-class Case:
+class BlockCase:
     """A shape, and by how much blocks have to be faster and smaller there."""
 
     batch: int
@@ -37,7 +37,7 @@ class Case:
 
 @final
 @dataclass(frozen=True)
-class Outcome:
+class BlockOutcome:
     """What both ways took, and how many times faster and smaller blocks are."""
 
     batch: int
@@ -62,14 +62,14 @@ class Outcome:
 
 
 CASES = (
-    Case(16, 128, 128),
-    Case(4, 256, 256),
-    Case(1, 512, 256),
-    Case(1, 1024, 256, faster=4.0, smaller=30.0),
+    BlockCase(16, 128, 128),
+    BlockCase(4, 256, 256),
+    BlockCase(1, 512, 256),
+    BlockCase(1, 1024, 256, faster=4.0, smaller=30.0),
 )
 
 
-def prepare(way: str, case: Case) -> Run:
+def prepare(way: str, case: BlockCase) -> Run:
     """Return a call of one way, forward and backward."""
     torch.manual_seed(0)
     shape = (case.batch, 1, case.length, case.width)
@@ -83,17 +83,17 @@ def prepare(way: str, case: Case) -> Run:
     return run
 
 
-def warmed(way: str, case: Case) -> Run:
+def warmed(way: str, case: BlockCase) -> Run:
     """Return the same call in a process that has loaded whatever a first call loads."""
-    prepare(way, Case(1, 4, 4))()
+    prepare(way, BlockCase(1, 4, 4))()
     return prepare(way, case)
 
 
-def outcome(case: Case, pairs: int) -> Outcome:
+def outcome(case: BlockCase, pairs: int) -> BlockOutcome:
     """Run one case."""
     times = paired(prepare("blocked", case), prepare("materialised", case), pairs)
     blocked, materialised = (peak_growth(warmed, way, case) for way in WAYS)
-    return Outcome(
+    return BlockOutcome(
         batch=case.batch,
         length=case.length,
         width=case.width,
@@ -109,7 +109,7 @@ def outcome(case: Case, pairs: int) -> Outcome:
     )
 
 
-def table(outcomes: list[Outcome]) -> list[str]:
+def table(outcomes: list[BlockOutcome]) -> list[str]:
     """Return outcomes as lines of text."""
     lines = [
         " batch  tokens  width  blocked [ms]  in full [ms]  faster  blocked [MiB]"

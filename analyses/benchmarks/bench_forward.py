@@ -26,7 +26,7 @@ from .timing import Run, answered, asking, paired, peak_growth
 
 @final
 @dataclass(frozen=True)
-class Case:
+class PassCase:
     """A shape, and the bounds that measuring it has to keep."""
 
     length: int
@@ -37,7 +37,7 @@ class Case:
 
 @final
 @dataclass(frozen=True)
-class Outcome:
+class PassOutcome:
     """What a case took: seconds of both passes, their ratio, and memory beyond the plain pass."""
 
     length: int
@@ -57,11 +57,11 @@ class Outcome:
         return self.ratio <= self.ratio_bound and self.extra_mib <= self.extra_mib_bound
 
 
-CASES = (Case(1024, 12, 1.15, 100.0), Case(4096, 2, 1.3, 100.0))
-SMALLEST = Case(16, 1, 0.0, 0.0)
+CASES = (PassCase(1024, 12, 1.15, 100.0), PassCase(4096, 2, 1.3, 100.0))
+SMALLEST = PassCase(16, 1, 0.0, 0.0)
 
 
-def model_of(case: Case) -> GPT2LMHeadModel:
+def model_of(case: PassCase) -> GPT2LMHeadModel:
     """Return a model of GPT-2 small's width with as many layers and positions as asked for."""
     torch.manual_seed(0)
     model = GPT2LMHeadModel(GPT2Config(n_layer=case.layers, n_positions=case.length)).eval()
@@ -69,7 +69,7 @@ def model_of(case: Case) -> GPT2LMHeadModel:
     return model
 
 
-def passes(case: Case, backend: str) -> tuple[Run, Run]:
+def passes(case: PassCase, backend: str) -> tuple[Run, Run]:
     """Return the plain pass and the measured one, over the same tokens."""
     model = model_of(case)
     ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (1, case.length))
@@ -85,7 +85,7 @@ def passes(case: Case, backend: str) -> tuple[Run, Run]:
     return plain, measured
 
 
-def prepared(case: Case, backend: str) -> Run:
+def prepared(case: PassCase, backend: str) -> Run:
     """Return a measured pass, after everything is loaded and plain passes have had their peak."""
     plain, measured = passes(case, backend)
     passes(SMALLEST, backend)[1]()
@@ -94,10 +94,10 @@ def prepared(case: Case, backend: str) -> Run:
     return measured
 
 
-def outcome(case: Case, backend: str, pairs: int) -> Outcome:
+def outcome(case: PassCase, backend: str, pairs: int) -> PassOutcome:
     """Run one case."""
     times = paired(*passes(case, backend), pairs)
-    return Outcome(
+    return PassOutcome(
         length=case.length,
         layers=case.layers,
         plain_seconds=times.baseline,
@@ -111,7 +111,7 @@ def outcome(case: Case, backend: str, pairs: int) -> Outcome:
     )
 
 
-def table(outcomes: list[Outcome]) -> list[str]:
+def table(outcomes: list[PassOutcome]) -> list[str]:
     """Return outcomes as lines of text."""
     lines = [
         "  tokens  layers  plain [s]  measured [s]   ratio  bound  extra [MiB]  bound",

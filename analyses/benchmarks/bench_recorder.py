@@ -30,7 +30,7 @@ BOUNDS = {("blocked", 2048): 2.5, ("exact", 2048): 3.0}
 
 @final
 @dataclass(frozen=True)
-class Outcome:
+class RecorderOutcome:
     """What one way of recording took at one length, beside torch's fused attention."""
 
     length: int
@@ -95,10 +95,10 @@ def fits(way: str, length: int) -> bool:
     return way != MATERIALISED or HEADS * length * length * 4 <= BUDGET
 
 
-def outcome(way: str, length: int, pairs: int) -> Outcome:
+def outcome(way: str, length: int, pairs: int) -> RecorderOutcome:
     """Time one way at one length."""
     times = paired(prepare(SDPA, length), prepare(way, length), pairs)
-    return Outcome(
+    return RecorderOutcome(
         length=length,
         way=way,
         plain_seconds=times.baseline,
@@ -111,7 +111,7 @@ def outcome(way: str, length: int, pairs: int) -> Outcome:
     )
 
 
-def table(outcomes: list[Outcome]) -> list[str]:
+def table(outcomes: list[RecorderOutcome]) -> list[str]:
     """Return outcomes as lines of text."""
     lines = ["tokens  way            SDPA [ms]   this [ms]   ratio  bound  peak [MiB]  SDPA's"]
     lines += [

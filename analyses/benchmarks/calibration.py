@@ -28,7 +28,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 @final
 @dataclass(frozen=True)
-class Row:
+class Setting:
     """One setting: what was promised, what came out, and the error of the simulation."""
 
     question: str
@@ -56,7 +56,7 @@ def skewed(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray
     return np.exp(0.4 * generator.standard_normal(shape)) - np.exp(0.08)
 
 
-def text_rows(generator: np.random.Generator, batches: int) -> Iterator[Row]:
+def text_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]:
     """Cover the mean over new documents, which hold one to four sequences each."""
     for word, draw in (("normal", normal), ("skewed", skewed)):
         for documents in (5, 12, 25, 50, 100):
@@ -67,7 +67,7 @@ def text_rows(generator: np.random.Generator, batches: int) -> Iterator[Row]:
     yield _row("Sequences taken for units", "25 documents of 1-4 sequences, normal", None, held)
 
 
-def paired_rows(generator: np.random.Generator, batches: int) -> Iterator[Row]:
+def paired_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]:
     """Cover the difference of two sets of checkpoints on the same texts."""
     for documents in (12, 50):
         held = []
@@ -80,25 +80,25 @@ def paired_rows(generator: np.random.Generator, batches: int) -> Iterator[Row]:
         yield _row("Paired difference on new text", f"{documents} documents", COVER, held)
 
 
-def seed_rows(generator: np.random.Generator, cells: int) -> Iterator[Row]:
+def seed_rows(generator: np.random.Generator, cells: int) -> Iterator[Setting]:
     """Cover the difference between architectures, over their seeds."""
-    spreads = {"alike": 1.0, "new arm 2x": 2.0, "new arm 4x": 4.0}
+    spreads = {"alike": 1.0, "new model 2x": 2.0, "new model 4x": 4.0}
     for seeds in (2, 3, 5, 8):
         for word, spread in spreads.items():
-            arms = _arms(generator, seeds, (1.0, spread, 1.0, 1.0), cells)
+            models = _models(generator, seeds, (1.0, spread, 1.0, 1.0), cells)
             promise = COVER if seeds >= 3 else None
             setting = f"{seeds} seeds, seeds vary {word}"
-            own = seed_contrasts(arms, "0")["1"]
+            own = seed_contrasts(models, "0")["1"]
             yield _row("Interval on retraining", setting, promise, [_covers(own, 0.5)])
-            shared = seed_contrasts(arms, "0", variance="pooled")["1"]
-            yield _row("Variance pooled over 4 arms", setting, None, [_covers(shared, 0.5)])
+            shared = seed_contrasts(models, "0", variance="pooled")["1"]
+            yield _row("Variance pooled over 4 models", setting, None, [_covers(shared, 0.5)])
     for seeds in (2, 5):
-        arms = _arms(generator, seeds, (1.0, 1.0), 2000)
-        held = _percentile_over_seeds(generator, arms["0"], arms["1"])
+        models = _models(generator, seeds, (1.0, 1.0), 2000)
+        held = _percentile_over_seeds(generator, models["0"], models["1"])
         yield _row("Seeds bootstrapped", f"{seeds} seeds, seeds vary alike", None, [held])
 
 
-def error_rows(generator: np.random.Generator, families: int) -> Iterator[Row]:
+def error_rows(generator: np.random.Generator, families: int) -> Iterator[Setting]:
     """Count false claims among many comparisons, and false claims of equality."""
     p = _family(generator, families, 12, true=0)
     false = _any(holm, p) > 0
@@ -111,14 +111,14 @@ def error_rows(generator: np.random.Generator, families: int) -> Iterator[Row]:
     setting = "144 heads, 5 seeds, 30 true"
     yield _row("Share of false finds (Benjamini-Hochberg)", setting, (0.0, 0.05), [shares])
     for truth, promise in ((1.0, (0.0, 0.05)), (0.0, None)):
-        arms = _arms(generator, 5, (0.5, 0.5), 20 * families, shift=truth)
-        found = seed_contrasts(arms, "0")["1"]
+        models = _models(generator, 5, (0.5, 0.5), 20 * families, shift=truth)
+        found = seed_contrasts(models, "0")["1"]
         said = equivalence(found.mean, found.error, found.freedom, 1.0) <= 0.05
         setting = f"5 seeds, true difference {truth:g}"
         yield _row("Equal within 1 is claimed", setting, promise, [said])
 
 
-def same_rows(generator: np.random.Generator, batches: int) -> Iterator[Row]:
+def same_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]:
     """Show that two halves of one architecture's seeds differ on texts: an A/A comparison."""
     found = []
     for _ in range(batches):
@@ -129,7 +129,7 @@ def same_rows(generator: np.random.Generator, batches: int) -> Iterator[Row]:
     yield _row("Checkpoints differ (A/A)", "25 documents, 1 seed against another", None, found)
 
 
-def page(rows: list[Row]) -> str:
+def page(rows: list[Setting]) -> str:
     """Return the rows as a page of documentation."""
     lines = [
         "# Calibration",
@@ -149,7 +149,7 @@ def page(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def simulate(*, seed: int = 0, scale: float = 1.0) -> list[Row]:
+def simulate(*, seed: int = 0, scale: float = 1.0) -> list[Setting]:
     """Return all rows; `scale` shortens the simulation for tests."""
     generator = np.random.default_rng(seed)
     batches = max(int(20 * scale), 2)
@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _row(
     question: str, setting: str, promise: tuple[float, float] | None, held: list[np.ndarray]
-) -> Row:
+) -> Setting:
     """Summarise batches of outcomes; cells of one batch may share what was drawn."""
     outcomes = np.concatenate([np.ravel(batch) for batch in held]).astype(np.float64)
     error = outcomes.std() / np.sqrt(len(outcomes))
@@ -182,7 +182,7 @@ def _row(
         between = np.std([np.mean(batch) for batch in held], ddof=1) / np.sqrt(len(held))
         error = max(error, between)
     low, high = promise or (None, None)
-    return Row(question, setting, low, high, float(outcomes.mean()), float(error))
+    return Setting(question, setting, low, high, float(outcomes.mean()), float(error))
 
 
 def _covers(estimate: Estimate, truth: float) -> np.ndarray:
@@ -199,17 +199,17 @@ def _covers_text(
     return _covers(profile(values, names.astype(str)), 0.0)
 
 
-def _arms(
+def _models(
     generator: np.random.Generator,
     seeds: int,
     spreads: tuple[float, ...],
     cells: int,
     shift: float = 0.5,
 ) -> dict[str, np.ndarray]:
-    """Return arms over (seed, cell); every arm but the first is `shift` above it."""
+    """Return models over (seed, cell); every one but the first is `shift` above it."""
     return {
-        str(arm): spread * normal(generator, (seeds, cells)) + (shift if arm else 0.0)
-        for arm, spread in enumerate(spreads)
+        str(model): spread * normal(generator, (seeds, cells)) + (shift if model else 0.0)
+        for model, spread in enumerate(spreads)
     }
 
 
@@ -217,7 +217,7 @@ def _percentile_over_seeds(
     generator: np.random.Generator, theirs: np.ndarray, ours: np.ndarray
 ) -> np.ndarray:
     seeds = len(ours)
-    drawn = [arm[generator.integers(0, seeds, (500, seeds))].mean(1) for arm in (theirs, ours)]
+    drawn = [model[generator.integers(0, seeds, (500, seeds))].mean(1) for model in (theirs, ours)]
     low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975], axis=0)
     return (low <= 0.5) & (high >= 0.5)
 

@@ -56,9 +56,9 @@ def run_all(names: Sequence[str], keep: Keep, limits: Limits) -> None:
     """Run checks in one process, or in one more after each that fails."""
     left = list(names)
     while left and limits.left > 0:
-        told = _run(left, keep, limits)
+        complaint = _run(left, keep, limits)
         if left and limits.left > 0:
-            keep(left.pop(0), {"error": told or "the process ended without a result"})
+            keep(left.pop(0), {"error": complaint or "the process ended without a result"})
 
 
 def _run(left: list[str], keep: Keep, limits: Limits) -> str:
@@ -80,5 +80,9 @@ def _run(left: list[str], keep: Keep, limits: Limits) -> str:
                 left.remove(said["name"])
                 keep(said["name"], said["result"])
         complaints.seek(0)
-        told = complaints.read()[-2000:]
-    return told if process.returncode >= 0 else f"killed after {limits.longest:.0f} s\n{told}"
+        complaint = complaints.read()[-2000:]
+    return (
+        complaint
+        if process.returncode >= 0
+        else f"killed after {limits.longest:.0f} s\n{complaint}"
+    )

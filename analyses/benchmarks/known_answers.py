@@ -79,9 +79,9 @@ def answer(name: str, steps: int, seed: int = 0) -> Answer:
     copied, excess = _told(model, test)
     seen = record(model, test.tokens[:, :-1], sites=(SUMMARY, WRITTEN))
     expected = expects_sink(config)
-    told = _parking(seen, test)
+    most = _parking(seen, test)
     key = key_of(name, steps, seed)
-    return Answer(name, steps, seed, expected, copied, excess, **told, key=key)
+    return Answer(name, steps, seed, expected, copied, excess, **most, key=key)
 
 
 @torch.no_grad()

@@ -39,7 +39,7 @@ class Result(Protocol):
 
 @final
 @dataclass(frozen=True)
-class Paired:
+class PairedTimes:
     """Seconds of a baseline and of a contender, pair by pair."""
 
     pairs: Sequence[tuple[float, float]]
@@ -60,7 +60,7 @@ class Paired:
         return statistics.median(second / first for first, second in self.pairs)
 
 
-def paired(baseline: Run, contender: Run, pairs: int) -> Paired:
+def paired(baseline: Run, contender: Run, pairs: int) -> PairedTimes:
     """Time two calls in pairs of alternating order, after one of each to warm up."""
     keep_freed_memory()
     baseline()
@@ -72,7 +72,7 @@ def paired(baseline: Run, contender: Run, pairs: int) -> Paired:
         else:
             first, second = _seconds(baseline), _seconds(contender)
         found.append((first, second))
-    return Paired(found)
+    return PairedTimes(found)
 
 
 def _seconds(run: Run) -> float:

@@ -24,7 +24,7 @@ COLUMNS = (
 class Answer:
     """What became of one training of a preset.
 
-    `copied` is the share of successors of triggers that are told right, `bigram_excess` the loss
+    `copied` is the share of successors of triggers predicted right, `bigram_excess` the loss
     elsewhere beyond the best possible, in nats. The head is the one that parks most:
     `parked` and `parked_at_triggers` are its mean weights on the start token at queries that have
     nothing to copy and at triggers, `even` what uniform attention would give, `mass` what all its
@@ -56,7 +56,7 @@ class Answer:
 
 @final
 @dataclass(frozen=True)
-class Row:
+class PresetAnswers:
     """What became of a preset over its seeds, after as many steps each."""
 
     answers: Sequence[Answer]
@@ -111,13 +111,16 @@ class Made:
     seconds: float
 
 
-def rows(answers: Sequence[Answer]) -> list[Row]:
+def rows(answers: Sequence[Answer]) -> list[PresetAnswers]:
     """Return answers by preset and number of steps, in the order they came in."""
     kinds = dict.fromkeys((each.preset, each.steps) for each in answers)
-    return [Row([each for each in answers if (each.preset, each.steps) == kind]) for kind in kinds]
+    return [
+        PresetAnswers([each for each in answers if (each.preset, each.steps) == kind])
+        for kind in kinds
+    ]
 
 
-def last(answers: Sequence[Answer]) -> list[Row]:
+def last(answers: Sequence[Answer]) -> list[PresetAnswers]:
     """Return what became of each preset after the most steps it was given."""
     return list({row.preset: row for row in rows(answers)}.values())
 
@@ -187,9 +190,9 @@ def _how(made: Made) -> str:
 
 
 def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        for line in told.read_text(encoding="utf-8").splitlines():
+    source = Path("/proc/cpuinfo")
+    if source.exists():
+        for line in source.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
@@ -214,9 +217,9 @@ def _reading(answers: Sequence[Answer]) -> Iterator[str]:
     weaker = [row for row in found if not row.expects_sink]
     if baseline is not None and weaker:
         less = _count(weaker, lambda row: row.parked < baseline.parked)
-        apart = _count(weaker, lambda row: row.most < baseline.least)
+        distinct = _count(weaker, lambda row: row.most < baseline.least)
         yield f"- Where it expects less, {less} park less than `{BASELINE}` on average;"
-        yield f"  the ranges do not overlap for {apart}."
+        yield f"  the ranges do not overlap for {distinct}."
     yield ""
     yield (
         "One task, one small size, few steps, and the head that parks most is looked at; the "
@@ -225,7 +228,7 @@ def _reading(answers: Sequence[Answer]) -> Iterator[str]:
     )
 
 
-def _count(found: Sequence[Row], holds: Callable[[Row], bool]) -> str:
+def _count(found: Sequence[PresetAnswers], holds: Callable[[PresetAnswers], bool]) -> str:
     """Return how many presets it holds for, and for which it does not."""
     others = [f"`{row.preset}`" for row in found if not holds(row)]
     text = f"{len(found) - len(others)} of {len(found)} presets"

@@ -8,7 +8,7 @@
   const clamp = (value, count) => Math.max(0, Math.min(value, count - 1));
   const noUpdate = () => window.dash_clientside.no_update;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
-  const wish = (data) => set("wish", { data: { ...data, at: Date.now() } });
+  const request = (data) => set("request", { data: { ...data, at: Date.now() } });
   const here = () => window.location.pathname.replace(/\/+$/, "") || "/";
 
   function merged(query, changes) {
@@ -151,7 +151,7 @@
     if (!event.target.matches || !event.target.matches("[data-headgrid]")) return;
     event.preventDefault();
     held = event.repeat;
-    wish({ move });
+    request({ move });
   });
   document.addEventListener("keyup", () => (held = false));
 
@@ -193,7 +193,7 @@
       event.preventDefault();
       const fields = Object.fromEntries(new URLSearchParams(target.dataset.choose));
       const path = target.dataset.path ? { path: target.dataset.path } : {};
-      wish({ choose: { ...fields, ...path } });
+      request({ choose: { ...fields, ...path } });
     } else if ((target.getAttribute("href") || "").startsWith("/")) {
       event.preventDefault();
       const to = new URL(target.href);

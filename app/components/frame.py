@@ -24,7 +24,7 @@ def frame(pages: Iterable[tuple[str, str]], catalogue: Catalogue) -> dmc.Mantine
         [
             dcc.Location(id="address", refresh=False),
             dcc.Store(id="sizes", data=sizes),
-            dcc.Store(id="wish"),
+            dcc.Store(id="request"),
             html.A("Skip to the page", href="#page", className="skip"),
             html.Header(
                 [

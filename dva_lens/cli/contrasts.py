@@ -87,9 +87,9 @@ def _layers(
     for name in names:
         if "layer" not in measured.variable(name).dims:
             continue
-        apart = differences(measured, name, baseline=found.baseline, moment=moment)
-        for model in apart["model"].values:
-            one = apart.sel(model=model)
+        difference = differences(measured, name, baseline=found.baseline, moment=moment)
+        for model in difference["model"].values:
+            one = difference.sel(model=model)
             for layer in one["layer"].values:
                 at = one.sel(layer=layer)
                 rows.append(

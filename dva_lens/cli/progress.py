@@ -75,13 +75,13 @@ def counted(what: str, units: str) -> Iterator[Callable[[Any], None]]:
             task = bars.add_task(what, total=None)
             yield lambda at: bars.update(task, completed=at.done, total=at.total)
         return
-    told = 0
+    said = 0
 
     def tell(at: Any) -> None:
-        nonlocal told
+        nonlocal said
         part = LINES_PER_RUN * at.done // max(at.total, 1)
-        if part > told:
-            told = part
+        if part > said:
+            said = part
             typer.echo(
                 f"{what}: {at.done} of {at.total} {units}, {at.seconds_left:.0f} s left", err=True
             )

@@ -93,12 +93,12 @@ class _WatchedModel:
 
     found: Prepared
     recorder: Recorder
-    together: int
+    at_once: int
 
     def losses(self, edit: Edit | None = None) -> Float[np.ndarray, "sequence"]:
         """Return the mean losses with attention edited."""
         return np.concatenate(
-            [self._of(batch, edit) for batch in self.found.sequences.batches(self.together)]
+            [self._of(batch, edit) for batch in self.found.sequences.batches(self.at_once)]
         )
 
     def _of(self, batch: PaddedBatch, edit: Edit | None) -> Float[np.ndarray, "some"]:
@@ -115,9 +115,9 @@ class _WatchedModel:
 
 @contextmanager
 def _running(found: Prepared) -> Iterator[_WatchedModel]:
-    attached, together = found.adapter.attach((SUMMARY,)), found.sequences_per_pass(TOGETHER)
+    attached, at_once = found.adapter.attach((SUMMARY,)), found.sequences_per_pass(TOGETHER)
     with torch.no_grad(), evaluating(found.adapter.model), attached as recorder:
-        yield _WatchedModel(found, recorder, together)
+        yield _WatchedModel(found, recorder, at_once)
 
 
 def _check(adapter: Adapter) -> None:

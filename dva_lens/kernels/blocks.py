@@ -126,8 +126,8 @@ def hidden(
     """Say which pairs of the block are invisible, or None where all of them are visible."""
     queries, keys = block.queries, block.keys
     causal = visibility.causal and keys.stop - 1 > queries.start
-    apart = max(queries.stop - 1 - keys.start, keys.stop - 1 - queries.start)
-    windowed = visibility.window is not None and apart >= visibility.window
+    gap = max(queries.stop - 1 - keys.start, keys.stop - 1 - queries.start)
+    windowed = visibility.window is not None and gap >= visibility.window
     if not causal and not windowed and visibility.closed:
         return None
     return ~_seen(visibility, block, device)

@@ -62,12 +62,12 @@ class Visibility:
         TypeError
             The mask does not answer in booleans.
         """
-        apart = queries[:, None] - keys[None, :]
-        seen = torch.ones_like(apart, dtype=torch.bool)
+        gap = queries[:, None] - keys[None, :]
+        seen = torch.ones_like(gap, dtype=torch.bool)
         if self.causal:
-            seen &= apart >= 0
+            seen &= gap >= 0
         if self.window is not None:
-            seen &= apart.abs() < self.window
+            seen &= gap.abs() < self.window
         seen = seen[None, None]
         if self.segments is not None:
             segments = self.segments if sequences is None else self.segments[sequences]

@@ -17,7 +17,7 @@ from dva_lens.recording.recorder import AttentionCall
 WEIGHT = {"units": "1", "long_name": "Attention weight"}
 
 
-def top_edges(  # noqa: PLR0913  (where to look and how much to keep are told apart)
+def top_edges(  # noqa: PLR0913  (where to look, and how much to keep)
     model: Any,
     text_or_tokens: Any,
     *,

@@ -1,4 +1,4 @@
-"""A model and what it is to be run on, told apart and checked before anything runs."""
+"""A model and what it is to be run on, recognised and checked before anything runs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

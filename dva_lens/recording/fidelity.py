@@ -52,10 +52,10 @@ class OwnPass:
             The outputs differ by far more than rounding can explain.
         """
         pairs = zip(self.output, _last(logits), strict=True)
-        apart = [(now.float() - before.float()).abs() for before, now in pairs]
+        gap = [(now.float() - before.float()).abs() for before, now in pairs]
         real = [
             each[: max(0, _kept(each, int(length), logits))]
-            for each, length in zip(apart, lengths, strict=True)
+            for each, length in zip(gap, lengths, strict=True)
         ]
         joined = torch.cat(real)
         largest, mean = (

@@ -20,10 +20,10 @@ def visibility(
 ) -> Bool[np.ndarray, "sequence query key"]:
     """Say which keys each query sees; padding sees nothing and is seen by nobody."""
     place = np.arange(positions)
-    apart = place[:, None] - place
-    seen = apart >= 0 if causal else np.ones_like(apart, dtype=bool)
+    gap = place[:, None] - place
+    seen = gap >= 0 if causal else np.ones_like(gap, dtype=bool)
     if window is not None:
-        seen = seen & (np.abs(apart) < window)
+        seen = seen & (np.abs(gap) < window)
     real = place < np.asarray(lengths)[:, None]
     return seen & real[:, :, None] & real[:, None, :]
 

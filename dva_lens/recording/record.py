@@ -71,7 +71,7 @@ class RecordOptions:
     reader: PassReader | None = None
 
 
-def record(  # noqa: PLR0913  (what is recorded, how, and for whom are told apart)
+def record(  # noqa: PLR0913  (what is recorded, how, and for whom)
     model: nn.Module,
     tokens: Inputs,
     lengths: Lengths | None = None,

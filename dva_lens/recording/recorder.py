@@ -282,10 +282,8 @@ class Recorder:
         if weights.sink is not None:
             sink = weights.sink.to(total.dtype)[:, None]
             total = total + torch.exp(sink - summary.log_sum_exp)
-        apart = (total - 1).abs().masked_fill(summary.visible[:, None] < 1, 0.0)
-        self.residual = max(
-            0.0 if math.isnan(self.residual) else self.residual, float(apart.max())
-        )
+        gap = (total - 1).abs().masked_fill(summary.visible[:, None] < 1, 0.0)
+        self.residual = max(0.0 if math.isnan(self.residual) else self.residual, float(gap.max()))
 
 
 def _dynamics(call: AttentionCall, summary: Summary, found: Moments | None) -> ValueDynamics:

@@ -1,6 +1,6 @@
 """How models differ from the baseline, as rows and words: what `results.compare` says of them."""
 
-from dva_lens.reports.material import Interval, Material
+from dva_lens.reports.material import Material, MeanWithInterval
 from dva_lens.reports.page import Cell, DataTable
 from dva_lens.results.compare import Comparisons
 from dva_lens.statistics.inference.compare import Comparison
@@ -9,7 +9,7 @@ from dva_lens.statistics.inference.estimate import Estimate, seeds_note
 from dva_lens.views.words import p_value, shown
 
 
-def interval(estimate: Estimate | Interval) -> str:
+def interval(estimate: Estimate | MeanWithInterval) -> str:
     """Return an estimate of one number with its interval."""
     return shown(float(estimate.mean), float(estimate.low), float(estimate.high))
 

@@ -17,7 +17,7 @@ from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import statistics_of
 
 
-class Interval(NamedTuple):
+class MeanWithInterval(NamedTuple):
     """A mean with its 95 % interval for these checkpoints on new text, NaN where there is none."""
 
     mean: float
@@ -133,12 +133,12 @@ class Material:
         """Return a statistic as recorded, with its meaning."""
         return self.measurements.variable(name)
 
-    def means(self, name: str) -> dict[str, Interval]:
+    def means(self, name: str) -> dict[str, MeanWithInterval]:
         """Return the mean of a statistic over everything, for every model."""
         found = estimate(self.measurements.values(name))
         parts = [found[part].values for part in ("value", "low", "high")]
         return {
-            str(model): Interval(*map(float, numbers))
+            str(model): MeanWithInterval(*map(float, numbers))
             for model, *numbers in zip(found[axes.MODEL].values, *parts, strict=True)
         }
 

@@ -17,7 +17,7 @@ def collect(data: Data) -> Measurements:
 
     `data` is one dataset, several (those of one model are its seeds), or one or several for each
     label. A dataset with a `run` dimension holds one training per run. Datasets of one label that
-    do not say their seed, or say the same, are told apart by their order.
+    do not say their seed, or say the same, are distinguished by their order.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from dva_lens.results.schema import DOCUMENT_HASH, REFERENCE, TOKENS_HASH
 
 TOKEN_LEVEL = ("query", "key", "model")
 NO_HASHES = (
-    "The measurements hold no hashes of their texts (schema 1): texts were told apart by the "
+    "The measurements hold no hashes of their texts (schema 1): texts were compared by the "
     "names of their documents and the lengths of their sequences."
 )
 

@@ -35,7 +35,7 @@ class Match(Value, frozen=True):
 
     @property
     def words(self) -> str:
-        """The match as a reader is told of it."""
+        """The match in words, as reports give it."""
         return f"{self.by}, to within {NEAR:.0%} of {self.baseline}"
 
 
@@ -63,11 +63,11 @@ def model_of(name: str, size: Size, matched: Match | None = None) -> ModelConfig
         found = match(config, target, by=matched.by, vary=matched.vary, held=held)
     except ValueError as error:
         raise ValueError(f"{name} cannot be matched to {matched.baseline}. {error}") from error
-    apart = cost(found) / target - 1
-    if abs(apart) > NEAR:
+    difference = cost(found) / target - 1
+    if abs(difference) > NEAR:
         raise ValueError(
             f"{name} cannot be matched to {matched.baseline}: its {matched.by} come no closer "
-            f"than {apart:+.1%} of {target:.4g}, and {NEAR:.0%} is allowed; choose another size, "
-            f"or vary the width or the feedforward instead."
+            f"than {difference:+.1%} of {target:.4g}, and {NEAR:.0%} is allowed; choose another "
+            f"size, or vary the width or the feedforward instead."
         )
     return found

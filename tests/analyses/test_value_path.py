@@ -29,12 +29,12 @@ def place(tmp_path_factory):
     return folder
 
 
-def told(place, *more):
+def answer(place, *more):
     return value_path.main([str(place / "model"), "--text", str(place / "text.txt"), *more])
 
 
 def test_both_tables_are_data(place, capsys):
-    assert told(place, "--json") == 0
+    assert answer(place, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert [list(each["shares"]) for each in found["layers"]] == [["own"], *[["own", "first"]] * 2]
     assert found["layers"][1]["shares"] == {"own": [1.0, 1.0], "first": [0.0, 0.0]}
@@ -46,7 +46,7 @@ def test_both_tables_are_data(place, capsys):
 
 
 def test_tables_mark_what_is_dead(place, capsys):
-    assert told(place, "--length", "8") == 0
+    assert answer(place, "--length", "8") == 0
     out = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in out if line.endswith("DEAD")] == [
         f"blocks.{layer}.attn.mix.source.first_share" for layer in (1, 2)
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_one_sentence(place, capsys):
     assert "There is no folder" in capsys.readouterr().err
     assert value_path.main([str(place / "mute")]) == 1
     assert "holds no tokenizer" in capsys.readouterr().err
-    assert told(place, "--length", "0") == 1
+    assert answer(place, "--length", "0") == 1
     assert "length must be at least 1, got 0" in capsys.readouterr().err
-    assert told(place, "--length", "999") == 1
+    assert answer(place, "--length", "999") == 1
     assert "has 999 tokens" in capsys.readouterr().err

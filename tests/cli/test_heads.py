@@ -31,7 +31,7 @@ def test_quantiles_and_distances_are_those_of_the_heads(call, study_folder):
     want = np.quantile(np.concatenate(ours), [0.1, 0.5, 0.9])
     np.testing.assert_allclose(numbers[:3], want, atol=1e-4)
     across = [stats.wasserstein_distance(one, other) for one in ours for other in theirs]
-    within = [stats.wasserstein_distance(*arm) for arm in (ours, theirs)]
+    within = [stats.wasserstein_distance(*model) for model in (ours, theirs)]
     np.testing.assert_allclose(numbers[3:], [np.mean(across), np.mean(within)], atol=1e-4)
 
 

@@ -102,5 +102,5 @@ def test_the_report_and_the_explorer_read_it(archive, tmp_path, call):
 
 def test_models_can_be_compared_on_a_control(archive, call):
     words = ("compare", archive.folder, "--baseline", archive.runs[0].preset)
-    result = call(*words, "--probe", "shuffled", "--statistic", "gini")
+    result = call(*words, "--text", "shuffled", "--statistic", "gini")
     assert result.exit_code == 0, result.output

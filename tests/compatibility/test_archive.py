@@ -36,18 +36,18 @@ def test_every_run_is_listed_under_its_key(tables, expected):
 
 
 def test_every_number_is_exported_as_it_was(tables, expected):
-    measures = {name for told in expected["small"].values() for name in told}
+    measures = {name for wanted in expected["small"].values() for name in wanted}
     assert len(measures) == 17
     for measure in measures:
         found = {}
         for row in rows_of(tables / f"{measure}.csv"):
             column = next(name for name in TEXT if name in row)
             found.setdefault(f"{row['run']}/{row[column]}", []).append(float(row["value"]))
-        for place, told in expected["small"].items():
+        for place, wanted in expected["small"].items():
             values = found.get(place, [])
-            assert len(values) == told[measure]["count"], (measure, place)
+            assert len(values) == wanted[measure]["count"], (measure, place)
             mean = sum(values) / len(values)
-            assert mean == pytest.approx(told[measure]["mean"], rel=1e-6, abs=1e-9)
+            assert mean == pytest.approx(wanted[measure]["mean"], rel=1e-6, abs=1e-9)
 
 
 def test_models_differ_by_what_they_differed_by(small, tmp_path, expected):

@@ -28,12 +28,12 @@ def test_it_continues_with_the_step_it_was_at_and_ends_where_it_would_have(
     assert trained[0] == 21
     assert [step for phase, step in phases["resformer-sparse-3"] if phase == "train"][:2] == [0, 1]
     assert {one.label: one.key for one in archive.runs} == {
-        label: told["key"] for label, told in expected["half"].items()
+        label: wanted["key"] for label, wanted in expected["half"].items()
     }
-    for label, told in expected["half"].items():
+    for label, wanted in expected["half"].items():
         log = archive.training(label)
-        np.testing.assert_allclose(log["loss"].values[[0, 19, 39]], told["loss"], rtol=1e-4)
-        assert log["held_out_loss"].values[-1] == pytest.approx(told["held_out_loss"], rel=1e-4)
+        np.testing.assert_allclose(log["loss"].values[[0, 19, 39]], wanted["loss"], rtol=1e-4)
+        assert log["held_out_loss"].values[-1] == pytest.approx(wanted["held_out_loss"], rel=1e-4)
         entropy = np.nanmean(archive.dataset(label)["entropy"].values[-1])
-        assert entropy == pytest.approx(told["entropy"], rel=1e-4)
+        assert entropy == pytest.approx(wanted["entropy"], rel=1e-4)
     assert [path.name for path in (half / "half" / ".partial").iterdir()] == ["lock"]

@@ -12,25 +12,25 @@ def keys_of(study, **about):
 
 
 @pytest.fixture(scope="module")
-def told(expected):
+def known(expected):
     return expected["keys"]
 
 
-def test_every_preset_and_model_of_the_grid_keeps_its_key(told):
-    found = keys_of(Study.from_dict(told["values"]), **told["about"])
-    wanted = {label: key for label, key in told["keys"].items() if "/" not in label}
+def test_every_preset_and_model_of_the_grid_keeps_its_key(known):
+    found = keys_of(Study.from_dict(known["values"]), **known["about"])
+    wanted = {label: key for label, key in known["keys"].items() if "/" not in label}
     assert len(wanted) > 150
     assert found == wanted
 
 
-def test_a_matched_model_keeps_its_key(told):
-    some = {"presets": ["transformer", "dva", "svformer"], "match": told["match"]}
-    found = keys_of(Study.from_dict(told["values"] | some), **told["about"])
-    assert found == {label: told["keys"][f"matched/{label}"] for label in found}
+def test_a_matched_model_keeps_its_key(known):
+    some = {"presets": ["transformer", "dva", "svformer"], "match": known["match"]}
+    found = keys_of(Study.from_dict(known["values"] | some), **known["about"])
+    assert found == {label: known["keys"][f"matched/{label}"] for label in found}
 
 
 @pytest.mark.parametrize("name", ["quick", "reference"])
-def test_a_built_in_study_keeps_its_keys(name, told):
-    found = keys_of(read_study(name), **(told["about"] | {"vocabulary": 2048}))
-    wanted = {key for label, key in told["keys"].items() if label.startswith(f"{name}/")}
+def test_a_built_in_study_keeps_its_keys(name, known):
+    found = keys_of(read_study(name), **(known["about"] | {"vocabulary": 2048}))
+    wanted = {key for label, key in known["keys"].items() if label.startswith(f"{name}/")}
     assert wanted <= set(found.values())

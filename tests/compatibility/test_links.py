@@ -14,7 +14,7 @@ def library(small):
 
 def test_a_link_shows_what_it_showed(library, expected):
     assert len(expected["links"]) == 6
-    for told in expected["links"]:
-        chosen = vars(Selection.from_query(told["link"].partition("?")[2], library.catalogue))
-        for name, value in told["shows"].items():
-            assert chosen[name if name in chosen else RENAMED[name]] == value, told["link"]
+    for wanted in expected["links"]:
+        chosen = vars(Selection.from_query(wanted["link"].partition("?")[2], library.catalogue))
+        for name, value in wanted["shows"].items():
+            assert chosen[name if name in chosen else RENAMED[name]] == value, wanted["link"]

@@ -60,8 +60,8 @@ def test_two_texts_in_one_sequence_do_not_see_each_other(name):
     segments = torch.tensor([[1] * 5 + [2] * 7])
     with torch.no_grad():
         packed = model(tokens, segments=segments)
-        apart = torch.cat([model(tokens[:, :5]), model(tokens[:, 5:])], dim=1)
-    torch.testing.assert_close(packed, apart, rtol=0, atol=1e-9)
+        separate = torch.cat([model(tokens[:, :5]), model(tokens[:, 5:])], dim=1)
+    torch.testing.assert_close(packed, separate, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)

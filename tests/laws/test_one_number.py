@@ -99,7 +99,7 @@ def folder(measured, tmp_path_factory):
     return place
 
 
-def told(*words):
+def command(*words):
     done = CliRunner().invoke(commands, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     return done.output
@@ -131,7 +131,7 @@ def in_a_view(folder, measured, model):
 
 def in_tables(folder, measured, model):
     out = folder / "tables"
-    told("export", folder, "--out", out)
+    command("export", folder, "--out", out)
     rows = rows_of((out / "means.csv").read_text(encoding="utf-8"))
     return next(
         float(row["value"]) for row in rows if (row["statistic"], row["model"]) == (NAME, model)
@@ -141,7 +141,7 @@ def in_tables(folder, measured, model):
 def in_exported_numbers(folder, measured, model):
     """Return the mean that a reader of the table makes, by the rows that it holds."""
     out = folder / "numbers"
-    told("export", folder, "--out", out)
+    command("export", folder, "--out", out)
     rows = rows_of((out / f"{NAME}.csv").read_text(encoding="utf-8"))
     cells = {}
     for row in rows:
@@ -205,22 +205,22 @@ def test_the_report_is_seen_failing(folder, tmp_path, wrong_rows):
     assert shown(truth("windowed")) not in on_a_page(folder, tmp_path)
 
 
-def difference_told(folder):
-    said = told("compare", folder, "--baseline", "transformer", "--statistic", NAME)
+def difference_said(folder):
+    said = command("compare", folder, "--baseline", "transformer", "--statistic", NAME)
     line = next(line for line in said.splitlines() if line.strip().startswith("windowed"))
     return float(line.split()[1])
 
 
 def test_the_command_line_prints_the_difference(folder):
-    apart = truth("windowed", slice(1, 2)) - truth("transformer", slice(1, 2))
-    assert difference_told(folder) == pytest.approx(apart, abs=0.5e-4 + ROUNDING)
+    difference = truth("windowed", slice(1, 2)) - truth("transformer", slice(1, 2))
+    assert difference_said(folder) == pytest.approx(difference, abs=0.5e-4 + ROUNDING)
     (entry,) = compare(open_archive(folder).on()).of(NAME, contrast="middle half")
-    assert float(entry.text.mean) == pytest.approx(apart, abs=2 * ROUNDING)
+    assert float(entry.text.mean) == pytest.approx(difference, abs=2 * ROUNDING)
 
 
 def test_the_command_line_is_seen_failing(folder, wrong_rows):
-    apart = truth("windowed", slice(1, 2)) - truth("transformer", slice(1, 2))
-    assert abs(difference_told(folder) - apart) > 1e-3
+    difference = truth("windowed", slice(1, 2)) - truth("transformer", slice(1, 2))
+    assert abs(difference_said(folder) - difference) > 1e-3
 
 
 def test_uniform_attention_is_that_of_each_layer(measured):

@@ -115,11 +115,11 @@ def test_row_references_hold_for_windows_and_both_directions(options):
 @pytest.mark.parametrize("pair", [False, True], ids=["static", "pair"])
 def test_padding_changes_nothing(pair):
     pieces = records.random_causal((16, 11), pair=pair)
-    together, alone = recorded(pieces), recorded(replace(pieces, **_second_alone(pieces)))
+    joint, alone = recorded(pieces), recorded(replace(pieces, **_second_alone(pieces)))
     for name, chosen in STATISTICS.items():
         if name in DRAWN_ANEW:
             continue
-        both, single = evaluate(chosen, together)[:, 1:], evaluate(chosen, alone)
+        both, single = evaluate(chosen, joint)[:, 1:], evaluate(chosen, alone)
         if chosen.at == "query":
             assert np.isnan(both[..., 11:]).all()
             both = both[..., :11]

@@ -85,6 +85,6 @@ def test_new_weights_attend_almost_evenly_where_the_trained_ones_choose():
     name = "importance_entropy"
     trained = measure(model, ids, statistics=name)
     found = measure_control(model, ids, "random-init", statistics=name)
-    apart = [abs(each[name] - each[f"{name}_reference"]).max() for each in (trained, found)]
-    assert apart[0] > 0.05
-    assert apart[1] < 0.01
+    difference = [abs(each[name] - each[f"{name}_reference"]).max() for each in (trained, found)]
+    assert difference[0] > 0.05
+    assert difference[1] < 0.01

@@ -203,11 +203,11 @@ def test_tensors_and_ragged_lists_are_token_ids_too(model):
 
 
 def test_progress_tells_what_is_left(model):
-    told = []
-    measure(model, IDS, batch=2, statistics="loss", progress=told.append)
-    assert [each.done for each in told] == [1, 3, 4]
-    assert told[-1].total == 4
-    assert told[-1].seconds_left == 0
+    seen = []
+    measure(model, IDS, batch=2, statistics="loss", progress=seen.append)
+    assert [each.done for each in seen] == [1, 3, 4]
+    assert seen[-1].total == 4
+    assert seen[-1].seconds_left == 0
 
 
 def test_a_long_text_takes_memory_by_the_window(model):

@@ -82,10 +82,10 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("told", CHANGES)
-def test_wrong_weights_are_refused_by_name(saved, told):
-    _changed(saved, CHANGES[told])
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize("said", CHANGES)
+def test_wrong_weights_are_refused_by_name(saved, said):
+    _changed(saved, CHANGES[said])
+    with pytest.raises(ValueError, match=said):
         load_checkpoint(saved)
 
 
@@ -109,7 +109,7 @@ def _described(folder, **changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "said"),
     [
         ({"layers": 100_000}, "model.layers must be at most 4096, got 100000"),
         ({"feedforward": 1}, "model.feedforward must be one of swiglu"),
@@ -117,10 +117,10 @@ def _described(folder, **changes):
         ({"vocabulary": 1 << 24}, "holds .* numbers, and the configuration describes a model of"),
     ],
 )
-def test_an_absurd_model_is_refused_before_memory_is_taken(saved, monkeypatch, changes, told):
+def test_an_absurd_model_is_refused_before_memory_is_taken(saved, monkeypatch, changes, said):
     monkeypatch.setattr("dva_lens.models.checkpoint.Decoder", pytest.fail)
     _described(saved, **changes)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=said):
         load_checkpoint(saved)
 
 
@@ -156,7 +156,7 @@ def test_a_truncated_file_is_refused_by_name(saved, kept):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "said"),
     [
         ("{", "config.json' is not valid JSON"),
         ("[1]", "must hold a JSON object, got list"),
@@ -166,9 +166,9 @@ def test_a_truncated_file_is_refused_by_name(saved, kept):
         ('{"model_type": "llama"}', "needs 'format' 1 or 2 and 'model', got keys model_type"),
     ],
 )
-def test_a_foreign_configuration_is_refused(saved, content, told):
+def test_a_foreign_configuration_is_refused(saved, content, said):
     (saved / "config.json").write_text(content)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=said):
         load_checkpoint(saved)
 
 

@@ -31,7 +31,7 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
 
 
 @pytest.mark.parametrize(
-    ("chosen", "told"),
+    ("chosen", "said"),
     [
         ({"width": 30, "heads": 4}, "width must be a multiple of heads .* width=30, heads=4"),
         ({"heads": 4, "kv_heads": 3}, "kv_heads must divide heads, got kv_heads=3, heads=4"),
@@ -57,8 +57,8 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
         ({"init_std": 0.0}, "init_std must be more than 0, got 0.0"),
     ],
 )
-def test_an_impossible_model_is_refused_with_its_numbers(chosen, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_impossible_model_is_refused_with_its_numbers(chosen, said):
+    with pytest.raises(ValueError, match=said):
         SIZE.config(**chosen)
 
 
@@ -73,7 +73,7 @@ def test_a_model_never_changes():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "said"),
     [
         (
             {"wdth": 3},
@@ -112,8 +112,8 @@ def test_a_model_never_changes():
         ({"weights": "sigmoid"}, "weights is the former name of rule; keep rule alone"),
     ],
 )
-def test_what_a_model_cannot_be_is_named(wrong, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_a_model_cannot_be_is_named(wrong, said):
+    with pytest.raises(ValueError, match=said):
         ModelConfig.from_dict(SIZE.config().to_dict() | wrong)
 
 

@@ -115,8 +115,8 @@ def test_biases_count():
 
 def test_pairs_cost_more_on_longer_texts():
     config = preset("dva", COUNTED)
-    apart = flops_per_token(config, 64) - flops_per_token(config, 32)
-    assert apart == pytest.approx(L * 16 * (4 * D + 2 * D))
+    difference = flops_per_token(config, 64) - flops_per_token(config, 32)
+    assert difference == pytest.approx(L * 16 * (4 * D + 2 * D))
 
 
 @pytest.mark.parametrize("by", ["parameters", "flops"])

@@ -57,7 +57,7 @@ def test_stopping_at_a_layer_gives_the_stream_before_it():
 
 
 @pytest.mark.parametrize(
-    ("tokens", "told"),
+    ("tokens", "said"),
     [
         (torch.zeros(1, 33, dtype=torch.long), "32 positions, got 33 tokens; split the text"),
         (torch.tensor([[3, 41]]), "between 0 and 40, got 41"),
@@ -65,8 +65,8 @@ def test_stopping_at_a_layer_gives_the_stream_before_it():
         (torch.zeros(1, 0, dtype=torch.long), "at least one position"),
     ],
 )
-def test_bad_tokens_are_refused(tokens, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_tokens_are_refused(tokens, said):
+    with pytest.raises(ValueError, match=said):
         build(SIZE.config())(tokens)
 
 

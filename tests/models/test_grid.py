@@ -67,7 +67,7 @@ def test_names_patterns_and_the_word_grid_are_presets():
 
 
 @pytest.mark.parametrize(
-    ("name", "changed", "told"),
+    ("name", "changed", "said"),
     [
         ("4h-ff-static-own", {}, "with heads=2 a name is 1h or 2h"),
         ("1h-ff-sttic-own", {}, "did you mean .1h-ff-static-own"),
@@ -76,8 +76,8 @@ def test_names_patterns_and_the_word_grid_are_presets():
         ("1h-ff-static-residual", {"layers": 1}, "needs at least 2 layers, got 1"),
     ],
 )
-def test_impossible_models_of_the_grid_are_refused(name, changed, told):
-    with pytest.raises(ValueError, match=told):
+def test_impossible_models_of_the_grid_are_refused(name, changed, said):
+    with pytest.raises(ValueError, match=said):
         cell(name, SIZE.changed(**changed))
 
 

@@ -337,10 +337,10 @@ def test_the_report_says_what_results_say(folder):
     archive = open_archive(folder)
     (findings,) = (one for one in report_of(archive).sections if one.name == "findings")
     glance = next(part for part in findings.parts if isinstance(part, DataTable))
-    told = dict(zip(glance.columns, glance.rows[0], strict=True))
+    cells = dict(zip(glance.columns, glance.rows[0], strict=True))
     one = estimate(archive.values("normalised_entropy")).sel(model="transformer")
     said = shown(float(one["value"]), float(one["low"]), float(one["high"]))
-    assert told["Normalised attention entropy"] == said
+    assert cells["Normalised attention entropy"] == said
     verdicts = {
         (entry.model, entry.contrast): entry.word
         for entry in compare(archive.on()).of("normalised_entropy")

@@ -126,7 +126,7 @@ def test_the_archive_of_a_study_killed_in_its_first_run_says_how_to_go_on(tmp_pa
         open_archive(tmp_path)
 
 
-def test_unknown_runs_and_probes_are_refused_with_what_there_is(archive_folder):
+def test_unknown_runs_and_texts_are_refused_with_what_there_is(archive_folder):
     archive = open_archive(archive_folder)
     with pytest.raises(ArchiveError, match=r"No run 'dva-7'.*transformer-0, dva-0"):
         archive.run("dva-7")

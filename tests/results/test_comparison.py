@@ -53,10 +53,10 @@ def test_a_difference_is_the_difference_of_what_views_show(measured, found):
 
 def test_layers_and_heads_are_there_to_explore(measured):
     by_layer = estimate(measured.values("entropy"), ("layer",))["value"]
-    apart = differences(measured, "entropy")
-    shown = by_layer.sel(model=apart["model"]) - by_layer.sel(model="transformer")
-    np.testing.assert_allclose(apart["value"].values, shown.values, atol=1e-14)
-    assert (apart["adjusted"] >= apart["p"]).all()
+    difference = differences(measured, "entropy")
+    shown = by_layer.sel(model=difference["model"]) - by_layer.sel(model="transformer")
+    np.testing.assert_allclose(difference["value"].values, shown.values, atol=1e-14)
+    assert (difference["adjusted"] >= difference["p"]).all()
     by_head = differences(measured, "entropy", ("layer", "head"))
     assert by_head["model"].values.tolist() == ["resformer-identity"]
 

@@ -13,8 +13,8 @@ def test_tables_hold_every_number_once(archive_folder):
             for text in archive.texts_of(run)
         )
         assert len(table) == measured
-        told = ("value", "document", "length", "rows")
-        keys = [column for column in table.columns if column not in told]
+        said = ("value", "document", "length", "rows")
+        keys = [column for column in table.columns if column not in said]
         assert not table.duplicated(keys).any()
 
 

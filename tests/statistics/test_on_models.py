@@ -83,11 +83,11 @@ def test_the_virtual_account_is_what_rows_lack_of_one():
 def test_padding_and_the_batch_change_nothing_of_the_extended_set(name):
     model, tokens = tiny(name), tokens_of((16, 16, 9))
     rows = [row[:length] for row, length in zip(tokens, (16, 16, 9), strict=True)]
-    together = measure(model, rows, statistics=EXTENDED, batch=3)
+    joint = measure(model, rows, statistics=EXTENDED, batch=3)
     alone = [measure(model, [row], statistics=EXTENDED) for row in rows]
     for name in EXTENDED:
         for sequence, one in enumerate(alone):
-            ours, theirs = together[name].isel(sequence=sequence), one[name].isel(sequence=0)
+            ours, theirs = joint[name].isel(sequence=sequence), one[name].isel(sequence=0)
             if "span" in ours.dims:
                 ours = ours.isel(span=slice(theirs.sizes["span"]))
             np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)

@@ -103,7 +103,7 @@ def fake_measurement(
 
 
 def fake_archive(folder: Path, models: Sequence[str] = MODELS, seeds: int = 2) -> Path:
-    """Write an archive of fake runs with two probes each, and return its folder."""
+    """Write an archive of fake runs with two texts each, and return its folder."""
     rows = []
     for order, model in enumerate(models):
         for seed in range(seeds):

@@ -46,12 +46,12 @@ def visibility(lengths, *, causal=True, window=None):
     """Return which keys each query sees: (sequence, query, key), padding seeing nothing."""
     lengths = np.asarray(lengths)
     place = np.arange(lengths.max())
-    apart = place[:, None] - place[None, :]
-    seen = np.ones_like(apart, dtype=bool)
+    gap = place[:, None] - place[None, :]
+    seen = np.ones_like(gap, dtype=bool)
     if causal:
-        seen &= apart >= 0
+        seen &= gap >= 0
     if window is not None:
-        seen &= np.abs(apart) < window
+        seen &= np.abs(gap) < window
     real = place < lengths[:, None]
     return seen & real[:, :, None] & real[:, None, :]
 
@@ -169,7 +169,7 @@ def _summary(pieces, pattern, pairs):
     seen = pieces.seen
     positions = pattern.shape[-1]
     real = np.arange(positions) < pieces.lengths[:, None]
-    apart = np.arange(positions)[:, None] - np.arange(positions)[None, :]
+    gap = np.arange(positions)[:, None] - np.arange(positions)[None, :]
     logs = np.log(np.where(pattern > 0, pattern, 1.0))
     output = np.einsum("shqk,shqkd->shqd", pattern, pairs)
     previous = np.concatenate(
@@ -187,7 +187,7 @@ def _summary(pieces, pattern, pairs):
         first_mass=masked(pattern[..., 0]),
         self_mass=masked(np.diagonal(pattern, 0, 2, 3)),
         previous_mass=masked(previous),
-        distance=masked((pattern * apart).sum(-1)),
+        distance=masked((pattern * gap).sum(-1)),
         row_mass=masked(pattern.sum(-1)),
         value_norm=masked((pattern * np.linalg.norm(pairs, axis=-1)).sum(-1)),
         output_norm=masked(np.linalg.norm(output, axis=-1)),

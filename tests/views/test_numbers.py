@@ -77,12 +77,12 @@ def test_models_of_different_depth_share_an_axis_of_relative_depth():
 
 def test_a_dataset_of_runs_is_sorted_by_model():
     runs = [fake_measurement(model, seed) for model in ("transformer", "dva") for seed in (0, 1)]
-    together = xr.concat(runs, dim="run", combine_attrs="drop_conflicts").assign_coords(
+    joint = xr.concat(runs, dim="run", combine_attrs="drop_conflicts").assign_coords(
         model=("run", ["transformer", "transformer", "dva", "dva"]), seed=("run", [0, 1, 0, 1])
     )
-    apart = {"transformer": runs[:2], "dva": runs[2:]}
+    separate = {"transformer": runs[:2], "dva": runs[2:]}
     ours, theirs = (
-        views.as_table(views.depth_profile(data, "entropy")) for data in (together, apart)
+        views.as_table(views.depth_profile(data, "entropy")) for data in (joint, separate)
     )
     assert ours == theirs
 

@@ -55,13 +55,13 @@ def _lines(library: Library, chosen: Selection, measure: Measure) -> list[Line]:
     if chosen.baseline not in held.models:
         raise NothingToShowError(f"{chosen.baseline} does not hold {measure.long_name.lower()}.")
     _check_texts(held, measure.name)
-    apart = differences(held, measure.name, baseline=chosen.baseline)
+    difference = differences(held, measure.name, baseline=chosen.baseline)
     names = held.values(measure.name)[axes.DOCUMENT].values
     texts = names.shape[-1], len(set(map(str, names.ravel())))
     drawn = [
-        _line(condition, apart.sel({axes.MODEL: condition.label}), texts)
+        _line(condition, difference.sel({axes.MODEL: condition.label}), texts)
         for condition in conditions(held, measure.name)
-        if condition.label in apart[axes.MODEL].values
+        if condition.label in difference[axes.MODEL].values
     ]
     if not drawn:
         raise NothingToShowError(

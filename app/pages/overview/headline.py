@@ -29,7 +29,7 @@ class Number:
 
 @final
 @dataclass(frozen=True)
-class Line:
+class HeadlineRow:
     """A measure of every model."""
 
     measure: Measure
@@ -43,17 +43,17 @@ class Line:
         return ends[:1] if ends and np.isclose(*ends, rtol=1e-6) else ends
 
 
-def headline(library: Library, chosen: Selection) -> tuple[Line, ...]:
+def headline(library: Library, chosen: Selection) -> tuple[HeadlineRow, ...]:
     """Return every measure of the catalogue for every model measured on a text."""
     lines = [_line(library, chosen, measure) for measure in library.catalogue.measures]
     held = [line for line in lines if any(np.isfinite(n.mean) for n in line.numbers.values())]
     return tuple(sorted(held, key=lambda line: line.measure.at != "model"))
 
 
-def _line(library: Library, chosen: Selection, measure: Measure) -> Line:
+def _line(library: Library, chosen: Selection, measure: Measure) -> HeadlineRow:
     held = library.on(chosen.text).holding(measure.name)
     if not held.parts:
-        return Line(measure, {})
+        return HeadlineRow(measure, {})
     spans = spans_of(measure, chosen.span) or "all"
     found = estimate(held.values(measure.name, spans=spans))
     level = held.reference(measure.name, spans=spans)
@@ -64,4 +64,4 @@ def _line(library: Library, chosen: Selection, measure: Measure) -> Line:
         uniform = np.nan if levels is None else float(levels.sel({axes.MODEL: model}))
         mean, low, high = (float(one[name]) for name in ("value", "low", "high"))
         numbers[model] = Number(mean, low, high, uniform)
-    return Line(measure, numbers)
+    return HeadlineRow(measure, numbers)

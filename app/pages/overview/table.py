@@ -11,7 +11,7 @@ from dva_lens.views import theme
 from ...components.attributes import attributes
 from ...components.links import choice_link, numbers_link
 from ...components.numbers import interval, number
-from .headline import Line, Number
+from .headline import HeadlineRow, Number
 
 Row = tuple[str, str, Mapping[str, str]]
 """A title, a unit, and a text for each model."""
@@ -23,7 +23,7 @@ CAPTION = (
 
 
 def headline_table(
-    lines: Sequence[Line],
+    lines: Sequence[HeadlineRow],
     statistic: str,
     *,
     first_run: Mapping[str, str],
@@ -82,7 +82,7 @@ def _cost(title: str, unit: str, found: Mapping[str, str], models: Sequence[str]
 
 
 def _measure(
-    line: Line, models: Sequence[str], colours: Mapping[str, str], statistic: str
+    line: HeadlineRow, models: Sequence[str], colours: Mapping[str, str], statistic: str
 ) -> html.Tr:
     measure = line.measure
     unit = html.Span("" if measure.units == "1" else measure.units, className="unit")
@@ -114,7 +114,7 @@ def _text(value: float) -> str:
     return number(value) if np.isfinite(value) else ""
 
 
-def _strip(line: Line, models: Sequence[str], colours: Mapping[str, str]) -> html.Div:
+def _strip(line: HeadlineRow, models: Sequence[str], colours: Mapping[str, str]) -> html.Div:
     """Return the models' intervals on one scale, with a tick at uniform attention."""
     found = {model: line.numbers[model] for model in models if model in line.numbers}
     ends = [value for n in found.values() for value in (n.mean, n.low, n.high)]

@@ -26,11 +26,11 @@ def tiles(rule: Rule, query: Query, *, rows: int, pairs: int) -> Iterator[QueryB
     """Cut an attention into blocks of at most `rows` queries and about `pairs` scores."""
     batch, heads, length, _ = query.shape
     rows = max(FEWEST_ROWS, min(rows, length, pairs // length))
-    together = max(1, pairs // (rows * length))
-    heads_together = min(heads, together)
-    batch_together = max(1, together // heads)
-    few = cuts(heads, heads_together)
-    for some in cuts(batch, batch_together):
+    at_once = max(1, pairs // (rows * length))
+    heads_at_once = min(heads, at_once)
+    batch_at_once = max(1, at_once // heads)
+    few = cuts(heads, heads_at_once)
+    for some in cuts(batch, batch_at_once):
         yield from blocks(rule, some, few, length, rows=rows, device=query.device)
 
 

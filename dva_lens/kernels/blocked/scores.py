@@ -34,9 +34,9 @@ def tiles(rule: Rule, query: Query, group: int) -> Iterator[QueryBlock]:
     batch, heads, length, _ = query.shape
     rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
     groups = max(1, ENTRIES_AT_ONCE // (rows * length * group))
-    together = max(1, groups * group // heads)
+    at_once = max(1, groups * group // heads)
     few = cuts(heads, min(groups, heads // group) * group)
-    for some in cuts(batch, together):
+    for some in cuts(batch, at_once):
         yield from blocks(rule, some, few, length, rows=rows, device=query.device)
 
 

@@ -144,11 +144,11 @@ def forward(
             if MEASURE:
                 squares += tl.sum(p * p, 1)
                 if edge == 1:
-                    apart = (queries[:, None] - keys[None, :]).to(tl.float32)
-                    distance += tl.sum(p * apart, 1)
+                    gap = (queries[:, None] - keys[None, :]).to(tl.float32)
+                    distance += tl.sum(p * gap, 1)
                 else:
-                    apart = (place - keys).to(tl.float32)
-                    distance += tl.sum(p * apart[None, :], 1) + offset * mass
+                    gap = (place - keys).to(tl.float32)
+                    distance += tl.sum(p * gap[None, :], 1) + offset * mass
             if VALUES < 2:
                 v_at = keys[:, None].to(tl.int64) * v_n + c_dv[None, :]
                 v = tl.load(V + v_at, mask=there[:, None] & (c_dv[None, :] < DV), other=0.0)

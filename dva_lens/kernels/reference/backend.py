@@ -42,7 +42,7 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
     sequences = torch.arange(len(query), device=query.device)
     pairs = values.pairs(positions, positions, query.shape[1])
     output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
-    apart = (positions[:, None] - positions).double()
+    gap = (positions[:, None] - positions).double()
     seen = rule.visible(positions, positions, sequences)[:, 0].expand(len(query), -1, -1)
     previous = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)
     summary = Summary(
@@ -53,7 +53,7 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
         first_mass=pattern[..., 0],
         self_mass=pattern.diagonal(dim1=-2, dim2=-1),
         previous_mass=torch.nn.functional.pad(previous, (1, 0)),
-        distance=(pattern * apart).sum(dim=-1),
+        distance=(pattern * gap).sum(dim=-1),
         row_mass=pattern.sum(dim=-1),
         value_norm=(pattern * pairs.norm(dim=-1)).sum(dim=-1),
         output_norm=output.norm(dim=-1),

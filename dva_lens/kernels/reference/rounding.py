@@ -81,7 +81,7 @@ def limits(
     output += _narrowed(p, sizes, rule, dtype)
     length = query.shape[2]
     place = torch.arange(length, device=query.device)
-    apart = (place[:, None] - place).abs() + 2 * min(BLOCK, length)
+    gap = (place[:, None] - place).abs() + 2 * min(BLOCK, length)
     entropy = torch.special.entr(p).sum(dim=-1, keepdim=True)
     logarithm = (summed * (1 + weighed.scores + weighed.log_sum_exp.abs() + entropy))[..., 0]
     relative = summed * p
@@ -99,7 +99,7 @@ def limits(
         "previous_mass": torch.nn.functional.pad(
             relative.diagonal(offset=-1, dim1=-2, dim2=-1), (1, 0)
         ),
-        "distance": (relative * apart).sum(dim=-1),
+        "distance": (relative * gap).sum(dim=-1),
         "row_mass": relative.sum(dim=-1),
         "value_norm": (relative * pairs.norm(dim=-1) + p * lost).sum(dim=-1),
         "output_norm": output.norm(dim=-1) + (sizes.shape[-1] + STEPS) * unit * mixed,

@@ -39,7 +39,7 @@ class Anatomy:
                 )
         raise TypeError(
             f"{type(model).__name__} holds no list of {depth} layers (num_hidden_layers), so its "
-            f"attentions cannot be told apart."
+            f"attentions cannot be found."
         )
 
 

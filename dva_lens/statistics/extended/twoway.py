@@ -23,8 +23,8 @@ def query_part(
 
     `weights` says which pairs count, and how much; rows without weight get zero.
     """
-    _, apart = _without_keys(values, weights[None])
-    found = _solve(weights[None], apart)
+    _, rest = _without_keys(values, weights[None])
+    found = _solve(weights[None], rest)
     mass = weights.sum(1)
     share = mass / max(mass.sum(), 1e-300)
     return found - np.einsum("r,hrd->hd", share, found)[:, None]
@@ -46,13 +46,13 @@ def sums_of_squares(
     weights = weights.astype(np.float64)
     if power is None:
         power = (times_gram(values, gram) * values).sum(-1)
-    key_mean, apart = _without_keys(values, weights)
+    key_mean, rest = _without_keys(values, weights)
     key_mass = np.broadcast_to(weights.sum(1), key_mean.shape[:2])
     whole = (weights * power).sum((1, 2))
     total = np.maximum(whole - _mean_square(key_mean, key_mass, gram), 0.0)
     keyed = (key_mass * (times_gram(key_mean, gram) * key_mean).sum(-1)).sum(-1)
     after_key = np.clip(whole - keyed, 0.0, total)
-    query = (times_gram(_solve(weights, apart), gram) * apart).sum((1, 2))
+    query = (times_gram(_solve(weights, rest), gram) * rest).sum((1, 2))
     left = np.clip(after_key - query, 0.0, after_key)
     return np.column_stack([total - after_key, after_key - left, left, total])
 
@@ -90,7 +90,7 @@ def _mean_square(
 
 
 def _solve(
-    weights: Weighting, apart: Float[np.ndarray, "head row width"]
+    weights: Weighting, rest: Float[np.ndarray, "head row width"]
 ) -> Float[np.ndarray, "head row width"]:
     """Solve for the query parts, the keys' already taken out; one constant is free, and zero."""
     key_mass = weights.sum(1)
@@ -98,4 +98,4 @@ def _solve(
     normal = np.eye(weights.shape[1]) * weights.sum(2)[:, :, None]
     normal = normal - (weights * per_key[:, None]) @ weights.swapaxes(1, 2)
     inverse = cast("np.ndarray", np.linalg.pinv(normal, rcond=1e-10, hermitian=True))
-    return inverse @ apart
+    return inverse @ rest

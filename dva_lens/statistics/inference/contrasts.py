@@ -36,10 +36,10 @@ def text_contrast(
             f"Both models must be measured on the same texts, got {ours.shape[1:]} and "
             f"{theirs.shape[1:]} as (sequence, ...); measure them on one text."
         )
-    apart = moments(ours)[0] - moments(theirs)[0]
+    difference = moments(ours)[0] - moments(theirs)[0]
     size = np.fmax(np.abs(moments(ours)[0]), np.abs(moments(theirs)[0]))
-    apart = np.where(np.abs(apart) <= 1e-13 * size, 0.0, apart)
-    return profile(apart, documents, weights=weights, level=level, draws=draws)
+    difference = np.where(np.abs(difference) <= 1e-13 * size, 0.0, difference)
+    return profile(difference, documents, weights=weights, level=level, draws=draws)
 
 
 def seed_contrasts(
@@ -142,10 +142,10 @@ def _difference(
             error = np.sqrt(shared[0] * (1 / own_count + 1 / other_count))
             freedom = shared[1]
     size = np.fmax(np.abs(own), np.abs(other))
-    apart = own - other
-    apart = np.where(np.abs(apart) <= 1e-13 * size, 0.0, apart)
+    difference = own - other
+    difference = np.where(np.abs(difference) <= 1e-13 * size, 0.0, difference)
     error = np.where(error <= 1e-13 * size, 0.0, error)
-    return t_estimate(apart, error, freedom, level=level, seeds=seeds)
+    return t_estimate(difference, error, freedom, level=level, seeds=seeds)
 
 
 def _check_baseline(models: Mapping[str, np.ndarray], baseline: str) -> None:

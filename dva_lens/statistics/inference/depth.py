@@ -46,8 +46,8 @@ def coefficients(contrast: str, held: Bool[np.ndarray, "*cells layer"]) -> Profi
         count = held.sum(-1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             middle = (held * place).sum(-1, keepdims=True) / count
-            apart = np.where(held, place - middle, 0.0)
-            found = apart / (apart**2).sum(-1, keepdims=True)
+            offset = np.where(held, place - middle, 0.0)
+            found = offset / (offset**2).sum(-1, keepdims=True)
         return np.where(count > 1, found, np.nan)
     chosen = held & (contrast == MEAN or ((place >= 0.25) & (place <= 0.75)))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -12,14 +12,14 @@ Number = float | int
 Numbers = np.ndarray | float | int
 
 
-def equivalence(apart: Numbers, error: Numbers, freedom: Numbers, margin: Number) -> np.ndarray:
+def equivalence(mean: Numbers, error: Numbers, freedom: Numbers, margin: Number) -> np.ndarray:
     """Return the p value of |difference| being at least `margin` (two one-sided t tests)."""
     _check(margin)
-    apart, error = np.asarray(apart, dtype=np.float64), np.asarray(error, dtype=np.float64)
+    mean, error = np.asarray(mean, dtype=np.float64), np.asarray(error, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        above = stats.t.sf((apart + margin) / error, freedom)
-        below = stats.t.sf((margin - apart) / error, freedom)
-    exact = np.where(np.abs(apart) < margin, 0.0, 1.0)
+        above = stats.t.sf((mean + margin) / error, freedom)
+        below = stats.t.sf((margin - mean) / error, freedom)
+    exact = np.where(np.abs(mean) < margin, 0.0, 1.0)
     return np.where(error == 0, exact, np.maximum(above, below))
 
 

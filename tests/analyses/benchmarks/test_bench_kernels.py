@@ -40,7 +40,7 @@ def test_patterns_that_would_not_fit_are_left_out():
 @pytest.mark.parametrize("bench", [bench_recorder, bench_dva])
 def test_tables_and_json(bench, monkeypatch, capsys):
     monkeypatch.setattr(bench, "peak_growth", lambda *arguments: 8.0)
-    monkeypatch.setattr(bench_dva, "CASES", (bench_dva.Case(1, 9, 4),))
+    monkeypatch.setattr(bench_dva, "CASES", (bench_dva.BlockCase(1, 9, 4),))
     size = ["--lengths", "9"] if bench is bench_recorder else []
     assert bench.main([*size, "--pairs", "1"]) == 0
     assert "tokens" in capsys.readouterr().out
@@ -51,6 +51,6 @@ def test_tables_and_json(bench, monkeypatch, capsys):
 
 def test_a_broken_bound_fails_the_check(monkeypatch, capsys):
     monkeypatch.setattr(bench_dva, "peak_growth", lambda *arguments: 8.0)
-    monkeypatch.setattr(bench_dva, "CASES", (bench_dva.Case(1, 9, 4, smaller=30.0),))
+    monkeypatch.setattr(bench_dva, "CASES", (bench_dva.BlockCase(1, 9, 4, smaller=30.0),))
     assert bench_dva.main(["--pairs", "1", "--check"]) == 1
     assert "BROKEN" in capsys.readouterr().out

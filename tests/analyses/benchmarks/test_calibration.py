@@ -15,13 +15,13 @@ def test_a_short_simulation_holds_and_tells_wrong_choices_apart():
 
 
 def test_a_broken_promise_is_seen():
-    row = calibration.Row("Interval", "any", 0.93, 0.97, 0.9, 0.005)
+    row = calibration.Setting("Interval", "any", 0.93, 0.97, 0.9, 0.005)
     assert row.holds is False
     assert "**no**" in calibration.page([row])
 
 
 def test_numbers_can_be_read_by_machines(capsys, monkeypatch):
-    row = calibration.Row("Interval", "any", 0.93, 0.97, 0.9, 0.005)
+    row = calibration.Setting("Interval", "any", 0.93, 0.97, 0.9, 0.005)
     monkeypatch.setattr(calibration, "simulate", lambda seed: [row])
     assert calibration.main(["--json"]) == 1
     assert json.loads(capsys.readouterr().out)[0]["holds"] is False

@@ -49,16 +49,16 @@ def test_a_page_says_how_it_was_made_and_what_it_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("parked", "drain", "told"),
+    ("parked", "drain", "said"),
     [((0.3, 0.09), (0.2, 0.9), "yes, drained"), ((0.3, 0.07), (0.2, 1.1), "no")],
 )
-def test_a_sink_has_to_show_with_every_seed(parked, drain, told):
+def test_a_sink_has_to_show_with_every_seed(parked, drain, said):
     answers = [
         Answer("dva", 9, seed, True, 1.0, 0.1, 1, 0, parked[seed], 0.01, 0.04, 1.0, drain[seed])
         for seed in (0, 1)
     ]
     line = table(answers).splitlines()[-1]
-    assert line.endswith(f"| {told} | `` |")
+    assert line.endswith(f"| {said} | `` |")
     assert f"{sum(parked) / 2:.2f} ({parked[1]:.2f}–{parked[0]:.2f})" in line
 
 

@@ -118,11 +118,11 @@ def test_projections_are_read_where_they_lie():
     query, key, values, weights = attention(
         Draws((2, 4, 2), 19, dtype=torch.float32), "static", "causal"
     )
-    apart = [
+    split = [
         each.transpose(1, 2).contiguous().transpose(1, 2) for each in (query, key, values.value)
     ]
     want = numbers(backend.fused(*on_device((query, key, values, weights))))
-    found = numbers(backend.fused(*on_device((*apart[:2], Static(apart[2]), weights))))
+    found = numbers(backend.fused(*on_device((*split[:2], Static(split[2]), weights))))
     assert all(torch.equal(found[name], want[name]) for name in set(want) - {"log_sum_exp"})
 
 

@@ -42,9 +42,9 @@ def test_a_sink_is_one_more_column_that_is_dropped():
     query, key, sink = draw.query(), draw.key(), draw(4)
     weights = Rule(scale=0.4, sink=sink, window=7)
     position = torch.arange(33)
-    apart = position[:, None] - position
+    gap = position[:, None] - position
     logits = 0.4 * query @ key.repeat_interleave(2, dim=1).mT
-    logits = logits.masked_fill((apart < 0) | (apart >= 7), float("-inf"))
+    logits = logits.masked_fill((gap < 0) | (gap >= 7), float("-inf"))
     with_sink = torch.cat([logits, sink.view(1, 4, 1, 1).expand(2, 4, 33, 1)], dim=-1)
     want = torch.softmax(with_sink, dim=-1)[..., :-1]
     torch.testing.assert_close(reference.pattern(query, key, weights), want)

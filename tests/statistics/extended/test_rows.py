@@ -44,8 +44,8 @@ def test_gini_is_half_the_mean_difference_over_the_mean(pieces):
     assert np.isnan(found[:, 0]).all()
     for head, query, row in rows(pieces):
         if query:
-            apart = np.abs(row[:, None] - row[None, :]).mean()
-            want = apart / (2 * row.mean()) * (query + 1) / query
+            difference = np.abs(row[:, None] - row[None, :]).mean()
+            want = difference / (2 * row.mean()) * (query + 1) / query
             assert found[head, query] == pytest.approx(want)
 
 

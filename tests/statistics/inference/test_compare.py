@@ -1,4 +1,4 @@
-"""Comparisons of arms over depth, and plans of claims held against them."""
+"""Comparisons of models over depth, and plans of claims held against them."""
 
 import numpy as np
 import pytest
@@ -11,19 +11,19 @@ from dva_lens.statistics.inference.plan import Claim, claims_from, former_names,
 TEXTS = [f"text {index}" for index in range(10)]
 
 
-def arms(shift=2.0, seeds=4):
+def conditions(shift=2.0, seeds=4):
     generator = np.random.default_rng(0)
     text = generator.standard_normal((1, 10, 1))
 
-    def arm(layers, by):
+    def condition(layers, by):
         noise = 0.1 * generator.standard_normal((seeds, 10, layers))
         return text + noise + 0.1 * generator.standard_normal((seeds, 1, 1)) + by
 
-    return {"base": arm(4, 0.0), "higher": arm(6, shift), "same": arm(4, 0.0)}
+    return {"base": condition(4, 0.0), "higher": condition(6, shift), "same": condition(4, 0.0)}
 
 
 def test_both_questions_are_answered_apart():
-    found = compare("entropy", arms(), TEXTS, baseline="base")
+    found = compare("entropy", conditions(), TEXTS, baseline="base")
     assert [(entry.model, entry.contrast) for entry in found] == [
         ("higher", "middle half"),
         ("same", "middle half"),
@@ -39,7 +39,7 @@ def test_both_questions_are_answered_apart():
 
 
 def test_verdicts_follow_the_adjusted_p():
-    found = adjust(compare("entropy", arms(), TEXTS, baseline="base"))
+    found = adjust(compare("entropy", conditions(), TEXTS, baseline="base"))
     assert found[0].verdict == "higher"
     assert found[1].verdict == "undecided"
     explored = adjust(found, benjamini_hochberg)
@@ -47,7 +47,7 @@ def test_verdicts_follow_the_adjusted_p():
 
 
 def test_two_seeds_speak_of_checkpoints_only():
-    found = compare("entropy", arms(seeds=2), TEXTS, baseline="base")
+    found = compare("entropy", conditions(seeds=2), TEXTS, baseline="base")
     assert found[0].verdict == (
         "higher for these checkpoints (2 seeds: no claim about architectures)"
     )
@@ -55,7 +55,7 @@ def test_two_seeds_speak_of_checkpoints_only():
 
 def test_an_unknown_baseline_is_named():
     with pytest.raises(KeyError, match="'nothing'; there are: base, higher, same"):
-        compare("entropy", arms(), TEXTS, baseline="nothing")
+        compare("entropy", conditions(), TEXTS, baseline="nothing")
 
 
 def test_claims_are_supported_refuted_or_undecided():
@@ -78,7 +78,7 @@ def test_claims_are_supported_refuted_or_undecided():
             ]
         }
     )
-    comparisons = compare("entropy", arms(), TEXTS, baseline="base")
+    comparisons = compare("entropy", conditions(), TEXTS, baseline="base")
     answers = [verdict.answer for verdict in judge(claims, comparisons)]
     assert answers == [
         "supported",
@@ -109,7 +109,7 @@ def test_verdicts_say_what_the_design_could_have_found():
         Claim(statistic="entropy", model="same", direction="higher"),
         Claim(statistic="entropy", model="same", direction="equal", margin=1.0),
     ]
-    higher, equal = judge(claims, compare("entropy", arms(), TEXTS, baseline="base"))
+    higher, equal = judge(claims, compare("entropy", conditions(), TEXTS, baseline="base"))
     error, freedom = float(higher.estimate.error), float(higher.estimate.freedom)
     assert power(error, freedom, higher.detectable, alpha=0.1) == pytest.approx(0.8, abs=1e-6)
     assert np.isnan(higher.power)
@@ -117,7 +117,7 @@ def test_verdicts_say_what_the_design_could_have_found():
 
 
 def test_two_seeds_decide_nothing_about_architectures():
-    comparisons = compare("entropy", arms(seeds=2), TEXTS, baseline="base")
+    comparisons = compare("entropy", conditions(seeds=2), TEXTS, baseline="base")
     verdict = judge([Claim(statistic="entropy", model="higher", direction="higher")], comparisons)[
         0
     ]
@@ -164,7 +164,7 @@ def test_plans_are_read_strictly(plan, message):
 
 
 def test_a_verdict_is_muted_where_the_same_differs_from_itself_by_more():
-    models = arms(seeds=4)
+    models = conditions(seeds=4)
     models["base"][:2] += 6.0
     found = adjust(compare("entropy", models, TEXTS, baseline="base"))
     first = found[0]
@@ -176,10 +176,10 @@ def test_a_verdict_is_muted_where_the_same_differs_from_itself_by_more():
 
 
 def test_many_cells_at_once_are_what_each_is_alone():
-    models = {name: values[:, :, :4] for name, values in arms().items()}
+    models = {name: values[:, :, :4] for name, values in conditions().items()}
     cells = [("entropy", str(layer)) for layer in range(4)]
-    together = compare_cells(cells, models, TEXTS, baseline="base")
-    assert [(entry.contrast, entry.model) for entry in together[:3]] == [
+    joint = compare_cells(cells, models, TEXTS, baseline="base")
+    assert [(entry.contrast, entry.model) for entry in joint[:3]] == [
         ("0", "higher"),
         ("0", "same"),
         ("1", "higher"),
@@ -187,7 +187,7 @@ def test_many_cells_at_once_are_what_each_is_alone():
     for layer in range(4):
         one = {name: values[:, :, [layer]] for name, values in models.items()}
         alone = compare_cells(cells[layer : layer + 1], one, TEXTS, baseline="base")
-        for entry, again in zip(together[2 * layer : 2 * layer + 2], alone, strict=True):
+        for entry, again in zip(joint[2 * layer : 2 * layer + 2], alone, strict=True):
             assert float(entry.text.low) == pytest.approx(float(again.text.low))
             assert float(entry.retrained.p) == pytest.approx(float(again.retrained.p))
             assert float(entry.same.mean) == pytest.approx(float(again.same.mean))

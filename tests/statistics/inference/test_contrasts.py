@@ -31,9 +31,9 @@ def test_different_texts_are_refused():
 
 def test_separate_variances_are_welch():
     generator = np.random.default_rng(1)
-    arms = {"base": generator.standard_normal((3, 5)), "new": generator.standard_normal((4, 5))}
-    found = seed_contrasts(arms, "base")["new"]
-    want = stats.ttest_ind(arms["new"], arms["base"], equal_var=False)
+    models = {"base": generator.standard_normal((3, 5)), "new": generator.standard_normal((4, 5))}
+    found = seed_contrasts(models, "base")["new"]
+    want = stats.ttest_ind(models["new"], models["base"], equal_var=False)
     low, high = want.confidence_interval()
     np.testing.assert_allclose(found.p, want.pvalue, rtol=1e-9)
     np.testing.assert_allclose([found.low, found.high], [low, high], rtol=1e-9)
@@ -41,16 +41,16 @@ def test_separate_variances_are_welch():
 
 def test_pooling_two_arms_is_students_t():
     generator = np.random.default_rng(2)
-    arms = {"base": generator.standard_normal((3, 5)), "new": generator.standard_normal((4, 5))}
-    found = seed_contrasts(arms, "base", variance="pooled")["new"]
-    want = stats.ttest_ind(arms["new"], arms["base"])
+    models = {"base": generator.standard_normal((3, 5)), "new": generator.standard_normal((4, 5))}
+    found = seed_contrasts(models, "base", variance="pooled")["new"]
+    want = stats.ttest_ind(models["new"], models["base"])
     np.testing.assert_allclose(found.p, want.pvalue, rtol=1e-9)
 
 
 def test_pooling_more_arms_adds_degrees_of_freedom():
     generator = np.random.default_rng(3)
-    arms = {name: generator.standard_normal((3, 2)) for name in "abcd"}
-    found = seed_contrasts(arms, "a", variance="pooled")
+    models = {name: generator.standard_normal((3, 2)) for name in "abcd"}
+    found = seed_contrasts(models, "a", variance="pooled")
     assert list(found) == ["b", "c", "d"]
     assert found["b"].freedom.tolist() == [8, 8]
 
@@ -58,17 +58,17 @@ def test_pooling_more_arms_adds_degrees_of_freedom():
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_few_seeds_are_labelled(seeds):
     generator = np.random.default_rng(4)
-    arms = {name: generator.standard_normal((seeds, 2)) for name in "ab"}
-    found = seed_contrasts(arms, "a")["b"]
+    models = {name: generator.standard_normal((seeds, 2)) for name in "ab"}
+    found = seed_contrasts(models, "a")["b"]
     assert "no claim" in found.note
     assert np.isfinite(found.mean).all()
     assert np.isnan(found.low).all() == (seeds == 1)
 
 
 def test_a_head_without_a_value_stays_alone():
-    arms = {"a": np.ones((3, 2)), "b": np.full((3, 2), 2.0)}
-    arms["b"][:, 1] = np.nan
-    found = seed_contrasts(arms, "a")["b"]
+    models = {"a": np.ones((3, 2)), "b": np.full((3, 2), 2.0)}
+    models["b"][:, 1] = np.nan
+    found = seed_contrasts(models, "a")["b"]
     assert found.mean[0] == 1
     assert found.p[0] == 0
     assert np.isnan(found.mean[1])
@@ -76,8 +76,8 @@ def test_a_head_without_a_value_stays_alone():
 
 
 def test_identical_constants_do_not_differ():
-    arms = {"a": np.full((3, 1), 0.1) * 3, "b": np.full((3, 1), 0.3)}
-    assert seed_contrasts(arms, "a")["b"].p[0] == 1.0
+    models = {"a": np.full((3, 1), 0.1) * 3, "b": np.full((3, 1), 0.3)}
+    assert seed_contrasts(models, "a")["b"].p[0] == 1.0
 
 
 def test_unknown_baselines_and_unequal_cells_are_refused():

@@ -59,10 +59,10 @@ def test_power_agrees_with_simulation():
     error, freedom = np.sqrt(2 / 5), 8.0  # two models of five seeds each, spread one
     draws = generator.standard_normal((2, 5, 40000))
     spread = np.sqrt(draws.var(1, ddof=1).sum(0) / 5)
-    apart = draws[1].mean(0) - draws[0].mean(0)
-    found = np.abs(apart + 2) / spread > stats.t.ppf(0.975, 8)
+    difference = draws[1].mean(0) - draws[0].mean(0)
+    found = np.abs(difference + 2) / spread > stats.t.ppf(0.975, 8)
     assert power(error, freedom, 2.0) == pytest.approx(found.mean(), abs=0.01)
-    equal = np.abs(apart) + stats.t.ppf(0.95, 8) * spread < 1.5
+    equal = np.abs(difference) + stats.t.ppf(0.95, 8) * spread < 1.5
     assert equivalence_power(error, freedom, 1.5) == pytest.approx(equal.mean(), abs=0.01)
 
 
