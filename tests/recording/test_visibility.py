@@ -30,8 +30,8 @@ def test_closed_forms_are_recognised(causal, window, by_sequence, lengths):
         return seen & (b >= 0) if by_sequence else seen
 
     longest = max(lengths)
-    told = window if window is not None and window < longest else None
-    assert form(mask, *lengths) == (causal or longest == 1 or window == 1, told)
+    back = window if window is not None and window < longest else None
+    assert form(mask, *lengths) == (causal or longest == 1 or window == 1, back)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_what_padding_sees_does_not_matter():
 def test_texts_are_apart_only_where_no_pair_joins_them():
     layout = Layout((1, 20), torch.tensor([0, 0]), torch.tensor([0, 8]), torch.tensor([8, 12]))
 
-    def apart(b, q, k):
+    def gap(b, q, k):
         return (k <= q) & ((q < 8) == (k < 8)) & (b >= 0)
 
-    assert separates(apart, layout)
-    assert not separates(lambda b, q, k: apart(b, q, k) | ((q == 19) & (k == 7)), layout)
+    assert separates(gap, layout)
+    assert not separates(lambda b, q, k: gap(b, q, k) | ((q == 19) & (k == 7)), layout)
     assert not separates(lambda b, q, k: k <= q, layout)
