@@ -76,8 +76,8 @@ def test_its_reference_goes_by_what_the_model_lets_a_query_see(name, width):
                 weight.zero_()
     found = lens.rollout(model, ids)
     place = np.arange(13)
-    separate = place[:, None] - place
-    seen = np.abs(separate) < width if name == "bert" else (apart >= 0) & (apart < width)
+    distance = place[:, None] - place
+    seen = np.abs(distance) < width if name == "bert" else (distance >= 0) & (distance < width)
     mixed = (seen / seen.sum(-1, keepdims=True) + np.eye(13)) / 2
     want = [mixed[:, 0].mean(), (mixed @ mixed)[:, 0].mean()]
     np.testing.assert_allclose(found["rollout_reference"][0, :, 0], want, atol=1e-12)
