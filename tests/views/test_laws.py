@@ -84,7 +84,7 @@ def test_every_figure_says_what_it_estimates_and_on_how_many_texts(view):
         assert "2 trainings" in caption
     elif view.of == "queries":
         assert "64 tokens" in caption
-        assert "exactly" in caption
+        assert "values are exact" in caption
     else:
         assert "95 % interval for these checkpoints" in caption
         assert "6 sequences from 3 documents" in caption
