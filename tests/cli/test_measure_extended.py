@@ -78,7 +78,7 @@ def test_every_extended_statistic_has_a_number_or_a_reason(archive):
 
 def test_controls_lie_beside_the_text(archive):
     run = archive.runs[0]
-    assert archive.texts(run) == ("text", *CONTROLS)
+    assert archive.texts_of(run) == ("text", *CONTROLS)
     text = archive.dataset(run)
     for control in CONTROLS:
         found = archive.dataset(run, control)
