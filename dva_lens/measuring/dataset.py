@@ -40,8 +40,8 @@ def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept
     """Compute the statistics of a record; `kept` sequences also keep their numbers per query."""
     shared = SharedRecord.of(record)
     values, by_query, references, why_not = {}, {}, {}, {}
-    visible = [_visible(record, layer) for layer in record.layers]
-    widest = max(visible, key=lambda each: int(each.sum()))
+    widest = _widest(record)
+    visible = [widest if each.summary is None else each.summary.visible for each in record.layers]
     plain = all(_is_causal(each, record.lengths) for each in visible)
     for statistic in statistics:
         layers = record.layers if statistic.at != "model" else record.layers[:1]
@@ -192,9 +192,11 @@ def _heads(record: Record) -> tuple[int, int]:
     return most, max([*shared, *sizes], default=most)
 
 
-def _visible(record: Record, layer: LayerRecord) -> Int[np.ndarray, "sequence query"]:
-    if layer.summary is not None:
-        return layer.summary.visible
+def _widest(record: Record) -> Int[np.ndarray, "sequence query"]:
+    """Return what queries see in the layer where they see most; all earlier keys, without any."""
+    held = [each.summary.visible for each in record.layers if each.summary is not None]
+    if held:
+        return max(held, key=lambda each: int(each.sum()))
     place = np.arange(record.tokens.shape[1])
     return np.where(place < record.lengths[:, None], place + 1, -1)
 

@@ -1,7 +1,7 @@
 """What recording has to know of a model: how it is watched, run, and asked about itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dva_lens.recording.logits import Logits
-from dva_lens.recording.recorder import Recorder
+from dva_lens.recording.recorder import ATTENTION_SITES, Recorder
 from dva_lens.sites import Site
 
 
@@ -43,9 +43,21 @@ class Adapter(ABC):
         TypeError
             If there is such a layer; the message names it.
         """
+        if not recorder.watches_attention:
+            return
         silent = [layer for layer in range(self.depth) if layer not in recorder.attended()]
-        if recorder.watches_attention and silent:
-            raise TypeError(self._unattended(silent))
+        without = self._without_attention(recorder, silent)
+        for layer, reason in without.items():
+            for site in ATTENTION_SITES:
+                recorder.skip(layer, site, reason)
+        unexplained = [layer for layer in silent if layer not in without]
+        if unexplained:
+            raise TypeError(self._unattended(unexplained))
+
+    def _without_attention(self, recorder: Recorder, silent: Sequence[int]) -> Mapping[int, str]:
+        """Return which of these layers have no attention to record, and what they have instead."""
+        del recorder, silent
+        return {}
 
     @abstractmethod
     def _unattended(self, silent: Sequence[int]) -> str:

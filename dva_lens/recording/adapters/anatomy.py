@@ -1,6 +1,6 @@
 """Where the layers of a Hugging Face model are, by looking at it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -43,12 +43,27 @@ class Anatomy:
         )
 
 
+def without_attention(
+    layer: nn.Module, attending: Iterable[nn.Module], attentions: Iterable[nn.Module]
+) -> str | None:
+    """Return why a layer has no attention, or None where it holds one that kept silent.
+
+    `attending` are layers that have attended, through the modules `attentions`.
+    """
+    kinds = {type(module) for module in attentions}
+    if not kinds or any(type(module) in kinds for module in layer.modules()):
+        return None
+    usual = {name for other in attending for name, _ in other.named_children()}
+    other = [type(part).__name__ for name, part in layer.named_children() if name not in usual]
+    return f"the layer has no attention; it has {' and '.join(other) or 'nothing'} in its place"
+
+
 def longest_input(model: PreTrainedModel) -> int | None:
     """Return how many positions a model has, or None where nothing limits it."""
     config = model.config.get_text_config()
     names = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
     found = next((getattr(config, name) for name in names if getattr(config, name, None)), None)
-    if found is None:
+    if found is None or int(found) < 0:  # as in XLNet, which has room for any text
         return None
     return int(found) - _offset(model)
 

@@ -1,6 +1,6 @@
 """Recording Hugging Face models as they run: another attention function, and no pattern."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dva_lens.recording.adapters.adapter import Adapter
-from dva_lens.recording.adapters.anatomy import Anatomy, longest_input
+from dva_lens.recording.adapters.anatomy import Anatomy, longest_input, without_attention
 from dva_lens.recording.adapters.interface import NAME, STATES, HookState, written_through
 from dva_lens.recording.adapters.masks import PassState
 from dva_lens.recording.adapters.outputs import body_of, forward, plain_head
@@ -27,6 +27,20 @@ class HuggingFaceAdapter(Adapter):
     """A model of transformers whose layers attend through its AttentionInterface."""
 
     model: PreTrainedModel
+
+    def __post_init__(self) -> None:
+        """Refuse models of two stacks.
+
+        Raises
+        ------
+        TypeError
+            If the model has an encoder and a decoder.
+        """
+        if getattr(self.model.config, "is_encoder_decoder", False):
+            raise TypeError(
+                f"{self.architecture} has an encoder and a decoder; a model can be measured that "
+                f"is one stack of layers. Pass one of the two, as a model of its own."
+            )
 
     @cached_property
     def anatomy(self) -> Anatomy:
@@ -79,10 +93,18 @@ class HuggingFaceAdapter(Adapter):
         names = [self.anatomy.names[layer] for layer in silent]
         listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         return (
-            f"{type(self.model).__name__} computed the attention of {listed} without calling the "
-            f"recorder ({len(silent)} of {self.depth} layers); a model can be measured only if "
-            f"all of its layers attend through transformers' AttentionInterface."
+            f"{type(self.model).__name__} ran {listed} without calling the recorder "
+            f"({len(silent)} of {self.depth} layers): they hold no attention, or attend in code "
+            f"of their own. Only attention that goes through transformers' AttentionInterface "
+            f"can be measured."
         )
+
+    def _without_attention(self, recorder: Recorder, silent: Sequence[int]) -> Mapping[int, str]:
+        layers, attended = self.anatomy.layers, recorder.attended()
+        attending = [layers[layer] for layer in attended]
+        attentions = list(STATES[self.model].attentions.values()) if attended else []
+        found = {each: without_attention(layers[each], attending, attentions) for each in silent}
+        return {layer: reason for layer, reason in found.items() if reason is not None}
 
     @property
     def depth(self) -> int:
@@ -92,9 +114,13 @@ class HuggingFaceAdapter(Adapter):
     @property
     def predicts_next_token(self) -> bool:
         """Whether the model predicts the next token: it has a head, and no layer looks ahead."""
+        if self.model.get_output_embeddings() is None:
+            return False
+        if getattr(self.model.config, "is_decoder", False):
+            return True
         layers = nn.ModuleList(self.anatomy.layers)
         flags = [each.is_causal for each in layers.modules() if hasattr(each, "is_causal")]
-        return self.model.get_output_embeddings() is not None and bool(flags) and all(flags)
+        return bool(flags) and all(flags)
 
     @property
     def own_attention(self) -> str:
@@ -142,12 +168,10 @@ def _settings(model: PreTrainedModel) -> list[tuple[Any, str | None]]:
 
 
 def _plug_in(model: PreTrainedModel, state: HookState) -> None:
-    supported = getattr(model, "_supports_attention_backend", False)
-    if supported:
-        for module in model.modules():
-            STATES[module] = state
-        model.set_attn_implementation(NAME)
-    if not supported or model.config._attn_implementation != NAME:
+    for module in model.modules():
+        STATES[module] = state
+    model.set_attn_implementation(NAME)
+    if model.config._attn_implementation != NAME:
         raise TypeError(
             f"{type(model).__name__} computes attention in code of its own and offers no "
             f"AttentionInterface, so it cannot be measured as it runs (ALiBi families such as "

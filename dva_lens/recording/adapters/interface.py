@@ -5,7 +5,7 @@ functions (`masks`). What a layer asks for in its call is what is computed: scal
 learned sink. What it may see its mask says; only a layer without one says it in its call.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 from weakref import WeakKeyDictionary
 
@@ -47,6 +47,7 @@ class HookState:
     grams: dict[nn.Module, Gram]
     pass_state: PassState
     returned: Returned | None = None
+    attentions: dict[int, nn.Module] = field(default_factory=dict)
 
 
 STATES: "WeakKeyDictionary[nn.Module, HookState]" = WeakKeyDictionary()
@@ -69,6 +70,7 @@ def _attention(
             f"`recording.attach`; {type(module).__name__} is not one."
         )
     _refuse(module, query, key, attention_mask, call)
+    _refuse_second(state, layer, module)
     shape = query.shape[0], query.shape[2]
     layout, visibility = state.pass_state.of(attention_mask, shape, query.device)
     state.recorder.layout = layout
@@ -137,6 +139,23 @@ def _refuse(
             f"{name} got a mask of shape {tuple(mask.shape)}; only (batch, position) masks of "
             f"padding can be recorded, not masks per pair of positions."
         )
+
+
+def _refuse_second(state: HookState, layer: int, module: nn.Module) -> None:
+    first = state.attentions.get(layer) if layer in state.recorder.attended() else None
+    state.attentions[layer] = module
+    if first is None:
+        return
+    name, place = type(module).__name__, state.anatomy.names[layer]
+    if first is module:
+        raise NotImplementedError(
+            f"{name} of {place} attends more than once in a pass (as differential attention or a "
+            f"layer that is run again does); a record holds one attention per layer."
+        )
+    raise NotImplementedError(
+        f"{place} holds two attentions, {type(first).__name__} and {name}; a record holds one "
+        f"attention per layer."
+    )
 
 
 AttentionInterface.register(NAME, _attention)
