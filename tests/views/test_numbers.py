@@ -180,7 +180,7 @@ def test_any_further_dimension_is_read_at_its_first_entry():
 
 
 def test_numbers_and_their_intervals_have_the_same_decimals():
-    assert shown(0.00013, -0.0049, 0.0051) == "0.000 [−0.005, 0.005]"
+    assert shown(0.00013, -0.0049, 0.0051) == "0.00013 [−0.00490, 0.00510]"
     assert shown(4.6, 4.371, 4.83) == "4.60 [4.37, 4.83]"
     assert shown(0.0, 0.0, 0.0) == "0 [0, 0]"
     assert shown(-2e-7) == "−2.00e-07"
