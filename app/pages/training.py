@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from dva_lens import axes, views
 from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.views import lines, theme, words
-from dva_lens.views.conditions import Condition, conditions, label_of
+from dva_lens.views.conditions import conditions, label_of
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 
@@ -68,16 +68,9 @@ def _lines(library: Library, chosen: Selection) -> list[Line]:
         one = one.isel({axes.STEP: np.isfinite(one["value"].values)})
         uniform = None if levels is None else levels.sel({axes.MODEL: condition.label}).values
         drawn.append(
-            Line(_without_step(condition), one[axes.STEP].values, reading_of(one), uniform)
+            Line(replace(condition, step=""), one[axes.STEP].values, reading_of(one), uniform)
         )
     return drawn
-
-
-def _without_step(condition: Condition) -> Condition:
-    """Return a condition that stands for no single step."""
-    return replace(
-        condition, runs=tuple(run.drop_vars(axes.STEP, errors="ignore") for run in condition.runs)
-    )
 
 
 PAGE = Page(

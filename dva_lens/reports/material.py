@@ -12,7 +12,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.results.archive import Archive, Run
 from dva_lens.results.compare import Comparisons, baseline_of, compare
-from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.estimates import mean_of
 from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import statistics_of
 
@@ -135,7 +135,7 @@ class Material:
 
     def means(self, name: str) -> dict[str, MeanWithInterval]:
         """Return the mean of a statistic over everything, for every model."""
-        found = estimate(self.measurements.values(name))
+        found = self.measurements.estimate(name)
         parts = [found[part].values for part in ("value", "low", "high")]
         return {
             str(model): MeanWithInterval(*map(float, numbers))
@@ -148,7 +148,7 @@ class Material:
 
     def reference(self, name: str) -> float | None:
         """Return what uniform attention reads over all of a statistic, None if there is none."""
-        level = self.measurements.reference(name)
+        level = self.measurements.uniform(name)
         if level is None:
             return None
         mean = float(mean_of(level))

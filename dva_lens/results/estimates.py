@@ -9,13 +9,14 @@ number stays out.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Bool, Float, Shaped
 
 from dva_lens import axes
-from dva_lens.results.shares import Shares, shares_of, weights_of
+from dva_lens.results.shares import documents_of, parts_of, weights_of
 from dva_lens.statistics.inference.estimate import profile
 
 
@@ -53,21 +54,23 @@ def estimate(values: xr.DataArray, along: Sequence[str] = ()) -> xr.Dataset:
     kept = [dim for dim in along if dim in values.dims]
     each = mean_of(values, (axes.MODEL, axes.SEED, *kept))
     mean = each.mean(axes.SEED)
-    low, high = np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
-    counts = np.zeros((3, values.sizes[axes.MODEL]), dtype=int)
-    notes: list[str] = []
-    for at in range(values.sizes[axes.MODEL]):
-        shares = shares_of(values.isel({axes.MODEL: at}), kept)
-        means, weights = shares.over_seeds
-        interval = profile(means, shares.documents, weights=weights)
-        low[at], high[at] = interval.low, interval.high
-        counts[:, at] = _counts(shares)
-        notes.append(interval.note.rstrip("."))
-    numbers = {"value": mean, "low": mean.copy(data=low), "high": mean.copy(data=high)}
-    names = ("sequences", "documents", "trainings")
-    facts = {name: (axes.MODEL, row) for name, row in zip(names, counts, strict=True)}
+    tops, bottoms = parts_of(values, (axes.MODEL, axes.SEED, axes.SEQUENCE, *kept))
+    held = bottoms.reshape(*bottoms.shape[:3], -1).sum(-1) > 0
+    ends = np.full((2, *mean.shape), np.nan)
+    counts = np.zeros((2, len(held)), dtype=int)
+    notes = np.full(len(held), "", dtype=object)
+    for models, sequences, documents in _alike(held.sum(1) > 0, documents_of(values)):
+        found = _over_seeds(tops[models][:, :, sequences], bottoms[models][:, :, sequences])
+        interval = profile(found[0], documents, weights=found[1])
+        ends[:, models] = interval.low, interval.high
+        counts[:, models] = [[len(sequences)], [len(np.unique(documents))]]
+        notes[models] = interval.note.rstrip(".")
+    facts = {"sequences": counts[0], "documents": counts[1], "trainings": (held.sum(2) > 0).sum(1)}
+    facts |= {"note": notes.astype(str)}
+    numbers = {"value": mean, "low": mean.copy(data=ends[0]), "high": mean.copy(data=ends[1])}
     return xr.Dataset(
-        {**numbers, "each": each, **facts, "note": (axes.MODEL, notes)}, attrs=values.attrs
+        {**numbers, "each": each, **{name: (axes.MODEL, row) for name, row in facts.items()}},
+        attrs=values.attrs,
     )
 
 
@@ -110,8 +113,29 @@ def with_models(values: xr.DataArray) -> xr.DataArray:
     return values
 
 
-def _counts(shares: Shares) -> tuple[int, int, int]:
-    """Return how many sequences, documents and trainings have any number."""
-    held = shares.bottoms.reshape(*shares.bottoms.shape[:2], -1) > 0
-    read = held.any((0, 2))
-    return int(read.sum()), len(np.unique(shares.documents[read])), int(held.any((1, 2)).sum())
+def _over_seeds(
+    tops: Float[np.ndarray, "model seed sequence *cells"],
+    bottoms: Float[np.ndarray, "model seed sequence *cells"],
+) -> tuple[Float[np.ndarray, "sequence model *cells"], Float[np.ndarray, "sequence model *cells"]]:
+    """Return what each sequence adds to the mean over seeds, and its weight.
+
+    A seed that read nothing stays out; the mean is NaN where a sequence adds nothing.
+    """
+    weight = bottoms.sum(1)
+    means = np.full(weight.shape, np.nan)
+    np.divide(tops.sum(1), weight, out=means, where=weight > 0)
+    return means.swapaxes(0, 1), weight.swapaxes(0, 1)
+
+
+def _alike(
+    read: Bool[np.ndarray, "model sequence"], documents: Shaped[np.ndarray, "*model sequence"]
+) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
+    """Yield models that read the same sequences, which these are, and their documents."""
+    groups: dict[tuple[bytes, bytes], list[int]] = {}
+    names = np.broadcast_to(documents, read.shape)
+    for model, held in enumerate(read):
+        if held.any():
+            groups.setdefault((held.tobytes(), names[model, held].tobytes()), []).append(model)
+    for models in groups.values():
+        sequences = np.flatnonzero(read[models[0]])
+        yield models, sequences, names[models[0], sequences]

@@ -4,45 +4,34 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.grid import Grid
 
 Place = tuple[int, int]
 _ORDER = (axes.STEP, axes.SEQUENCE, axes.LAYER, axes.HEAD, axes.KV_HEAD, axes.SPAN)
 
 
 def joined(
-    parts: Mapping[Place, xr.DataArray], models: Sequence[str], seeds: Sequence[int]
+    parts: Mapping[Place, Grid], models: Sequence[str], seeds: Sequence[int]
 ) -> xr.DataArray:
-    """Return one array over (model, seed, ...) from arrays by (place of model, place of seed).
+    """Return one array over (model, seed, ...) from grids by (place of model, place of seed).
 
     Dimensions that a part lacks are those along which it is constant. Labels of every dimension
     are those that any part has.
     """
-    dims = _dimensions(parts.values())
-    labels = {dim: _labels(parts.values(), dim) for dim in dims}
-    shape = (len(models), len(seeds), *(len(index) for index in labels.values()))
-    found = np.full(shape, np.nan)
+    labels = {dim: _labels(parts.values(), dim) for dim in _dimensions(parts.values())}
+    found = np.full((len(models), len(seeds), *map(len, labels.values())), np.nan)
     for place, part in parts.items():
-        own = [dim for dim in dims if dim in part.dims]
-        ordered = part.transpose(*own).values
-        lifted = ordered[tuple(slice(None) if dim in own else None for dim in dims)]
-        where = [
-            labels[dim].get_indexer(pd.Index(part[dim].values))
-            if dim in own
-            else np.arange(len(labels[dim]))
-            for dim in dims
-        ]
-        found[place][np.ix_(*where)] = lifted
-    coords: dict[str, Any] = {axes.MODEL: list(models), axes.SEED: list(seeds)}
-    coords |= {dim: index.values for dim, index in labels.items()}
-    return xr.DataArray(found, coords=coords, dims=(axes.MODEL, axes.SEED, *dims))
+        where = [_places(part.labels.get(dim, held), held) for dim, held in labels.items()]
+        found[place][np.ix_(*where)] = part.over(tuple(labels))
+    coords: dict[str, Any] = {axes.MODEL: list(models), axes.SEED: list(seeds), **labels}
+    return xr.DataArray(found, coords=coords, dims=tuple(coords))
 
 
 def needed(values: xr.DataArray, *, but: Sequence[str] = ()) -> xr.DataArray:
@@ -58,15 +47,23 @@ def _reduced(values: xr.DataArray, dim: Any, pick: np.ufunc) -> np.ndarray:
     return pick.reduce(values.values, axis=values.get_axis_num(dim))
 
 
-def _dimensions(parts: Any) -> tuple[str, ...]:
-    held = dict.fromkeys(str(dim) for part in parts for dim in part.dims)
+def _dimensions(parts: Collection[Grid]) -> tuple[str, ...]:
+    held = dict.fromkeys(dim for part in parts for dim in part.dims)
     known = [dim for dim in _ORDER if dim in held]
     return (*known, *(dim for dim in held if dim not in _ORDER))
 
 
-def _labels(parts: Any, dim: str) -> pd.Index:
-    found: dict[Any, None] = {}
-    for part in parts:
-        if dim in part.dims:
-            found |= dict.fromkeys(part[dim].values.tolist())
-    return pd.Index(sorted(found) if dim in _ORDER else list(found))
+def _labels(parts: Collection[Grid], dim: str) -> np.ndarray:
+    each = [part.labels[dim] for part in parts if dim in part.labels]
+    if all(np.array_equal(labels, each[0]) for labels in each[1:]):
+        return each[0]
+    found = dict.fromkeys(label for labels in each for label in labels.tolist())
+    return np.array(sorted(found) if dim in _ORDER else list(found))
+
+
+def _places(own: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Return where labels stand among those that any part has."""
+    if np.array_equal(own, held):
+        return np.arange(len(held))
+    at = {label: place for place, label in enumerate(held.tolist())}
+    return np.array([at[label] for label in own.tolist()], dtype=int)

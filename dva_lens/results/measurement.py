@@ -38,6 +38,16 @@ class Measurement:
         return None
 
 
+def models_of(parts: Sequence[Measurement]) -> tuple[str, ...]:
+    """Return the models of measurements, in the order of the study."""
+    return tuple(dict.fromkeys(part.model for part in parts))
+
+
+def seeds_of(parts: Sequence[Measurement]) -> tuple[int, ...]:
+    """Return the seeds that any of these models was trained from."""
+    return tuple(sorted({part.seed for part in parts}))
+
+
 def coordinates_of(parts: Sequence[Measurement]) -> dict[str, xr.DataArray]:
     """Return what all arrays of these measurements say of their models, trainings and sequences.
 
@@ -46,8 +56,7 @@ def coordinates_of(parts: Sequence[Measurement]) -> dict[str, xr.DataArray]:
     ValueError
         If the seeds of a model were measured on different texts.
     """
-    models = list(dict.fromkeys(part.model for part in parts))
-    seeds = sorted({part.seed for part in parts})
+    models, seeds = list(models_of(parts)), list(seeds_of(parts))
     labels = np.full((len(models), len(seeds)), "", dtype=object)
     depth = np.zeros(len(models), dtype=int)
     for part in parts:

@@ -10,15 +10,17 @@ random initialisation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Literal, TypeVar, final
 
 import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.grid import Grid
 from dva_lens.statistics.inference.fairness import at_loss, common_loss, common_step
 
 LOSS = "loss"
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 When = Literal["last", "loss", "start", "every"]
 MOMENTS: dict[str, str] = {
     "last": "the last step that all were measured at",
@@ -49,7 +51,7 @@ class Moment:
             return "as measured"
         return f"at loss {self.at:.4f}" if self.kind == "loss" else f"at step {self.at:.0f}"
 
-    def select(self, values: xr.DataArray) -> xr.DataArray:
+    def select(self, values: Labelled) -> Labelled:
         """Return values over steps at this moment; equal loss keeps them for `interpolate`."""
         if axes.STEP not in values.dims or self.kind in ("every", "loss"):
             return values
@@ -57,19 +59,20 @@ class Moment:
             return values.isel({axes.STEP: -1})
         return values.sel({axes.STEP: int(self.at)})
 
-    def interpolate(self, values: xr.DataArray, data: xr.Dataset) -> xr.DataArray:
+    def interpolate(self, values: Grid, data: xr.Dataset) -> Grid:
         """Return values at equal loss, between measured steps by a line; else leave them."""
         if self.kind != "loss" or axes.STEP not in values.dims or self.at is None:
             return values
-        over = values.transpose(axes.STEP, ...)
-        found = at_loss(over.values.astype(float), _mean_loss(data), self.at)
-        return over.isel({axes.STEP: 0}, drop=True).copy(data=found)
+        labels = {dim: at for dim, at in values.labels.items() if dim != axes.STEP}
+        steps = values.over((axes.STEP, *labels))
+        return Grid(at_loss(steps, _mean_loss(data), self.at), labels)
 
-    def most(self, rows: xr.DataArray) -> xr.DataArray:
+    def most(self, rows: Grid) -> Grid:
         """Return numbers of queries at this moment: at equal loss the most of any step."""
-        if self.kind == "loss" and axes.STEP in rows.dims:
-            return rows.max(axes.STEP)
-        return rows
+        if self.kind != "loss" or axes.STEP not in rows.dims:
+            return rows
+        labels = {dim: at for dim, at in rows.labels.items() if dim != axes.STEP}
+        return Grid(np.fmax.reduce(rows.over((axes.STEP, *labels))), labels)
 
 
 def shared_moment(datasets: Sequence[xr.Dataset], kind: When) -> Moment:

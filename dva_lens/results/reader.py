@@ -3,26 +3,27 @@
 Means over spans are made here, by the rows of the layer they belong to, and nowhere else; every
 view, report, page and command asks for them. What is averaged further is averaged by
 `dva_lens.results.estimates`: rows weight spans within a layer, documents weigh by rows, and
-layers, heads, texts and seeds weigh equally.
+layers, heads, texts and seeds weigh equally. What was read or estimated once is kept.
 """
 
 # Strict but for what xarray, zarr and pandas leave untyped in their own signatures.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.choice import Choice, chosen_values, why_nan
 from dva_lens.results.entries import Entry, chosen_entry, entry_words, split_name
-from dva_lens.results.joining import Place, joined, needed
-from dva_lens.results.measurement import Measurement, coordinates_of
+from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.measurement import Measurement, coordinates_of, models_of, seeds_of
 from dva_lens.results.moments import Moment, When, shared_moment
-from dva_lens.results.schema import REFERENCE, statistics_of
-from dva_lens.results.spans import ROWS, Spans, over_spans
+from dva_lens.results.schema import statistics_of
+from dva_lens.results.spans import Spans
 from dva_lens.validation import meant
 
 
@@ -44,12 +45,12 @@ class Measurements:
     @property
     def models(self) -> tuple[str, ...]:
         """The models, in the order of the study."""
-        return tuple(dict.fromkeys(part.model for part in self.parts))
+        return models_of(self.parts)
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that any model was trained from."""
-        return tuple(sorted({part.seed for part in self.parts}))
+        return seeds_of(self.parts)
 
     @property
     def statistics(self) -> tuple[str, ...]:
@@ -61,14 +62,26 @@ class Measurements:
 
     def of(self, *models: str) -> "Measurements":
         """Return the measurements of these models only."""
-        kept = tuple(part for part in self.parts if part.model in models)
-        return Measurements(kept, self.text, self.left_out)
+        return self._only(tuple(part for part in self.parts if part.model in models))
 
     def holding(self, *names: str) -> "Measurements":
         """Return the measurements that hold all of these statistics."""
         plain = [split_name(name)[0] for name in names]
-        kept = tuple(part for part in self.parts if all(name in part.data for name in plain))
-        return Measurements(kept, self.text, self.left_out)
+        return self._only(
+            tuple(part for part in self.parts if all(name in part.data for name in plain))
+        )
+
+    def each_training(self) -> "Measurements":
+        """Return the same measurements with every training as a model of its own.
+
+        Of several trainings of one model, each is named by its seed too.
+        """
+        counts = [sum(part.model == other.model for other in self.parts) for part in self.parts]
+        parts = tuple(
+            part if count == 1 else replace(part, model=f"{part.model} · seed {part.seed}")
+            for part, count in zip(self.parts, counts, strict=True)
+        )
+        return self._once("each training", lambda: replace(self, parts=parts))
 
     def variable(self, name: str) -> xr.DataArray:
         """Return a statistic as the first training that holds it recorded it, with its meaning.
@@ -78,14 +91,7 @@ class Measurements:
         KeyError
             If no training holds it.
         """
-        plain, _ = split_name(name)
-        for part in self.parts:
-            if plain in part.data:
-                return part.data[plain]
-        raise KeyError(
-            f"No measurement holds {plain!r}{meant(plain, self.statistics)}; "
-            f"they hold: {', '.join(self.statistics)}."
-        )
+        return self._once(("variable", name), lambda: self._variable(split_name(name)[0]))
 
     def moment(self, kind: When = "last") -> Moment:
         """Return the moment of training of a kind that all measurements share."""
@@ -144,9 +150,7 @@ class Measurements:
         >>> measured.values("loss", moment="every").dims
         ('model', 'seed', 'step', 'sequence')
         """
-        kept = spans if isinstance(spans, str) else tuple(spans)
-        key = ("values", name, str(entry), moment, kept)
-        return self._once(key, lambda: self._read(name, entry, self.moment(moment), kept))
+        return self._values(self._choice(name, entry, moment, spans))
 
     def reference(
         self,
@@ -162,73 +166,91 @@ class Measurements:
         training holds a reference; `why_no_reference` among the attributes of the statistic says
         why.
         """
-        kept = spans if isinstance(spans, str) else tuple(spans)
-        key = ("reference", name, str(entry), moment, kept)
+        return self._values(replace(self._choice(name, entry, moment, spans), uniform=True))
+
+    def estimate(
+        self,
+        name: str,
+        along: Sequence[str] = (),
+        *,
+        entry: Entry = None,
+        moment: When = "last",
+        spans: Spans = "all",
+    ) -> xr.Dataset:
+        """Return the mean of a statistic along dimensions with its interval, for every model.
+
+        It is `estimates.estimate` of `values`, found once, however often it is asked for.
+
+        Raises
+        ------
+        KeyError
+            If no training holds the statistic.
+        ValueError
+            As for `values`.
+        """
+        choice = self._choice(name, entry, moment, spans)
+        key = ("estimate", choice, tuple(along))
+        return self._once(key, lambda: estimate(self._values(choice), along))
+
+    def uniform(
+        self,
+        name: str,
+        along: Sequence[str] = (),
+        *,
+        entry: Entry = None,
+        moment: When = "last",
+        spans: Spans = "all",
+    ) -> xr.DataArray | None:
+        """Return the mean of `reference` over (model, *along), None if there is no reference."""
+        choice = replace(self._choice(name, entry, moment, spans), uniform=True)
+        level = self._values(choice)
+        if level is None:
+            return None
         return self._once(
-            key,
-            lambda: self._read(name, entry, self.moment(moment), kept, suffix=REFERENCE),
+            ("uniform", choice, tuple(along)), lambda: mean_of(level, (axes.MODEL, *along))
         )
+
+    def _variable(self, name: str) -> xr.DataArray:
+        for part in self.parts:
+            if name in part.data:
+                return part.data[name]
+        raise KeyError(
+            f"No measurement holds {name!r}{meant(name, self.statistics)}; "
+            f"they hold: {', '.join(self.statistics)}."
+        )
+
+    def _choice(self, name: str, entry: Entry, moment: When, spans: Spans) -> Choice:
+        plain, entries = split_name(name)
+        at = chosen_entry(self.variable(plain), ":".join(entries) if entries else entry)
+        kept = spans if isinstance(spans, str) else tuple(spans)
+        return Choice(plain, tuple(at.items()), self.moment(moment), kept)
+
+    def _values(self, choice: Choice) -> Any:
+        return self._once(("values", choice), lambda: self._read(choice))
+
+    def _read(self, choice: Choice) -> Any:
+        about = self._once("coordinates", lambda: coordinates_of(self.parts))
+        array = chosen_values(self.parts, choice, about)
+        if array is None:
+            return None
+        return array.assign_attrs(
+            {
+                **self.variable(choice.name).attrs,
+                "moment": choice.moment.words,
+                "entry": entry_words(dict(choice.entries)),
+                "text": self.text,
+                "why_nan": why_nan(self.parts, choice.name),
+            }
+        )
+
+    def _only(self, parts: tuple[Measurement, ...]) -> "Measurements":
+        """Return some of the measurements; what is read of them is kept as it is here."""
+        if len(parts) == len(self.parts):
+            return self
+        key = ("only", tuple((part.model, part.seed) for part in parts))
+        return self._once(key, lambda: replace(self, parts=parts))
 
     def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
         if key not in self._kept:
             self._kept[key] = compute()
         return self._kept[key]
-
-    def _read(
-        self, name: str, entry: Entry, moment: Moment, spans: Spans, suffix: str = ""
-    ) -> Any:
-        plain, entries = split_name(name)
-        first = self.variable(plain)
-        at = chosen_entry(first, ":".join(entries) if entries else entry)
-        values: dict[Place, xr.DataArray] = {}
-        rows: dict[Place, xr.DataArray] = {}
-        for place, part in zip(self._places(), self.parts, strict=True):
-            if plain + suffix not in part.data:
-                continue
-            found = part.data[plain + suffix].load()
-            found = found.sel({dim: label for dim, label in at.items() if dim in found.dims})
-            found, count = over_spans(moment.select(found), part.data, spans)
-            values[place] = moment.interpolate(found, part.data)
-            if count is not None:
-                rows[place] = moment.most(count)
-        if not values:
-            return None
-        array = joined(values, self.models, self.seeds)
-        if rows:
-            counts = needed(joined(rows, self.models, self.seeds), but=(axes.SEQUENCE, axes.SPAN))
-            array = array.assign_coords({ROWS: counts.fillna(0.0)})
-        about = self._once("coordinates", lambda: coordinates_of(self.parts))
-        return array.assign_coords(_fitting(about, array)).assign_attrs(
-            {
-                **first.attrs,
-                "moment": moment.words,
-                "entry": entry_words(at),
-                "text": self.text,
-                "why_nan": self._why_nan(plain),
-            }
-        )
-
-    def _why_nan(self, name: str) -> str:
-        """Say, model by model, why a statistic has no number somewhere."""
-        found: dict[str, str] = {}
-        for part in self.parts:
-            if name not in part.data:
-                found[part.label] = "not measured"
-            elif reason := part.data[name].attrs.get("why_not"):
-                found[part.model] = str(reason)
-        held = {(part.model, part.seed) for part in self.parts}
-        found |= {
-            f"{model}, seed {seed}": "no such training"
-            for model in self.models
-            for seed in self.seeds
-            if (model, seed) not in held
-        }
-        return "; ".join(f"{who}: {why}" for who, why in found.items())
-
-    def _places(self) -> list[Place]:
-        models, seeds = self.models, self.seeds
-        return [(models.index(part.model), seeds.index(part.seed)) for part in self.parts]
-
-
-def _fitting(about: Mapping[str, xr.DataArray], array: xr.DataArray) -> dict[str, xr.DataArray]:
-    return {name: found for name, found in about.items() if set(found.dims) <= set(array.dims)}

@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.spans import ROWS, lifted
+from dva_lens.results.grid import lifted
+from dva_lens.results.spans import ROWS
 
 
 @final
@@ -40,32 +41,28 @@ class Shares:
         )
         return Shares(tops, bottoms, names)
 
-    @property
-    def over_seeds(self) -> tuple[np.ndarray, np.ndarray]:
-        """What each sequence adds to the mean over seeds, and its weight, over (sequence, *cells).
-
-        A seed that read nothing stays out; the mean is NaN where a sequence adds nothing.
-        """
-        weight = self.bottoms.sum(0)
-        means = np.full(weight.shape, np.nan)
-        return np.divide(self.tops.sum(0), weight, out=means, where=weight > 0), weight
-
 
 def shares_of(one: xr.DataArray, along: Sequence[str] = ()) -> Shares:
     """Return the shares of one model along dimensions; `one` is over seed, sequence and others."""
-    order = (axes.SEED, axes.SEQUENCE, *along)
-    rest = [str(dim) for dim in one.dims if dim not in order]
-    values = one.transpose(*order, *rest).values
-    rows = np.broadcast_to(lifted(weights_of(one), (*order, *rest)), values.shape)
-    held = np.isfinite(values)
+    tops, bottoms = parts_of(one, (axes.SEED, axes.SEQUENCE, *along))
+    return Shares(tops, bottoms, documents_of(one))
+
+
+def parts_of(values: xr.DataArray, kept: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what sequences add to the top and the bottom of means, over the kept dimensions.
+
+    `kept` holds the sequences; what is not kept is averaged, and what has no number stays out.
+    """
+    rest = [str(dim) for dim in values.dims if dim not in kept]
+    numbers = values.transpose(*kept, *rest).values
+    rows = np.broadcast_to(lifted(weights_of(values).variable, (*kept, *rest)), numbers.shape)
+    held = np.isfinite(numbers)
     weights = np.where(held, rows, 0.0)
-    whole = weights.sum(1, keepdims=True)
+    whole = weights.sum(list(kept).index(axes.SEQUENCE), keepdims=True)
     share = np.divide(weights, whole, out=np.zeros(weights.shape), where=whole > 0)
-    inner = tuple(range(len(order), values.ndim))
-    cells = (whole > 0).sum(inner, keepdims=True)
-    share = share / np.maximum(cells, 1)
-    tops = (share * np.where(held, values, 0.0)).sum(inner)
-    return Shares(tops, share.sum(inner), documents_of(one))
+    inner = tuple(range(len(kept), numbers.ndim))
+    share = share / np.maximum((whole > 0).sum(inner, keepdims=True), 1)
+    return (share * np.where(held, numbers, 0.0)).sum(inner), share.sum(inner)
 
 
 def weights_of(values: xr.DataArray) -> xr.DataArray:
@@ -76,7 +73,10 @@ def weights_of(values: xr.DataArray) -> xr.DataArray:
 
 
 def documents_of(values: xr.DataArray) -> np.ndarray:
-    """Return the document of each sequence of one model, the sequence itself where unknown."""
+    """Return the document of each sequence, by model too where models differ in them.
+
+    Where documents are not known, each sequence is one.
+    """
     if axes.DOCUMENT in values.coords:
-        return np.asarray([str(name) for name in values[axes.DOCUMENT].values])
-    return np.asarray([str(at) for at in range(values.sizes[axes.SEQUENCE])])
+        return np.asarray(values[axes.DOCUMENT].values).astype(str)
+    return np.arange(values.sizes[axes.SEQUENCE]).astype(str)

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.grid import Grid, grid_of
 
 ROWS = "rows"
 ROWS_BY_LAYER = "rows_by_layer"
@@ -37,39 +38,34 @@ def rows_of(data: xr.Dataset) -> xr.DataArray:
 
 def over_spans(
     values: xr.DataArray, data: xr.Dataset, spans: Spans = "all"
-) -> tuple[xr.DataArray, xr.DataArray | None]:
+) -> tuple[Grid, Grid | None]:
     """Return the mean over the queries of the chosen spans, and how many queries each is over.
 
     "all" averages every span, numbers only those (`axes.span_of`), and "each" keeps the spans
     apart. Numbers that are not kept by span come back as they are, without rows.
+
+    Raises
+    ------
+    ValueError
+        If numbers are kept by span, and the measurement does not say how many queries they are of.
     """
-    if axes.SPAN not in values.dims:
-        return values.astype(float), None
-    rows = rows_of(data)
+    own = grid_of(values)
+    if axes.SPAN not in own.dims:
+        return Grid(own.numbers.astype(float), own.labels), None
+    rows = grid_of(rows_of(data))
+    labels = {**own.labels, **{dim: at for dim, at in rows.labels.items() if dim not in own.dims}}
+    labels[axes.SPAN] = labels.pop(axes.SPAN)
+    numbers, counts = own.over(tuple(labels)), rows.over(tuple(labels))
     if not isinstance(spans, str):
-        kept = np.isin(values[axes.SPAN].values, list(spans))
-        values, rows = values.isel({axes.SPAN: kept}), rows.isel({axes.SPAN: kept})
-    cells = [str(dim) for dim in values.dims if dim != axes.SPAN]
-    cells += [str(dim) for dim in rows.dims if dim not in values.dims]
-    dims = (*cells, axes.SPAN)
-    numbers, counts = lifted(values, dims), lifted(rows, dims)
+        kept = np.isin(labels[axes.SPAN], list(spans))
+        numbers, counts = numbers[..., kept], counts[..., kept]
     held = np.isfinite(numbers) & (counts > 0)
     counts = np.where(held, counts, 0.0)
-    places = {dim: (values if dim in values.dims else rows)[dim].values for dim in dims}
     if spans == "each":
         found, count = np.where(held, numbers, np.nan), np.where(held, counts, np.nan)
-        return xr.DataArray(found, places, dims), xr.DataArray(count, places, dims)
-    del places[axes.SPAN]
+        return Grid(found, labels), Grid(count, labels)
+    del labels[axes.SPAN]
     count, read = counts.sum(-1), held.any(-1)
     total = (counts * np.where(held, numbers, 0.0)).sum(-1)
-    blank = np.full(total.shape, np.nan)
-    mean = np.divide(total, count, out=blank, where=read)
-    count = np.where(read, count, np.nan)
-    return xr.DataArray(mean, places, cells), xr.DataArray(count, places, cells)
-
-
-def lifted(array: xr.DataArray, dims: Sequence[str]) -> np.ndarray:
-    """Return an array with an axis for every dimension, of length one where it has none."""
-    own = [dim for dim in dims if dim in array.dims]
-    ordered = array.transpose(*own).values.astype(float)
-    return ordered[tuple(slice(None) if dim in own else None for dim in dims)]
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=read)
+    return Grid(mean, labels), Grid(np.where(read, count, np.nan), labels)

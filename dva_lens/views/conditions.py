@@ -2,10 +2,11 @@
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
+import numpy as np
 import xarray as xr
 
 from dva_lens import axes
@@ -25,37 +26,47 @@ Runs = Data | Archive
 @final
 @dataclass(frozen=True)
 class Condition:
-    """Runs that are drawn as one: the same model from one seed or from several."""
+    """Runs that are drawn as one: the same model from one seed or from several.
+
+    `measurements` holds everything that the figure compares, so that all of it is read at once;
+    the runs are those of the model that `label` names. `step` is the training step that is drawn,
+    empty where the runs know of no steps.
+    """
 
     label: str
-    runs: tuple[xr.Dataset, ...]
+    measurements: Measurements
     colour: str
     symbol: str
+    step: str = ""
 
     @cached_property
-    def measurements(self) -> Measurements:
-        """The runs, as results read them."""
-        return collect({self.label: self.runs})
+    def parts(self) -> tuple[Measurement, ...]:
+        """The measurements of its runs, by seed."""
+        return self.measurements.of(self.label).parts
+
+    @cached_property
+    def runs(self) -> tuple[xr.Dataset, ...]:
+        """The data of its runs, at the moment that all conditions share."""
+        moment = self.measurements.moment()
+        return tuple(moment.select(part.data) for part in self.parts)
 
     @property
     def seeds(self) -> tuple[str, ...]:
         """The seed of each run, as a person reads it."""
-        return tuple(str(run.attrs.get("seed", at)) for at, run in enumerate(self.runs))
+        return tuple(str(part.seed) for part in self.parts)
 
     @property
     def name(self) -> str:
         """The label, safe to draw."""
         return theme.escape(self.label)
 
-    @property
-    def step(self) -> str:
-        """The training step that is drawn, empty where the runs know of no steps."""
-        found = {str(run[axes.STEP].item()) for run in self.runs if axes.STEP in run.coords}
-        return ", ".join(sorted(found))
-
     def first(self, name: str) -> xr.DataArray:
-        """Return a variable of the first run, which says what it means."""
-        return self.runs[0][name]
+        """Return a variable as the first run recorded it, which says what it means."""
+        return self.measurements.of(self.label).variable(name)
+
+    def labels(self, dim: str) -> np.ndarray:
+        """Return the labels of a dimension, such as the layers, of the first run."""
+        return np.asarray(self.parts[0].data[dim].values)
 
 
 def measured(data: Runs) -> Measurements:
@@ -84,13 +95,14 @@ def conditions(data: Runs, *needed: str) -> tuple[Condition, ...]:
     found = measured(data)
     for part in found.parts:
         _check(part, needed)
-    moment, place = found.moment(), theme.places(found.models)
+    place = theme.places(found.models)
     return tuple(
         Condition(
             model,
-            tuple(_at(moment, part) for part in found.of(model).parts),
+            found,
             theme.PALETTE[place[model]],
             theme.SYMBOLS[place[model]],
+            _step(found.of(model), found.moment()),
         )
         for model in found.models
     )
@@ -98,17 +110,12 @@ def conditions(data: Runs, *needed: str) -> tuple[Condition, ...]:
 
 def singles(found: Sequence[Condition]) -> tuple[Condition, ...]:
     """Return one condition per training, named by its label and, of several, its seed."""
+    several = [(condition, condition.measurements.each_training()) for condition in found]
     return tuple(
-        Condition(
-            condition.label
-            if len(condition.runs) == 1
-            else f"{condition.label} · seed {condition.seeds[at]}",
-            (run,),
-            condition.colour,
-            condition.symbol,
-        )
-        for condition in found
-        for at, run in enumerate(condition.runs)
+        replace(condition, label=apart.parts[at].model, measurements=apart)
+        for condition, apart in several
+        for at, part in enumerate(condition.measurements.parts)
+        if part.model == condition.label
     )
 
 
@@ -124,14 +131,10 @@ def label_of(variable: xr.DataArray) -> str:
     return "<br>".join(theme.escape(line) for line in textwrap.wrap(label, _LABEL))
 
 
-def _at(moment: Moment, part: Measurement) -> xr.Dataset:
-    """Return a run at a moment, with its seed."""
-    data = part.data.assign_attrs(seed=part.seed)
-    if axes.STEP not in data.dims:
-        return data
-    if moment.at is None:
-        return data.isel({axes.STEP: -1})
-    return data.sel({axes.STEP: int(moment.at)})
+def _step(found: Measurements, moment: Moment) -> str:
+    """Return the training step that is read, as a person reads it."""
+    steps = (part.data.coords[axes.STEP] for part in found.parts if axes.STEP in part.data.coords)
+    return ", ".join(sorted({str(moment.select(each).values.ravel()[-1]) for each in steps}))
 
 
 def _check(part: Measurement, needed: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ def depth_axis(found: Sequence[Condition]) -> Depths:
 
 def layers_of(condition: Condition) -> np.ndarray:
     """Return the numbers of a condition's layers."""
-    return np.asarray(condition.runs[0][axes.LAYER].values)
+    return condition.labels(axes.LAYER)
 
 
 def chosen(

@@ -109,7 +109,7 @@ def _heads(condition: Condition, name: str, dim: str, where: Mapping[str, Any]) 
         condition,
         reading(condition, name, (axes.LAYER, dim), where=where),
         None if level is None else float(level),
-        np.asarray(condition.runs[0][dim].values),
+        condition.labels(dim),
     )
 
 

@@ -32,9 +32,7 @@ def draw(line: Line, *, legend: bool = True, **place: Any) -> list[Trace]:
     condition, read = line.condition, line.reading
     common = {"legendgroup": condition.name, **place}
     band = _band(line, common)
-    singles = [
-        _single(line, at, common) for at in range(len(condition.runs)) if len(condition.runs) > 1
-    ]
+    singles = [_single(line, at, common) for at in range(len(read.each)) if len(read.each) > 1]
     texts = [shown(*found) for found in zip(read.value, read.low, read.high, strict=True)]
     main = {
         "type": "scatter",
@@ -100,7 +98,7 @@ def rows(lines: Sequence[Line], x_name: str, labels: Sequence[str] | None = None
                     "reference": None if levels is None else plain(levels[at]),
                     "sequences": read.sequences,
                     "documents": read.documents,
-                    "trainings": len(line.condition.runs),
+                    "trainings": len(line.condition.parts),
                 }
             )
     return found

@@ -13,6 +13,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.results.entries import EVERY, further_dimensions
 from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.moments import Labelled
 from dva_lens.results.spans import Spans
 from dva_lens.views.conditions import Condition
 
@@ -63,16 +64,20 @@ def reading(
     where : mapping, optional
         The label at which other dimensions are read, such as {"layer": 3}.
     """
-    values = condition.measurements.values(name, **_asked(condition, name, along, spans, where))
-    found = estimate(_selected(values, along, where), along).isel({axes.MODEL: 0})
+    asked, measured = _asked(condition, name, along, spans, where), condition.measurements
+    if where and (at := _further(measured.values(name, **asked), along, where)):
+        values = measured.values(name, **asked).sel({axes.MODEL: [condition.label], **at})
+        own = _of(condition, name, estimate(values, along))
+    else:
+        own = _of(condition, name, measured.estimate(name, along, **asked))
     return Reading(
-        found["value"].values,
-        found["low"].values,
-        found["high"].values,
-        found["each"].values,
-        int(found["sequences"]),
-        int(found["documents"]),
-        str(found["note"].item()),
+        own["value"].values,
+        own["low"].values,
+        own["high"].values,
+        own["each"].values,
+        int(own["sequences"]),
+        int(own["documents"]),
+        str(own["note"].item()),
     )
 
 
@@ -85,10 +90,13 @@ def reference(
     where: Mapping[str, Any] | None = None,
 ) -> np.ndarray | None:
     """Return what a statistic reads on uniform attention, averaged as `reading` does, or None."""
-    values = condition.measurements.reference(name, **_asked(condition, name, along, spans, where))
-    if values is None:
+    asked, measured = _asked(condition, name, along, spans, where), condition.measurements
+    found = measured.uniform(name, along, **asked)
+    if found is None:
         return None
-    mean = mean_of(_selected(values, along, where), along).values
+    if where and (level := measured.reference(name, **asked)) is not None:
+        found = mean_of(level.sel(_further(level, along, where)), (axes.MODEL, *along))
+    mean = _of(condition, name, found).values
     return mean if np.isfinite(mean).any() else None
 
 
@@ -110,12 +118,22 @@ def _asked(
     }
 
 
-def _selected(
+def _further(
     values: xr.DataArray, along: Sequence[str], where: Mapping[str, Any] | None
-) -> xr.DataArray:
-    left = {
+) -> dict[str, Any]:
+    """Return the labels that are still to be chosen of what results read."""
+    return {
         dim: label
         for dim, label in (where or {}).items()
         if dim in values.dims and dim not in along
     }
-    return values.sel(left)
+
+
+def _of(condition: Condition, name: str, found: Labelled) -> Labelled:
+    """Return what was found of one condition, without what only others have, such as layers."""
+    one, known = found.sel({axes.MODEL: condition.label}), condition.first(name).dims
+    own = {str(dim): condition.labels(str(dim)) for dim in one.dims if dim in known}
+    if axes.SEED in one.dims:
+        own[axes.SEED] = np.array([part.seed for part in condition.parts])
+    others = {dim: at for dim, at in own.items() if not np.array_equal(at, one[dim].values)}
+    return one.sel(others) if others else one

@@ -8,7 +8,7 @@ import numpy as np
 
 from dva_lens import axes
 from dva_lens.views import lines, theme, words
-from dva_lens.views.conditions import Condition, Runs, conditions, label_of, title_of
+from dva_lens.views.conditions import Condition, Runs, conditions, label_of, singles, title_of
 from dva_lens.views.depths import chosen, layers_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.heads import head_dimension
@@ -34,12 +34,11 @@ def head_scatter(data: Runs, x: str = "normalised_entropy", y: str = "first_key_
     rows: list[Row] = []
     read: list[Reading] = []
     for condition in found:
-        for at, run in enumerate(condition.runs):
-            single = Condition(condition.label, (run,), condition.colour, condition.symbol)
+        for seed, single in zip(condition.seeds, singles([condition]), strict=True):
             across, up = _by_head(single, x), _by_head(single, y)
             read += [across, up]
-            traces.append(_cloud(single, across, up, legend=at == 0))
-            rows += _rows(single, (x, across), (y, up))
+            traces.append(_cloud(condition, seed, across, up))
+            rows += _rows(condition, seed, (x, across), (y, up))
     levels = [reference(found[0], name, (), where=chosen(found[0], name)) for name in (x, y)]
     variables = [found[0].first(name) for name in (x, y)]
     caption = (
@@ -65,22 +64,23 @@ def _by_head(condition: Condition, name: str) -> Reading:
     """Return a statistic over (layer, head), key-value heads repeated for their query heads."""
     dim = head_dimension(condition, name)
     read = reading(condition, name, (axes.LAYER, dim), where=chosen(condition, name))
-    if dim == axes.HEAD or axes.HEAD not in condition.runs[0].dims:
+    heads = condition.parts[0].data.sizes
+    if dim == axes.HEAD or axes.HEAD not in heads:
         return read
-    shared = condition.runs[0].sizes[axes.HEAD] // condition.runs[0].sizes[axes.KV_HEAD]
+    shared = heads[axes.HEAD] // heads[axes.KV_HEAD]
     value, low, high = (
         np.repeat(part, shared, axis=-1) for part in (read.value, read.low, read.high)
     )
     return replace(read, value=value, low=low, high=high)
 
 
-def _cloud(condition: Condition, across: Reading, up: Reading, *, legend: bool) -> lines.Trace:
+def _cloud(condition: Condition, seed: str, across: Reading, up: Reading) -> lines.Trace:
     layers, heads = across.value.shape
     names = [
         f"L{layers_of(condition)[at]} H{head}" for at in range(layers) for head in range(heads)
     ]
     texts = [
-        f"<b>{condition.name}</b>, seed {theme.escape(condition.seeds[0])}, {name}<br>"
+        f"<b>{condition.name}</b>, seed {theme.escape(seed)}, {name}<br>"
         f"x: {words.shown(*first)}<br>y: {words.shown(*second)}"
         for name, first, second in zip(names, _triples(across), _triples(up), strict=True)
     ]
@@ -93,7 +93,7 @@ def _cloud(condition: Condition, across: Reading, up: Reading, *, legend: bool) 
         "error_y": _whiskers(up),
         "name": condition.name,
         "legendgroup": condition.name,
-        "showlegend": legend,
+        "showlegend": seed == condition.seeds[0],
         "marker": {
             "color": condition.colour,
             "symbol": condition.symbol,
@@ -139,12 +139,14 @@ def _levels(levels: Sequence[np.ndarray | None]) -> list[dict[str, Any]]:
     return shapes
 
 
-def _rows(condition: Condition, across: tuple[str, Reading], up: tuple[str, Reading]) -> list[Row]:
+def _rows(
+    condition: Condition, seed: str, across: tuple[str, Reading], up: tuple[str, Reading]
+) -> list[Row]:
     layers, heads = across[1].value.shape
     found = []
     for layer in range(layers):
         for head in range(heads):
-            row: Row = {"model": condition.label, "seed": condition.seeds[0]}
+            row: Row = {"model": condition.label, "seed": seed}
             row |= {"layer": int(layers_of(condition)[layer]), "head": head}
             for name, read in (across, up):
                 row[name] = words.plain(read.value[layer, head])

@@ -46,7 +46,7 @@ def span_profile(data: Runs, statistic: str = "entropy", layer: int | None = Non
     drawn = [
         Line(
             condition,
-            2.0 ** np.asarray(condition.runs[0][axes.SPAN].values),
+            2.0 ** condition.labels(axes.SPAN),
             reading(condition, statistic, (axes.SPAN,), where=where),
             reference(condition, statistic, (axes.SPAN,)),
         )

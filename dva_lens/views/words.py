@@ -53,7 +53,7 @@ def estimand(
 
 
 def _runs(conditions: Sequence[Condition], single: str) -> str:
-    most = max(len(condition.runs) for condition in conditions)
+    most = max(len(condition.parts) for condition in conditions)
     if most == 1 or not single:
         return ""
     return f" Mean of {number(most, 'training')} per model; {single}."

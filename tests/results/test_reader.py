@@ -7,6 +7,7 @@ from fakes import fake_archive, fake_measurement
 
 from dva_lens import axes
 from dva_lens.results.archive import open_archive
+from dva_lens.results.choice import Choice
 from dva_lens.results.collect import collect
 from dva_lens.results.estimates import estimate
 from dva_lens.statistics.spans import rows_by_span, span_means
@@ -160,3 +161,42 @@ def test_seeds_of_one_number_are_told_apart_by_order():
     assert found.seeds == (0, 1)
     with pytest.raises(ValueError, match="nothing to read"):
         collect({})
+
+
+def test_an_estimate_of_one_model_does_not_hang_on_the_others():
+    several = {
+        "deep": [fake_measurement("transformer", seed, layers=6) for seed in (0, 1)],
+        "shallow": fake_measurement("dva", layers=3, heads=2),
+        "short": fake_measurement("resformer-identity", sequences=4),
+    }
+    together = collect(several)
+    for model, data in several.items():
+        alone = collect({model: data}).estimate("entropy", ("layer",)).sel(model=model)
+        found = together.estimate("entropy", ("layer",)).sel(model=model, layer=alone["layer"])
+        for name in ("value", "low", "high"):
+            np.testing.assert_allclose(found[name].values, alone[name].values, rtol=1e-12)
+        for name in ("sequences", "documents", "trainings", "note"):
+            assert found[name].item() == alone[name].item()
+
+
+def test_what_was_read_once_is_not_read_again(monkeypatch):
+    data = collect({name: fake_measurement(name) for name in ("transformer", "dva")})
+    read, plain = [], Choice.of
+    monkeypatch.setattr(Choice, "of", lambda *args: read.append(args) or plain(*args))
+    for _ in range(2):
+        data.values("sink_rate")
+        data.values("sink_rate:0.3")
+        data.holding("sink_rate").values("sink_rate", entry={"threshold": 0.3})
+        data.estimate("sink_rate", ("layer",))
+        data.of("dva").values("sink_rate")
+    assert len(read) == 2 + 1
+
+
+def test_every_training_can_be_a_model_of_its_own():
+    several = collect(
+        {"a": [fake_measurement("a", seed) for seed in (3, 5)], "b": fake_measurement("b", 3)}
+    )
+    apart = several.each_training()
+    assert apart.models == ("a · seed 3", "a · seed 5", "b")
+    found = apart.values("entropy").sel(model="a · seed 5", seed=5)
+    np.testing.assert_array_equal(found, several.values("entropy").sel(model="a", seed=5))

@@ -1,7 +1,5 @@
 """Models minus a baseline on the same texts: by depth to explore, and as `compare` compares."""
 
-from dataclasses import replace
-
 import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
@@ -36,7 +34,9 @@ def difference_by_depth(library: Library, chosen: Selection) -> go.Figure:
         title=f"{measure.long_name}: difference from {chosen.baseline}, by depth",
         caption=(
             f"Each model minus {chosen.baseline}, paired text by text, mean over heads and seeds. "
-            + words.estimand([line.condition for line in drawn], [line.reading for line in drawn])
+            + words.estimand(
+                [line.condition for line in drawn], [line.reading for line in drawn], single=""
+            )
             + " It does not cover retraining."
         ),
         rows=lines.rows(drawn, "layer"),
@@ -74,7 +74,7 @@ def _lines(library: Library, chosen: Selection, measure: Measure) -> list[Line]:
 def _line(condition: Condition, one: xr.Dataset, texts: tuple[int, int]) -> Line:
     value, low, high = (one[name].values for name in ("value", "low", "high"))
     read = Reading(value, low, high, value[None], *texts)
-    return Line(replace(condition, runs=condition.runs[:1]), one[axes.LAYER].values, read)
+    return Line(condition, one[axes.LAYER].values, read)
 
 
 def comparisons(library: Library, chosen: Selection) -> Comparisons:
