@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.archive import Archive, Run
+from dva_lens.results.archive import Archive
+from dva_lens.results.runs import Run
 from dva_lens.results.schema import DIMENSIONS, ArchiveError, statistics_of
 from dva_lens.statistics.statistic import Place
 

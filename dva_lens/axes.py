@@ -18,6 +18,7 @@ SOURCE = "source"
 RUN = "run"
 MODEL = "model"
 SEED = "seed"
+TEXT = "text"
 DOCUMENT = "document"
 LENGTH = "length"
 

@@ -81,7 +81,7 @@ def write_tables(
 def _layers(
     found: "Comparisons", measured: "Measurements", names: Sequence[str], *, moment: "When"
 ) -> list[dict[str, object]]:
-    from dva_lens.results.compare import differences
+    from dva_lens.results.differences import differences
 
     rows: list[dict[str, object]] = []
     for name in names:

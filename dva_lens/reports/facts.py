@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dva_lens.reports.material import Material, facts_of
 from dva_lens.reports.page import GlossaryEntry
-from dva_lens.results.archive import Run
+from dva_lens.results.runs import Run
 from dva_lens.views.words import number
 
 _FOUND = (

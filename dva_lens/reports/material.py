@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, final
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.archive import Archive, Run
+from dva_lens.results.archive import Archive
 from dva_lens.results.compare import Comparisons, baseline_of, compare
 from dva_lens.results.estimates import mean_of
 from dva_lens.results.reader import Measurements
+from dva_lens.results.runs import Run
 from dva_lens.results.schema import statistics_of
 
 

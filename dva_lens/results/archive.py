@@ -4,20 +4,21 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, final
 
 import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.entries import Entry
-from dva_lens.results.groups import attributes_of, open_group
+from dva_lens.results.groups import open_group
+from dva_lens.results.joining import over_texts
 from dva_lens.results.measurement import Measurement
 from dva_lens.results.moments import When
 from dva_lens.results.reader import Measurements
+from dva_lens.results.runs import Run, archive_folder, runs_in
 from dva_lens.results.schema import (
     ARCHIVE,
     BY_QUERY,
@@ -27,26 +28,11 @@ from dva_lens.results.schema import (
     TOKEN,
     TRAINING,
     ArchiveError,
-    check_run,
-    check_version,
     former_names,
     texts_of,
 )
 from dva_lens.results.spans import Spans
 from dva_lens.validation import meant
-
-
-@final
-@dataclass(frozen=True)
-class Run:
-    """One trained and measured model of an archive, and what its group says of it."""
-
-    key: str
-    label: str
-    model: str
-    preset: str
-    seed: int
-    attrs: Mapping[str, Any]
 
 
 @final
@@ -119,11 +105,12 @@ class Archive:
         entry: Entry = None,
         moment: When = "last",
         spans: Spans = "all",
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
     ) -> xr.DataArray:
         """Return a statistic over (model, seed, sequence, layer, head) on a text.
 
         `Measurements.values` says what the other arguments mean; default text: the main one.
+        Several texts keep a dimension `text`, after `seed`.
 
         Raises
         ------
@@ -140,25 +127,14 @@ class Archive:
         >>> archive.values("sink_rate:0.3", spans=[3, 4]).sel(model="dva").dims
         ('seed', 'sequence', 'layer', 'head')
         """
-        return self.on(text).values(name, entry=entry, moment=moment, spans=spans)
-
-    def reference(
-        self,
-        name: str,
-        *,
-        entry: Entry = None,
-        moment: When = "last",
-        spans: Spans = "all",
-        text: str | None = None,
-    ) -> xr.DataArray | None:
-        """Return what a statistic reads on uniform attention, averaged as `values` does.
-
-        Raises
-        ------
-        ArchiveError
-            If no run was measured on the text.
-        """
-        return self.on(text).reference(name, entry=entry, moment=moment, spans=spans)
+        if text is None or isinstance(text, str):
+            return self.on(text).values(name, entry=entry, moment=moment, spans=spans)
+        return over_texts(
+            {
+                each: self.on(each).values(name, entry=entry, moment=moment, spans=spans)
+                for each in text
+            }
+        )
 
     @property
     def former_names(self) -> str:
@@ -270,7 +246,7 @@ def open_archive(folder: Path | str) -> Archive:
     >>> archive.runs[0].label
     'transformer-0'
     """
-    archive = scan(_archive_folder(Path(folder)))
+    archive = scan(archive_folder(Path(folder)))
     if not archive.runs:
         reasons = " ".join(archive.unreadable.values())
         raise ArchiveError(
@@ -282,49 +258,8 @@ def open_archive(folder: Path | str) -> Archive:
 
 def scan(folder: Path) -> Archive:
     """Return the runs of a folder as they are, also where there is none yet."""
-    runs: list[Run] = []
-    unreadable: dict[str, str] = {}
-    if (folder / ARCHIVE).exists():
-        where = f"{ARCHIVE} of {folder}"
-        check_version(attributes_of(folder / ARCHIVE, where), where)
-    for path in sorted((folder / ARCHIVE / RUNS).glob("*/")):
-        group = f"/{RUNS}/{path.name}"
-        try:
-            attrs = attributes_of(path, group)
-            check_run(attrs, group)
-        except ArchiveError as error:
-            unreadable[group] = str(error)
-            continue
-        runs.append(_run(path.name, attrs))
-    ordered = sorted(runs, key=lambda run: (run.attrs.get("order", 0), run.seed, run.label))
-    return Archive(folder, tuple(ordered), MappingProxyType(unreadable))
+    return Archive(folder, *runs_in(folder))
 
 
 def _apart(run: Run) -> str:
     return f"{run.model} ({run.key[:8]})"
-
-
-def _archive_folder(folder: Path) -> Path:
-    if folder.name == ARCHIVE:
-        folder = folder.parent
-    if not folder.exists():
-        raise ArchiveError(
-            f"There is no folder {folder}; `dva-lens study run --out {folder}` makes an archive."
-        )
-    if not (folder / ARCHIVE).is_dir():
-        raise ArchiveError(
-            f"{folder} holds no {ARCHIVE}, so it is not the folder of a study; pass the folder "
-            f"given to `dva-lens study run --out`."
-        )
-    return folder
-
-
-def _run(key: str, attrs: Mapping[str, Any]) -> Run:
-    return Run(
-        key=key,
-        label=str(attrs["label"]),
-        model=str(attrs["model"]),
-        preset=str(attrs["preset"]),
-        seed=int(attrs["seed"]),
-        attrs=MappingProxyType(dict(attrs)),
-    )

@@ -11,7 +11,7 @@ command line and notebooks print from `Comparisons` and from nothing else.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -22,19 +22,17 @@ from dva_lens import axes
 from dva_lens.results.entries import split_name
 from dva_lens.results.measurement import LAYERS
 from dva_lens.results.moments import When
-from dva_lens.results.pairing import Paired, paired_along, paired_over_depth
+from dva_lens.results.pairing import Paired, paired_over_depth
 from dva_lens.results.reader import Measurements
 from dva_lens.results.same_text import SameText, same_text
 from dva_lens.results.spans import Spans
-from dva_lens.statistics.inference.compare import Comparison, compare_cells
-from dva_lens.statistics.inference.contrasts import text_contrast
+from dva_lens.statistics.inference.compare import Comparison, adjust, compare_cells
 from dva_lens.statistics.inference.depth import MEAN, default_contrasts
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg, holm
 from dva_lens.statistics.table import PRIMARY
 from dva_lens.validation import meant
 
 BASELINE = "transformer"
-COLUMNS = ("value", "low", "high", "p", "adjusted")
 
 
 @final
@@ -152,11 +150,11 @@ def compare(
         raise ValueError(f"{refused[named[0]]}; choose a number per document.")
     primary = [name for name in held if name not in refused]
     reader = _Reader(measurements, base, same, moment, spans)
-    claimed = _adjusted(reader.compared(primary), holm)
+    claimed = adjust(reader.compared(primary), holm)
     explored = [
         replace(entry, primary=False)
         for name in dict.fromkeys(statistics)
-        for entry in _adjusted(
+        for entry in adjust(
             reader.compared([name], known=name in primary, contrasts=contrasts),
             benjamini_hochberg,
         )
@@ -165,42 +163,6 @@ def compare(
     return Comparisons(
         base, measurements.text, when, (*claimed, *explored), refused, note=same.note
     )
-
-
-def differences(
-    measurements: Measurements,
-    name: str,
-    along: Sequence[str] = (axes.LAYER,),
-    *,
-    baseline: str | None = None,
-    moment: When = "last",
-    spans: Spans = "all",
-) -> xr.Dataset:
-    """Return every model minus the baseline along layers, or layers and heads, to explore.
-
-    Models whose layers or heads are not as many as the baseline's are left out. p values are
-    adjusted within the statistic and model (Benjamini-Hochberg).
-
-    Returns
-    -------
-    xarray.Dataset
-        `value`, `low`, `high`, `p` and `adjusted` over (model, *along): the difference for these
-        checkpoints with its 95 % interval over documents; attributes of the statistic.
-
-    Raises
-    ------
-    ValueError
-        If there is no such baseline, or the models were measured on different texts.
-    KeyError
-        If no model holds the statistic.
-    """
-    base = baseline_of(measurements, baseline)
-    same = same_text(measurements)
-    if reason := same.refusal(measurements, split_name(name)[0]):
-        raise ValueError(f"{reason}; choose a number per document.")
-    values = _alike(measurements.values(name, moment=moment, spans=spans), base, along)
-    found = paired_along(values, along, by_document=same.by_document)
-    return _apart(found, base, values, along)
 
 
 @final
@@ -262,49 +224,3 @@ def _all_cells(
     weights = np.concatenate([part.weights for part in parts], axis=-1)
     found = compare_cells(cells, models, parts[0].documents, baseline=baseline, weights=weights)
     return tuple(entry for entry in found if np.isfinite(float(entry.text.mean)))
-
-
-def _adjusted(
-    entries: Sequence[Comparison], method: Callable[[np.ndarray], np.ndarray]
-) -> tuple[Comparison, ...]:
-    """Adjust p values over a family; the two estimands are two families."""
-    text = method(np.array([float(entry.text.p) for entry in entries]))
-    retrained = method(np.array([float(entry.retrained.p) for entry in entries]))
-    return tuple(
-        replace(entry, text_adjusted=float(one), retrained_adjusted=float(other))
-        for entry, one, other in zip(entries, text, retrained, strict=True)
-    )
-
-
-def _alike(values: xr.DataArray, baseline: str, along: Sequence[str]) -> xr.DataArray:
-    """Keep the models that have as many layers and heads as the baseline, and no padding."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for model in values[axes.MODEL].values:
-        held = values.sel({axes.MODEL: model}).notnull()
-        rest = {dim: [other for other in held.dims if other != dim] for dim in along}
-        shapes[str(model)] = tuple(int(held.any(others).sum()) for others in rest.values())
-    kept = [model for model, shape in shapes.items() if shape == shapes[baseline]]
-    sizes = dict(zip(along, shapes[baseline], strict=True))
-    return values.sel({axes.MODEL: kept}).isel({dim: slice(n) for dim, n in sizes.items()})
-
-
-def _apart(found: Paired, baseline: str, values: xr.DataArray, along: Sequence[str]) -> xr.Dataset:
-    models = [name for name in found.models if name != baseline]
-    shape = tuple(values.sizes[dim] for dim in along)
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
-    for name in models:
-        ours, theirs = found.models[name], found.models[baseline]
-        one = text_contrast(ours, theirs, found.documents, weights=found.weights)
-        numbers = (one.mean, one.low, one.high, one.p, benjamini_hochberg(one.p))
-        for column, array in zip(columns.values(), numbers, strict=True):
-            column.append(array.reshape(shape))
-    places = {axes.MODEL: models} | {dim: values[dim].values for dim in along}
-    blank = np.empty((0, *shape))
-    return xr.Dataset(
-        {
-            name: ((axes.MODEL, *along), np.stack(column) if column else blank)
-            for name, column in columns.items()
-        },
-        coords=places,
-        attrs=values.attrs,
-    )

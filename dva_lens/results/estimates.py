@@ -50,6 +50,8 @@ def estimate(values: xr.DataArray, along: Sequence[str] = ()) -> xr.Dataset:
     >>> found["trainings"].values.tolist()
     [2, 2]
     """
+    if axes.TEXT in along and axes.TEXT in values.dims:
+        return _by_text(values, along)
     values = with_models(values)
     kept = [dim for dim in along if dim in values.dims]
     each = mean_of(values, (axes.MODEL, axes.SEED, *kept))
@@ -111,6 +113,13 @@ def with_models(values: xr.DataArray) -> xr.DataArray:
         if dim not in values.dims:
             values = values.expand_dims(dim)
     return values
+
+
+def _by_text(values: xr.DataArray, along: Sequence[str]) -> xr.Dataset:
+    """Return estimates of every text by itself: each has documents of its own."""
+    rest = [dim for dim in along if dim != axes.TEXT]
+    found = [estimate(values.sel({axes.TEXT: text}), rest) for text in values[axes.TEXT]]
+    return xr.concat(found, values[axes.TEXT], combine_attrs="drop_conflicts")
 
 
 def _over_seeds(

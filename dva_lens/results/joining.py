@@ -8,13 +8,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.grid import Grid
+from dva_lens.results.measurement import OF_SEQUENCES
+from dva_lens.results.spans import ROWS
 
 Place = tuple[int, int]
 _ORDER = (axes.STEP, axes.SEQUENCE, axes.LAYER, axes.HEAD, axes.KV_HEAD, axes.SPAN)
+_OF_TEXT = (ROWS, *OF_SEQUENCES)
 
 
 def joined(
@@ -32,6 +36,24 @@ def joined(
         found[place][np.ix_(*where)] = part.over(tuple(labels))
     coords: dict[str, Any] = {axes.MODEL: list(models), axes.SEED: list(seeds), **labels}
     return xr.DataArray(found, coords=coords, dims=tuple(coords))
+
+
+def over_texts(found: Mapping[str, xr.DataArray]) -> xr.DataArray:
+    """Return arrays by text as one over (model, seed, text, ...), NaN where a text is shorter."""
+    arrays = list(found.values())
+    own = [name for name in _OF_TEXT if all(name in array.coords for array in arrays)]
+    kept = [array.drop_vars(set(_OF_TEXT) - set(own), errors="ignore") for array in arrays]
+    array = xr.concat(
+        kept,
+        pd.Index(list(found), name=axes.TEXT),
+        coords=own,
+        compat="override",
+        join="outer",
+        combine_attrs="drop_conflicts",
+    )
+    if ROWS in array.coords:
+        array = array.assign_coords({ROWS: array[ROWS].fillna(0.0)})
+    return array.transpose(axes.MODEL, axes.SEED, axes.TEXT, ...)
 
 
 def needed(values: xr.DataArray, *, but: Sequence[str] = ()) -> xr.DataArray:

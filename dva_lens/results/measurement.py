@@ -16,7 +16,7 @@ from dva_lens.results.schema import DOCUMENT_HASH, TOKENS_HASH
 
 RUN_LABEL = "run"
 LAYERS = "layers"
-_OF_SEQUENCES = (axes.DOCUMENT, axes.LENGTH, DOCUMENT_HASH, TOKENS_HASH)
+OF_SEQUENCES = (axes.DOCUMENT, axes.LENGTH, DOCUMENT_HASH, TOKENS_HASH)
 
 
 @final
@@ -67,7 +67,7 @@ def coordinates_of(parts: Sequence[Measurement]) -> dict[str, xr.DataArray]:
         RUN_LABEL: xr.DataArray(labels, coords=places, dims=(axes.MODEL, axes.SEED)),
         LAYERS: xr.DataArray(depth, coords={axes.MODEL: models}, dims=(axes.MODEL,)),
     }
-    for name in _OF_SEQUENCES:
+    for name in OF_SEQUENCES:
         held = {part.label: (part.model, part.of_sequences(name)) for part in parts}
         if all(values is not None for _, values in held.values()):
             found[name] = _of_sequences(parts, name, models)

@@ -52,17 +52,24 @@ def parts_of(values: xr.DataArray, kept: Sequence[str]) -> tuple[np.ndarray, np.
     """Return what sequences add to the top and the bottom of means, over the kept dimensions.
 
     `kept` holds the sequences; what is not kept is averaged, and what has no number stays out.
+    Sequences of several texts that are averaged follow one another.
     """
-    rest = [str(dim) for dim in values.dims if dim not in kept]
-    numbers = values.transpose(*kept, *rest).values
-    rows = np.broadcast_to(lifted(weights_of(values).variable, (*kept, *rest)), numbers.shape)
+    at = list(kept).index(axes.SEQUENCE)
+    texts = [axes.TEXT] if axes.TEXT in values.dims and axes.TEXT not in kept else []
+    order = [*kept[:at], *texts, *kept[at:]]
+    rest = [str(dim) for dim in values.dims if dim not in order]
+    numbers = values.transpose(*order, *rest).values
+    rows = np.broadcast_to(lifted(weights_of(values).variable, (*order, *rest)), numbers.shape)
     held = np.isfinite(numbers)
     weights = np.where(held, rows, 0.0)
-    whole = weights.sum(list(kept).index(axes.SEQUENCE), keepdims=True)
+    whole = weights.sum(order.index(axes.SEQUENCE), keepdims=True)
     share = np.divide(weights, whole, out=np.zeros(weights.shape), where=whole > 0)
-    inner = tuple(range(len(kept), numbers.ndim))
-    share = share / np.maximum((whole > 0).sum(inner, keepdims=True), 1)
-    return (share * np.where(held, numbers, 0.0)).sum(inner), share.sum(inner)
+    inner = tuple(range(len(order), numbers.ndim))
+    averaged = (*range(at, at + len(texts)), *inner)
+    share = share / np.maximum((whole > 0).sum(averaged, keepdims=True), 1)
+    tops, bottoms = (share * np.where(held, numbers, 0.0)).sum(inner), share.sum(inner)
+    shape = (*tops.shape[:at], -1, *tops.shape[at + len(texts) + 1 :])
+    return tops.reshape(shape), bottoms.reshape(shape)
 
 
 def weights_of(values: xr.DataArray) -> xr.DataArray:
@@ -75,8 +82,13 @@ def weights_of(values: xr.DataArray) -> xr.DataArray:
 def documents_of(values: xr.DataArray) -> np.ndarray:
     """Return the document of each sequence, by model too where models differ in them.
 
-    Where documents are not known, each sequence is one.
+    Sequences of several texts follow one another. Where documents are not known, each sequence
+    is one.
     """
     if axes.DOCUMENT in values.coords:
-        return np.asarray(values[axes.DOCUMENT].values).astype(str)
-    return np.arange(values.sizes[axes.SEQUENCE]).astype(str)
+        order = (axes.MODEL, axes.TEXT, axes.SEQUENCE)
+        known = values[axes.DOCUMENT].transpose(*order, missing_dims="ignore")
+        names = known.values.astype(str)
+        return names.reshape(*names.shape[:-2], -1) if axes.TEXT in known.dims else names
+    texts = values.sizes.get(axes.TEXT, 1)
+    return np.tile(np.arange(values.sizes[axes.SEQUENCE]).astype(str), texts)

@@ -6,7 +6,8 @@ from fakes import fake_archive, fake_measurement
 
 from dva_lens.results.archive import open_archive
 from dva_lens.results.collect import collect
-from dva_lens.results.compare import compare, differences
+from dva_lens.results.compare import compare
+from dva_lens.results.differences import differences
 from dva_lens.results.estimates import estimate
 from dva_lens.results.same_text import same_text
 from dva_lens.statistics.inference.multiplicity import holm

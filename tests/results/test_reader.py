@@ -200,3 +200,23 @@ def test_every_training_can_be_a_model_of_its_own():
     assert apart.models == ("a · seed 3", "a · seed 5", "b")
     found = apart.values("entropy").sel(model="a · seed 5", seed=5)
     np.testing.assert_array_equal(found, several.values("entropy").sel(model="a", seed=5))
+
+
+def test_several_texts_keep_a_dimension_and_weigh_alike(tmp_path):
+    archive = open_archive(fake_archive(tmp_path, models=("transformer", "dva"), seeds=1))
+    apart = [archive.values("entropy", text=text) for text in archive.texts]
+    both = archive.values("entropy", text=archive.texts)
+    assert both.dims == ("model", "seed", "text", "sequence", "layer", "head")
+    for text, one in zip(archive.texts, apart, strict=True):
+        np.testing.assert_array_equal(both.sel(text=text), one)
+    singles = [estimate(one, ("layer",)) for one in apart]
+    found = estimate(both, ("layer",))
+    mean = (singles[0]["value"] + singles[1]["value"]) / 2
+    np.testing.assert_allclose(found["value"], mean)
+    assert (found["low"] < found["value"]).all()
+    assert found["sequences"].values.tolist() == [12, 12]
+    assert found["documents"].values.tolist() == singles[0]["documents"].values.tolist()
+    by_text = estimate(both, ("text", "layer"))
+    for text, one in zip(archive.texts, singles, strict=True):
+        for name in ("value", "low", "high", "documents"):
+            np.testing.assert_array_equal(by_text[name].sel(text=text), one[name])

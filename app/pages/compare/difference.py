@@ -5,7 +5,8 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.compare import Comparisons, compare, differences
+from dva_lens.results.compare import Comparisons, compare
+from dva_lens.results.differences import differences
 from dva_lens.results.reader import Measurements
 from dva_lens.results.same_text import SameText, same_text
 from dva_lens.statistics.table import PRIMARY

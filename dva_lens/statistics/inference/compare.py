@@ -11,7 +11,6 @@ from dva_lens.statistics.inference.contrasts import (
     seed_contrasts,
     text_contrast,
 )
-from dva_lens.statistics.inference.depth import over_depth
 from dva_lens.statistics.inference.estimate import Estimate
 from dva_lens.statistics.inference.multiplicity import holm
 
@@ -125,41 +124,6 @@ def compare_cells(
         for at, (statistic, contrast) in enumerate(cells)
         for name in over_seeds
     )
-
-
-def compare(
-    statistic: str,
-    models: Mapping[str, np.ndarray],
-    documents: Sequence[str] | np.ndarray,
-    *,
-    baseline: str,
-    contrasts: Sequence[str] = ("middle half", "slope"),
-    level: float = 0.95,
-) -> tuple[Comparison, ...]:
-    """Compare every model with the baseline in one statistic.
-
-    Parameters
-    ----------
-    statistic : str
-        Its name, kept with the result.
-    models : mapping
-        Numbers over (seed, sequence, layer) for every model, on the same texts; numbers of layers
-        may differ.
-    documents : sequence of str
-        The document of each sequence.
-    baseline : str
-        The model that all others are compared with.
-    contrasts : sequence of str
-        Summaries over depth, among `depth.CONTRASTS`.
-    level : float
-        Coverage of the intervals.
-    """
-    cells = [(statistic, contrast) for contrast in contrasts]
-    found = {
-        name: np.stack([over_depth(values, contrast) for contrast in contrasts], axis=-1)
-        for name, values in models.items()
-    }
-    return compare_cells(cells, found, documents, baseline=baseline, level=level)
 
 
 def adjust(

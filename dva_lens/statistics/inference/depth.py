@@ -60,9 +60,3 @@ def default_contrasts(layers: int) -> tuple[str, ...]:
     One or two layers have no middle half, and a line through two points is their difference.
     """
     return (MIDDLE_HALF, SLOPE) if layers > FEW_LAYERS else (MEAN,)
-
-
-def over_depth(values: Profile, contrast: str) -> np.ndarray:
-    """Return a contrast over the layers of profiles; layers without a value stay out."""
-    held = np.isfinite(values)
-    return np.asarray((coefficients(contrast, held) * np.where(held, values, 0.0)).sum(-1))

@@ -10,7 +10,8 @@ from dva_lens.app.pages.compare.difference import comparisons, difference_by_dep
 from explorer import PARTS, fill
 from plotly.utils import PlotlyJSONEncoder
 
-from dva_lens.results.compare import compare, differences
+from dva_lens.results.compare import compare
+from dva_lens.results.differences import differences
 
 
 def test_a_difference_by_depth_is_that_of_results(library, chosen):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dva_lens.statistics.inference.compare import adjust, compare, compare_cells
+from dva_lens.statistics.inference.compare import adjust, compare_cells
+from dva_lens.statistics.inference.depth import MIDDLE_HALF, SLOPE, coefficients
 from dva_lens.statistics.inference.equivalence import power
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
 from dva_lens.statistics.inference.plan import Claim, claims_from, former_names, judge
@@ -20,6 +21,19 @@ def conditions(shift=2.0, seeds=4):
         return text + noise + 0.1 * generator.standard_normal((seeds, 1, 1)) + by
 
     return {"base": condition(4, 0.0), "higher": condition(6, shift), "same": condition(4, 0.0)}
+
+
+def compare(statistic, models, documents, *, baseline):
+    """Compare models of any depth by their middle half and their slope."""
+    contrasts = (MIDDLE_HALF, SLOPE)
+    numbers = {
+        name: np.stack(
+            [values @ coefficients(each, np.isfinite(values[0, 0])) for each in contrasts], axis=-1
+        )
+        for name, values in models.items()
+    }
+    cells = [(statistic, contrast) for contrast in contrasts]
+    return compare_cells(cells, numbers, documents, baseline=baseline)
 
 
 def test_both_questions_are_answered_apart():

@@ -14,6 +14,11 @@ from dva_lens.statistics.inference.equivalence import (
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg, holm
 
 
+def over_depth(values, contrast):
+    held = np.isfinite(values)
+    return (depth.coefficients(contrast, held) * np.where(held, values, 0.0)).sum(-1)
+
+
 def test_benjamini_hochberg_agrees_with_scipy():
     p = np.random.default_rng(0).uniform(size=40) ** 2
     want = stats.false_discovery_control(p)
@@ -73,17 +78,17 @@ def test_the_detectable_difference_is_detected():
 
 def test_depth_summaries_of_a_line():
     values = 3.0 + 2.0 * depth.relative_depth(8)
-    assert depth.over_depth(values, "slope") == pytest.approx(2.0)
-    assert depth.over_depth(values, "middle half") == pytest.approx(4.0)
-    assert depth.over_depth(np.array([[0.0, 0, 1, 1, 1, 1, 0, 0]]), "middle half")[0] == 1.0
+    assert over_depth(values, "slope") == pytest.approx(2.0)
+    assert over_depth(values, "middle half") == pytest.approx(4.0)
+    assert over_depth(np.array([[0.0, 0, 1, 1, 1, 1, 0, 0]]), "middle half")[0] == 1.0
     values[3] = np.nan
-    assert depth.over_depth(values, "slope") == pytest.approx(2.0)
+    assert over_depth(values, "slope") == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 5])
 def test_shallow_models_have_a_middle(layers):
-    assert depth.over_depth(np.ones(layers), "middle half") == 1.0
-    assert np.isnan(depth.over_depth(np.ones(layers), "slope")) == (layers == 1)
+    assert over_depth(np.ones(layers), "middle half") == 1.0
+    assert np.isnan(over_depth(np.ones(layers), "slope")) == (layers == 1)
 
 
 def test_equal_steps_and_equal_losses():
