@@ -38,6 +38,10 @@ class Logits(ABC):
         """Return some rows of a sequence."""
 
     @abstractmethod
+    def states(self, sequence: int) -> Rows:
+        """Return the rows of a sequence, or what they are made of where that is smaller."""
+
+    @abstractmethod
     def losses(self, sequence: int, targets: Targets) -> Losses:
         """Return the cross-entropy of the first rows of a sequence, one for each target."""
 
@@ -58,6 +62,10 @@ class Formed(Logits):
     def rows(self, sequence: int, start: int, stop: int) -> Rows:
         """Return some rows of a sequence."""
         return self.output[sequence, start:stop]
+
+    def states(self, sequence: int) -> Rows:
+        """Return the outputs of a sequence."""
+        return self.output[sequence]
 
     def losses(self, sequence: int, targets: Targets) -> Losses:
         """Return the losses of a few rows at a time, since each needs as much room as its row."""
@@ -81,6 +89,10 @@ class OnRequest(Logits):
     def rows(self, sequence: int, start: int, stop: int) -> Rows:
         """Return some rows of a sequence."""
         return self.head(self.hidden[sequence, start:stop])
+
+    def states(self, sequence: int) -> Rows:
+        """Return the last hidden states of a sequence."""
+        return self.hidden[sequence]
 
     def losses(self, sequence: int, targets: Targets) -> Losses:
         """Return the losses from tiles of logits that stay in the cache."""

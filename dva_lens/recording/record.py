@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dva_lens.recording.adapters import Adapter, adapter_of
-from dva_lens.recording.fidelity import OwnPass, evaluating
+from dva_lens.recording.fidelity import OwnPass, evaluating, rounding_of
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
 from dva_lens.recording.recorder import Recorder
@@ -151,7 +151,7 @@ def record_pass(
     loss = None if targets is None else next_token_loss(output, targets, seen)
     facts = _facts(adapter, recorder)
     if before is not None:
-        facts |= before.against(output, loss, seen)
+        facts |= before.against(output, loss, seen, eps=rounding_of(adapter.model))
     return Record(_tokens(batch, seen), seen, layers, loss, facts)
 
 
