@@ -92,7 +92,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         If a statistic or the backend is unknown.
     ValueError
         If the input is empty, too short or too long, holds tokens that the model has no
-        embedding for, or is a text without a tokenizer; or if an option is out of range.
+        embedding for, or is a text without a tokenizer; if an option is out of range; or if the
+        weights of the model are on the meta device.
     MemoryError
         If the logits of one sequence, or what `keep` asks for, exceed their budgets.
     RuntimeError

@@ -140,11 +140,33 @@ def _last(logits: Logits) -> Iterator[Float[Tensor, "position channel"]]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch dropout off, and put every module's mode back afterwards."""
+    """Switch dropout, autocast and compiled code off, and put all back afterwards.
+
+    A model is measured in the dtype of its weights, from the code that it was written in.
+    """
     training = [module for module in model.modules() if module.training]
     model.eval()
+    device = next((each.device.type for each in model.parameters()), "cpu")
     try:
-        yield
+        with torch.autocast(device, enabled=False), as_written(model):
+            yield
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def as_written(model: nn.Module) -> Iterator[None]:
+    """Run modules that were compiled in place as they were written, with their hooks."""
+    compiled = {
+        module: module._compiled_call_impl
+        for module in model.modules()
+        if module._compiled_call_impl is not None
+    }
+    try:
+        for module in compiled:
+            module._compiled_call_impl = None
+        yield
+    finally:
+        for module, call in compiled.items():
+            module._compiled_call_impl = call

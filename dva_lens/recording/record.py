@@ -45,6 +45,8 @@ def attach(
         If no adapter knows the model, or it offers no place to record its attention.
     KeyError
         If a site or the backend is unknown.
+    ValueError
+        If the weights of the model are on the meta device.
 
     Examples
     --------
@@ -107,6 +109,8 @@ def record(  # noqa: PLR0913  (what is recorded, how, and for whom)
         If no adapter knows the model, or one of its layers attends without the recorder.
     KeyError
         If a site or the backend is unknown.
+    ValueError
+        If the weights of the model are on the meta device.
     NotImplementedError
         If a layer asks for an attention that the recorder does not know.
     RuntimeError

@@ -126,8 +126,20 @@ class Recorder:
     ) -> Float[Tensor, "sequence head query _"]:
         """Compute one attention, keep what its sites ask for, and return the output.
 
-        Without `gram` the sites of what is written wait for `written_through`.
+        Without `gram` the sites of what is written wait for `written_through`. Nothing is
+        computed in a lower precision than the call's own, whatever autocast says.
         """
+        with torch.autocast(call.query.device.type, enabled=False):
+            return self._attention(layer, call, gram=gram, sources=sources)
+
+    def _attention(
+        self,
+        layer: int,
+        call: AttentionCall,
+        *,
+        gram: Gram | None,
+        sources: Mapping[str, Float[Tensor, "sequence kv_head key value_width"]] | None,
+    ) -> Float[Tensor, "sequence head query _"]:
         self.written_through(None)
         kept = self._begin(layer)
         segments = None if self.layout is None else self.layout.segments
@@ -158,6 +170,10 @@ class Recorder:
         done, self._open = self._open, None
         if done is None:
             return
+        with torch.autocast(done.out.device.type, enabled=False):
+            self._write(done, gram)
+
+    def _write(self, done: Attended, gram: Gram | None) -> None:
         kept = self._layers[done.layer]
         if WRITTEN in self.sites and gram is not None:
             kept["written"] = written_norms(

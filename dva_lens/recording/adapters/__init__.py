@@ -1,5 +1,6 @@
 """How each kind of model is recorded: this package's own, transformers', TransformerLens's."""
 
+from torch import nn
 from transformers import PreTrainedModel
 
 from dva_lens.models.bridge import is_bridge
@@ -19,7 +20,11 @@ def adapter_of(model: object) -> Adapter:
     ------
     TypeError
         If it is of none of the kinds that can be recorded.
+    ValueError
+        If its weights are on the meta device, where nothing can be computed.
     """
+    model = _unwrapped(model)
+    _refuse_meta(model)
     if isinstance(model, Decoder):
         return DecoderAdapter(model)
     if isinstance(model, PreTrainedModel):
@@ -30,3 +35,23 @@ def adapter_of(model: object) -> Adapter:
         f"A {type(model).__name__} cannot be recorded; pass a model of this package, or a "
         f"transformers PreTrainedModel (`dva_lens.load` returns either)."
     )
+
+
+def _unwrapped(model: object) -> object:
+    """Return the model inside wrappers that compile it or spread it over devices."""
+    kinds = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    if isinstance(model, kinds):
+        return _unwrapped(model.module)
+    inner = getattr(model, "_orig_mod", None)
+    return model if inner is None else _unwrapped(inner)
+
+
+def _refuse_meta(model: object) -> None:
+    if not isinstance(model, nn.Module) or getattr(model, "hf_device_map", None):
+        return
+    empty = next((name for name, each in model.named_parameters() if each.is_meta), None)
+    if empty is not None:
+        raise ValueError(
+            f"The weights of {type(model).__name__} must hold numbers, but {empty} is on the meta "
+            f"device, which holds shapes alone; load the model without device 'meta'."
+        )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 from weakref import WeakKeyDictionary
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -71,6 +72,7 @@ def _attention(
         )
     _refuse(module, query, key, attention_mask, call)
     _refuse_second(state, layer, module)
+    query, key, value = _as_cast(query, key, value)
     shape = query.shape[0], query.shape[2]
     layout, visibility = state.pass_state.of(attention_mask, shape, query.device)
     state.recorder.layout = layout
@@ -95,7 +97,8 @@ def written_through(state: HookState) -> Any:
             return
         state.returned = None
         if module not in state.grams:
-            state.grams[module] = gram_of(projection_of(module, held.output))
+            with torch.autocast(held.output.device.type, enabled=False):
+                state.grams[module] = gram_of(projection_of(module, held.output))
         state.recorder.written_through(state.grams[module])
 
     return take
@@ -139,6 +142,15 @@ def _refuse(
             f"{name} got a mask of shape {tuple(mask.shape)}; only (batch, position) masks of "
             f"padding can be recorded, not masks per pair of positions."
         )
+
+
+def _as_cast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Return tensors in the dtype in which autocast would have them attend."""
+    kind = tensors[0].device.type
+    if not torch.is_autocast_enabled(kind):
+        return tensors
+    dtype = torch.get_autocast_dtype(kind)
+    return tuple(each.to(dtype) for each in tensors)
 
 
 def _refuse_second(state: HookState, layer: int, module: nn.Module) -> None:
