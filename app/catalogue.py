@@ -82,7 +82,6 @@ class Catalogue:
     texts: tuple[str, ...]
     measures: tuple[Measure, ...]
     spans: tuple[int, ...]
-    usual_span: int
     refused: tuple[str, ...] = ()
 
     def run(self, name: str) -> Choice:
@@ -121,7 +120,7 @@ class _Draft:
     runs: list[Choice] = field(default_factory=list)
     texts: dict[str, None] = field(default_factory=dict)
     measures: dict[str, Measure] = field(default_factory=dict)
-    rows: dict[int, float] = field(default_factory=dict)
+    spans: set[int] = field(default_factory=set)
 
 
 def catalogue_of(archive: Archive) -> Catalogue:
@@ -145,8 +144,7 @@ def catalogue_of(archive: Archive) -> Catalogue:
         runs=tuple(draft.runs),
         texts=tuple(draft.texts),
         measures=tuple(draft.measures.values()),
-        spans=tuple(sorted(draft.rows)),
-        usual_span=_usual_span(draft.rows),
+        spans=tuple(sorted(draft.spans)),
         refused=(*archive.unreadable.values(), *refused),
     )
 
@@ -168,8 +166,7 @@ def _add(draft: _Draft, archive: Archive, run: Run, *, name: str) -> None:
     opened = archive.dataset(run, texts[0])
     for measure in _measures(opened):
         draft.measures.setdefault(measure.name, measure)
-    for span, rows in _rows(opened):
-        draft.rows[span] = max(draft.rows.get(span, 0.0), rows)
+    draft.spans.update(_spans(opened))
     draft.texts.update(dict.fromkeys(texts))
     draft.runs.append(
         Choice(
@@ -225,16 +222,11 @@ def _places(
             yield f"{variable}.{found}", f"{title} ({found})", {dim: found}
 
 
-def _rows(opened: xr.Dataset) -> Iterator[tuple[int, float]]:
+def _spans(opened: xr.Dataset) -> Iterator[int]:
+    """List the spans that hold any query."""
     if "rows" not in opened:
         return
     counts = opened["rows"].max(axes.SEQUENCE)
     for span, rows in zip(opened[axes.SPAN].values, counts.values, strict=True):
         if rows > 0:
-            yield int(span), float(rows)
-
-
-def _usual_span(rows: dict[int, float]) -> int:
-    """Prefer the longest span that is full: it says most about long contexts, over enough rows."""
-    full = [span for span, count in rows.items() if count >= 1 << span]
-    return max(full, default=max(rows, default=0))
+            yield int(span)

@@ -201,7 +201,5 @@ def _clamped(value: str | None, count: int) -> int:
 
 
 def _span(value: str | None, catalogue: Catalogue) -> int:
-    """Return a span of the catalogue; `all` is every span, the default the usual one."""
-    if value == "all":
-        return EVERY_SPAN
-    return next((span for span in catalogue.spans if str(span) == value), catalogue.usual_span)
+    """Return a span of the catalogue that an address names, or every span."""
+    return next((span for span in catalogue.spans if str(span) == value), EVERY_SPAN)

@@ -35,8 +35,14 @@ def test_nothing_said_is_what_is_shown_first(library, chosen):
     assert chosen.text == "held-out"
     assert chosen.statistic == "entropy"
     assert chosen.other == "first_key_mass"
-    assert chosen.span == 5
+    assert chosen.span == EVERY_SPAN
     assert (chosen.layer, chosen.head, chosen.sequence) == (0, 0, 0)
+
+
+def test_a_span_that_an_address_names_is_kept(library):
+    assert Selection.from_query("?span=5", library.catalogue).span == 5
+    assert Selection.from_query("?span=all", library.catalogue).span == EVERY_SPAN
+    assert Selection.from_query("?span=99", library.catalogue).span == EVERY_SPAN
 
 
 def test_what_is_written_is_read_back(library, chosen):

@@ -154,13 +154,27 @@ def in_exported_numbers(folder, measured, model):
 
 def in_the_explorer(folder, measured, model):
     """Return the mean over the layers that the explorer draws."""
-    client = create_app(folder).server.test_client()
-    answer = client.get(f"/numbers/depth.csv?statistic={NAME}&span=all", headers=LOCAL)
-    assert answer.status_code == 200, answer.text
-    table = "\n".join(line for line in answer.text.splitlines() if not line.startswith("#"))
-    rows = [row for row in rows_of(table) if row["model"] == model]
+    rows = [
+        row for row in downloaded(folder, f"depth.csv?statistic={NAME}") if row["model"] == model
+    ]
     assert len(rows) == len(WINDOWS[model])
     return float(np.mean([float(row["value"]) for row in rows]))
+
+
+def on_the_first_page(folder, measured, model):
+    """Return the mean that the overview prints where nothing was chosen."""
+    rows = downloaded(folder, "headline.csv")
+    return next(
+        float(row["value"]) for row in rows if (row["statistic"], row["model"]) == (NAME, model)
+    )
+
+
+def downloaded(folder, name):
+    client = create_app(folder).server.test_client()
+    answer = client.get(f"/numbers/{name}", headers=LOCAL)
+    assert answer.status_code == 200, answer.text
+    table = "\n".join(line for line in answer.text.splitlines() if not line.startswith("#"))
+    return rows_of(table)
 
 
 READERS = (
@@ -168,6 +182,7 @@ READERS = (
     in_a_notebook,
     in_a_view,
     in_the_explorer,
+    on_the_first_page,
     in_tables,
     in_exported_numbers,
 )

@@ -35,8 +35,8 @@ def _lead(catalogue: Catalogue) -> str:
         else ""
     )
     return (
-        f"{count}. Rows of attention are compared only where queries see about equally many keys; "
-        f"choose how many.{caution}"
+        f"{count}. Numbers are means over all queries, as in the report and on the command line; "
+        f"numbers change with how many keys queries see, so choose how many.{caution}"
     )
 
 

@@ -17,7 +17,6 @@ TOO_SMALL = (
     "These models are too small to develop sinks, so the values are shown beside their reference "
     "and no claim is made."
 )
-_CERTAIN = 0.05
 
 
 def section(material: Material) -> Section:
@@ -83,7 +82,8 @@ def _differences(material: Material, name: str, about: str) -> tuple[str, str] |
     if entries:
         place = " and in the middle half of the layers"
         where = place if entries[0].contrast == MIDDLE_HALF else ""
-        said += f" On the same texts{where}, {listed([_difference(each) for each in entries])}."
+        each = listed([difference_in_words(entry) for entry in entries])
+        said += f" On the same texts{where}, {each}."
     return about, said + for_scale(entries)
 
 
@@ -99,22 +99,30 @@ def for_scale(entries: Sequence[Comparison]) -> str:
         return ""
     same = entries[0].same
     said = f" For scale: two halves of its seeds differ by {interval(same)}"
-    certain = [entry for entry in entries if entry.text_adjusted <= _CERTAIN]
-    if not certain:
-        return f"{said}."
-    further = [entry.model for entry in certain if not entry.muted]
-    if not further:
+    decided = [entry.model for entry in entries if entry.word != "undecided"]
+    if decided:
+        return f"{said}, less than the difference of {listed(decided)}."
+    if all(entry.muted for entry in entries):
         return f"{said}, which is more than any of these differences."
-    return f"{said}, less than the difference of {listed(further)}."
+    return f"{said}."
 
 
-def _difference(entry: Comparison) -> str:
+def difference_in_words(entry: Comparison) -> str:
+    """Say how a model differs from the baseline, in the word of the verdict."""
     mean, low, high = (float(part) for part in (entry.text.mean, entry.text.low, entry.text.high))
-    if not entry.text_adjusted <= _CERTAIN:
-        return f"{entry.model} does not differ detectably from it ({shown(mean, low, high)})"
-    if mean < 0:
+    if entry.word == "lower":
         return f"{entry.model} is lower by {shown(-mean, -high, -low)}"
-    return f"{entry.model} is higher by {shown(mean, low, high)}"
+    if entry.word == "higher":
+        return f"{entry.model} is higher by {shown(mean, low, high)}"
+    if entry.muted:
+        return (
+            f"{entry.model} differs from it by {shown(mean, low, high)}, less than two halves of "
+            f"the seeds of {entry.baseline} differ"
+        )
+    alike = f"{entry.model} does not differ detectably from it"
+    if entry.retrained.supports_claims:
+        return f"{alike} with other seeds ({interval(entry.retrained)})"
+    return f"{alike} ({shown(mean, low, high)})"
 
 
 def _dynamism(material: Material) -> tuple[str, str] | None:
