@@ -17,6 +17,8 @@ import xarray as xr
 
 from dva_lens.diagnostics.pairing import dynamic_diagnostics
 from dva_lens.measuring import measure
+from dva_lens.results.collect import collect
+from dva_lens.results.estimates import mean_of
 
 from .asking import answered, parser_of
 
@@ -26,8 +28,10 @@ HEADS = ("layer", "head", "operator rank", "non-affine", "interaction", "dynamis
 def table(found: xr.Dataset, measured: xr.Dataset) -> Iterator[tuple[str, ...]]:
     """Yield one line per layer and head."""
     yield HEADS
-    parts = measured["value_decomposition"].sel(weighting="uniform", part="interaction")
-    interaction, dynamism = parts.mean("sequence"), measured["dynamism"].mean("sequence")
+    held, along = collect(measured), ("layer", "head")
+    entry = {"weighting": "uniform", "part": "interaction"}
+    interaction = mean_of(held.values("value_decomposition", entry=entry), along)
+    dynamism = mean_of(held.values("dynamism"), along)
     for layer in found["layer"].values:
         for head in found["head"].values:
             at = {"layer": layer, "head": head}

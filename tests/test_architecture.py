@@ -28,14 +28,22 @@ def names_in(source):
             yield node.id, node.lineno
 
 
-def found(folders, forbidden, but=None):
+def means_in(source):
+    """Return every call of a method `mean`, with its line."""
+    for node in ast.walk(ast.parse(source)):
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Attribute) and called.attr == "mean":
+            yield "mean", called.lineno
+
+
+def found(folders, forbidden, but=None, within=names_in):
     files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
     assert len(files) >= len(folders)
     return [
         f"{file.relative_to(ROOT)}:{line} {name}"
         for file in files
         if but is None or but not in file.parents
-        for name, line in names_in(file.read_text(encoding="utf-8"))
+        for name, line in within(file.read_text(encoding="utf-8"))
         if name in forbidden
     ]
 
@@ -47,6 +55,10 @@ def test_only_results_open_archives():
 
 def test_means_are_made_in_results_alone():
     assert found(ASKING, MEANS) == []
+    assert found(ASKING, {"mean"}, within=means_in) == []
+    assert found(["dva_lens/results"], {"mean"}, within=means_in), (
+        "the test sees what it looks for"
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,3 +74,9 @@ def test_means_are_made_in_results_alone():
 )
 def test_what_is_forbidden_is_seen(source, name):
     assert name in {each for each, _ in names_in(source)}
+
+
+@pytest.mark.parametrize("source", ["values.mean('head')", "one.sel(layer=2).mean(dims).values"])
+def test_a_mean_is_seen_and_a_number_called_mean_is_not(source):
+    assert list(means_in(source)) == [("mean", 1)]
+    assert not list(means_in("float(estimate.mean)"))

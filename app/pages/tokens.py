@@ -9,6 +9,7 @@ import xarray as xr
 from dash import html
 
 from dva_lens import axes, views
+from dva_lens.results.display import by_query, displayed_tokens
 from dva_lens.results.schema import BY_QUERY
 
 from ..catalogue import Measure
@@ -39,11 +40,8 @@ def _text(library: Library, chosen: Selection) -> Any:
 def tokens_of(library: Library, chosen: Selection) -> tuple[list[str], np.ndarray]:
     """Return the tokens of a display text and the chosen statistic at each, heads averaged."""
     measure, held = _by_token(library, chosen)
-    length = int(held[axes.LENGTH].isel({axes.SEQUENCE: chosen.sequence}).item())
-    one = held.isel({axes.SHOWN: chosen.sequence})
-    values = one[measure.variable + BY_QUERY].sel({axes.LAYER: chosen.layer}).mean(axes.HEAD)
-    tokens = [str(token) for token in one["token"].values[:length]]
-    return tokens, values.values[:length].astype(float)
+    values = by_query(held, measure.variable, chosen.sequence).sel({axes.LAYER: chosen.layer})
+    return displayed_tokens(held, chosen.sequence), values.values.astype(float)
 
 
 def _by_token(library: Library, chosen: Selection) -> tuple[Measure, xr.Dataset]:

@@ -6,6 +6,7 @@
     measurements.values(name, ...)             over (model, seed, sequence, layer, head)
     measurements.reference(name, ...)          what uniform attention reads, averaged alike
     estimate(values, along)                    estimates.py: mean with interval, for every model
+    by_query(data, name, sequence)             display.py: single queries of a displayed sequence
     compare(measurements, baseline)            compare.py: every model against one, with a verdict
 
 `schema` says what an archive is made of and `writer` writes it; both are readable with xarray

@@ -7,14 +7,14 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.results.display import by_query, displayed_tokens
+from dva_lens.results.schema import BY_QUERY, TOKEN
 from dva_lens.views import theme, words
 from dva_lens.views.conditions import conditions, label_of, title_of
 from dva_lens.views.figure import Figure, Row, compose
 from dva_lens.views.view import View
 
 PINNED = "first_key_mass"
-BY_QUERY = "_by_query"
-TOKEN = "token"
 _LABELLED = 64
 
 
@@ -82,27 +82,16 @@ def token_lane(
 
 
 def _strip(run: xr.Dataset, statistic: str, sequence: int, layer: int | None) -> Strip:
-    held = run[TOKEN].sizes[axes.SHOWN]
-    if not 0 <= sequence < held:
-        raise ValueError(
-            f"sequence must be one whose queries are kept, 0 to {held - 1}, got {sequence}."
-        )
-    length = int(run[axes.LENGTH].isel({axes.SEQUENCE: sequence}).item())
-    one = run.isel({axes.SHOWN: sequence, axes.QUERY: slice(0, length)})
-    values, pinned = one[f"{statistic}{BY_QUERY}"], one[f"{PINNED}{BY_QUERY}"]
+    tokens = displayed_tokens(run, sequence)
     if layer is None:
-        values, over = values.mean(axes.HEAD), axes.LAYER
-        pinned = pinned.mean((axes.LAYER, axes.HEAD))
+        values = by_query(run, statistic, sequence, (axes.LAYER,))
+        pinned = by_query(run, PINNED, sequence, ())
     else:
-        values, over = values.sel({axes.LAYER: layer}), axes.HEAD
-        pinned = pinned.sel({axes.LAYER: layer}).mean(axes.HEAD)
-    return Strip(
-        [str(token) for token in one[TOKEN].values],
-        over,
-        values[over].values,
-        values.transpose(over, axes.QUERY).values,
-        pinned.values,
-    )
+        at = {axes.LAYER: layer}
+        values = by_query(run, statistic, sequence, (axes.LAYER, axes.HEAD)).sel(at)
+        pinned = by_query(run, PINNED, sequence, (axes.LAYER,)).sel(at)
+    over = str(values.dims[0])
+    return Strip(tokens, over, values[over].values, values.values, pinned.values)
 
 
 def _heat(strip: Strip, z: np.ndarray, name: str, colours: str, **place: str) -> dict[str, Any]:
