@@ -1,7 +1,7 @@
 """From a selection to what is shown: a figure or words, or one sentence why there is none.
 
 Only two things are said instead of shown: that there is nothing to show, and that the archive
-cannot be read. Every other exception is a defect of the program and is raised.
+cannot be read or compared. Every other exception is a defect of the program and is raised.
 """
 
 import textwrap

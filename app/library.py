@@ -16,7 +16,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.results.archive import Archive
 from dva_lens.results.estimates import estimate, mean_of
-from dva_lens.results.measurement import Measurement, coordinates_of
+from dva_lens.results.measurement import Measurement
 from dva_lens.results.moments import Moment
 from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import DOCUMENT_HASH, REFERENCE, TOKENS_HASH
@@ -64,18 +64,11 @@ class Library:
         Raises
         ------
         NothingToShowError
-            No run was measured on the text, or its trainings cannot be read as one: they share no
-            step, or the seeds of a model saw different texts.
+            No run was measured on the text.
         """
         if text not in self.archive.texts:
             raise NothingToShowError(f"No run was measured on the text “{text}”.")
-        found = self.archive.on(text)
-        try:
-            found.moment()
-            coordinates_of(found.parts)
-        except ValueError as error:
-            raise NothingToShowError(str(error)) from error
-        return found
+        return self.archive.on(text)
 
     def holding(self, text: str, measure: Measure) -> Measurements:
         """Return the measurements on a text of the runs that hold a measure.

@@ -15,7 +15,7 @@ from dva_lens.results.compare import Comparisons, baseline_of, compare
 from dva_lens.results.estimates import mean_of
 from dva_lens.results.reader import Measurements
 from dva_lens.results.runs import Run
-from dva_lens.results.schema import statistics_of
+from dva_lens.results.schema import NotComparableError, statistics_of
 
 
 class MeanWithInterval(NamedTuple):
@@ -118,7 +118,7 @@ class Material:
     def _compared(self) -> tuple[Comparisons | None, str]:
         try:
             return compare(self.measurements), ""
-        except ValueError as refusal:
+        except NotComparableError as refusal:
             return None, str(refusal)
 
     @property

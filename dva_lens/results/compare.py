@@ -25,6 +25,7 @@ from dva_lens.results.moments import When
 from dva_lens.results.pairing import Paired, paired_over_depth
 from dva_lens.results.reader import Measurements
 from dva_lens.results.same_text import SameText, same_text
+from dva_lens.results.schema import NotComparableError
 from dva_lens.results.spans import Spans
 from dva_lens.statistics.inference.compare import Comparison, adjust, compare_cells
 from dva_lens.statistics.inference.depth import MEAN, default_contrasts
@@ -125,8 +126,10 @@ def compare(
     Raises
     ------
     ValueError
-        If there is no such baseline, the models were measured on different texts, or a statistic
-        that is named cannot be compared between their tokenizers.
+        If there is no such baseline.
+    NotComparableError
+        If the models were measured on different texts, or a statistic that is named cannot be
+        compared between their tokenizers.
     KeyError
         If no model holds a statistic that is named.
 
@@ -147,7 +150,7 @@ def compare(
         if reason := same.refusal(measurements, split_name(name)[0]):
             refused[name] = reason
     if named := [name for name in statistics if name in refused]:
-        raise ValueError(f"{refused[named[0]]}; choose a number per document.")
+        raise NotComparableError(f"{refused[named[0]]}; choose a number per document.")
     primary = [name for name in held if name not in refused]
     reader = _Reader(measurements, base, same, moment, spans)
     claimed = adjust(reader.compared(primary), holm)

@@ -16,6 +16,7 @@ from dva_lens.results.moments import When
 from dva_lens.results.pairing import Paired, paired_along
 from dva_lens.results.reader import Measurements
 from dva_lens.results.same_text import same_text
+from dva_lens.results.schema import NotComparableError
 from dva_lens.results.spans import Spans
 from dva_lens.statistics.inference.contrasts import text_contrast
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
@@ -53,7 +54,7 @@ def differences(
     base = baseline_of(measurements, baseline)
     same = same_text(measurements)
     if reason := same.refusal(measurements, split_name(name)[0]):
-        raise ValueError(f"{reason}; choose a number per document.")
+        raise NotComparableError(f"{reason}; choose a number per document.")
     values = _alike(measurements.values(name, moment=moment, spans=spans), base, along)
     found = paired_along(values, along, by_document=same.by_document)
     return _apart(found, base, values, along)

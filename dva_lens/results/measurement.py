@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.schema import DOCUMENT_HASH, TOKENS_HASH
+from dva_lens.results.schema import DOCUMENT_HASH, TOKENS_HASH, NotComparableError
 
 RUN_LABEL = "run"
 LAYERS = "layers"
@@ -53,7 +53,7 @@ def coordinates_of(parts: Sequence[Measurement]) -> dict[str, xr.DataArray]:
 
     Raises
     ------
-    ValueError
+    NotComparableError
         If the seeds of a model were measured on different texts.
     """
     models, seeds = list(models_of(parts)), list(seeds_of(parts))
@@ -86,7 +86,7 @@ def _of_sequences(parts: Sequence[Measurement], name: str, models: list[str]) ->
         if own is None or theirs is None:
             continue
         if not np.array_equal(own, theirs):
-            raise ValueError(
+            raise NotComparableError(
                 f"{part.label} was measured on different texts than {first.label}: {name} is "
                 f"{len(own)} and {len(theirs)} sequences that are not alike. Draw them as two "
                 f"models, or measure them on one text."

@@ -17,6 +17,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.grid import Grid
+from dva_lens.results.schema import NotComparableError
 from dva_lens.statistics.inference.fairness import at_loss, common_loss, common_step
 
 LOSS = "loss"
@@ -81,8 +82,10 @@ def shared_moment(datasets: Sequence[xr.Dataset], kind: When) -> Moment:
     Raises
     ------
     ValueError
-        If `kind` is unknown, if the measurements share no step, or if some were measured once and
-        the moment is not the last one.
+        If `kind` is unknown.
+    NotComparableError
+        If the measurements share no step or no loss, or if some were measured once and the moment
+        is not the last one.
     """
     if kind not in MOMENTS:
         raise ValueError(f"moment must be one of {', '.join(MOMENTS)}, got {kind!r}.")
@@ -90,17 +93,25 @@ def shared_moment(datasets: Sequence[xr.Dataset], kind: When) -> Moment:
         return Moment(kind, None)
     if not datasets or not all(axes.STEP in data.dims for data in datasets):
         if kind != "last":
-            raise ValueError(
+            raise NotComparableError(
                 "Some models were measured once and not as they were trained, so they cannot be "
                 "compared at equal loss or at the start."
             )
         return Moment(kind, None)
+    try:
+        return Moment(kind, _shared(datasets, kind))
+    except ValueError as error:
+        raise NotComparableError(str(error)) from error
+
+
+def _shared(datasets: Sequence[xr.Dataset], kind: When) -> float:
+    """Return the step or the loss of a kind that all measurements share."""
     steps = [np.asarray(data[axes.STEP].values) for data in datasets]
     if kind == "start":
-        return Moment(kind, float(max(each.min() for each in steps)))
+        return float(max(each.min() for each in steps))
     if kind == "last":
-        return Moment(kind, float(common_step(steps)))
-    return Moment(kind, common_loss([_mean_loss(data) for data in datasets]))
+        return float(common_step(steps))
+    return common_loss([_mean_loss(data) for data in datasets])
 
 
 def _mean_loss(data: xr.Dataset) -> np.ndarray:

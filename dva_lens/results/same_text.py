@@ -14,7 +14,12 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.results.measurement import Measurement
 from dva_lens.results.reader import Measurements
-from dva_lens.results.schema import DOCUMENT_HASH, REFERENCE, TOKENS_HASH
+from dva_lens.results.schema import (
+    DOCUMENT_HASH,
+    REFERENCE,
+    TOKENS_HASH,
+    NotComparableError,
+)
 
 TOKEN_LEVEL = ("query", "key", "model")
 NO_HASHES = (
@@ -52,7 +57,7 @@ def same_text(measurements: Measurements) -> SameText:
 
     Raises
     ------
-    ValueError
+    NotComparableError
         If they were not: it names two trainings and what differs.
     """
     first, *others = measurements.parts
@@ -74,7 +79,7 @@ def _pairing(first: Measurement, other: Measurement) -> SameText:
     cut_otherwise = documents is not None or not _equal(lengths)
     if known is not None and cut_otherwise and set(known[0]) == set(known[1]):
         return SameText(by_document=True, note="" if documents is not None else NO_HASHES)
-    raise ValueError(
+    raise NotComparableError(
         f"{other.label} was measured on other texts than {first.label} "
         f"({_difference(names, lengths)}); a comparison needs one text for all models."
     )

@@ -53,6 +53,10 @@ class ArchiveError(ValueError):
     """An archive, or one group of it, is not what the schema asks for."""
 
 
+class NotComparableError(ArchiveError):
+    """Measurements are not of one text, or share no moment of training."""
+
+
 def content_hash(content: bytes) -> str:
     """Return a short hash of a text or of the tokens of a sequence."""
     return hashlib.sha256(content).hexdigest()[:16]

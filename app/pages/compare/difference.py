@@ -7,8 +7,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.results.compare import Comparisons, compare
 from dva_lens.results.differences import differences
-from dva_lens.results.reader import Measurements
-from dva_lens.results.same_text import SameText, same_text
+from dva_lens.results.same_text import same_text
 from dva_lens.statistics.table import PRIMARY
 from dva_lens.views import lines, theme, words
 from dva_lens.views.conditions import Condition, conditions
@@ -55,7 +54,6 @@ def _lines(library: Library, chosen: Selection, measure: Measure) -> list[Line]:
     held = library.holding(chosen.text, measure)
     if chosen.baseline not in held.models:
         raise NothingToShowError(f"{chosen.baseline} does not hold {measure.long_name.lower()}.")
-    _check_texts(held, measure.name)
     difference = differences(held, measure.name, baseline=chosen.baseline)
     names = held.values(measure.name)[axes.DOCUMENT].values
     texts = names.shape[-1], len(set(map(str, names.ravel())))
@@ -91,7 +89,7 @@ def comparisons(library: Library, chosen: Selection) -> Comparisons:
         raise NothingToShowError(
             f"There is no other model to compare with {chosen.baseline} on “{chosen.text}”."
         )
-    same = _check_texts(measured, "")
+    same = same_text(measured)
     further = dict.fromkeys(measure.variable for measure in library.catalogue.layer_measures)
     others = [
         name
@@ -99,14 +97,3 @@ def comparisons(library: Library, chosen: Selection) -> Comparisons:
         if name not in PRIMARY and name in measured.statistics and not same.refusal(measured, name)
     ]
     return compare(measured, chosen.baseline, others)
-
-
-def _check_texts(measured: Measurements, name: str) -> SameText:
-    """Return how the texts of all models are paired, or say why they cannot be."""
-    try:
-        same = same_text(measured)
-    except ValueError as error:
-        raise NothingToShowError(str(error)) from error
-    if name and (reason := same.refusal(measured, name)):
-        raise NothingToShowError(f"{reason}.")
-    return same
