@@ -57,4 +57,5 @@ def test_extending_the_package_from_outside(tmp_path):
     assert "head_bars" in said["dva-lens list views --import head_bars.py"]
     assert "unit-values" in said["dva-lens compare runs/unit --baseline transformer"]
     assert "unit-values" in (tmp_path / "report.html").read_text()
+    assert "unit-values" in said["visible_keys.py"]
     assert "How far attention reaches" in (tmp_path / "reach.html").read_text()
