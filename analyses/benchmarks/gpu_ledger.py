@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from dva_lens.writing import write_text
+
 from .gpu_table import sources
 
 Result = dict[str, Any]
@@ -52,11 +54,9 @@ class Ledger:
         with self.lock:
             self.checks[name] = {**result, "sources": sources(name)}
             ordered = dict(sorted(self.checks.items()))
-            part = self.path.with_suffix(".part")
             self.path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps({**self.machine, "checks": ordered}, indent=1)
-            part.write_text(text + "\n")
-            part.replace(self.path)
+            write_text(self.path, text + "\n")
 
     def table(self, names: list[str]) -> str:
         """Return what is known of checks, one line each."""

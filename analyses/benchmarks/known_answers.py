@@ -31,6 +31,7 @@ from dva_lens.sites import SUMMARY, WRITTEN
 from dva_lens.study.keys import digest, train_key
 from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
+from dva_lens.writing import write_text
 
 from ..pages.known_answers import Answer, Made, last, page, table
 
@@ -146,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         answers += _asked(slow, chosen.seeds, chosen.patience * chosen.steps)
     if chosen.out is not None:
         made = Made(tuple(chosen.seeds), time.process_time() - started)
-        chosen.out.write_text(page(answers, made), encoding="utf-8")
+        write_text(chosen.out, page(answers, made))
     elif chosen.json:
         found = [{**asdict(each), "solved": each.solved} for each in answers]
         sys.stdout.write(json.dumps(found, indent=2) + "\n")

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dva_lens.writing import write_text
+
 ROOT = Path(__file__).parents[2]
 PICTURE = "images/imports.svg"
 BESIDE = ("app", "analyses")
@@ -141,7 +143,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     for name, text in written().items():
-        (parser.parse_args(words).out / name).write_text(text)
+        write_text(parser.parse_args(words).out / name, text)
     return 0
 
 

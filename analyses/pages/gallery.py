@@ -14,6 +14,7 @@ from dva_lens.reports.drawing import save
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.views import VIEWS
 from dva_lens.views.table import View
+from dva_lens.writing import write_text
 
 FOLDER = "images/gallery"
 INTRODUCTION = """# Gallery
@@ -56,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
     folder = asked.out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     text = "".join([INTRODUCTION, *sections(open_archive(asked.archive), VIEWS, folder)])
-    (asked.out / "gallery.md").write_text(text)
+    write_text(asked.out / "gallery.md", text)
     return 0
 
 

@@ -52,7 +52,8 @@ def export(
 
 
 def _writer(form: Format) -> "Callable[[pd.DataFrame, Path], Path]":
-    from dva_lens.results.tables import write_csv, write_whole
+    from dva_lens.results.tables import write_csv
+    from dva_lens.writing import write_whole
 
     if form is Format.csv:
         return write_csv

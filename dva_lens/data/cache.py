@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from tokenizers import Tokenizer
 
 from dva_lens.data.documents import Corpus, Document
 from dva_lens.data.tokenizer import end_token, tokenizer_hash
+from dva_lens.writing import write_text, write_whole
 
 FORMAT = 1
 CHARACTERS_AT_ONCE = 1 << 20
@@ -104,27 +104,22 @@ def _write(corpus: Corpus, tokenizer: Tokenizer, folder: Path, key: str) -> None
     binary, sidecar = _files(folder, key)
     vocabulary = tokenizer.get_vocab_size()
     dtype = np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.uint32)
-    drafts = [file.with_name(f".{file.name}.{os.getpid()}") for file in (binary, sidecar)]
-    try:
-        with drafts[0].open("wb") as stream:
-            names, offsets = _encode(corpus, tokenizer, stream, dtype)
-        about: dict[str, Any] = {
-            "format": FORMAT,
-            "corpus": corpus.name,
-            "corpus_sha256": corpus.sha256,
-            "tokenizer_sha256": tokenizer_hash(tokenizer),
-            "sha256": _digest(drafts[0]),
-            "dtype": dtype.str,
-            "vocabulary": vocabulary,
-            "offsets": offsets,
-            "names": names,
-        }
-        drafts[1].write_text(json.dumps(about), encoding="utf-8")
-        drafts[0].replace(binary)
-        drafts[1].replace(sidecar)
-    finally:
-        for draft in drafts:
-            draft.unlink(missing_ok=True)
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "corpus": corpus.name,
+        "corpus_sha256": corpus.sha256,
+        "tokenizer_sha256": tokenizer_hash(tokenizer),
+        "dtype": dtype.str,
+        "vocabulary": vocabulary,
+    }
+
+    def encode(draft: Path) -> None:
+        with draft.open("wb") as stream:
+            about["names"], about["offsets"] = _encode(corpus, tokenizer, stream, dtype)
+        about["sha256"] = _digest(draft)
+
+    write_whole(binary, encode)
+    write_text(sidecar, json.dumps(about))
 
 
 def _encode(

@@ -8,6 +8,7 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from dva_lens.data.documents import SEPARATOR, Corpus
+from dva_lens.writing import write_text
 
 SMALLEST_VOCABULARY = 257
 
@@ -44,7 +45,7 @@ def train_tokenizer(corpus: Corpus, vocabulary: int) -> Tokenizer:
 
 def save_tokenizer(tokenizer: Tokenizer, file: str | Path) -> None:
     """Write a tokenizer as `tokenizer.json`, readable by every Hugging Face library."""
-    Path(file).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    write_text(file, tokenizer.to_str(pretty=True))
 
 
 def load_tokenizer(file: str | Path) -> Tokenizer:

@@ -148,7 +148,11 @@ def _config(folder: Path) -> ModelConfig:
 def _check_place(folder: Path) -> None:
     if not folder.exists():
         return
-    strange = [each.name for each in folder.iterdir() if each.is_file() and each.name not in FILES]
+    strange = [
+        each.name
+        for each in folder.iterdir()
+        if not each.is_dir() and (each.name not in FILES or not each.is_file())
+    ]
     if (folder / CONFIG).is_file() and _read(folder / CONFIG).get("format") not in READABLE:
         strange.append(CONFIG)
     if strange:

@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
+from dva_lens.writing import write_whole
+
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -57,7 +59,7 @@ def save(figure: go.Figure, path: Path) -> Path:
             _draw(trace.to_plotly_json(), sheet)
         _finish(sheet, layout["meta"]["title"])
         undated = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None}
-        paper.savefig(path, metadata=undated)
+        write_whole(path, lambda draft: paper.savefig(draft, metadata=undated))
     return path
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from dva_lens.reports.page import DataTable, Report, charts_of, tables_of
 from dva_lens.reports.render import render
-from dva_lens.results.tables import to_csv, write_whole
+from dva_lens.results.tables import to_csv
+from dva_lens.writing import check_replaceable, write_text
 
 
 def write_page(report: Report, out: Path) -> Path:
@@ -19,11 +20,10 @@ def write_page(report: Report, out: Path) -> Path:
         raise ValueError(
             f"{out} is a folder; name the HTML file to write, such as {out}/report.html."
         )
-    if out.exists() and not out.is_file():
-        raise ValueError(f"{out} is a device or a pipe, not a file; name a file to write.")
+    check_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     page = render(report)
-    return write_whole(out, lambda draft: _write(draft, page))
+    return write_text(out, page)
 
 
 def write_figures(report: Report, folder: Path) -> tuple[Path, ...]:
@@ -51,8 +51,4 @@ def write_figures(report: Report, folder: Path) -> tuple[Path, ...]:
 
 def _write_csv(table: DataTable, folder: Path) -> Path:
     path = folder / f"{table.name}.csv"
-    return write_whole(path, lambda draft: _write(draft, to_csv(table.columns, table.rows)))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    return write_text(path, to_csv(table.columns, table.rows))

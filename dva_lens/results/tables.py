@@ -6,7 +6,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from dva_lens.results.estimates import estimate
 from dva_lens.results.measurement import LAYERS, Measurement
 from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import statistics_of
+from dva_lens.writing import write_text
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -83,28 +84,7 @@ def write_csv(rows: Rows | pd.DataFrame, path: Path) -> Path:
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([dict(row) for row in rows])
     cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
     text = to_csv([str(column) for column in frame.columns], cells)
-    return write_whole(path, lambda draft: _write_text(draft, text))
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
-    """Write a file under another name and give it its own once it is whole.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; no draft is left behind.
-    """
-    draft = path.with_name(f".{path.name}.partial")
-    try:
-        write(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    return write_text(path, text)
 
 
 def _inert(cell: object) -> object:

@@ -32,6 +32,7 @@ from dva_lens.results.schema import (
     check_run,
     with_texts,
 )
+from dva_lens.writing import write_text
 
 _ASIDE = ".old"
 _ROOT = "root"
@@ -131,10 +132,7 @@ def plain_text(dataset: xr.Dataset) -> xr.Dataset:
 def write_catalogue(folder: Path, catalogue: Mapping[str, Any]) -> Path:
     """Write the list of finished runs beside the archive, whole or not at all."""
     path = Path(folder) / CATALOGUE
-    draft = path.with_suffix(".json.partial")
-    draft.write_text(json.dumps(catalogue, indent=2, default=_plain) + "\n", encoding="utf-8")
-    draft.replace(path)
-    return path
+    return write_text(path, json.dumps(catalogue, indent=2, default=_plain) + "\n")
 
 
 def recover(folder: Path) -> None:

@@ -14,6 +14,7 @@ from dva_lens.results.schema import ARCHIVE, PARTIAL
 from dva_lens.results.writer import recover
 from dva_lens.study.definition import Study
 from dva_lens.study.texts import Texts
+from dva_lens.writing import write_text
 
 STUDY = "study.json"
 LOCK = "lock"
@@ -97,9 +98,7 @@ def _leave_name(file: Path, study: Study) -> None:
     now = study.to_dict()
     if file.is_file() and scan(file.parent).runs:
         _check_same(file, now)
-    draft = file.with_suffix(".json.partial")
-    draft.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
-    draft.replace(file)
+    write_text(file, json.dumps(now, indent=2) + "\n")
 
 
 def _check_same(file: Path, now: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """The state of an unfinished training on disk, in safetensors: a killed run continues from it."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dva_lens.training.recipe import Recipe
+from dva_lens.writing import write_whole
 
 Curves = dict[str, Float[np.ndarray, "train_step"]]
 
@@ -44,14 +44,10 @@ def save_state(
     tensors |= {f"curve.{name}": torch.from_numpy(values) for name, values in curves.items()}
     tensors |= {f"random.{device}": state for device, state in _random(model).items()}
     about = {"step": str(step), "recipe": json.dumps(recipe.to_dict())}
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # Clones, because tied weights share memory and the format wants each tensor on its own.
-        save_file({name: t.detach().cpu().clone() for name, t in tensors.items()}, draft, about)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    # Clones, because tied weights share memory and the format wants each tensor on its own.
+    apart = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    write_whole(path, lambda draft: save_file(apart, draft, about))
 
 
 def load_state(
