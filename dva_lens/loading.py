@@ -157,12 +157,30 @@ def _config(folder: Path) -> dict[str, Any]:
     return found
 
 
+def _weight_files(folder: Path) -> set[str]:
+    """Return the names of the files that hold the weights, all of them inside the folder."""
+    index = folder / INDEX
+    if not index.exists():
+        return {WEIGHTS}
+    try:
+        names = {str(name) for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{str(index)!r} must be JSON with a 'weight_map' from weights to files, and is not "
+            f"({type(error).__name__}: {error})."
+        ) from error
+    for name in sorted(names):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(
+                f"{str(index)!r} names {name!r}, which is not in the folder; weights are read "
+                f"from the folder of their checkpoint alone."
+            )
+    return names
+
+
 def _check_weights(folder: Path) -> None:
     """Refuse weights that are pickles, that are not all there, or that end too soon."""
-    index = folder / INDEX
-    names = {WEIGHTS}
-    if index.exists():
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    names = _weight_files(folder)
     absent = sorted(name for name in names if not (folder / name).exists())
     if absent and not any(folder.glob("*.safetensors")):
         pickles = sorted(each.name for each in folder.iterdir() if each.suffix in PICKLES)

@@ -223,3 +223,19 @@ def test_text_without_a_tokenizer_is_refused(tmp_path):
     family("llama").save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="came without a tokenizer"):
         lens.measure(lens.load(tmp_path), "a b c")
+
+
+@pytest.mark.parametrize("outside", ["../other/model.safetensors", "/tmp/model.safetensors"])
+def test_an_index_names_no_weights_outside_its_folder(folder, outside):
+    shutil.copytree(folder, folder.parent / "other")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"model.norm.weight": outside}}))
+    with pytest.raises(ValueError, match=r"index\.json' names '.*', which is not in the folder"):
+        lens.load(folder)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"weight_map": 1}'])
+def test_an_index_that_is_none_is_named(folder, content):
+    (folder / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(ValueError, match=r"index\.json' must be JSON with a 'weight_map'"):
+        lens.load(folder)

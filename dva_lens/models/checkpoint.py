@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder
-from dva_lens.models.stored_weights import check_amount, fill
+from dva_lens.models.stored_weights import CHECKSUM, check_amount, digest_of, fill
 from dva_lens.validation import Value, say_former
 
 CONFIG, WEIGHTS, TOKENIZER, TRAINING = (
@@ -85,7 +85,8 @@ def save_checkpoint(
         if tokenizer is not None:
             (beside / TOKENIZER).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
         weights = {name: each.contiguous() for name, each in model.state_dict().items()}
-        save_file(weights, beside / WEIGHTS, metadata={"format": "pt"})
+        about = {"format": "pt", CHECKSUM: digest_of(weights)}
+        save_file(weights, beside / WEIGHTS, metadata=about)
         _move(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -1,5 +1,7 @@
 """The weights of a checkpoint: read from safetensors, and checked by name before they are used."""
 
+import hashlib
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
@@ -10,7 +12,37 @@ from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import Decoder
 
+CHECKSUM = "sha256"
+"""The key of the metadata of a safetensors file under which the hash of its tensors stands."""
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def digest_of(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return a hash of tensors: their names, dtypes, shapes and bytes."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        found.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return found.hexdigest()
+
+
+def check_digest(
+    tensors: Mapping[str, torch.Tensor], about: Mapping[str, str] | None, file: Path
+) -> None:
+    """Refuse tensors that are not those that were written, where the file says which were.
+
+    Raises
+    ------
+    ValueError
+        They are not: the file was damaged after it was written.
+    """
+    due = (about or {}).get(CHECKSUM)
+    if due is not None and digest_of(tensors) != due:
+        raise ValueError(
+            f"{str(file)!r} does not hold what was written into it (its checksum differs), so it "
+            f"was damaged since; take it from a copy, or make it anew."
+        )
 
 
 def check_amount(config: ModelConfig, file: Path) -> None:
@@ -55,8 +87,10 @@ def fill(model: Decoder, file: Path) -> None:
         with safe_open(file, framework="pt") as stored:
             _check_names(set(stored.keys()), set(wanted), file)
             found = {name: stored.get_tensor(name) for name in wanted}
+            about = stored.metadata()
     except SafetensorError as error:
         raise ValueError(f"{str(file)!r} {_what_is_wrong(file)} ({error}).") from error
+    check_digest(found, about, file)
     dtypes = {each.dtype for each in found.values()}
     if len(dtypes) > 1:
         raise ValueError(f"{str(file)!r} mixes dtypes: {', '.join(sorted(map(str, dtypes)))}.")

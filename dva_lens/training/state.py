@@ -1,9 +1,11 @@
 """The state of an unfinished training on disk, in safetensors: a killed run continues from it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from dva_lens.models.stored_weights import CHECKSUM, check_digest, digest_of
 from dva_lens.training.recipe import Recipe
 from dva_lens.writing import write_whole
 
@@ -47,6 +50,7 @@ def save_state(
     path.parent.mkdir(parents=True, exist_ok=True)
     # Clones, because tied weights share memory and the format wants each tensor on its own.
     apart = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    about[CHECKSUM] = digest_of(apart)
     write_whole(path, lambda draft: save_file(apart, draft, about))
 
 
@@ -71,18 +75,42 @@ def load_state(
     return int(about["step"]), curves
 
 
+def saved_steps(path: Path) -> int:
+    """Return after how many steps a state was written.
+
+    Raises
+    ------
+    ValueError
+        The file is not a whole training state.
+    """
+    with _opened(path) as file:
+        return int(_about(path, file)["step"])
+
+
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about = _about(path, file)
+    check_digest(tensors, about, path)
+    return about, tensors
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except SafetensorError as error:
         raise ValueError(
             f"{str(path)!r} is not a whole training state ({error}); delete it to start over."
         ) from error
+
+
+def _about(path: Path, file: Any) -> dict[str, str]:
+    about = file.metadata() or {}
     if not {"step", "recipe"} <= set(about):
         raise ValueError(f"{str(path)!r} is not a training state; delete it to start over.")
-    return about, tensors
+    return about
 
 
 def _check_recipe(path: Path, saved: Recipe, wanted: Recipe) -> None:

@@ -211,3 +211,20 @@ def test_a_checkpoint_of_the_first_format_opens(tmp_path, caplog):
     ]
     torch.testing.assert_close(opened.state_dict(), model.state_dict(), rtol=0, atol=0)
     save_checkpoint(folder, opened)
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
+def test_a_flipped_bit_of_a_weight_is_noticed(saved, place):
+    file = saved / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    data = 8 + int.from_bytes(content[:8], "little")
+    content[data + int(place * (len(content) - data))] ^= 1
+    file.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"model.safetensors' does not hold what was written"):
+        load_checkpoint(saved)
+
+
+def test_weights_without_a_checksum_are_taken(saved):
+    file = saved / "model.safetensors"
+    save_file(load_file(file), file, metadata={"format": "pt"})
+    assert load_checkpoint(saved).model

@@ -50,3 +50,11 @@ def test_a_file_of_weights_that_is_no_state_is_refused(place):
     save_file({"x": np.ones(2)}, place.path)
     with pytest.raises(ValueError, match="is not a training state; delete it"):
         train(TinyModel(), BATCHES, RECIPE, resume=place)
+
+
+def test_a_flipped_bit_of_a_state_is_noticed(place):
+    content = bytearray(place.path.read_bytes())
+    content[-1] ^= 1
+    place.path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"state.safetensors' does not hold what was written"):
+        train(TinyModel(), BATCHES, RECIPE, resume=place)
