@@ -37,6 +37,9 @@ def measure(  # noqa: PLR0913 - one argument per option
     extended: Annotated[
         bool, typer.Option("--extended", help="Also compute the extended set of statistics.")
     ] = False,
+    name: Annotated[
+        str | None, typer.Option(help="Name in the archive; default: the last part of MODEL.")
+    ] = None,
     length: Annotated[int | None, typer.Option(min=2, help="Window length in tokens.")] = None,
     documents: Annotated[
         int, typer.Option(min=1, help="Maximum number of documents to measure.")
@@ -77,7 +80,7 @@ def measure(  # noqa: PLR0913 - one argument per option
     quiet_unless_watched()
     statistics = (*PRIMARY, *EXTENDED) if extended else PRIMARY
     controls = tuple(dict.fromkeys(each.value for each in control or ()))
-    options = MeasureOptions(statistics, length, documents, backend, seed, queries, controls)
+    options = MeasureOptions(statistics, length, documents, backend, seed, queries, controls, name)
     with counted("measuring", "windows") as progress:
         label = measure_into(out, model, opened, options, progress=progress)
     typer.echo(f"Measured {label} on {opened.name}.")

@@ -1,7 +1,7 @@
 """Measure one existing model on a text and keep the result in an archive beside others."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -15,10 +15,11 @@ from dva_lens.measuring import measure
 from dva_lens.measuring.controls import measure_control
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
+from dva_lens.models.stored_weights import digest_of
 from dva_lens.results.archive import Archive, scan
-from dva_lens.results.schema import SCHEMA_VERSION
+from dva_lens.results.schema import BY_QUERY, SCHEMA_VERSION, ArchiveError, statistics_of
 from dva_lens.results.writer import write_catalogue, write_run
-from dva_lens.statistics.table import PRIMARY
+from dva_lens.statistics.table import PRIMARY, STATISTICS
 from dva_lens.study.folder import claimed
 from dva_lens.study.keys import digest
 
@@ -37,6 +38,7 @@ class MeasureOptions:
     seed: int = 0
     queries: bool = True
     controls: tuple[str, ...] = ()
+    name: str | None = None
 
 
 def measure_into(
@@ -49,35 +51,47 @@ def measure_into(
 ) -> str:
     """Measure a model on documents spread over a corpus, add it to a folder, return its label.
 
-    The same model on the same text replaces its former measurement.
+    Models are told apart by their weights. One whose name another model of the folder has gets
+    a longer one. The same model on the same text under the same name is measured anew: what
+    its former measurement held beyond what is asked for now is measured or kept too.
+
+    Raises
+    ------
+    ValueError
+        The name that was asked for is that of another run of the folder.
     """
     model = load(name)
-    label = Path(name).name or name
     text = spread(corpus, options.documents, options.seed)
     with claimed(folder):
+        archive = scan(folder)
+        base = options.name or Path(name).name or name
+        key = _key(model, base, text, options.length)
+        label = _label(archive, key, base, chosen=options.name is not None)
+        former = _former(archive, key)
+        wanted = _with_former(options, former)
         data = measure(
             model,
             text,
-            statistics=options.statistics,
-            keep="query" if options.queries else None,
+            statistics=wanted[TEXT],
+            keep="query" if options.queries or _has_queries(former) else None,
             backend=options.backend,
             length=options.length,
             progress=progress,
             name=label,
         )
-        key = digest({"model": name, "text": text.sha256, "length": options.length})
         attrs = {
             "model": label,
             "preset": label,
             "seed": 0,
             "label": label,
-            "order": _order(scan(folder), key),
+            "order": _order(archive, key),
             "loss": float(np.nanmean(data["loss"])) if "loss" in data else None,
             "train_seconds": None,
             "provenance": json.dumps({"text": text.name, "text_sha256": text.sha256}),
             **_costs(model),
         }
-        measurements = {TEXT: data, **_controls(model, text, options, label)}
+        fresh = {TEXT: data, **_controls(model, text, options, label, wanted)}
+        measurements = {**{name: each.load() for name, each in former.items()}, **fresh}
         for each in measurements.values():
             each.attrs |= {"preset": label, "seed": 0, "label": label}
         write_run(folder, key, attrs=attrs, measurements=measurements)
@@ -86,8 +100,65 @@ def measure_into(
     return label
 
 
+def _key(model: Any, base: str, text: Corpus, length: int | None) -> str:
+    """Name a measurement by what the model is (its weights and how they are used) and reads."""
+    content = {"weights": digest_of(model.state_dict()), "config": _config(model)}
+    return digest({"model": content, "name": base, "text": text.sha256, "length": length})
+
+
+def _label(archive: Archive, key: str, base: str, *, chosen: bool) -> str:
+    """Return what a run is called: what it was called before, or a name that no other has."""
+    for run in archive.runs:
+        if run.key == key:
+            return run.label
+    if base not in {name for run in archive.runs for name in (run.label, run.model)}:
+        return base
+    if chosen:
+        raise ValueError(
+            f"{archive.folder} holds another run called {base!r}, of another model or text; pass "
+            f"another --name."
+        )
+    return f"{base}-{key[:6]}"
+
+
+def _former(archive: Archive, key: str) -> dict[str, xr.Dataset]:
+    """Return what a run was measured to be before, text by text; damaged ones are left out."""
+    found: dict[str, xr.Dataset] = {}
+    for text in archive.texts_of(key) if any(run.key == key for run in archive.runs) else ():
+        try:
+            found[text] = archive.dataset(key, text)
+        except ArchiveError:
+            continue
+    return found
+
+
+def _with_former(
+    options: MeasureOptions, former: Mapping[str, xr.Dataset]
+) -> dict[str, tuple[str, ...]]:
+    """Return the statistics to measure on each text: what is asked for, and what was there."""
+    return {
+        name: (
+            *options.statistics,
+            *(
+                one
+                for one in (statistics_of(former[name]) if name in former else ())
+                if one in STATISTICS and one not in options.statistics
+            ),
+        )
+        for name in (TEXT, *options.controls)
+    }
+
+
+def _has_queries(former: Mapping[str, xr.Dataset]) -> bool:
+    return TEXT in former and any(str(name).endswith(BY_QUERY) for name in former[TEXT])
+
+
 def _controls(
-    model: Any, text: Corpus, options: MeasureOptions, label: str
+    model: Any,
+    text: Corpus,
+    options: MeasureOptions,
+    label: str,
+    wanted: Mapping[str, tuple[str, ...]],
 ) -> dict[str, xr.Dataset]:
     return {
         control: measure_control(
@@ -95,7 +166,7 @@ def _controls(
             text,
             control,
             seed=options.seed,
-            statistics=options.statistics,
+            statistics=wanted[control],
             backend=options.backend,
             length=options.length,
             name=label,
@@ -129,10 +200,16 @@ def _costs(model: Any) -> dict[str, Any]:
     """Return what a model says of itself; what is not known of foreign models is None."""
     config = getattr(model, "config", None)
     own = isinstance(config, ModelConfig)
-    describe = getattr(config, "to_dict", dict)
     return {
-        "config": json.dumps(describe(), default=str),
+        "config": _config(model),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "flops_per_token": flops_per_token(config) if own else None,
         "kv_bytes_per_token": kv_bytes_per_token(config) if own else None,
     }
+
+
+def _config(model: Any) -> str:
+    """Return the configuration of a model as JSON, without the place it was loaded from."""
+    describe = getattr(getattr(model, "config", None), "to_dict", dict)
+    kept = {name: value for name, value in describe().items() if name != "_name_or_path"}
+    return json.dumps(kept, default=str)
