@@ -113,9 +113,10 @@ def line(now: StudyProgress) -> str:
     where = f"{now.run} ({now.number} of {now.of})"
     loss = "" if isnan(now.loss) else f", loss {now.loss:.3f}"
     left = "" if isnan(now.seconds_left) else f", {now.seconds_left:.0f} s left"
+    note = f"; {now.note}" if now.note else ""
     return {
         "prepare": "reading the text and learning its tokens",
-        "kept": f"{where}: already there, held-out{loss.lstrip(',')}",
+        "kept": f"{where}: already there, held-out{loss.lstrip(',')}{note}",
         "train": f"{where}: step {now.step} of {now.steps}{loss}{left}",
         "measure": f"{where}: measuring",
         "finished": f"{where}: finished, held-out{loss.lstrip(',')}",

@@ -55,8 +55,7 @@ def create_archive(folder: Path) -> Path:
     shutil.rmtree(draft, ignore_errors=True)
     draft.parent.mkdir(parents=True, exist_ok=True)
     zarr.open_group(draft, mode="w", zarr_format=3, attributes=about).require_group(RUNS)
-    if _is_started_root(path):
-        shutil.rmtree(path)
+    _drop_started_root(path)
     os.replace(draft, path)  # noqa: PTH105  whole or not at all
     return path
 
@@ -140,6 +139,7 @@ def recover(folder: Path) -> None:
 
     Folders in `.partial` with a suffix of their own are somebody else's and stay.
     """
+    _drop_started_root(Path(folder) / ARCHIVE)
     partial = Path(folder) / PARTIAL
     for found in sorted(path for path in partial.glob("*") if path.is_dir()):
         target = Path(folder) / ARCHIVE / RUNS / found.stem
@@ -158,9 +158,10 @@ def _move(partial: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _is_started_root(path: Path) -> bool:
-    """Whether nothing but the first file of an archive is there: a process died making it."""
-    return path.is_dir() and {found.name for found in path.iterdir()} <= {"zarr.json"}
+def _drop_started_root(path: Path) -> None:
+    """Remove an archive that a process died making: it holds no run."""
+    if path.is_dir() and not (path / RUNS / "zarr.json").exists() and not any(path.glob("*/*/")):
+        shutil.rmtree(path)
 
 
 def _plain(value: object) -> object:

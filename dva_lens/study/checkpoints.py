@@ -4,11 +4,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from dva_lens.models.checkpoint import save_checkpoint
+from dva_lens.files import read_json
+from dva_lens.models.checkpoint import CONFIG, TRAINING, WEIGHTS, save_checkpoint
+from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder
 from dva_lens.results.schema import CHECKPOINTS
 from dva_lens.study.job import Job
+from dva_lens.study.keys import train_key
 from dva_lens.study.planned import PlannedRun
+from dva_lens.training.state import saved_steps
 
 STEPS = "steps"
 
@@ -31,10 +35,58 @@ def step_folder(place: Path, step: int, run: PlannedRun) -> Path:
 
 def complete(place: Path, run: PlannedRun) -> bool:
     """Say whether the model of every step is there."""
-    return all(
-        (step_folder(place, step, run) / "config.json").is_file()
+    return not missing(place, run, until=run.recipe.steps)
+
+
+def missing(place: Path, run: PlannedRun, *, until: int) -> list[int]:
+    """Return the steps up to one whose models should be there and are not."""
+    return [
+        step
         for step in run.recipe.measure_steps
-    )
+        if step <= until
+        and not all((step_folder(place, step, run) / name).is_file() for name in (CONFIG, WEIGHTS))
+    ]
+
+
+def restart_without_models(working: Path, state: Path, run: PlannedRun) -> None:
+    """Drop a training state without the models of the steps before it: nothing makes them now.
+
+    Raises
+    ------
+    ValueError
+        The file is not a whole training state.
+    """
+    for draft in working.glob(f"{STEPS}/.*"):  # of a process that was killed
+        shutil.rmtree(draft)
+    if state.is_file() and missing(working, run, until=saved_steps(state)):
+        state.unlink()
+
+
+def reclaim(working: Path, folder: Path, run: PlannedRun) -> None:
+    """Bring back the models of a training that were moved before its run was written.
+
+    What stands under the name of the run is only taken where it says that it is of this training.
+    """
+    moved = kept(folder, run)
+    if not working.is_dir() and complete(moved, run) and _key_of(moved) == run.key:
+        working.parent.mkdir(parents=True, exist_ok=True)
+        moved.replace(working)
+
+
+def _key_of(place: Path) -> str:
+    """Return the key of the training that left a model, empty where it does not say all of it."""
+    try:
+        config = ModelConfig.from_dict(read_json(place / CONFIG)["model"])
+        about = read_json(place / TRAINING)
+        return train_key(
+            config.to_dict(),
+            about["recipe"],
+            data=about["text_sha256"],
+            tokenizer=about["tokenizer_sha256"],
+            seed=about["seed"],
+        )
+    except (ValueError, KeyError, OSError):
+        return ""
 
 
 def kept(folder: Path, run: PlannedRun) -> Path:

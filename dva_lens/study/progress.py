@@ -13,7 +13,8 @@ class StudyProgress:
     """Where a study stands: run `number` of `of`, in it step `step` of `steps`.
 
     `loss` is the training loss of that step, or of the finished run its held-out loss;
-    `seconds_left` is how long the training of this run will still take.
+    `seconds_left` is how long the training of this run will still take. `note`
+    is what a person should know besides.
     """
 
     phase: Phase
@@ -24,6 +25,7 @@ class StudyProgress:
     steps: int = 0
     loss: float = float("nan")
     seconds_left: float = float("nan")
+    note: str = ""
 
 
 OnProgress = Callable[[StudyProgress], None]

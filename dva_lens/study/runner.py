@@ -13,7 +13,7 @@ import xarray as xr
 
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token, parameters
 from dva_lens.results.archive import Archive, scan
-from dva_lens.results.schema import ARCHIVE, PARTIAL, SCHEMA_VERSION, ArchiveError
+from dva_lens.results.schema import ARCHIVE, PARTIAL, RUNS, SCHEMA_VERSION, ArchiveError
 from dva_lens.results.writer import create_archive, write_catalogue, write_run
 from dva_lens.study import checkpoints
 from dva_lens.study.definition import Study
@@ -24,7 +24,7 @@ from dva_lens.study.memory import check_memory
 from dva_lens.study.planned import planned_runs
 from dva_lens.study.progress import OnProgress, StudyProgress, silent
 from dva_lens.study.texts import prepare
-from dva_lens.study.training import MODELS, log_dataset, trained
+from dva_lens.study.training import MODELS, STATE, log_dataset, trained
 from dva_lens.training.distributed import World, processes
 from dva_lens.training.log import TrainingLog, TrainingProgress
 
@@ -120,11 +120,20 @@ class StudyRunner:
         wanted = outdated(job, before)
         models = checkpoints.kept(self.folder, job.run)
         if not here or (wanted and not checkpoints.complete(models, job.run)):
-            self._train(job, tell)
+            with self._cleared(job):
+                self._train(job, tell)
         elif wanted and self.world.reports:
             self._measure_again(job, before, wanted, tell)
         else:
-            tell("kept", loss=self._attrs_before(job)["loss"])
+            note = "" if checkpoints.complete(models, job.run) else self._gone(job)
+            tell("kept", loss=self._attrs_before(job)["loss"], note=note)
+
+    def _gone(self, job: Job) -> str:
+        group = self.folder / ARCHIVE / RUNS / job.run.key
+        return (
+            f"models are missing from {checkpoints.kept(self.folder, job.run)}; its numbers stay, "
+            f"and to train it again, delete {group}"
+        )
 
     def _attrs_before(self, job: Job) -> dict[str, Any]:
         return dict(self.archive.run(job.run.key).attrs)
@@ -149,8 +158,9 @@ class StudyRunner:
 
     def _train(self, job: Job, tell: _Teller) -> None:
         place = self._place(job)
-        if job.study.save_every is None and self.world.reports:
-            shutil.rmtree(place, ignore_errors=True)
+        if self.world.reports:
+            self._continue(job)
+        self.world.wait()
         tell("train", steps=job.run.recipe.steps)
         log = trained(job, place, device=self.device, progress=tell.training)
         if not self.world.reports:
@@ -162,6 +172,26 @@ class StudyRunner:
         self._write(job, _attrs(job, log), now, log_dataset(log))
         self._tidy(job)
         tell("finished", loss=log.final_loss)
+
+    def _continue(self, job: Job) -> None:
+        """Leave of an unfinished training what it can continue from, and nothing else."""
+        place = self._place(job)
+        if job.study.save_every is None:
+            shutil.rmtree(place, ignore_errors=True)
+        elif (place / STATE).is_file():
+            checkpoints.reclaim(place / MODELS, self.folder, job.run)
+            checkpoints.restart_without_models(place / MODELS, place / STATE, job.run)
+
+    @contextmanager
+    def _cleared(self, job: Job) -> Iterator[None]:
+        """Leave nothing of a training that fails and would not be continued."""
+        try:
+            yield
+        except BaseException as error:
+            lost = job.study.save_every is None or isinstance(error, FloatingPointError)
+            if lost and self.world.reports:
+                shutil.rmtree(self._place(job), ignore_errors=True)
+            raise
 
     def _measure_again(
         self, job: Job, before: Mapping[str, xr.Dataset], wanted: Wanted, tell: _Teller

@@ -16,7 +16,7 @@ from dva_lens.training.loop import train
 from dva_lens.training.state import StateFile
 
 HELD_OUT_WINDOWS = 32
-MODELS = "models"
+MODELS, STATE = "models", "state.safetensors"
 
 
 def trained(job: Job, place: Path, *, device: torch.device, progress: Any = None) -> TrainingLog:
@@ -26,7 +26,7 @@ def trained(job: Job, place: Path, *, device: torch.device, progress: Any = None
     """
     recipe, every = job.run.recipe, job.study.save_every
     model = build(job.run.config, seed=job.run.seed).to(device)
-    resume = None if every is None else StateFile(place / "state.safetensors", every)
+    resume = None if every is None else StateFile(place / STATE, every)
     save = saver(job, place / MODELS)
     return train(
         model,

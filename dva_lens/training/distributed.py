@@ -45,6 +45,11 @@ class World:
             )
         return tokens.chunk(self.size)[self.rank]
 
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.size > 1:
+            distributed.barrier()
+
     def average(self, model: nn.Module, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Average the gradients over the processes, in one message, and return the mean loss."""
         if self.size == 1:

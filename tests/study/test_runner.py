@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 from small_text import small_corpus
 
+from dva_lens.cli.progress import line
 from dva_lens.models.checkpoint import load_checkpoint
-from dva_lens.results.archive import open_archive
+from dva_lens.results.archive import open_archive, scan
 from dva_lens.results.schema import statistics_of
+from dva_lens.results.writer import create_archive
 from dva_lens.statistics.table import PRIMARY, STATISTICS
 from dva_lens.study import measuring, runner
 from dva_lens.study.definition import Study
+from dva_lens.study.folder import claimed
 from dva_lens.study.runner import run
 
 
@@ -204,3 +207,99 @@ def test_a_study_killed_between_writing_and_moving_its_models_continues(study, t
     run(study, tmp_path)
     assert load_checkpoint(tmp_path / "checkpoints" / "dva-0").training["step"] == 6
     assert not working.exists()
+
+
+@pytest.fixture
+def stopped(values, tmp_path, monkeypatch):
+    """A study with saved states, stopped while its run is written, and where it worked."""
+    study = Study.from_dict(values | {"presets": ["dva"], "save_every": 2})
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "write_run", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(study, tmp_path / "out")
+    (working,) = (tmp_path / "out" / ".partial").glob("*.training")
+    return study, tmp_path / "out", working
+
+
+def _interrupted(*_args, **_options):
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def undisturbed(stopped, tmp_path):
+    run(stopped[0], tmp_path / "whole")
+    return open_archive(tmp_path / "whole")
+
+
+def same_runs(folder, expected):
+    found = open_archive(folder)
+    assert [one.key for one in found.runs] == [one.key for one in expected.runs]
+    for one in expected.runs:
+        for text in expected.texts_of(one):
+            assert found.dataset(one, text).load().identical(expected.dataset(one, text).load())
+    assert [path.name for path in (folder / ".partial").iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["in place", "models moved"])
+def test_a_kill_while_a_finished_run_is_written_costs_no_training(
+    stopped, undisturbed, moments, moved
+):
+    study, folder, working = stopped
+    (folder / "checkpoints").mkdir()
+    if moved:
+        (working / "models").rename(folder / "checkpoints" / "dva-0")
+    else:  # and what other kills leave
+        (working / "models" / "steps" / ".0000001.abc").mkdir()
+        (working / ".models.abc").mkdir()
+    run(study, folder, moments)
+    assert not [moment for moment in moments if moment.phase == "train" and moment.step]
+    same_runs(folder, undisturbed)
+    steps = [path.name for path in (folder / "checkpoints" / "dva-0" / "steps").iterdir()]
+    assert not [name for name in steps if name.startswith(".")]
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["gone", "another's"])
+def test_a_state_without_its_models_starts_over(stopped, undisturbed, others):
+    study, folder, working = stopped
+    (folder / "checkpoints").mkdir()
+    (working / "models").rename(folder / "checkpoints" / "dva-0")
+    about = folder / "checkpoints" / "dva-0" / "training.json"
+    if others:
+        about.write_text(json.dumps(json.loads(about.read_text()) | {"seed": 5}))
+    else:
+        about.unlink()
+    run(study, folder)
+    same_runs(folder, undisturbed)
+    assert load_checkpoint(folder / "checkpoints" / "dva-0").training["seed"] == 0
+
+
+def test_an_archive_that_was_begun_is_made_anew(study, tmp_path):
+    archive = tmp_path / "archive.zarr"
+    (archive / "runs").mkdir(parents=True)
+    (archive / "zarr.json").write_text("")
+    (tmp_path / "study.json").write_text(json.dumps(study.to_dict()))
+    with claimed(tmp_path, study):
+        assert create_archive(tmp_path) == archive
+    assert not scan(tmp_path).runs
+
+
+def test_models_that_are_gone_are_noticed_and_said(finished, moments):
+    folder, values = finished
+    (folder / "checkpoints" / "dva-0" / "model.safetensors").rename(folder / "kept")
+    run(Study.from_dict(values), folder, moments)
+    (folder / "kept").rename(folder / "checkpoints" / "dva-0" / "model.safetensors")
+    last = {moment.run: line(moment) for moment in moments}
+    assert "models are missing" not in last["transformer-0"]
+    assert f"models are missing from {folder}/checkpoints/dva-0" in last["dva-0"]
+
+
+@pytest.mark.parametrize("every", [None, 2])
+def test_a_training_that_diverges_leaves_nothing(values, tmp_path, monkeypatch, every):
+    def diverge(job, place, **_):
+        place.mkdir()
+        raise FloatingPointError("The loss became nan")
+
+    monkeypatch.setattr(runner, "trained", diverge)
+    with pytest.raises(FloatingPointError):
+        run(Study.from_dict(values | {"save_every": every}), tmp_path)
+    assert [path.name for path in (tmp_path / ".partial").iterdir()] == ["lock"]
