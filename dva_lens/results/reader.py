@@ -17,9 +17,9 @@ from typing import Any, final
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.choice import Choice, chosen_values, why_nan
 from dva_lens.results.entries import Entry, chosen_entry, entry_words, split_name
 from dva_lens.results.estimates import estimate, mean_of
+from dva_lens.results.extract import Extract, extracted, why_nan
 from dva_lens.results.measurement import Measurement, coordinates_of, models_of, seeds_of
 from dva_lens.results.moments import Moment, When, shared_moment
 from dva_lens.results.schema import statistics_of
@@ -150,7 +150,7 @@ class Measurements:
         >>> measured.values("loss", moment="every").dims
         ('model', 'seed', 'step', 'sequence')
         """
-        return self._values(self._choice(name, entry, moment, spans))
+        return self._values(self._extract(name, entry, moment, spans))
 
     def reference(
         self,
@@ -166,7 +166,7 @@ class Measurements:
         training holds a reference; `why_no_reference` among the attributes of the statistic says
         why.
         """
-        return self._values(replace(self._choice(name, entry, moment, spans), uniform=True))
+        return self._values(replace(self._extract(name, entry, moment, spans), uniform=True))
 
     def estimate(
         self,
@@ -188,9 +188,9 @@ class Measurements:
         ValueError
             As for `values`.
         """
-        choice = self._choice(name, entry, moment, spans)
-        key = ("estimate", choice, tuple(along))
-        return self._once(key, lambda: estimate(self._values(choice), along))
+        extract = self._extract(name, entry, moment, spans)
+        key = ("estimate", extract, tuple(along))
+        return self._once(key, lambda: estimate(self._values(extract), along))
 
     def uniform(
         self,
@@ -202,12 +202,12 @@ class Measurements:
         spans: Spans = "all",
     ) -> xr.DataArray | None:
         """Return the mean of `reference` over (model, *along), None if there is no reference."""
-        choice = replace(self._choice(name, entry, moment, spans), uniform=True)
-        level = self._values(choice)
+        extract = replace(self._extract(name, entry, moment, spans), uniform=True)
+        level = self._values(extract)
         if level is None:
             return None
         return self._once(
-            ("uniform", choice, tuple(along)), lambda: mean_of(level, (axes.MODEL, *along))
+            ("uniform", extract, tuple(along)), lambda: mean_of(level, (axes.MODEL, *along))
         )
 
     def _variable(self, name: str) -> xr.DataArray:
@@ -219,27 +219,27 @@ class Measurements:
             f"they hold: {', '.join(self.statistics)}."
         )
 
-    def _choice(self, name: str, entry: Entry, moment: When, spans: Spans) -> Choice:
+    def _extract(self, name: str, entry: Entry, moment: When, spans: Spans) -> Extract:
         plain, entries = split_name(name)
         at = chosen_entry(self.variable(plain), ":".join(entries) if entries else entry)
         kept = spans if isinstance(spans, str) else tuple(spans)
-        return Choice(plain, tuple(at.items()), self.moment(moment), kept)
+        return Extract(plain, tuple(at.items()), self.moment(moment), kept)
 
-    def _values(self, choice: Choice) -> Any:
-        return self._once(("values", choice), lambda: self._read(choice))
+    def _values(self, extract: Extract) -> Any:
+        return self._once(("values", extract), lambda: self._read(extract))
 
-    def _read(self, choice: Choice) -> Any:
+    def _read(self, extract: Extract) -> Any:
         about = self._once("coordinates", lambda: coordinates_of(self.parts))
-        array = chosen_values(self.parts, choice, about)
+        array = extracted(self.parts, extract, about)
         if array is None:
             return None
         return array.assign_attrs(
             {
-                **self.variable(choice.name).attrs,
-                "moment": choice.moment.words,
-                "entry": entry_words(dict(choice.entries)),
+                **self.variable(extract.name).attrs,
+                "moment": extract.moment.words,
+                "entry": entry_words(dict(extract.entries)),
                 "text": self.text,
-                "why_nan": why_nan(self.parts, choice.name),
+                "why_nan": why_nan(self.parts, extract.name),
             }
         )
 

@@ -7,9 +7,9 @@ from fakes import fake_archive, fake_measurement
 
 from dva_lens import axes
 from dva_lens.results.archive import open_archive
-from dva_lens.results.choice import Choice
 from dva_lens.results.collect import collect
 from dva_lens.results.estimates import estimate
+from dva_lens.results.extract import Extract
 from dva_lens.statistics.spans import rows_by_span, span_means
 
 LENGTH, WINDOW = 256, 16
@@ -181,8 +181,8 @@ def test_an_estimate_of_one_model_does_not_hang_on_the_others():
 
 def test_what_was_read_once_is_not_read_again(monkeypatch):
     data = collect({name: fake_measurement(name) for name in ("transformer", "dva")})
-    read, plain = [], Choice.of
-    monkeypatch.setattr(Choice, "of", lambda *args: read.append(args) or plain(*args))
+    read, plain = [], Extract.of
+    monkeypatch.setattr(Extract, "of", lambda *args: read.append(args) or plain(*args))
     for _ in range(2):
         data.values("sink_rate")
         data.values("sink_rate:0.3")

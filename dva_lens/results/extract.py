@@ -21,8 +21,8 @@ from dva_lens.results.spans import ROWS, Spans, over_spans
 
 @final
 @dataclass(frozen=True)
-class Choice:
-    """What is read of every training; two choices are equal where their numbers are.
+class Extract:
+    """What is read of every training; two extracts are equal where their numbers are.
 
     `entries` holds the label of each further dimension that is not kept.
     """
@@ -48,10 +48,10 @@ class Choice:
         return values, None if rows is None else self.moment.most(rows)
 
 
-def chosen_values(
-    parts: Sequence[Measurement], choice: Choice, about: Mapping[str, xr.DataArray]
+def extracted(
+    parts: Sequence[Measurement], extract: Extract, about: Mapping[str, xr.DataArray]
 ) -> xr.DataArray | None:
-    """Return a choice of all trainings that hold it as one array, None if none does.
+    """Return an extract of all trainings that hold it as one array, None if none does.
 
     `about` are the coordinates that arrays of these trainings share; those that fit are kept.
     """
@@ -59,10 +59,10 @@ def chosen_values(
     values: dict[Place, Grid] = {}
     rows: dict[Place, Grid] = {}
     for part in parts:
-        if choice.variable not in part.data:
+        if extract.variable not in part.data:
             continue
         place = models.index(part.model), seeds.index(part.seed)
-        values[place], count = choice.of(part)
+        values[place], count = extract.of(part)
         if count is not None:
             rows[place] = count
     if not values:
