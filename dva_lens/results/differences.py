@@ -47,7 +47,10 @@ def differences(
     Raises
     ------
     ValueError
-        If there is no such baseline, or the models were measured on different texts.
+        If there is no such baseline.
+    NotComparableError
+        If the models were measured on different texts, or their tokenizers differ and the
+        statistic counts tokens.
     KeyError
         If no model holds the statistic.
     """

@@ -51,7 +51,7 @@ def measure_into(
 ) -> str:
     """Measure a model on documents spread over a corpus, add it to a folder, return its label.
 
-    Models are told apart by their weights. One whose name another model of the folder has gets
+    Models are distinguished by their weights. One whose name another model of the folder has gets
     a longer one. The same model on the same text under the same name is measured anew: what
     its former measurement held beyond what is asked for now is measured or kept too.
 

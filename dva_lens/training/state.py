@@ -49,9 +49,9 @@ def save_state(
     about = {"step": str(step), "recipe": json.dumps(recipe.to_dict())}
     path.parent.mkdir(parents=True, exist_ok=True)
     # Clones, because tied weights share memory and the format wants each tensor on its own.
-    apart = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    about[CHECKSUM] = digest_of(apart)
-    write_whole(path, lambda draft: save_file(apart, draft, about))
+    copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    about[CHECKSUM] = digest_of(copies)
+    write_whole(path, lambda draft: save_file(copies, draft, about))
 
 
 def load_state(

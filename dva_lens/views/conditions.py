@@ -112,8 +112,8 @@ def singles(found: Sequence[Condition]) -> tuple[Condition, ...]:
     """Return one condition per training, named by its label and, of several, its seed."""
     several = [(condition, condition.measurements.each_training()) for condition in found]
     return tuple(
-        replace(condition, label=apart.parts[at].model, measurements=apart)
-        for condition, apart in several
+        replace(condition, label=each.parts[at].model, measurements=each)
+        for condition, each in several
         for at, part in enumerate(condition.measurements.parts)
         if part.model == condition.label
     )

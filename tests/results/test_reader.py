@@ -169,10 +169,10 @@ def test_an_estimate_of_one_model_does_not_hang_on_the_others():
         "shallow": fake_measurement("dva", layers=3, heads=2),
         "short": fake_measurement("resformer-identity", sequences=4),
     }
-    together = collect(several)
+    joint = collect(several)
     for model, data in several.items():
         alone = collect({model: data}).estimate("entropy", ("layer",)).sel(model=model)
-        found = together.estimate("entropy", ("layer",)).sel(model=model, layer=alone["layer"])
+        found = joint.estimate("entropy", ("layer",)).sel(model=model, layer=alone["layer"])
         for name in ("value", "low", "high"):
             np.testing.assert_allclose(found[name].values, alone[name].values, rtol=1e-12)
         for name in ("sequences", "documents", "trainings", "note"):
@@ -196,20 +196,20 @@ def test_every_training_can_be_a_model_of_its_own():
     several = collect(
         {"a": [fake_measurement("a", seed) for seed in (3, 5)], "b": fake_measurement("b", 3)}
     )
-    apart = several.each_training()
-    assert apart.models == ("a · seed 3", "a · seed 5", "b")
-    found = apart.values("entropy").sel(model="a · seed 5", seed=5)
+    separate = several.each_training()
+    assert separate.models == ("a · seed 3", "a · seed 5", "b")
+    found = separate.values("entropy").sel(model="a · seed 5", seed=5)
     np.testing.assert_array_equal(found, several.values("entropy").sel(model="a", seed=5))
 
 
 def test_several_texts_keep_a_dimension_and_weigh_alike(tmp_path):
     archive = open_archive(fake_archive(tmp_path, models=("transformer", "dva"), seeds=1))
-    apart = [archive.values("entropy", text=text) for text in archive.texts]
+    separate = [archive.values("entropy", text=text) for text in archive.texts]
     both = archive.values("entropy", text=archive.texts)
     assert both.dims == ("model", "seed", "text", "sequence", "layer", "head")
-    for text, one in zip(archive.texts, apart, strict=True):
+    for text, one in zip(archive.texts, separate, strict=True):
         np.testing.assert_array_equal(both.sel(text=text), one)
-    singles = [estimate(one, ("layer",)) for one in apart]
+    singles = [estimate(one, ("layer",)) for one in separate]
     found = estimate(both, ("layer",))
     mean = (singles[0]["value"] + singles[1]["value"]) / 2
     np.testing.assert_allclose(found["value"], mean)
