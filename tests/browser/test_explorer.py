@@ -125,7 +125,7 @@ def test_back_and_forward_step_through_heads_and_statistics(page, visit):
     head_title(page, 1, 1).wait_for()
     page.get_by_role("link", name="Effective number of keys").click()
     page.get_by_role("heading", name="Effective number of keys of every head").wait_for()
-    menu = page.get_by_role("textbox", name="Statistic")
+    menu = page.get_by_role("textbox", name="Statistic", exact=True)
     assert menu.input_value() == "Effective number of keys"
     page.go_back()
     page.get_by_role("heading", name="Attention entropy of every head").wait_for()
