@@ -9,6 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from fakes import fake_archive
 
+import dva_lens as lens
+from dva_lens.views.words import shown
+
 pytestmark = pytest.mark.browser
 
 MAP = '[id*=\'"panel":"head-map"\']'
@@ -17,11 +20,15 @@ NOWHERE = "h1:text('There is no such page')"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def folder(tmp_path_factory):
+    return fake_archive(tmp_path_factory.mktemp("archive"), models=("transformer", "dva"))
+
+
+@pytest.fixture(scope="module")
+def address(folder):
     from dva_lens.app import create_app
     from waitress import create_server
 
-    folder = fake_archive(tmp_path_factory.mktemp("archive"), models=("transformer", "dva"))
     server = create_server(create_app(folder).server, host="127.0.0.1", port=0, threads=4)
 
     def run():
@@ -115,6 +122,19 @@ def test_from_the_overview_to_a_head_and_back_by_its_address(page):
     page.go_back()
     page.locator(f"{DEPTH} .scatterlayer").wait_for()
     assert urlsplit(page.url).path == "/"
+
+
+@pytest.mark.parametrize("name", ["entropy", "first_key_mass", "value_drain"])
+def test_the_first_page_prints_the_means_of_results(page, folder, name):
+    measured = lens.open_archive(folder).on()
+    found = measured.estimate(name)
+    page.goto("/")
+    title = measured.variable(name).attrs["long_name"]
+    link = page.get_by_role("link", name=title, exact=True)
+    row = page.get_by_role("row").filter(has=link)
+    row.wait_for()
+    printed = row.locator(".mean").all_inner_texts()
+    assert printed == [shown(float(each)) for each in found["value"]]
 
 
 def test_back_and_forward_step_through_heads_and_statistics(page, visit):
