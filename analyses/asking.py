@@ -8,6 +8,7 @@ from typing import Any
 from dva_lens.data.corpus import open_corpus
 from dva_lens.data.documents import Corpus
 from dva_lens.loading import load
+from dva_lens.results.tables import to_csv
 from dva_lens.study.single import spread
 
 
@@ -37,21 +38,13 @@ def answered(
     except (OSError, ValueError, TypeError, KeyError, MemoryError) as error:
         sys.stderr.write(f"{error.args[0] if error.args else error}\n")
         return 1
-    sys.stdout.write("\n".join(_lines(rows, commas=given.csv)) + "\n")
+    sys.stdout.write(to_csv(rows[0], rows[1:]) if given.csv else _columns(rows))
     return 0
 
 
-def _lines(rows: list[tuple[str, ...]], *, commas: bool) -> list[str]:
-    if commas:
-        return [",".join(_quoted(cell) for cell in row) for row in rows]
+def _columns(rows: list[tuple[str, ...]]) -> str:
     wide = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     padded = [
         "  ".join(cell.rjust(size) for cell, size in zip(row, wide, strict=True)) for row in rows
     ]
-    return [line.rstrip() for line in padded]
-
-
-def _quoted(cell: str) -> str:
-    if any(mark in cell for mark in ',"\n'):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
+    return "".join(f"{line.rstrip()}\n" for line in padded)

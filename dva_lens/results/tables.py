@@ -62,7 +62,7 @@ def mean_table(archive: Archive) -> pd.DataFrame:
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], *said: str) -> str:
     """Return a table as CSV, after comment lines that describe it; None leaves a cell empty.
 
-    Text that a spreadsheet would run as a formula is quoted.
+    Text that a spreadsheet would run as a formula is quoted; a number written as text is none.
     """
     out = io.StringIO()
     out.writelines(f"# {' '.join(line.split())}\n" for line in said)
@@ -88,8 +88,17 @@ def write_csv(rows: Rows | pd.DataFrame, path: Path) -> Path:
 
 
 def _inert(cell: object) -> object:
-    risky = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{cell}" if risky else cell
+    if not isinstance(cell, str) or cell[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return cell
+    return cell if _is_number(cell) else f"'{cell}"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(part: Measurement, name: str, text: str) -> pd.DataFrame:

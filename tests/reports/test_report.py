@@ -30,7 +30,6 @@ from dva_lens.results.archive import open_archive
 from dva_lens.results.compare import compare
 from dva_lens.results.estimates import estimate
 from dva_lens.results.schema import RUN_ATTRS, ArchiveError
-from dva_lens.results.tables import to_csv
 from dva_lens.results.writer import write_run
 from dva_lens.statistics.table import PRIMARY
 from dva_lens.views import sink_curve
@@ -178,10 +177,6 @@ def test_hostile_names_of_models_stay_names(tmp_path):
     page = render(report_of(open_archive(folder)))
     assert "<script>alert" not in page
     assert read(page).open == []
-
-
-def test_a_spreadsheet_runs_nothing():
-    assert to_csv(["=a"], [["=cmd()"], ["-1"], [-1.5]]) == "'=a\n'=cmd()\n'-1\n-1.5\n"
 
 
 def test_one_model_from_one_seed_gets_a_report(tmp_path):

@@ -1,5 +1,5 @@
 from dva_lens.results.archive import open_archive
-from dva_lens.results.tables import run_table, statistic_tables
+from dva_lens.results.tables import run_table, statistic_tables, to_csv
 
 
 def test_tables_hold_every_number_once(archive_folder):
@@ -30,3 +30,8 @@ def test_runs_say_what_they_are(archive_folder):
     table = run_table(open_archive(archive_folder))
     assert table["label"].tolist() == ["transformer-0", "dva-0"]
     assert {"parameters", "loss", "train_seconds", "config"} <= set(table.columns)
+
+
+def test_formulas_are_quoted_and_numbers_are_not():
+    table = to_csv(("a", "b"), [("-0.01", "=cmd()"), (None, "-x"), (-2.5, "plain")], "said")
+    assert table == "# said\na,b\n-0.01,'=cmd()\n,'-x\n-2.5,plain\n"
