@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
-from dva_lens.kernels.reference.attention import log_normaliser, scores
+from dva_lens.kernels.reference.attention import normalised, scores
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import CollapsingValues, Values, per_query_head
 
@@ -26,7 +26,7 @@ def attend_explicitly(
     An edited pattern is used as it is; a value that depends on the query is weighted by what the
     row of the edited pattern sums to. Values of pairs are formed for a few queries at a time.
     """
-    pattern = hook_pattern(_normalised(hook_scores(scores(query, key, weights)), weights))
+    pattern = hook_pattern(normalised(hook_scores(scores(query, key, weights)), weights))
     if isinstance(values, CollapsingValues):
         mixed = pattern @ per_query_head(values.static, query.shape[1])
         return values.finish(mixed, pattern.sum(-1))
@@ -40,12 +40,3 @@ def attend_explicitly(
         ],
         dim=2,
     )
-
-
-def _normalised(
-    logits: Float[Tensor, "batch head query key"], weights: Rule
-) -> Float[Tensor, "batch head query key"]:
-    if weights.normaliser == "sigmoid":
-        return torch.sigmoid(logits)
-    normaliser = log_normaliser(logits, weights)[..., None]
-    return torch.exp(logits - normaliser.masked_fill(normaliser == -torch.inf, 0.0))

@@ -37,11 +37,15 @@ def log_normaliser(scores: Pattern, rule: Rule) -> Float[Tensor, "batch head que
 
 def pattern(query: Query, key: Key, rule: Rule) -> Pattern:
     """Return the weights of every query over every key; a row that sees nothing is zero."""
-    logits = scores(query, key, rule)
+    return normalised(scores(query, key, rule), rule)
+
+
+def normalised(scores: Pattern, rule: Rule) -> Pattern:
+    """Return the weights that scores become."""
     if rule.normaliser == "sigmoid":
-        return torch.sigmoid(logits)
-    normaliser = log_normaliser(logits, rule)[..., None]
-    return torch.exp(logits - normaliser.masked_fill(normaliser == -torch.inf, 0.0))
+        return torch.sigmoid(scores)
+    normaliser = log_normaliser(scores, rule)[..., None]
+    return torch.exp(scores - normaliser.masked_fill(normaliser == -torch.inf, 0.0))
 
 
 def attend(

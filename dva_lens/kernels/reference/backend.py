@@ -37,7 +37,7 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
     query, key = query.double(), key.double()
     values = type(values)(**{name: each.double() for name, each in vars(values).items()})
     logits = reference.scores(query, key, rule)
-    pattern = reference.pattern(query, key, rule)
+    pattern = reference.normalised(logits, rule)
     positions = torch.arange(query.shape[2], device=query.device)
     sequences = torch.arange(len(query), device=query.device)
     pairs = values.pairs(positions, positions, query.shape[1])

@@ -207,12 +207,11 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     if rule.sink is not None:
         largest = torch.maximum(largest, rule.sink.double().abs()[:, None, None])
     stunit = 2 * (query.shape[-1] + STEPS) * largest + query.shape[2] + STEPS
-    log_sum_exp = torch.zeros_like(largest)
+    scores, log_sum_exp = reference.scores(query, key, rule), torch.zeros_like(largest)
     if rule.normaliser == "softmax":
-        scores = reference.scores(query, key, rule)
         log_sum_exp = reference.log_normaliser(scores, rule)[..., None]
         log_sum_exp = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
-    pattern = reference.pattern(query, key, rule)
+    pattern = reference.normalised(scores, rule)
     return _Weighed(pattern, largest, log_sum_exp, unit * stunit, unit)
 
 
