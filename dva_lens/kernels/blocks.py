@@ -80,19 +80,21 @@ def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: sli
     low = torch.where(mine > 0, mine, torch.iinfo(mine.dtype).max).amin(dim=1, keepdim=True)
     high = mine.amax(dim=1, keepdim=True)
     theirs = segments[:, keys]
-    wanted = ((theirs >= low) & (theirs <= high)).any(dim=0).nonzero()
-    if len(wanted) == 0:
-        return slice(keys.start, keys.start)
-    return slice(keys.start + int(wanted[0]), keys.start + int(wanted[-1]) + 1)
+    return _from_first_to_last(((theirs >= low) & (theirs <= high)).any(dim=0), keys.start)
 
 
 def _unmasked(visibility: Visibility, block: QueryBlock, device: torch.device) -> slice:
     """Return the keys of a block from the first to the last that its mask does not hide."""
-    start = block.keys.start
-    wanted = _seen(visibility, block, device).flatten(0, 2).any(dim=0).nonzero()
-    if len(wanted) == 0:
+    seen = _seen(visibility, block, device).flatten(0, 2).any(dim=0)
+    return _from_first_to_last(seen, block.keys.start)
+
+
+def _from_first_to_last(wanted: Bool[Tensor, "key"], start: int) -> slice:
+    """Return the shortest range of keys that holds all wanted ones; `start` is the first asked."""
+    found = wanted.nonzero()
+    if len(found) == 0:
         return slice(start, start)
-    return slice(start + int(wanted[0]), start + int(wanted[-1]) + 1)
+    return slice(start + int(found[0]), start + int(found[-1]) + 1)
 
 
 def blocks(
