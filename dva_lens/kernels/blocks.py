@@ -171,7 +171,9 @@ def _counted(
     viewers = torch.zeros_like(visible)
     rows = max(1, (1 << 20) // (batch * length))
     whole = slice(0, batch)
-    for block in blocks(visibility, whole, [slice(0, 1)], length, rows=rows, device=device):
+    for queries in cuts(length, rows):
+        keys = key_range(visibility, whole, queries, length)
+        block = QueryBlock(whole, slice(0, 1), queries, keys)
         if block.clear:
             seen = _seen(visibility, block, device)[:, 0]
             visible[:, block.queries] = seen.sum(dim=-1)
