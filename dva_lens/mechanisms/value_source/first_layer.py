@@ -13,10 +13,31 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dva_lens.mechanisms.shape import Shape
+from dva_lens.mechanisms.value_source import ValueSource
 
 RESFORMER = "Zhou et al. 2024 (2410.17897)"
 Value = Float[Tensor, "batch position kv_head width"]
 Summands = dict[str, Tensor]
+
+
+class MixOverDepth(ValueSource, frozen=True):
+    """A mix of the first layer's values into those of every later layer."""
+
+    def check(self, shape: Shape) -> None:
+        """Refuse a model in which nothing can mix.
+
+        Raises
+        ------
+        ValueError
+            The model has a single layer.
+        """
+        if shape.layers < 2:
+            raise ValueError(f"A mix over depth needs at least 2 layers, got {shape.layers}.")
+
+    def mixes(self, shape: Shape, layer: int) -> bool:
+        """Say whether the layer is a later one."""
+        del shape
+        return layer > 0
 
 
 @final
@@ -82,15 +103,3 @@ def mix(own: Value, state: FirstLayerState | None, first_share: Tensor, own_shar
         "first": first_share.to(own.dtype) * state.value,
     }
     return parts["own"] + parts["first"], parts, state
-
-
-def check_depth(shape: Shape) -> None:
-    """Refuse a model in which nothing can mix.
-
-    Raises
-    ------
-    ValueError
-        The model has a single layer.
-    """
-    if shape.layers < 2:
-        raise ValueError(f"A mix over depth needs at least 2 layers, got {shape.layers}.")

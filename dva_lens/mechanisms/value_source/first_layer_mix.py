@@ -6,22 +6,21 @@ import torch
 from torch import Tensor, nn
 
 from dva_lens.mechanisms.shape import Shape
-from dva_lens.mechanisms.value_source import ValueSource
 from dva_lens.mechanisms.value_source.first_layer import (
     RESFORMER,
     FirstLayerState,
     KeepFirstLayer,
+    MixOverDepth,
     SourceModule,
     Used,
     Value,
-    check_depth,
     mix,
 )
 from dva_lens.validation import Many, Number
 
 
 @final
-class FirstLayerMix(ValueSource, frozen=True):
+class FirstLayerMix(MixOverDepth, frozen=True):
     """The first layer's values are added with fixed weights.
 
     0.5 and 0.5 is the identity ResFormer, 2 and 1 the constant one, and 5 and 1 in the last
@@ -44,7 +43,7 @@ class FirstLayerMix(ValueSource, frozen=True):
         ValueError
             The model has a single layer, or a layer to mix in is not among the later ones.
         """
-        check_depth(shape)
+        super().check(shape)
         layers = self.layers
         if layers is None:
             return
@@ -57,8 +56,9 @@ class FirstLayerMix(ValueSource, frozen=True):
 
     def mixes(self, shape: Shape, layer: int) -> bool:
         """Say whether the layer mixes."""
-        del shape
-        return layer > 0 if self.layers is None else layer in self.layers
+        if self.layers is None:
+            return super().mixes(shape, layer)
+        return layer in self.layers
 
     def build(self, shape: Shape, layer: int) -> nn.Module:
         """Return the module."""

@@ -6,15 +6,14 @@ import torch
 from torch import nn
 
 from dva_lens.mechanisms.shape import Shape
-from dva_lens.mechanisms.value_source import ValueSource
 from dva_lens.mechanisms.value_source.first_layer import (
     RESFORMER,
     FirstLayerState,
     KeepFirstLayer,
+    MixOverDepth,
     SourceModule,
     Used,
     Value,
-    check_depth,
     mix,
 )
 from dva_lens.mechanisms.variant import LinearCost
@@ -22,7 +21,7 @@ from dva_lens.validation import Number
 
 
 @final
-class LearnableMix(ValueSource, frozen=True):
+class LearnableMix(MixOverDepth, frozen=True):
     """Two learned numbers per layer weight the first layer's values and its own."""
 
     formula: ClassVar[str] = "V'_n = λ_{n,1} V_1 + λ_{n,2} H_{n−1} W_n^V, both learned"
@@ -30,21 +29,6 @@ class LearnableMix(ValueSource, frozen=True):
 
     first: Number = 0.5
     own: Number = 0.5
-
-    def check(self, shape: Shape) -> None:
-        """Refuse a model in which nothing can mix.
-
-        Raises
-        ------
-        ValueError
-            The model has a single layer.
-        """
-        check_depth(shape)
-
-    def mixes(self, shape: Shape, layer: int) -> bool:
-        """Say whether the layer mixes."""
-        del shape
-        return layer > 0
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the two weights."""

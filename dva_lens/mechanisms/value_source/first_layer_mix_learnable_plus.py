@@ -6,14 +6,13 @@ import torch
 from torch import nn
 
 from dva_lens.mechanisms.shape import Shape
-from dva_lens.mechanisms.value_source import ValueSource
 from dva_lens.mechanisms.value_source.first_layer import (
     RESFORMER,
     FirstLayerState,
+    MixOverDepth,
     SourceModule,
     Used,
     Value,
-    check_depth,
     mix,
 )
 from dva_lens.mechanisms.variant import LinearCost
@@ -21,7 +20,7 @@ from dva_lens.validation import Number
 
 
 @final
-class LearnablePlusMix(ValueSource, frozen=True):
+class LearnablePlusMix(MixOverDepth, frozen=True):
     """Layers compete for the first layer's values: one scaled softmax over depth."""
 
     formula: ClassVar[str] = "λ_{n,1} = s · softmax_n(l), s starts at the number of layers"
@@ -29,21 +28,6 @@ class LearnablePlusMix(ValueSource, frozen=True):
     ours: ClassVar[str] = "the logits l start at zero; the source does not give their start"
 
     own: Number = 0.5
-
-    def check(self, shape: Shape) -> None:
-        """Refuse a model in which nothing can mix.
-
-        Raises
-        ------
-        ValueError
-            The model has a single layer.
-        """
-        check_depth(shape)
-
-    def mixes(self, shape: Shape, layer: int) -> bool:
-        """Say whether the layer mixes."""
-        del shape
-        return layer > 0
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the own weight; the first layer holds the logits and the scale."""
