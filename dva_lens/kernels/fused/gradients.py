@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dva_lens.kernels.fused.guards import WIDEST_PAIRS, check_machine, check_rule, installed
+from dva_lens.kernels.fused import guards
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise
 
@@ -22,17 +22,12 @@ Rows = Float[Tensor, "batch head query"]
 
 def runs(query: Query, values: Pairwise, rule: Rule) -> bool:
     """Say whether the kernels serve an attention where it is, on a GPU."""
-    return query.is_cuda and installed() and takes(query, values, rule)
+    return query.is_cuda and guards.installed() and takes(query, values, rule)
 
 
 def takes(query: Query, values: Pairwise, rule: Rule) -> bool:
-    """Say whether the kernels know dtype and widths and give every gradient that is wanted."""
-    return (
-        query.dtype != torch.float64
-        and rule.mask is None
-        and max(query.shape[-1], values.key_part.shape[-1]) <= WIDEST_PAIRS
-        and not (isinstance(rule.bias, Tensor) and rule.bias.requires_grad)
-    )
+    """Say whether the kernels compute the attention and give every gradient that is wanted."""
+    return guards.takes(query, values, rule) and not _wants_gradient(rule.bias)
 
 
 def attend_pairwise(query: Query, key: Key, values: Pairwise, rule: Rule) -> Output:
@@ -49,9 +44,9 @@ def attend_pairwise(query: Query, key: Key, values: Pairwise, rule: Rule) -> Out
     RuntimeError
         The tensors are not on an NVIDIA GPU.
     """
-    check_machine(query)
-    check_rule(rule)
-    if isinstance(rule.bias, Tensor) and rule.bias.requires_grad:
+    guards.check_machine(query)
+    guards.check_rule(rule)
+    if _wants_gradient(rule.bias):
         raise ValueError(
             "The fused kernels give no gradient to a bias of pairs, and this one requires it; use "
             "the backend 'blocked', or detach the bias."
@@ -59,6 +54,10 @@ def attend_pairwise(query: Query, key: Key, values: Pairwise, rule: Rule) -> Out
     with torch.autocast(query.device.type, enabled=False):
         wide = (each.float() for each in (query, key, values.query_part, values.key_part))
         return PairwiseAttention.apply(rule, *wide, rule.sink).to(query.dtype)
+
+
+def _wants_gradient(bias: float | Tensor) -> bool:
+    return isinstance(bias, Tensor) and bias.requires_grad
 
 
 class PairwiseAttention(torch.autograd.Function):
