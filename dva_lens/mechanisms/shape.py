@@ -21,3 +21,8 @@ class Shape:
     qk_dim: int
     value_dim: int
     value_parts: int
+
+    @property
+    def value_channels(self) -> int:
+        """Return how many numbers the static values of a token hold, over all key-value heads."""
+        return self.kv_heads * self.value_parts * self.value_dim

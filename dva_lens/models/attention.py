@@ -73,8 +73,7 @@ class Attention(nn.Module):
         if config.owns_keys(layer):
             self.key = linear(shape.width, shape.kv_heads * shape.qk_dim)
         if config.owns_values(layer):
-            parts = config.value_form.parts
-            self.value = linear(shape.width, shape.kv_heads * parts * shape.value_dim)
+            self.value = linear(shape.width, shape.value_channels)
         self.out = linear(shape.heads * shape.value_dim, shape.width)
         self.mix = ValuePath(config, layer)
         self.rule = config.rule.build(shape)

@@ -29,7 +29,7 @@ def parameters(config: ModelConfig) -> int:
         if config.owns_keys(layer):
             total += linear(shape.width, shape.kv_heads * shape.qk_dim)
         if config.owns_values(layer):
-            total += linear(shape.width, _value_width(config))
+            total += linear(shape.width, shape.value_channels)
         axes = [config.rule, config.value_form, config.output, config.depth_average]
         if config.owns_keys(layer):
             axes.append(config.value_source)
@@ -60,7 +60,7 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
         if config.owns_keys(layer):
             outer += shape.kv_heads * shape.qk_dim
         if config.owns_values(layer):
-            outer += _value_width(config)
+            outer += shape.value_channels
         total += 2.0 * shape.width * (outer + shape.heads * shape.value_dim)
         total += 2.0 * keys * shape.heads * (shape.qk_dim + shape.value_dim)
         axes = [config.value_form, config.output, config.depth_average, config.feedforward]
@@ -80,7 +80,7 @@ def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYT
     for layer in range(config.layers):
         if config.owns_keys(layer):
             numbers += shape.kv_heads * shape.qk_dim
-            numbers += _value_width(config) * config.value_source.caches(shape, layer)
+            numbers += shape.value_channels * config.value_source.caches(shape, layer)
         numbers += shape.kv_heads * config.value_form.cached(shape)
     return numbers * bytes_per_number
 
@@ -161,7 +161,3 @@ def _with_width(config: ModelConfig, steps: int, *, held: Collection[str]) -> Mo
         if name not in held and getattr(config, name) == usual
     }
     return config.changed(width=head * config.heads, **follows)
-
-
-def _value_width(config: ModelConfig) -> int:
-    return config.kv_heads * config.value_form.parts * config.value_dim

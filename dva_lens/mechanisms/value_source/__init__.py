@@ -34,8 +34,7 @@ class ValueSource(Variant, frozen=True):
     def flops(self, shape: Shape, layer: int, keys: float) -> float:
         """Return two products and a sum per channel where the layer mixes."""
         del keys
-        channels = shape.kv_heads * shape.value_dim * shape.value_parts
-        return 3.0 * channels * self.mixes(shape, layer)
+        return 3.0 * shape.value_channels * self.mixes(shape, layer)
 
     @abstractmethod
     def build(self, shape: Shape, layer: int) -> Any:

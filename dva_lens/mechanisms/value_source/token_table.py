@@ -60,15 +60,13 @@ class TokenTable(ValueSource, frozen=True):
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the table."""
         del linear
-        size = shape.kv_heads * shape.value_dim * shape.value_parts
-        return shape.vocabulary * size * self.looks_up(shape, layer)
+        return shape.vocabulary * shape.value_channels * self.looks_up(shape, layer)
 
     def build(self, shape: Shape, layer: int) -> nn.Module:
         """Return the module."""
         if not self.looks_up(shape, layer):
             return OwnValueModule()
-        width = shape.value_parts * shape.value_dim
-        return TokenTableModule(shape.vocabulary, shape.kv_heads, width)
+        return TokenTableModule(shape)
 
 
 @final
@@ -77,10 +75,10 @@ class TokenTableModule(SourceModule):
 
     normal = ("weight",)
 
-    def __init__(self, vocabulary: int, kv_heads: int, width: int) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.kv_heads = kv_heads
-        self.weight = nn.Parameter(torch.zeros(vocabulary, kv_heads * width))
+        self.kv_heads = shape.kv_heads
+        self.weight = nn.Parameter(torch.zeros(shape.vocabulary, shape.value_channels))
 
     def own(
         self,
