@@ -4,6 +4,7 @@ import re
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import typer
@@ -13,6 +14,7 @@ from dva_lens.cli import app
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NAME = re.compile(r"`(?:dva_)?lens((?:\.(?!NAME\b)\w+)+)")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
@@ -61,10 +63,22 @@ def test_make_targets_and_modules_in_the_text_exist(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_in_the_text_are_those_of_something(page):
+    for name in set(NAME.findall(page.read_text())):
+        assert resolve_name(f"dva_lens{name}") is not None, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_within_the_repository_lead_somewhere(page):
     made = {"notebooks/first_look.ipynb"}  # brought beside the pages when the site is built
     for link in set(LINK.findall(page.read_text())) - made:
         assert (page.parent / link).exists(), link
+
+
+def test_a_name_that_is_not_there_is_seen():
+    (name,) = NAME.findall("as a table (`dva_lens.views.as_tabel`)")
+    with pytest.raises(AttributeError, match="as_tabel"):
+        resolve_name(f"dva_lens{name}")
 
 
 def test_a_command_that_is_not_there_is_seen():

@@ -23,7 +23,7 @@ Made from the table of views by `python -m dva_lens.analyses.pages.gallery DIR`.
 
 Every view draws labelled data and nothing else: an archive, a measurement, or several measurements
 by name. Each figure carries its interval, its reference and a caption that says what is estimated
-from how many texts, and its numbers are at hand as a table (`dva_lens.views.table_of`).
+from how many texts, and its numbers are at hand as a table (`dva_lens.views.as_table`).
 """
 
 
