@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
 from filelock import FileLock, Timeout
 
 from dva_lens.files import read_json
 from dva_lens.results.archive import Archive, scan
-from dva_lens.results.schema import ARCHIVE, PARTIAL
-from dva_lens.results.writer import recover
+from dva_lens.results.schema import ARCHIVE, PARTIAL, SCHEMA_VERSION, ArchiveError
+from dva_lens.results.writer import recover, write_catalogue, write_run
 from dva_lens.study.definition import Study
 from dva_lens.study.texts import Texts
 from dva_lens.writing import write_text
@@ -92,6 +93,36 @@ def check_text(archive: Archive, texts: Texts) -> None:
                 f"sha256 {before['text_sha256'][:12]}) than {texts.name} is now (sha256 "
                 f"{texts.sha256[:12]}); restore that text, or choose another --out."
             )
+
+
+def measurements_of(archive: Archive, key: str) -> dict[str, xr.Dataset]:
+    """Return what a run was measured to be, text by text: nothing of a run that is not there.
+
+    Measurements that are damaged are left out.
+    """
+    found: dict[str, xr.Dataset] = {}
+    for text in archive.texts_of(key) if any(run.key == key for run in archive.runs) else ():
+        try:
+            found[text] = archive.dataset(key, text)
+        except ArchiveError:
+            continue
+    return found
+
+
+def keep_run(
+    folder: Path,
+    key: str,
+    *,
+    attrs: Mapping[str, Any],
+    measurements: Mapping[str, xr.Dataset],
+    training: xr.Dataset | None = None,
+    study: Study | None = None,
+) -> None:
+    """Write a run into the archive of a folder that is claimed, and the catalogue anew."""
+    write_run(folder, key, attrs=attrs, measurements=measurements, training=training)
+    about = {} if study is None else {"study": study.to_dict()}
+    rows = [dict(row) for row in scan(folder).catalogue]
+    write_catalogue(folder, {"schema": SCHEMA_VERSION, **about, "runs": rows})
 
 
 def _leave_name(file: Path, study: Study) -> None:

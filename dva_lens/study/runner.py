@@ -13,11 +13,11 @@ import xarray as xr
 
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token, parameters
 from dva_lens.results.archive import Archive, scan
-from dva_lens.results.schema import ARCHIVE, PARTIAL, RUNS, SCHEMA_VERSION, ArchiveError
-from dva_lens.results.writer import create_archive, write_catalogue, write_run
+from dva_lens.results.schema import ARCHIVE, PARTIAL, RUNS
+from dva_lens.results.writer import create_archive
 from dva_lens.study import checkpoints
 from dva_lens.study.definition import Study
-from dva_lens.study.folder import check_text, claimed
+from dva_lens.study.folder import check_text, claimed, keep_run, measurements_of
 from dva_lens.study.job import Job
 from dva_lens.study.measuring import Wanted, measured, outdated, updated
 from dva_lens.study.memory import check_memory
@@ -116,7 +116,7 @@ class StudyRunner:
         here = job.run.key in {found.key for found in self.archive.runs}
         if here and self.world.reports:  # a process that died may have written and not moved
             self._tidy(job)
-        before = self._before(job) if here else {}
+        before = measurements_of(self.archive, job.run.key)
         wanted = outdated(job, before)
         models = checkpoints.kept(self.folder, job.run)
         if not here or (wanted and not checkpoints.complete(models, job.run)):
@@ -137,16 +137,6 @@ class StudyRunner:
 
     def _attrs_before(self, job: Job) -> dict[str, Any]:
         return dict(self.archive.run(job.run.key).attrs)
-
-    def _before(self, job: Job) -> dict[str, xr.Dataset]:
-        """Return the measurements that are there and whole."""
-        found = {}
-        for text in self.archive.texts_of(job.run.key):
-            try:
-                found[text] = self.archive.dataset(job.run.key, text)
-            except ArchiveError:
-                continue
-        return found
 
     def _place(self, job: Job) -> Path:
         return self.folder / PARTIAL / f"{job.run.key}.training"
@@ -215,12 +205,14 @@ class StudyRunner:
         measurements: Mapping[str, xr.Dataset],
         training: xr.Dataset,
     ) -> None:
-        write_run(
-            self.folder, job.run.key, attrs=attrs, measurements=measurements, training=training
+        keep_run(
+            self.folder,
+            job.run.key,
+            attrs=attrs,
+            measurements=measurements,
+            training=training,
+            study=job.study,
         )
-        rows = [dict(row) for row in scan(self.folder).catalogue]
-        study = job.study.to_dict()
-        write_catalogue(self.folder, {"schema": SCHEMA_VERSION, "study": study, "runs": rows})
 
 
 def _attrs(job: Job, log: TrainingLog) -> dict[str, Any]:

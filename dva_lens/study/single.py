@@ -17,10 +17,9 @@ from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
 from dva_lens.models.stored_weights import digest_of
 from dva_lens.results.archive import Archive, scan
-from dva_lens.results.schema import BY_QUERY, SCHEMA_VERSION, ArchiveError, statistics_of
-from dva_lens.results.writer import write_catalogue, write_run
+from dva_lens.results.schema import BY_QUERY, statistics_of
 from dva_lens.statistics.table import PRIMARY, STATISTICS
-from dva_lens.study.folder import claimed
+from dva_lens.study.folder import claimed, keep_run, measurements_of
 from dva_lens.study.keys import digest
 
 TEXT = "text"
@@ -67,7 +66,7 @@ def measure_into(
         base = options.name or Path(name).name or name
         key = _key(model, base, text, options.length)
         label = _label(archive, key, base, chosen=options.name is not None)
-        former = _former(archive, key)
+        former = measurements_of(archive, key)
         wanted = _with_former(options, former)
         data = measure(
             model,
@@ -94,9 +93,7 @@ def measure_into(
         measurements = {**{name: each.load() for name, each in former.items()}, **fresh}
         for each in measurements.values():
             each.attrs |= {"preset": label, "seed": 0, "label": label}
-        write_run(folder, key, attrs=attrs, measurements=measurements)
-        rows = [dict(row) for row in scan(folder).catalogue]
-        write_catalogue(folder, {"schema": SCHEMA_VERSION, "runs": rows})
+        keep_run(folder, key, attrs=attrs, measurements=measurements)
     return label
 
 
@@ -119,17 +116,6 @@ def _label(archive: Archive, key: str, base: str, *, chosen: bool) -> str:
             f"another --name."
         )
     return f"{base}-{key[:6]}"
-
-
-def _former(archive: Archive, key: str) -> dict[str, xr.Dataset]:
-    """Return what a run was measured to be before, text by text; damaged ones are left out."""
-    found: dict[str, xr.Dataset] = {}
-    for text in archive.texts_of(key) if any(run.key == key for run in archive.runs) else ():
-        try:
-            found[text] = archive.dataset(key, text)
-        except ArchiveError:
-            continue
-    return found
 
 
 def _with_former(

@@ -9,7 +9,7 @@ from dva_lens.cli.progress import line
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.results.archive import open_archive, scan
 from dva_lens.results.schema import statistics_of
-from dva_lens.results.writer import create_archive
+from dva_lens.results.writer import create_archive, write_run
 from dva_lens.statistics.table import PRIMARY, STATISTICS
 from dva_lens.study import measuring, runner
 from dva_lens.study.definition import Study
@@ -145,15 +145,15 @@ def test_a_run_that_cannot_be_read_is_trained_again(finished, moments):
 
 
 def test_a_full_disk_keeps_finished_runs(study, tmp_path, monkeypatch):
-    write, seen = runner.write_run, []
+    seen = []
 
     def full(*args, **options):
         if seen:
             raise OSError(28, "No space left on device")
         seen.append(args)
-        return write(*args, **options)
+        return write_run(*args, **options)
 
-    monkeypatch.setattr(runner, "write_run", full)
+    monkeypatch.setattr("dva_lens.study.folder.write_run", full)
     with pytest.raises(OSError, match="No space left"):
         run(study, tmp_path)
     assert [one.label for one in open_archive(tmp_path).runs] == ["transformer-0"]
@@ -214,7 +214,7 @@ def stopped(values, tmp_path, monkeypatch):
     """A study with saved states, stopped while its run is written, and where it worked."""
     study = Study.from_dict(values | {"presets": ["dva"], "save_every": 2})
     with monkeypatch.context() as patched:
-        patched.setattr(runner, "write_run", _interrupted)
+        patched.setattr("dva_lens.study.folder.write_run", _interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(study, tmp_path / "out")
     (working,) = (tmp_path / "out" / ".partial").glob("*.training")
