@@ -65,12 +65,12 @@ class Sequences:
 
         The first one runs alone, because it also runs with the model's own attention.
         """
-        bounds = [0, *range(1, len(self), size), len(self)]
+        bounds, every = [0, *range(1, len(self), size), len(self)], self.lengths
         for start, stop in itertools.pairwise(bounds):
             if self.images:
                 yield PaddedBatch(np.stack(self.pieces[start:stop]), None, start == 0)
                 continue
-            lengths = self.lengths[start:stop]
+            lengths = every[start:stop]
             tokens = np.zeros((stop - start, int(lengths.max())), dtype=np.int64)
             for row, index in enumerate(range(start, stop)):
                 tokens[row, : lengths[row]] = self.tokens(index)
