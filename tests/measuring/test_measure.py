@@ -6,6 +6,7 @@ import pytest
 import torch
 import xarray as xr
 from families import family
+from own_models import tiny
 from records import random_record, uniform_record
 from tokens import letters, word_tokenizer, wrapped
 
@@ -13,6 +14,7 @@ import dva_lens as lens
 from dva_lens.data.documents import Document, corpus_of
 from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring import describe, measure
+from dva_lens.recording.adapters import decoder, interface
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.fidelity import OwnPass
 from dva_lens.results.schema import check_measurement
@@ -284,3 +286,12 @@ def test_a_model_is_looked_over_once_and_compared_once(model, monkeypatch):
     assert looked == [model]
     assert len(compared) == 1
     assert len(compared[0][2]) == 1
+
+
+@pytest.mark.parametrize("place", [decoder, interface], ids=["own", "transformers"])
+def test_the_output_projections_are_read_once_whatever_the_number_of_passes(place, monkeypatch):
+    read, gram_of = [], place.gram_of
+    monkeypatch.setattr(place, "gram_of", lambda output: read.append(output) or gram_of(output))
+    model, layers = (tiny("transformer"), 3) if place is decoder else (family("llama"), 2)
+    measure(model, IDS, batch=1, statistics=["written_value_drain"])
+    assert len(read) == layers

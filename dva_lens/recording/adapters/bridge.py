@@ -17,7 +17,7 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.recording.adapters.adapter import Adapter
-from dva_lens.recording.from_arrays import layer_of
+from dva_lens.recording.from_arrays import Output, layer_of
 from dva_lens.recording.from_cache import (
     PATTERN,
     STREAM_AFTER,
@@ -25,7 +25,7 @@ from dva_lens.recording.from_cache import (
     output_of,
 )
 from dva_lens.recording.logits import Formed, Logits
-from dva_lens.recording.norms import Gram, gram_of
+from dva_lens.recording.norms import gram_of
 from dva_lens.recording.recorder import Recorder
 from dva_lens.recording.tiles import pattern_tiles
 from dva_lens.records import RowTile
@@ -118,18 +118,17 @@ def _attention_hooks(model: Any, recorder: Recorder, layer: int) -> list[tuple[s
 
     def keep_pattern(pattern: Float[Tensor, "sequence head query key"], hook: Any) -> None:
         del hook
+        output = output_of(model, layer)
         record = layer_of(
             pattern,
             values[0],
-            output_of(model, layer),
+            output,
             lengths=recorder.lengths,
             causal=causal,
             window=window,
         )
-        output = output_of(model, layer)
         visible = Rule(scale=1.0, causal=causal, window=window)
-        gram = None if output is None else gram_of(output)
-        recorder.keep(layer, record, _tiles(recorder, pattern, values[0], gram, visible))
+        recorder.keep(layer, record, _tiles(recorder, pattern, values[0], output, visible))
 
     return [(VALUE.format(layer), keep_value), (PATTERN.format(layer), keep_pattern)]
 
@@ -138,9 +137,10 @@ def _tiles(
     recorder: Recorder,
     pattern: Float[Tensor, "sequence head query key"],
     value: Float[Tensor, "sequence kv_head key width"],
-    gram: Gram | None,
+    output: Output | None,
     visible: Rule,
 ) -> Iterator[tuple[int, Iterator[RowTile]]]:
+    gram = None if output is None else gram_of(output)
     for sequence, length in enumerate(int(each) for each in recorder.lengths):
         words = np.full(length, -1)
         if recorder.tokens is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import torch
@@ -16,7 +17,7 @@ from dva_lens.models.decoder import Decoder
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import Formed, Logits
-from dva_lens.recording.norms import gram_of
+from dva_lens.recording.norms import Gram, gram_of
 from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.sites import Site
 
@@ -28,6 +29,12 @@ class DecoderAdapter(Adapter):
 
     model: Decoder
 
+    @cached_property
+    def grams(self) -> tuple[Gram, ...]:
+        """Return W_O W_O^T per head of every layer."""
+        attentions: list[Any] = [block.attn for block in self.model.blocks]
+        return tuple(gram_of(attention.W_O) for attention in attentions)
+
     @contextmanager
     def attach(self, sites: Iterable[Site[object]], backend: str = "auto") -> Iterator[Recorder]:
         """Compute the attentions of the model here while inside the context."""
@@ -38,7 +45,8 @@ class DecoderAdapter(Adapter):
         try:
             for layer, block in enumerate(self.model.blocks):
                 if recorder.watches_attention:
-                    block.attn.attend = _recorded(recorder, layer, block.attn)
+                    gram = self.grams[layer] if recorder.watches_writing else None
+                    block.attn.attend = _recorded(recorder, layer, block.attn, gram)
                 if recorder.watches_stream:
                     hook = _stream(recorder, layer)
                     hooks.append(block.hook_resid_post.register_forward_hook(hook))
@@ -96,9 +104,7 @@ class DecoderAdapter(Adapter):
         return "Decoder"
 
 
-def _recorded(recorder: Recorder, layer: int, attention: Any) -> Attend:
-    gram = gram_of(attention.W_O)
-
+def _recorded(recorder: Recorder, layer: int, attention: Any, gram: Gram | None) -> Attend:
     def attend(
         query: Float[Tensor, "sequence head query width"],
         key: Float[Tensor, "sequence kv_head key width"],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
 
@@ -17,6 +17,7 @@ from dva_lens.recording.adapters.masks import PassState
 from dva_lens.recording.adapters.outputs import body_of, forward, plain_head
 from dva_lens.recording.adapters.projection import is_projection
 from dva_lens.recording.logits import Logits
+from dva_lens.recording.norms import Gram
 from dva_lens.recording.recorder import Recorder
 from dva_lens.sites import Site
 
@@ -27,6 +28,7 @@ class HuggingFaceAdapter(Adapter):
     """A model of transformers whose layers attend through its AttentionInterface."""
 
     model: PreTrainedModel
+    _grams: dict[nn.Module, Gram] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse models of two stacks.
@@ -55,7 +57,7 @@ class HuggingFaceAdapter(Adapter):
         record is of sequences that start at position zero, whichever way they were laid out.
         """
         model, recorder = self.model, Recorder(sites, backend, self.device)
-        state = HookState(recorder, self.anatomy, {}, PassState())
+        state = HookState(recorder, self.anatomy, self._grams, PassState())
         settings = _settings(model)
         hooks = [
             each.register_forward_pre_hook(_begin(state), with_kwargs=True, prepend=True)

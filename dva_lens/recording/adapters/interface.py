@@ -41,7 +41,10 @@ SharedHeads = Float[Tensor, "row kv_head key width"]
 @final
 @dataclass
 class HookState:
-    """What the plugged-in function needs to know of the model whose attention called it."""
+    """What the plugged-in function needs to know of the model whose attention called it.
+
+    `grams` are those of the output projections found so far, and outlast the pass.
+    """
 
     recorder: Recorder
     anatomy: Anatomy
