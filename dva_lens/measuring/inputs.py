@@ -140,9 +140,11 @@ def of_ids(ids: Any, windowing: Windowing, *, documents: Sequence[str] | None) -
         )
     if not pieces or min(map(len, pieces)) < 2:
         raise ValueError("Every sequence needs at least 2 tokens; one has fewer.")
-    facts = {"bos": "token ids were taken as given", "padding_side": "right", **windowing.facts(0)}
-    if left_out:
-        facts["left_out"] = f"{left_out} windows of one token"
+    facts = {
+        "bos": "token ids were taken as given",
+        "padding_side": "right",
+        **windowing.facts(0, left_out),
+    }
     return Sequences(tuple(pieces), names, facts=facts)
 
 

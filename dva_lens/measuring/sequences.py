@@ -146,10 +146,17 @@ class Windowing:
         starts = range(0, last + step, step)
         return [ids[start : start + window] for start in starts]
 
-    def facts(self, special: int) -> dict[str, str | int]:
-        """Return what to store about windows; 0 stands for no limit."""
+    def facts(self, special: int, left_out: int) -> dict[str, str | int]:
+        """Return what to store about windows; 0 stands for no limit.
+
+        `left_out` is how many windows `measurable` left out.
+        """
         window = self.window(special) or 0
-        return {"window": window + special if window else 0, "stride": self.stride or window}
+        return {
+            "window": window + special if window else 0,
+            "stride": self.stride or window,
+            **({"left_out": f"{left_out} windows of one token"} if left_out else {}),
+        }
 
 
 def measurable(pieces: Sequence[Tokens]) -> tuple[list[Tokens], int]:

@@ -46,8 +46,7 @@ def of_texts(
         "bos": _described(tokenizer, prefix, suffix, special_tokens) + _once(marked, len(texts)),
         "chat_template": _chat(tokenizer),
         "padding_side": "right",
-        **windowing.facts(extra),
-        **({"left_out": f"{left_out} windows of one token"} if left_out else {}),
+        **windowing.facts(extra, left_out),
     }
     return Sequences(
         tuple(pieces), tuple(documents), prefix, suffix, facts, sources=tuple(sources)
