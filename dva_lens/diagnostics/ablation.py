@@ -16,7 +16,6 @@ from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import Prepared, prepare_tokens
 from dva_lens.measuring.sequences import PaddedBatch
 from dva_lens.recording.adapters import Adapter
-from dva_lens.recording.adapters.bridge import BridgeAdapter
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
@@ -121,11 +120,8 @@ def _running(found: Prepared) -> Iterator[_WatchedModel]:
 
 
 def _check(adapter: Adapter) -> None:
-    if isinstance(adapter, BridgeAdapter):
-        raise TypeError(
-            "A bridge of TransformerLens computes attention itself; use its own hooks on "
-            "`hook_z`, or pass the model of transformers that it was made from."
-        )
+    if adapter.why_not_edited is not None:
+        raise TypeError(adapter.why_not_edited)
     if not adapter.predicts_next_token:
         raise TypeError(
             f"{adapter.name} does not predict a next token, so there is no loss that could grow."

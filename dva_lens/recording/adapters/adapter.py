@@ -99,6 +99,11 @@ class Adapter(ABC):
         """Return what the model is, for the attributes of a measurement."""
 
     @property
+    def why_not_edited(self) -> str | None:
+        """Return why attention cannot be edited as the model runs, or None where it can."""
+        return None
+
+    @property
     def takes_images(self) -> bool:
         """Whether the model takes images in place of tokens."""
         return False

@@ -96,6 +96,14 @@ class BridgeAdapter(Adapter):
         return 4 * self.vocabulary
 
     @property
+    def why_not_edited(self) -> str:
+        """Return what to do instead: the recorder sees patterns, and computes no output."""
+        return (
+            "A bridge of TransformerLens computes attention itself; use its own hooks on "
+            "`hook_z`, or pass the model of transformers that it was made from."
+        )
+
+    @property
     def name(self) -> str:
         """Return what the bridged model is called."""
         original = self.model.original_model

@@ -4,6 +4,7 @@ import torch
 from families import family
 
 import dva_lens as lens
+from dva_lens.diagnostics.ablation import head_importance
 from dva_lens.measuring import describe
 from dva_lens.recording import from_cache, record
 from dva_lens.sites import LOSS
@@ -49,6 +50,12 @@ def test_a_bridge_keeps_no_hook():
     record(bridge, np.zeros((1, 5), dtype=np.int64), sites=(LOSS,))
     record(bridge, np.zeros((1, 5), dtype=np.int64))
     assert not any(hook.fwd_hooks for hook in bridge.hook_dict.values())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_heads_of_a_bridge_are_taken_out_by_its_own_hooks():
+    with pytest.raises(TypeError, match="computes attention itself; use its own hooks"):
+        head_importance(_bridge("gpt2"), np.zeros((1, 5), dtype=np.int64))
 
 
 @pytest.mark.filterwarnings("ignore")
