@@ -60,19 +60,20 @@ def cuts(length: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
-def key_range(visibility: Visibility, batch: slice, queries: slice, length: int) -> slice:
+def key_range(visibility: Visibility, batch: slice, queries: slice, keys: int) -> slice:
     """Return a range that holds every key the queries can see, whatever a mask hides of it.
 
-    Causality and windows give it in closed form, and segments narrow it.
+    `keys` is how many there are. Causality and windows give it in closed form, and segments
+    narrow it.
     """
-    start, stop = 0, queries.stop if visibility.causal else length
+    start, stop = 0, queries.stop if visibility.causal else keys
     if visibility.window is not None:
         start = max(start, queries.start - visibility.window + 1)
         stop = min(stop, queries.stop + visibility.window - 1)
-    keys = slice(start, stop)
+    held = slice(start, stop)
     if visibility.segments is not None:
-        keys = _narrowed(visibility.segments[batch], queries, keys)
-    return keys
+        held = _narrowed(visibility.segments[batch], queries, held)
+    return held
 
 
 def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: slice) -> slice:
@@ -101,19 +102,20 @@ def blocks(
     visibility: Visibility,
     batch: slice,
     heads: Sequence[slice],
-    length: int,
+    size: tuple[int, int],
     *,
     rows: int,
     device: torch.device,
 ) -> Iterator[QueryBlock]:
     """Go through the queries of some sequences, for one group of heads after the other.
 
+    `size` is how many queries and how many keys there are.
     Blocks that see no key come too. A mask function narrows the range of keys to the shortest; it
     is asked about a block's queries and all keys in that range at once, and once for all heads.
     """
     found = []
-    for queries in cuts(length, rows):
-        keys = key_range(visibility, batch, queries, length)
+    for queries in cuts(size[0], rows):
+        keys = key_range(visibility, batch, queries, size[1])
         block = QueryBlock(batch, heads[0], queries, keys)
         if visibility.mask is not None:
             block = replace(block, keys=_unmasked(visibility, block, device))
@@ -148,11 +150,19 @@ def _seen(
 
 
 def counts(
-    visibility: Visibility, length: int, *, batch: int, device: torch.device
+    visibility: Visibility,
+    length: int,
+    *,
+    batch: int,
+    device: torch.device,
+    keys: int | None = None,
 ) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
-    """Return the keys that each query sees and the queries that see each key."""
-    if not visibility.closed:
-        return _counted(visibility, length, batch, device)
+    """Return the keys that each query sees and the queries that see each key.
+
+    `keys` is how many keys there are; default: as many as queries.
+    """
+    if not visibility.closed or keys not in (None, length):
+        return _counted(visibility, (length, keys or length), batch, device)
     before = torch.arange(length, device=device)
     after = before.flip(0)
     if visibility.window is not None:
@@ -165,14 +175,15 @@ def counts(
 
 
 def _counted(
-    visibility: Visibility, length: int, batch: int, device: torch.device
+    visibility: Visibility, size: tuple[int, int], batch: int, device: torch.device
 ) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
-    visible = torch.zeros(batch, length, dtype=torch.int64, device=device)
-    viewers = torch.zeros_like(visible)
-    rows = max(1, (1 << 20) // (batch * length))
+    visible, viewers = (
+        torch.zeros(batch, each, dtype=torch.int64, device=device) for each in size
+    )
+    rows = max(1, (1 << 20) // (batch * size[1]))
     whole = slice(0, batch)
-    for queries in cuts(length, rows):
-        keys = key_range(visibility, whole, queries, length)
+    for queries in cuts(size[0], rows):
+        keys = key_range(visibility, whole, queries, size[1])
         block = QueryBlock(whole, slice(0, 1), queries, keys)
         if block.clear:
             seen = _seen(visibility, block, device)[:, 0]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
-from dva_lens.kernels.values import Values
+from dva_lens.kernels.values import Static, Values
 
 Query = Float[Tensor, "..."]
 Key = Float[Tensor, "..."]
@@ -19,6 +19,8 @@ def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
     ------
     ValueError
         Shapes of query, key, values, sink, segments or mask do not fit.
+    TypeError
+        There are other numbers of keys and queries, and values depend on the query.
     """
     if query.ndim != 4 or key.ndim != 4:
         raise ValueError(
@@ -30,18 +32,36 @@ def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
             f"An attention needs at least one sequence and one position, got query of shape "
             f"{tuple(query.shape)}."
         )
-    if (query.shape[0], *query.shape[2:]) != (key.shape[0], *key.shape[2:]):
+    if (query.shape[0], query.shape[3]) != (key.shape[0], key.shape[3]) or key.shape[2] < 1:
         raise ValueError(
-            "query and key must agree in batch, positions and width, got shapes "
+            "query and key must agree in batch and width, got shapes "
             f"{tuple(query.shape)} and {tuple(key.shape)}."
         )
+    if query.shape[2] != key.shape[2]:
+        _check_other_keys(query, key, values, rule)
     if query.shape[1] % key.shape[1]:
         raise ValueError(
             f"query heads must be a multiple of key heads, got {query.shape[1]} and "
             f"{key.shape[1]}."
         )
-    _check_operands(query, key.shape[1], values)
+    _check_operands(query, key, values)
     _check_rule(query, rule)
+
+
+def _check_other_keys(query: Query, key: Key, values: Values, rule: Rule) -> None:
+    """Refuse what compares places, where queries and keys are not those of one text."""
+    if rule.causal or rule.window is not None or rule.segments is not None:
+        raise ValueError(
+            f"query and key must agree in positions where a rule compares them (causal, window "
+            f"or segments), got {query.shape[2]} and {key.shape[2]}; pass causal=False, and a "
+            f"mask function where some keys are hidden."
+        )
+    if not isinstance(values, Static):
+        raise TypeError(
+            f"{type(values).__name__} values need as many keys as queries, got {key.shape[2]} "
+            f"and {query.shape[2]}; only values of keys alone can be read by queries of another "
+            f"text."
+        )
 
 
 def check_finite(found: Summary, query: Query, key: Key, values: Values) -> None:
@@ -71,8 +91,9 @@ def _tensors(values: Values) -> dict[str, Tensor]:
     return {f"values.{name}": each for name, each in vars(values).items()}
 
 
-def _check_operands(query: Query, kv_heads: int, values: Values) -> None:
-    batch, heads, length, _ = query.shape
+def _check_operands(query: Query, key: Key, values: Values) -> None:
+    batch, heads, _, _ = query.shape
+    kv_heads, length = key.shape[1:3]
     for name, each in _tensors(values).items():
         if (each.shape[0], each.shape[2]) != (batch, length) or each.shape[1] not in (
             heads,

@@ -31,7 +31,7 @@ def test_blocks_hold_every_visible_pair(weights, rows):
     every = torch.arange(33)
     want = rule.visible(every, every).expand(2, 1, 33, 33)
     found = torch.zeros_like(want)
-    for block in blocks(rule, WHOLE, [slice(0, 1)], 33, rows=rows, device=CPU):
+    for block in blocks(rule, WHOLE, [slice(0, 1)], (33, 33), rows=rows, device=CPU):
         unseen = hidden(rule, block, CPU)
         seen = torch.ones(()) > 0 if unseen is None else ~unseen
         found[:, :, block.queries, block.keys] = seen

@@ -23,8 +23,8 @@ def test_shapes_that_fit_pass():
     [
         (lambda q, k, v: (q[0], k, v, {}), r"must be \(batch, head, position, width\)"),
         (lambda q, k, v: (q[:, :, :0], k[:, :, :0], v, {}), "at least one sequence and one"),
-        (lambda q, k, v: (q, k[:, :, :4], v, {}), "must agree in batch, positions and width"),
-        (lambda q, k, v: (q, k[..., :4], v, {}), "must agree in batch, positions and width"),
+        (lambda q, k, v: (q, k[:, :, :4], v, {}), "must agree in positions where a rule"),
+        (lambda q, k, v: (q, k[..., :4], v, {}), "must agree in batch and width"),
         (lambda q, k, v: (q[:, :1], k.repeat(1, 2, 1, 1), v, {}), "must be a multiple of key"),
         (
             lambda q, k, v: (q, k, Static(v.value[:, :, :3]), {}),

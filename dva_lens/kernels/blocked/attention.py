@@ -22,16 +22,18 @@ BlockRows = Float[Tensor, "some few row"]
 FEWEST_ROWS = 8
 
 
-def tiles(rule: Rule, query: Query, *, rows: int, pairs: int) -> Iterator[QueryBlock]:
+def tiles(rule: Rule, query: Query, key: Key, *, rows: int, pairs: int) -> Iterator[QueryBlock]:
     """Cut an attention into blocks of at most `rows` queries and about `pairs` scores."""
     batch, heads, length, _ = query.shape
-    rows = max(FEWEST_ROWS, min(rows, length, pairs // length))
-    at_once = max(1, pairs // (rows * length))
+    keys = key.shape[2]
+    rows = max(FEWEST_ROWS, min(rows, length, pairs // keys))
+    at_once = max(1, pairs // (rows * keys))
     heads_at_once = min(heads, at_once)
     batch_at_once = max(1, at_once // heads)
     few = cuts(heads, heads_at_once)
     for some in cuts(batch, batch_at_once):
-        yield from blocks(rule, some, few, length, rows=rows, device=query.device)
+        size = (length, keys)
+        yield from blocks(rule, some, few, size, rows=rows, device=query.device)
 
 
 def block_scores(
@@ -132,7 +134,7 @@ class BlockedAttention(torch.autograd.Function):
         """Return the output and the row masses."""
         out = query.new_zeros(*query.shape[:-1], operands[-1].shape[-1])
         row_mass, log_sum_exp = (query.new_zeros(query.shape[:-1]) for _ in range(2))
-        for block in tiles(rule, query, rows=mixer.rows, pairs=mixer.pairs(operands)):
+        for block in tiles(rule, query, key, rows=mixer.rows, pairs=mixer.pairs(operands)):
             scores, _ = block_scores(query, key, block, rule)
             if rule.normaliser == "softmax":
                 log_sum_exp[block.by_query] = normaliser(scores, sink, block)
@@ -163,7 +165,8 @@ class BlockedAttention(torch.autograd.Function):
             d_key=torch.zeros_like(key),
             d_bias=torch.zeros_like(bias) if ctx.needs_input_grad[5] else None,
         )
-        for block in tiles(ctx.rule, query, rows=ctx.mixer.rows, pairs=ctx.mixer.pairs(operands)):
+        pairs = ctx.mixer.pairs(operands)
+        for block in tiles(ctx.rule, query, key, rows=ctx.mixer.rows, pairs=pairs):
             pattern, capped = saved.pattern(block)
             d_pattern = ctx.mixer.pull(
                 pattern, operands, block, grad=grad[block.by_query], grads=d_operands

@@ -58,7 +58,7 @@ def top_edges(
         raise ValueError(f"count must be at least 1, got {count}.")
     if threshold < 0:
         raise ValueError(f"threshold must not be negative, got {threshold}.")
-    count = min(count, query.shape[2])
+    count = min(count, key.shape[2])
     rows = query.shape[:3].numel()
     refuse_above(
         rows * count * (8 + query.element_size()),

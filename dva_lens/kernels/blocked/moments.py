@@ -96,7 +96,7 @@ def _received(
     query: Query, key: Key, given: Float[Tensor, "batch head query feature"], rule: Rule
 ) -> Float[Tensor, "batch head key feature"]:
     """Return sum_i p_ij f_i, what each key receives of what the queries give."""
-    total = torch.zeros_like(given)
+    total = given.new_zeros(*given.shape[:2], key.shape[2], given.shape[-1])
     for part, _ in patterns(query, key, rule):
         total[part.block.by_key] += part.weights.mT @ given[part.block.by_query]
     return total

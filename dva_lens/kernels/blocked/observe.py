@@ -35,13 +35,15 @@ PER_QUERY = (
 class Observation:
     """The numbers of an attention as its blocks come in."""
 
-    def __init__(self, query: Query, rule: Rule) -> None:
+    def __init__(self, query: Query, key: Key, rule: Rule) -> None:
         batch, heads, length, _ = query.shape
+        keys = key.shape[2]
         self.rule = rule
         self.rows = query.new_zeros(len(PER_QUERY), batch, heads, length)
         self.rows[PER_QUERY.index("log_sum_exp")] = of_nothing(query, rule)
-        self.received = query.new_zeros(batch, heads, length)
-        self._positions = torch.arange(length, device=query.device).to(query.dtype)
+        self.received = query.new_zeros(batch, heads, keys)
+        places = torch.arange(max(length, keys), device=query.device)
+        self._positions = places.to(query.dtype)
 
     def add(self, part: BlockPattern, read: Read) -> None:
         """Keep what one block says of its queries, and add what its keys receive."""
@@ -71,8 +73,9 @@ class Observation:
 
     def summary(self, output: Output) -> Summary:
         """Return everything that was seen."""
-        batch, _, length = self.received.shape
-        visible, viewers = counts(self.rule, length, batch=batch, device=self.received.device)
+        batch, _, keys = self.received.shape
+        device, length = self.received.device, self.rows.shape[-1]
+        visible, viewers = counts(self.rule, length, keys=keys, batch=batch, device=device)
         return Summary(
             **dict(zip(PER_QUERY, self.rows.unbind(), strict=True)),
             output_norm=output.to(self.received.dtype).norm(dim=-1),
@@ -136,7 +139,7 @@ def observe(
     wide = torch.promote_types(dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
-        reader, seen = reader_of(values, heads, wide, observer), Observation(query, rule)
+        reader, seen = reader_of(values, heads, wide, observer), Observation(query, key, rule)
         width = reader.width if output is None else 0
         mixed = query.new_zeros(*query.shape[:3], width)
         for part, memory in patterns(query, key, rule):

@@ -29,15 +29,17 @@ def nowhere(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).min / 8
 
 
-def tiles(rule: Rule, query: Query, group: int) -> Iterator[QueryBlock]:
+def tiles(rule: Rule, query: Query, key: Key) -> Iterator[QueryBlock]:
     """Cut an attention into blocks whose scores fit in the cache; groups of heads stay whole."""
     batch, heads, length, _ = query.shape
-    rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * length))))
-    groups = max(1, ENTRIES_AT_ONCE // (rows * length * group))
+    keys, group = key.shape[2], heads // key.shape[1]
+    rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * keys))))
+    groups = max(1, ENTRIES_AT_ONCE // (rows * keys * group))
     at_once = max(1, groups * group // heads)
     few = cuts(heads, min(groups, heads // group) * group)
     for some in cuts(batch, at_once):
-        yield from blocks(rule, some, few, length, rows=rows, device=query.device)
+        size = (length, keys)
+        yield from blocks(rule, some, few, size, rows=rows, device=query.device)
 
 
 @final
@@ -53,7 +55,7 @@ class Scorer:
 
     def tiles(self) -> list[QueryBlock]:
         """Return the blocks that see any key."""
-        return [each for each in tiles(self.rule, self.query, self.group) if each.clear]
+        return [each for each in tiles(self.rule, self.query, self.key) if each.clear]
 
     def scores(self, block: QueryBlock, memory: Memory) -> OfBlock:
         """Return the scores of a block in the memory given; a group of heads is one product."""

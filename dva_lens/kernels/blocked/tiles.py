@@ -104,7 +104,7 @@ def tiles(
     check(query, key, Static(key), rule)
     batch, heads, length, _ = query.shape
     across = _Grid.of(queries, length, resolution[0], "queries")
-    along = _Grid.of(keys, length, resolution[1], "keys")
+    along = _Grid.of(keys, key.shape[2], resolution[1], "keys")
     refuse_above(
         batch * heads * across.tiles * along.tiles * 4 * 8,
         f"{across.tiles} x {along.tiles} tiles of {heads} heads",

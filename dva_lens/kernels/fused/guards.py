@@ -68,7 +68,7 @@ def check_operands(query: Query, values: Values) -> None:
     Raises
     ------
     TypeError
-        The kernels do not take the form or the dtype.
+        The kernels do not take the form, the dtype or the number of keys.
     ValueError
         Heads are too wide.
     """
@@ -80,6 +80,11 @@ def check_operands(query: Query, values: Values) -> None:
         raise TypeError(
             f"The backend 'fused' computes in float32, got {query.dtype}; choose the backend "
             f"'blocked'."
+        )
+    if any(each.shape[2] != query.shape[2] for each in vars(values).values()):
+        raise TypeError(
+            "The backend 'fused' takes as many keys as queries, and these values belong to "
+            "another text; choose the backend 'blocked'."
         )
     widest = WIDEST if isinstance(values, CollapsingValues) else WIDEST_PAIRS
     width = max(query.shape[-1], *(each.shape[-1] for each in vars(values).values()))

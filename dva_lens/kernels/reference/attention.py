@@ -21,9 +21,9 @@ def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     product = rule.scale * query @ per_query_head(key, query.shape[1]).mT
     if rule.softcap is not None:
         product = rule.softcap * torch.tanh(product / rule.softcap)
-    positions = torch.arange(query.shape[2], device=query.device)
+    queries, keys = (torch.arange(each.shape[2], device=query.device) for each in (query, key))
     sequences = torch.arange(len(query), device=query.device)
-    seen = rule.visible(positions, positions, sequences)
+    seen = rule.visible(queries, keys, sequences)
     return (product + rule.bias).masked_fill(~seen, -torch.inf)
 
 
@@ -52,6 +52,6 @@ def attend(
     query: Query, key: Key, values: Values, rule: Rule
 ) -> Float[Tensor, "batch head query value_width"]:
     """Return the sum of p_ij v_ij over the keys, with every v_ij formed."""
-    heads, positions = query.shape[1], torch.arange(query.shape[2], device=query.device)
-    pairs = values.pairs(positions, positions, heads)
+    queries, keys = (torch.arange(each.shape[2], device=query.device) for each in (query, key))
+    pairs = values.pairs(queries, keys, query.shape[1])
     return torch.einsum("bhqk,bhqkd->bhqd", pattern(query, key, rule), pairs)

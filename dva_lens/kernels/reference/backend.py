@@ -32,27 +32,26 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
         The pairs in full would exceed the budget of memory.
     """
     check(query, key, values, rule)
-    _guard(query, values)
+    _guard(query, key, values)
     dtype = query.dtype
     query, key = query.double(), key.double()
     values = type(values)(**{name: each.double() for name, each in vars(values).items()})
     logits = reference.scores(query, key, rule)
     pattern = reference.normalised(logits, rule)
-    positions = torch.arange(query.shape[2], device=query.device)
+    queries, keys = (torch.arange(each.shape[2], device=query.device) for each in (query, key))
     sequences = torch.arange(len(query), device=query.device)
-    pairs = values.pairs(positions, positions, query.shape[1])
+    pairs = values.pairs(queries, keys, query.shape[1])
     output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
-    gap = (positions[:, None] - positions).double()
-    seen = rule.visible(positions, positions, sequences)[:, 0].expand(len(query), -1, -1)
-    previous = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)
+    gap = (queries[:, None] - keys).double()
+    seen = rule.visible(queries, keys, sequences)[:, 0].expand(len(query), -1, -1)
     summary = Summary(
         log_sum_exp=_log_sum_exp(logits, rule),
         entropy=torch.special.entr(pattern).sum(dim=-1),
         square_sum=pattern.square().sum(dim=-1),
         largest=pattern.amax(dim=-1),
         first_mass=pattern[..., 0],
-        self_mass=pattern.diagonal(dim1=-2, dim2=-1),
-        previous_mass=torch.nn.functional.pad(previous, (1, 0)),
+        self_mass=_diagonal(pattern, 0),
+        previous_mass=_diagonal(pattern, 1),
         distance=(pattern * gap).sum(dim=-1),
         row_mass=pattern.sum(dim=-1),
         value_norm=(pattern * pairs.norm(dim=-1)).sum(dim=-1),
@@ -70,13 +69,21 @@ def _log_sum_exp(logits: Pattern, rule: Rule) -> Float[Tensor, "batch head query
     return torch.full_like(found, torch.nan) if rule.normaliser == "sigmoid" else found
 
 
-def _guard(query: Query, values: Values) -> None:
+def _diagonal(pattern: Pattern, back: int) -> Float[Tensor, "batch head query"]:
+    """Return the weight of each query on the key so many positions back, 0 where there is none."""
+    found = pattern.new_zeros(pattern.shape[:-1])
+    along = pattern.diagonal(offset=-back, dim1=-2, dim2=-1)
+    found[..., back : back + along.shape[-1]] = along
+    return found
+
+
+def _guard(query: Query, key: Key, values: Values) -> None:
     batch, heads, length, _ = query.shape
     width = next(iter(vars(values).values())).shape[-1] if values else 1
     static = isinstance(values, CollapsingValues)
     refuse_above(
-        COPIES * batch * heads * length * length * (width + 1) * 8,
+        COPIES * batch * heads * length * key.shape[2] * (width + 1) * 8,
         f"The reference backend, which forms every {'value' if static else 'pair value'} of "
-        f"{batch} x {heads} x {length} x {length} pairs,",
+        f"{batch} x {heads} x {length} x {key.shape[2]} pairs,",
         alternative="choose the backend 'blocked' or 'exact', whose memory is linear in length",
     )
