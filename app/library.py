@@ -50,7 +50,7 @@ class Library:
         self.by_span = lru_cache(maxsize=64)(self._by_span)
         self.level = lru_cache(maxsize=1024)(self._level)
         self.display = lru_cache(maxsize=8)(self._display)
-        self.trainings = lru_cache(maxsize=1)(archive.trainings)
+        self.trainings = lru_cache(maxsize=16)(archive.trainings)
 
     def remembered(self, compute: Callable[["Library", Selection], Result]) -> Remembered[Result]:
         """Return `compute` of this library and a selection, with its results remembered."""

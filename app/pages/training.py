@@ -19,11 +19,11 @@ from ..page import Page, Panel
 from ..state import Selection
 
 
-def _loss(library: Library, chosen: Selection) -> go.Figure:  # noqa: ARG001  as all figures
-    """Draw the losses of every run against tokens."""
-    found = library.trainings()
+def _loss(library: Library, chosen: Selection) -> go.Figure:
+    """Draw the losses of the runs that were measured on the text, against tokens."""
+    found = library.trainings(chosen.text)
     if not found:
-        raise NothingToShowError("No run of this archive kept a training log.")
+        raise NothingToShowError(f"No run on “{chosen.text}” kept a training log.")
     return views.training_curves(found)
 
 

@@ -32,9 +32,9 @@ def run(
 
     refuse_foreign(out)
     study = read_study(name)
-    study = study.changed(seeds=tuple(one + seed for one in study.seeds))
+    study = study.offset(seed)
     if text is not None:
-        study = study.changed(text=text)
+        study = study.reading(text)
     from dva_lens.study.runner import run as run_study
 
     with shown() as progress:

@@ -20,7 +20,8 @@ class RandomWindows:
     """Random windows of a token stream; they may span documents, with the end token between.
 
     The windows of a step depend on seed and step alone, so models trained with one seed see the
-    same text in the same order.
+    same text in the same order. `start` is a token to put before every window, in place of its
+    last one.
 
     Raises
     ------
@@ -32,6 +33,7 @@ class RandomWindows:
     batch: int
     length: int
     seed: int
+    start: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.tokens) <= self.length:
@@ -45,15 +47,16 @@ class RandomWindows:
         last = len(self.tokens) - self.length
         starts = np.random.default_rng((self.seed, step)).integers(last, size=self.batch)
         places = starts[:, None] + np.arange(self.length + 1)
-        return self.tokens[places].astype(np.int64)
+        return _started(self.tokens[places], self.start)
 
 
 def held_out_windows(
-    cache: TokenCache, *, length: int, count: int
+    cache: TokenCache, *, length: int, count: int, start: int | None = None
 ) -> Int[np.ndarray, "sequence position"]:
     """Return at most `count` windows, evenly spread over a held-out stream and not overlapping.
 
-    They are one token longer than the model sees, like those of training.
+    They are one token longer than the model sees, like those of training, and begin with the
+    token `start` where those do.
 
     Raises
     ------
@@ -68,4 +71,12 @@ def held_out_windows(
         )
     number = min(count, fitting)
     starts = np.arange(number) * fitting // number * length
-    return cache.tokens[starts[:, None] + np.arange(length + 1)].astype(np.int64)
+    return _started(cache.tokens[starts[:, None] + np.arange(length + 1)], start)
+
+
+def _started(
+    windows: Integer[np.ndarray, "sequence position"], start: int | None
+) -> Int[np.ndarray, "sequence position"]:
+    """Return windows that begin with a token, as long as they were."""
+    tokens = windows.astype(np.int64)
+    return tokens if start is None else np.insert(tokens[:, :-1], 0, start, axis=1)

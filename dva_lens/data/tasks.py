@@ -11,6 +11,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from tokenizers import Tokenizer, models
 
 from dva_lens.data.evaluation import EvaluationText
 
@@ -97,9 +98,13 @@ class BigramBackcopy:
         rows[START, rest] = 1 / ordinary
         return rows
 
-    def __call__(self, step: int) -> Int[np.ndarray, "sequence position"]:
-        """Return the training sequences of a step, one token longer than the model sees."""
-        return self._draw(np.random.default_rng((self.seed, _TRAIN, step)), self.batch).tokens
+    def __call__(self, step: int, order: int = 0) -> Int[np.ndarray, "sequence position"]:
+        """Return the training sequences of a step, one token longer than the model sees.
+
+        `order` tells trainings of one task apart that see other sequences.
+        """
+        draw = np.random.default_rng((self.seed, _TRAIN, step, *([order] if order else ())))
+        return self._draw(draw, self.batch).tokens
 
     def sample(self, sequences: int) -> TaskBatch:
         """Return sequences that no training step gives."""
@@ -149,9 +154,13 @@ class RepeatedBlock:
                 f"vocabulary={self.vocabulary}, period={self.period}, length={self.length}."
             )
 
-    def __call__(self, step: int) -> Int[np.ndarray, "sequence position"]:
-        """Return the training sequences of a step, one token longer than the model sees."""
-        return self._draw(np.random.default_rng((self.seed, _TRAIN, step)), self.batch).tokens
+    def __call__(self, step: int, order: int = 0) -> Int[np.ndarray, "sequence position"]:
+        """Return the training sequences of a step, one token longer than the model sees.
+
+        `order` tells trainings of one task apart that see other sequences.
+        """
+        draw = np.random.default_rng((self.seed, _TRAIN, step, *([order] if order else ())))
+        return self._draw(draw, self.batch).tokens
 
     def sample(self, sequences: int) -> TaskBatch:
         """Return sequences that no training step gives."""
@@ -172,3 +181,11 @@ TASKS: dict[str, type[Task]] = {
     "bigram-backcopy": BigramBackcopy,
     "repeated-block": RepeatedBlock,
 }
+
+
+def task_tokenizer(task: Task) -> Tokenizer:
+    """Return a tokenizer that gives the tokens of a task names: start, triggers and the rest."""
+    triggers = task.triggers if isinstance(task, BigramBackcopy) else 0
+    names = ["<start>", *(f"<copy{number}>" for number in range(1, triggers + 1))]
+    names += [f"w{number}" for number in range(len(names), task.vocabulary)]
+    return Tokenizer(models.WordLevel({name: place for place, name in enumerate(names)}, names[0]))

@@ -93,7 +93,7 @@ class Material:
         """The training logs of these models; models that were only measured have none."""
         return {
             model: logs
-            for model, logs in self.archive.trainings().items()
+            for model, logs in self.archive.trainings(self.text).items()
             if number_in(self.archive.run(str(logs[0].attrs["label"])).attrs["train_seconds"])
             is not None
         }

@@ -171,10 +171,16 @@ class Archive:
         """Return the folder in which the trained model of a run is kept."""
         return self.folder / CHECKPOINTS / self._find(run).label
 
-    def trainings(self) -> dict[str, tuple[xr.Dataset, ...]]:
-        """Return the training logs by model, one per seed; models measured only have none."""
+    def trainings(self, text: str | None = None) -> dict[str, tuple[xr.Dataset, ...]]:
+        """Return the training logs by model, one per seed; models measured only have none.
+
+        They are those of the runs that were measured on a text; default: the main one.
+        """
+        name = text if text is not None else next(iter(self.texts), "")
         found: dict[str, list[xr.Dataset]] = {}
         for run in self.runs:
+            if name not in self.texts_of(run):
+                continue
             try:
                 log = self.training(run).load().assign_attrs(seed=run.seed, label=run.label)
             except ArchiveError:

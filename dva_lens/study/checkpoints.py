@@ -81,7 +81,7 @@ def _key_of(place: Path) -> str:
         return train_key(
             config.to_dict(),
             about["recipe"],
-            data=about["text_sha256"],
+            data=about.get("data", about["text_sha256"]),
             tokenizer=about["tokenizer_sha256"],
             seed=about["seed"],
         )

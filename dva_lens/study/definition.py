@@ -1,11 +1,13 @@
 """What a study is: presets, seeds, one size, one recipe, and the texts to measure on."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field, model_validator
 
 from dva_lens.data.evaluation import TEXTS as CUTS
+from dva_lens.data.tasks import TASKS
 from dva_lens.models.presets import named
 from dva_lens.models.size import Size
 from dva_lens.statistics.table import STATISTICS
@@ -14,10 +16,12 @@ from dva_lens.training.recipe import Recipe
 from dva_lens.validation import Count, Many, Value, one_of
 
 HELD_OUT = "held-out"
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 TEXTS = (HELD_OUT, *(name for name in CUTS if name != "text"))
 
 Backend = Literal["auto", "reference", "exact", "blocked", "fused"]
 TextName = Annotated[str, one_of(lambda: TEXTS)]
+TaskName = Annotated[str, one_of(lambda: TASKS)]
 StatisticName = Annotated[
     str, one_of(lambda: STATISTICS, "`dva-lens list statistics` shows what there is")
 ]
@@ -39,6 +43,10 @@ class Study(Value, frozen=True):
     the primary ones. A training that was killed starts over, or continues from its state if that
     is saved every `save_every` steps.
 
+    With `start` a start token comes first, in training and in measuring. `task` names a synthetic
+    task that is trained on in place of a text. Further `parts` are studies of their own in the
+    same archive; their names tell their runs and texts apart.
+
     Raises
     ------
     ValueError
@@ -59,8 +67,11 @@ class Study(Value, frozen=True):
     sequences: Annotated[int, Field(ge=1, le=100_000)] = 16
     backend: Backend = "auto"
     text: Annotated[str, Field(min_length=1)] | None = None
+    start: bool = False
+    task: TaskName | None = None
     save_every: Count | None = None
     match: Match | None = None
+    parts: Many["Study"] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -85,10 +96,48 @@ class Study(Value, frozen=True):
                 f"recipe.length must not exceed size.context={self.size.context}, "
                 f"got {self.recipe.length}."
             )
+        if self.task is not None and (self.text is not None or self.start):
+            raise ValueError(
+                f"task {self.task!r} has its own sequences and start token; leave text and start "
+                f"out, or the task."
+            )
+        self._check_parts()
         object.__setattr__(self, "presets", named(self.presets, self.size))
         for name in self.presets:  # what is impossible is refused here, not after an hour
             model_of(name, self.size, self.match)
         return self
+
+    def _check_parts(self) -> None:
+        names = [part.name for part in self.parts]
+        if len({*names, *self.texts}) < len(names) + len(self.texts):
+            raise ValueError(
+                f"parts must have names of their own, none of them {' or '.join(self.texts)}, "
+                f"got {names}."
+            )
+        if odd := [name for name in names if not _PART.fullmatch(name)]:
+            raise ValueError(
+                f"the name of a part begins runs and texts, so it holds letters, digits, dots and "
+                f"dashes, got {odd[0]!r}."
+            )
+        if nested := [part.name for part in self.parts if part.parts]:
+            raise ValueError(f"parts hold no further parts, and {nested[0]} does.")
+
+    def each_part(self) -> dict[str, "Study"]:
+        """Return the parts by name; the name of the first is empty."""
+        first = self.changed(parts=()) if self.parts else self
+        return {"": first, **{part.name: part for part in self.parts}}
+
+    def offset(self, seed: int) -> "Study":
+        """Return the study with a number added to every seed, in all parts."""
+        return self.changed(
+            seeds=tuple(one + seed for one in self.seeds),
+            parts=tuple(part.offset(seed) for part in self.parts),
+        )
+
+    def reading(self, text: str) -> "Study":
+        """Return the study with another text, in all parts that are trained on a text."""
+        parts = tuple(part.reading(text) for part in self.parts)
+        return self.changed(parts=parts, **({} if self.task else {"text": text}))
 
 
 def _check_distinct(name: str, values: tuple[Any, ...], *, least: int) -> None:

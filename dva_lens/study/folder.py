@@ -19,7 +19,7 @@ from dva_lens.writing import write_text
 
 STUDY = "study.json"
 LOCK = "lock"
-_MAY_DIFFER = ("name", "presets", "seeds", "texts", "statistics", "save_every", "text")
+_MAY_DIFFER = ("name", "presets", "seeds", "texts", "statistics", "save_every", "text", "parts")
 """What does not decide how models are trained and measured; of the text its content does."""
 
 
@@ -75,8 +75,8 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
-def check_text(archive: Archive, texts: Texts) -> None:
-    """Refuse to add to runs that were trained on another text, wherever its file is now.
+def check_text(archive: Archive, texts: Texts, part: str = "") -> None:
+    """Refuse to add to runs of a part that read another text, wherever its file is now.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def check_text(archive: Archive, texts: Texts) -> None:
         The content of the text, or how it is cut into tokens, is not what it was.
     """
     for run in archive.runs:
-        if "recipe" not in run.attrs:  # measured as it is, not trained by a study
+        if "recipe" not in run.attrs or run.attrs.get("part", "") != part:
             continue
         before = json.loads(run.attrs["provenance"])
         if before["text_sha256"] != texts.sha256:
@@ -137,18 +137,28 @@ def _check_same(file: Path, now: Mapping[str, Any]) -> None:
         found = read_json(file)
     except ValueError as error:
         raise ValueError(f"{file} is damaged ({error}); delete it, the runs stay.") from error
-    before = {Study.former.get(key, key): value for key, value in found.items()}
+    before = _parts({Study.former.get(key, key): value for key, value in found.items()})
     changed = [
         f"{path}: {_said(then)} -> {_said(value)}"
-        for key in now
-        if key not in _MAY_DIFFER
-        for path, then, value in differences(key, before.get(key), now[key])
+        for name, part in _parts(now).items()
+        for key in part
+        if key not in _MAY_DIFFER and name in before
+        for path, then, value in differences(
+            f"{name}.{key}" if name else key,
+            before[name].get(key, Study.model_fields[key].default),
+            part[key],
+        )
     ]
     if changed:
         raise ValueError(
             f"{file.parent} holds another study ({', '.join(changed)}); choose another --out, or "
             f"pass the study as it was."
         )
+
+
+def _parts(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the parts of a study given as plain values by name, the first without one."""
+    return {"": study, **{part["name"]: part for part in study.get("parts", ())}}
 
 
 def differences(path: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:

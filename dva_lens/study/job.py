@@ -19,11 +19,15 @@ from dva_lens.study.texts import Texts
 @final
 @dataclass(frozen=True)
 class Job:
-    """A run to be trained and measured; whoever works on it needs nothing else."""
+    """A run to be trained and measured; whoever works on it needs nothing else.
+
+    `study` is the part that the run belongs to, of the `whole` study.
+    """
 
     study: Study
     run: PlannedRun
     texts: Texts
+    whole: Study
 
     @property
     def statistics(self) -> tuple[str, ...]:
@@ -46,6 +50,7 @@ class Job:
         return {
             "text": self.texts.name,
             "text_sha256": self.texts.sha256,
+            "data": self.texts.data,
             "tokenizer_sha256": self.texts.tokenizer_sha256,
             "python": platform.python_version(),
             "torch": torch.__version__,

@@ -12,7 +12,6 @@ from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.results.schema import BY_QUERY, REFERENCE, statistics_of
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.study.checkpoints import step_folder
-from dva_lens.study.definition import HELD_OUT
 from dva_lens.study.job import Job
 
 Wanted = Mapping[str, tuple[str, ...]]
@@ -27,7 +26,7 @@ def measured(
     for step in job.run.recipe.measure_steps:
         model = load_checkpoint(step_folder(models, step, job.run)).model.to(device)
         for name, statistics in wanted.items():
-            shown = name == HELD_OUT and step == job.run.recipe.steps
+            shown = name == job.texts.main and step == job.run.recipe.steps
             parts[name][step] = measure(
                 model,
                 job.texts.evaluation[name],
@@ -63,7 +62,7 @@ def outdated(job: Job, measurements: Mapping[str, xr.Dataset]) -> Wanted:
     only statistics that are new or of another version are outdated.
     """
     wanted = {}
-    for name in job.study.texts:
+    for name in job.texts.evaluation:
         found = measurements.get(name)
         if found is None or found.attrs.get("measure_key") != job.measure_key(name):
             wanted[name] = job.statistics

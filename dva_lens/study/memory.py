@@ -21,8 +21,8 @@ def check_memory(study: Study) -> None:
         A model needs more; the message holds both numbers.
     """
     held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for name in study.presets:
-        needed = BYTES_PER_PARAMETER * parameters(model_of(name, study.size, study.match))
+    for part, name in ((part, name) for part in study.each_part().values() for name in part.presets):
+        needed = BYTES_PER_PARAMETER * parameters(model_of(name, part.size, part.match))
         if needed > held:
             raise MemoryError(
                 f"training {name} at this size needs at least {needed / 2**30:,.1f} GiB, and this "

@@ -1,5 +1,6 @@
 """The runs of a study: which model is trained with which seed, and the key of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -21,29 +22,38 @@ class PlannedRun:
     order: int
     config: ModelConfig
     recipe: Recipe
+    part: str = ""
 
     @property
     def label(self) -> str:
         """The name a person reads, and of the folder of the checkpoint."""
-        return f"{self.preset}-{self.seed}"
+        return "-".join((*filter(None, [self.part]), self.preset, str(self.seed)))
 
 
 def planned_runs(
-    study: Study, *, vocabulary: int, data: str, tokenizer: str
+    study: Study,
+    *,
+    vocabulary: int,
+    data: str,
+    tokenizer: str,
+    part: str = "",
+    before: Sequence[Study] = (),
 ) -> tuple[PlannedRun, ...]:
     """Return the runs of a study, seed by seed, so that a killed study has compared something.
 
     `vocabulary` is what the tokenizer came to, which a short text keeps below what was asked for;
-    `data` and `tokenizer` are hashes of their contents.
+    `data` and `tokenizer` are hashes of their contents, and labels begin with the name of a
+    `part` that is not the first. Models of parts `before` it are shown first.
     """
     size = study.size.changed(vocabulary=vocabulary)
+    first = sum(len(each.presets) for each in before)
     found = []
     for seed in study.seeds:
         recipe = study.recipe.changed(seed=seed)
-        for order, name in enumerate(study.presets):
+        for order, name in enumerate(study.presets, start=first):
             config = model_of(name, size, study.match)
             key = train_key(
                 config.to_dict(), recipe.to_dict(), data=data, tokenizer=tokenizer, seed=seed
             )
-            found.append(PlannedRun(key, name, seed, order, config, recipe))
+            found.append(PlannedRun(key, name, seed, order, config, recipe, part))
     return tuple(found)

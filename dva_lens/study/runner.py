@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, final
 
@@ -55,19 +56,11 @@ def run(study: Study, folder: Path | str, progress: OnProgress = silent) -> Path
     with processes() as world, _held(place, study, world):
         progress = progress if world.reports else silent
         progress(StudyProgress("prepare"))
-        texts = prepare(study, place)
-        archive = scan(place)
-        check_text(archive, texts)
-        runner = StudyRunner(place, archive, world)
-        todo = planned_runs(
-            study,
-            vocabulary=texts.tokenizer.get_vocab_size(),
-            data=texts.sha256,
-            tokenizer=texts.tokenizer_sha256,
-        )
-        for number, planned in enumerate(todo, start=1):
-            now = StudyProgress("kept", planned.label, number, len(todo))
-            runner.work_on(Job(study, planned, texts), _Teller(progress, now))
+        runner = StudyRunner(place, scan(place), world)
+        todo = [job for name in study.each_part() for job in runner.jobs(study, name)]
+        for number, job in enumerate(todo, start=1):
+            now = StudyProgress("kept", job.run.label, number, len(todo))
+            runner.work_on(job, _Teller(progress, now))
     return place / ARCHIVE
 
 
@@ -110,6 +103,22 @@ class StudyRunner:
     def device(self) -> torch.device:
         """Where models are trained and measured."""
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def jobs(self, study: Study, name: str) -> list[Job]:
+        """Return the runs of a part with all that they need, its text read and checked."""
+        parts = study.each_part()
+        part = parts[name]
+        texts = prepare(part, self.folder, name)
+        check_text(self.archive, texts, name)
+        planned = planned_runs(
+            part,
+            vocabulary=texts.tokenizer.get_vocab_size(),
+            data=texts.data,
+            tokenizer=texts.tokenizer_sha256,
+            part=name,
+            before=[parts[each] for each in takewhile(lambda each: each != name, parts)],
+        )
+        return [Job(part, run, texts, study) for run in planned]
 
     def work_on(self, job: Job, tell: _Teller) -> None:
         """Bring one run up to date: train it, measure it again, or leave it."""
@@ -191,7 +200,7 @@ class StudyRunner:
         fresh = measured(job, wanted, models=models, device=self.device)
         joined = {
             name: updated(before.get(name), fresh[name]) if name in fresh else before[name].load()
-            for name in dict.fromkeys((*job.study.texts, *before))
+            for name in dict.fromkeys((*job.texts.evaluation, *before))
         }
         attrs = self._attrs_before(job)
         log = self.archive.training(job.run.key).load()
@@ -211,7 +220,7 @@ class StudyRunner:
             attrs=attrs,
             measurements=measurements,
             training=training,
-            study=job.study,
+            study=job.whole,
         )
 
 
@@ -223,7 +232,8 @@ def _attrs(job: Job, log: TrainingLog) -> dict[str, Any]:
     return {
         **job.about,
         "order": job.run.order,
-        "study": job.study.name,
+        "study": job.whole.name,
+        "part": job.run.part,
         "config": json.dumps(config.to_dict()),
         "recipe": json.dumps(job.run.recipe.to_dict()),
         "provenance": json.dumps(facts),

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 import xarray as xr
 
-from dva_lens.data.batches import RandomWindows, held_out_windows
 from dva_lens.models.decoder import build
 from dva_lens.results.schema import TRAIN_STEP
 from dva_lens.study.checkpoints import saver
@@ -30,11 +29,9 @@ def trained(job: Job, place: Path, *, device: torch.device, progress: Any = None
     save = saver(job, place / MODELS)
     return train(
         model,
-        RandomWindows(job.texts.train.tokens, recipe.batch, recipe.length, job.run.seed),
+        job.texts.source.batches(recipe, job.run.seed),
         recipe,
-        held_out=held_out_windows(
-            job.texts.held_out, length=recipe.length, count=HELD_OUT_WINDOWS
-        ),
+        held_out=job.texts.source.held_out(recipe.length, HELD_OUT_WINDOWS),
         on_step=lambda step, _: save(step, model),
         progress=progress,
         resume=resume,
