@@ -1,0 +1,107 @@
+"""What does a step of training cost for each preset, beside one of the plain transformer?
+
+Both train through the public loop on the same random tokens, a few steps at a time and in turns;
+the bound is on `dva` at the size of the quick study.
+
+    python -m dva_lens.analyses.benchmarks.bench_train [--presets dva gated] [--pairs 5] [--check]
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from dva_lens.models.costs import parameters
+from dva_lens.models.decoder import build
+from dva_lens.models.presets import PRESETS, preset
+from dva_lens.models.size import Size
+from dva_lens.study.builtin import STUDIES
+from dva_lens.training.loop import train
+from dva_lens.training.recipe import Recipe
+
+from .timing import Run, answered, asking, paired
+
+BASELINE, BOUNDED, BOUND = "transformer", "dva", 2.5
+STEPS = 3
+DEFAULT = ("dva", "dva-separable", "dva-static", "resformer-identity", "svformer", "gated")
+
+
+@final
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What steps of a preset took, beside those of the plain transformer."""
+
+    preset: str
+    parameters: int
+    tokens_per_second: float
+    ratio: float
+    bound: float | None
+    threads: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bound, if there is one, is kept."""
+        return self.bound is None or self.ratio <= self.bound
+
+
+def recipe_of(study: dict[str, Any]) -> Recipe:
+    """Return the recipe of a study, cut to a few steps."""
+    given = {**study["recipe"], "steps": STEPS, "warmup": 1, "eval_every": STEPS}
+    return Recipe(length=study["size"]["context"], **{**given, "measurements": 1})
+
+
+def prepare(name: str, size: Size, recipe: Recipe) -> Run:
+    """Return a call that trains a preset for a few steps."""
+    tokens = np.random.default_rng(0).integers(
+        size.vocabulary, size=(STEPS, recipe.batch, recipe.length + 1)
+    )
+    model = build(preset(name, size), seed=0)
+    return lambda: train(model, lambda step: tokens[step], recipe)
+
+
+def outcomes_of(names: Sequence[str], pairs: int) -> list[TrainingOutcome]:
+    """Time every preset beside the baseline at the size of the quick study."""
+    study = STUDIES["quick"]
+    size, recipe = Size(**study["size"]), recipe_of(study)
+    found = []
+    for name in names:
+        times = paired(prepare(BASELINE, size, recipe), prepare(name, size, recipe), pairs)
+        found.append(
+            TrainingOutcome(
+                preset=name,
+                parameters=parameters(preset(name, size)),
+                tokens_per_second=STEPS * recipe.batch * recipe.length / times.contender,
+                ratio=times.ratio,
+                bound=BOUND if name == BOUNDED else None,
+                threads=torch.get_num_threads(),
+            )
+        )
+    return found
+
+
+def table(outcomes: Sequence[TrainingOutcome]) -> list[str]:
+    """Return outcomes as lines of text."""
+    return [
+        f"{'preset':24s}  parameters  tokens/s  ratio to {BASELINE}",
+        *(
+            f"{each.preset:24s}  {each.parameters:10,d}  {each.tokens_per_second:8,.0f}"
+            f"  {each.ratio:5.2f}{'' if each.holds else f'  BROKEN (bound {each.bound})'}"
+            for each in outcomes
+        ),
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table, or JSON; return 1 where the bound is broken and `--check` asks."""
+    parser = asking(__doc__, pairs=5)
+    parser.add_argument("--presets", nargs="+", default=DEFAULT, choices=list(PRESETS))
+    chosen = parser.parse_args(arguments)
+    outcomes = outcomes_of(chosen.presets, chosen.pairs)
+    return answered(outcomes, table(outcomes), chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
