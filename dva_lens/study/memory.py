@@ -2,6 +2,7 @@
 
 import os
 
+from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import parameters
 from dva_lens.study.definition import Study
 from dva_lens.study.matching import model_of
@@ -21,10 +22,15 @@ def check_memory(study: Study) -> None:
         A model needs more; the message holds both numbers.
     """
     held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for part, name in ((part, name) for part in study.each_part().values() for name in part.presets):
-        needed = BYTES_PER_PARAMETER * parameters(model_of(name, part.size, part.match))
-        if needed > held:
-            raise MemoryError(
-                f"training {name} at this size needs at least {needed / 2**30:,.1f} GiB, and this "
-                f"machine has {held / 2**30:,.1f} GiB"
-            )
+    for part in study.each_part().values():
+        for name in part.presets:
+            _check_fits(name, model_of(name, part.size, part.match), held)
+
+
+def _check_fits(name: str, config: ModelConfig, held: int) -> None:
+    needed = BYTES_PER_PARAMETER * parameters(config)
+    if needed > held:
+        raise MemoryError(
+            f"training {name} at this size needs at least {needed / 2**30:,.1f} GiB, and this "
+            f"machine has {held / 2**30:,.1f} GiB"
+        )

@@ -47,3 +47,13 @@ def test_held_out_windows_are_spread_and_do_not_overlap():
 def test_a_held_out_text_that_is_too_short_is_refused_with_the_numbers():
     with pytest.raises(ValueError, match="has 30 tokens, one sequence of 30 needs 31"):
         held_out_windows(cache_of(30), length=30, count=5)
+
+
+def test_a_start_token_comes_before_the_same_windows():
+    plain = RandomWindows(STREAM, batch=8, length=10, seed=1)(3)
+    started = RandomWindows(STREAM, batch=8, length=10, seed=1, start=7)(3)
+    assert (started[:, 0] == 7).all()
+    np.testing.assert_array_equal(started[:, 1:], plain[:, :-1])
+    held = held_out_windows(cache_of(1000), length=30, count=5, start=7)
+    assert (held[:, 0] == 7).all()
+    assert held.shape == (5, 31)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dva_lens.data.tasks import START, TASKS, BigramBackcopy, RepeatedBlock
+from dva_lens.data.tasks import START, TASKS, BigramBackcopy, RepeatedBlock, task_tokenizer
 
 
 @pytest.fixture(params=TASKS.values(), ids=TASKS)
@@ -90,3 +90,24 @@ def test_a_repeated_block_repeats():
 def test_a_task_that_cannot_be_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_trainings_of_another_order_see_other_sequences_of_the_same_task(name):
+    task = TASKS[name](length=40)
+    np.testing.assert_array_equal(task(2), task(2, order=0))
+    np.testing.assert_array_equal(task(2, order=5), task(2, order=5))
+    assert (task(2) != task(2, order=5)).any()
+    if name == "bigram-backcopy":
+        chances = task.transitions[task(2, order=5)[:, :-1], task(2, order=5)[:, 1:]]
+        triggered = (task(2, order=5)[:, :-1] >= 1) & (task(2, order=5)[:, :-1] <= task.triggers)
+        assert (chances[~triggered] > 0).all()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_token_of_a_task_has_a_name_of_its_own(name):
+    task = TASKS[name]()
+    tokenizer = task_tokenizer(task)
+    names = [tokenizer.decode([token]) for token in range(task.vocabulary)]
+    assert len(set(names)) == tokenizer.get_vocab_size() == task.vocabulary
+    assert names[0] == "<start>"

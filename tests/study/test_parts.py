@@ -1,0 +1,125 @@
+import json
+
+import pytest
+
+from dva_lens.models.checkpoint import load_checkpoint
+from dva_lens.results.archive import open_archive
+from dva_lens.study.definition import Study
+from dva_lens.study.folder import STUDY
+from dva_lens.study.runner import run
+from dva_lens.study.texts import prepare
+
+TASK = "bigram-backcopy"
+
+
+@pytest.fixture
+def parts(values):
+    """A study of a text with a start token and, in its second part, of a task."""
+    recipe = {**values["recipe"], "steps": 2, "eval_every": 2}
+    task = {
+        "name": TASK,
+        "task": TASK,
+        "presets": ["transformer", "gated"],
+        "seeds": [0, 1],
+        "texts": ["held-out"],
+        "size": {**values["size"], "vocabulary": 64},
+        "recipe": recipe,
+        "sequences": 3,
+    }
+    first = {**values, "presets": ["transformer"], "start": True, "recipe": recipe}
+    return {**first, "parts": [task]}
+
+
+def test_parts_share_an_archive_and_are_never_pooled(parts, tmp_path, moments):
+    run(Study.from_dict(parts), tmp_path, moments)
+    archive = open_archive(tmp_path)
+    assert archive.texts == ("held-out", "shuffled", TASK)
+    assert [run.label for run in archive.runs] == [
+        "transformer-0",
+        f"{TASK}-transformer-0",
+        f"{TASK}-transformer-1",
+        f"{TASK}-gated-0",
+        f"{TASK}-gated-1",
+    ]
+    text, task = archive.on("held-out"), archive.on(TASK)
+    assert (text.models, text.seeds) == (("transformer",), (0,))
+    assert (task.models, task.seeds) == (("transformer", "gated"), (0, 1))
+    assert {model: len(logs) for model, logs in archive.trainings().items()} == {"transformer": 1}
+    assert {model: len(logs) for model, logs in archive.trainings(TASK).items()} == {
+        "transformer": 2,
+        "gated": 2,
+    }
+    shown = archive.display(archive.runs[1], TASK)
+    assert set(shown["token"].isel(query=0).values.ravel().tolist()) == {"<start>"}
+    model = load_checkpoint(archive.checkpoint(archive.runs[1]))
+    assert model.tokenizer.decode([1]) == "<copy1>"
+    moments.clear()
+    run(Study.from_dict(parts), tmp_path, moments)
+    assert {phase for phases in moments.phases.values() for phase in phases} == {"kept"}
+
+
+def test_a_start_token_is_trained_on_and_measured(parts, tmp_path):
+    texts = prepare(Study.from_dict(parts), tmp_path)
+    plain = prepare(Study.from_dict({**parts, "start": False}), tmp_path)
+    recipe = Study.from_dict(parts).recipe
+    assert (texts.source.batches(recipe, 0)(0)[:, 0] == 0).all()
+    assert (texts.source.held_out(8, 2)[:, 0] == 0).all()
+    assert all((text.tokens[:, 0] == 0).all() for text in texts.evaluation.values())
+    assert not (plain.source.batches(recipe, 0)(0)[:, 0] == 0).all()
+    assert texts.data != plain.data == plain.sha256 == texts.sha256
+
+
+def test_seeds_of_a_task_see_other_sequences_of_the_same_task(parts, tmp_path):
+    part = Study.from_dict(parts).each_part()[TASK]
+    source = prepare(part, tmp_path, TASK).source
+    assert (source.batches(part.recipe, 0)(1) != source.batches(part.recipe, 1)(1)).any()
+    assert source.held_out(16, 2).shape == (2, 17)
+
+
+def test_a_folder_takes_another_part_and_refuses_a_changed_one(parts, tmp_path):
+    whole = Study.from_dict(parts)
+    run(whole.each_part()[""].changed(seeds=(0,)), tmp_path)
+    run(whole, tmp_path)
+    kept = json.loads((tmp_path / STUDY).read_text())
+    assert [part["name"] for part in kept["parts"]] == [TASK]
+    changed = {**parts, "parts": [{**parts["parts"][0], "sequences": 5}]}
+    with pytest.raises(ValueError, match=rf"another study \({TASK}\.sequences: 3 -> 5\)"):
+        run(Study.from_dict(changed), tmp_path)
+    with pytest.raises(ValueError, match="start: true -> false"):
+        run(Study.from_dict({**parts, "start": False}), tmp_path)
+
+
+def test_seeds_and_text_change_in_all_parts(parts):
+    study = Study.from_dict(parts).offset(3).reading("other.txt")
+    assert [part.seeds for part in study.each_part().values()] == [(3,), (3, 4)]
+    assert [part.text for part in study.each_part().values()] == ["other.txt", None]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": TASK}, "task 'bigram-backcopy' has its own sequences"),
+        ({"task": "bigram-backcop", "text": None}, "did you mean 'bigram-backcopy'"),
+        ({"start": 1}, "start must be true or false, got 1"),
+        ({"part": {"name": "held-out"}}, "parts must have names of their own"),
+        ({"part": {"name": "../up"}}, r"letters, digits, dots and dashes, got '\.\./up'"),
+        ({"part": {"task": "none"}}, r"parts\[0\]\.task must be one of"),
+        ({"part": {"size": {"layers": 2}}}, r"parts\[0\]"),
+    ],
+)
+def test_what_is_wrong_with_parts_is_said_by_name(parts, change, message):
+    change = dict(change)
+    parts["parts"][0] |= change.pop("part", {})
+    with pytest.raises(ValueError, match=message):
+        Study.from_dict({**parts, **change})
+
+
+def test_parts_hold_no_parts(parts):
+    parts["parts"][0]["parts"] = [{**parts["parts"][0], "name": "deeper"}]
+    with pytest.raises(ValueError, match="parts hold no further parts"):
+        Study.from_dict(parts)
+
+
+def test_a_study_with_parts_survives_json(parts):
+    study = Study.from_dict(parts)
+    assert Study.from_dict(json.loads(json.dumps(study.to_dict()))) == study
