@@ -4,7 +4,7 @@ In Bigram-Backcopy (Guo et al., 2410.13835) a head that copies has nothing to do
 but the triggers. Where weights must sum to one, it is expected to park them on the start token
 and to drain that token's value; where weights may sum to less, or a gate may close, it need not.
 
-python -m dva_lens.analyses.benchmarks.known_answers [--out FILE] [--presets dva ...]
+python -m dva_lens.analyses.benchmarks.known_answers [--out FILE] [--presets dva ...] [--add]
 """
 
 import argparse
@@ -33,7 +33,8 @@ from dva_lens.training.loop import train
 from dva_lens.training.recipe import Recipe
 from dva_lens.writing import write_text
 
-from ..pages.known_answers import Answer, Made, last, page, table
+from ..pages.answers import Answer, last
+from ..pages.known_answers import Made, extended, page, table
 
 SIZE = Size(layers=2, width=64, heads=2, vocabulary=64, context=64)
 TASK = BigramBackcopy(vocabulary=64, length=64, batch=16)
@@ -138,8 +139,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--out", type=Path, help="write the page with its reading into a file")
+    parser.add_argument(
+        "--add", action="store_true", help="replace these presets' rows in FILE, keep the others"
+    )
     parser.add_argument("--check", action="store_true", help="fail where a model does not copy")
     chosen = parser.parse_args(arguments)
+    if chosen.add and chosen.out is None:
+        parser.error("--add needs --out, the page to add to.")
     started = time.process_time()
     answers = _asked(chosen.presets, chosen.seeds, chosen.steps)
     slow = [row.preset for row in last(answers) if not row.solved]
@@ -147,13 +153,20 @@ def main(arguments: list[str] | None = None) -> int:
         answers += _asked(slow, chosen.seeds, chosen.patience * chosen.steps)
     if chosen.out is not None:
         made = Made(tuple(chosen.seeds), time.process_time() - started)
-        write_text(chosen.out, page(answers, made))
+        write_text(chosen.out, _written(chosen, answers, made))
     elif chosen.json:
         found = [{**asdict(each), "solved": each.solved} for each in answers]
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
         sys.stdout.write(table(answers) + "\n")
     return int(chosen.check and not all(row.solved for row in last(answers)))
+
+
+def _written(chosen: argparse.Namespace, answers: Sequence[Answer], made: Made) -> str:
+    """Return the page, or the one there is with its rows brought up to date."""
+    if not chosen.add:
+        return page(answers, made)
+    return extended(chosen.out.read_text(encoding="utf-8"), answers, made, list(PRESETS))
 
 
 def _asked(names: Sequence[str], seeds: Sequence[int], steps: int) -> list[Answer]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,96 +11,65 @@ from typing import final
 
 import torch
 
-SOLVED = 0.9
-MORE_THAN_EVEN = 2.0
+from .answers import MORE_THAN_EVEN, SOLVED, Answer, rows
+
 BASELINE = "transformer"
 COLUMNS = (
     *("preset", "theory", "steps", "copied", "excess", "parked"),
     *("at triggers", "even", "mass", "drain", "sink", "key"),
 )
+_HEAD = f"| {' | '.join(COLUMNS)} |"
+_UNDER = f"|{'---|' * len(COLUMNS)}"
 
 
 @final
 @dataclass(frozen=True)
-class Answer:
-    """What became of one training of a preset.
+class WrittenRow:
+    """A row of the table as it is written, and what it says."""
 
-    `copied` is the share of successors of triggers predicted right, `bigram_excess` the loss
-    elsewhere beyond the best possible, in nats. The head is the one that parks most:
-    `parked` and `parked_at_triggers` are its mean weights on the start token at queries that have
-    nothing to copy and at triggers, `even` what uniform attention would give, `mass` what all its
-    weights come to at queries that have nothing to copy, and `drain` the norm of the start
-    token's value after W_O over the median of the others. `key` names everything that decided the
-    training of the first seed, so that a row whose preset has changed since can be found.
-    """
-
-    preset: str
-    steps: int
-    seed: int
-    expects_sink: bool
-    copied: float
-    bigram_excess: float
-    layer: int
-    head: int
-    parked: float
-    parked_at_triggers: float
-    even: float
-    mass: float
-    drain: float
-    key: str = ""
+    text: str
 
     @property
-    def solved(self) -> bool:
-        """Say whether the model copies."""
-        return self.copied >= SOLVED
-
-
-@final
-@dataclass(frozen=True)
-class PresetAnswers:
-    """What became of a preset over its seeds, after as many steps each."""
-
-    answers: Sequence[Answer]
+    def cells(self) -> dict[str, str]:
+        """The cells by the names of their columns."""
+        cells = (each.strip() for each in self.text.strip("|").split(" | "))
+        return dict(zip(COLUMNS, cells, strict=True))
 
     @property
     def preset(self) -> str:
         """The name of the preset."""
-        return self.answers[0].preset
+        return self.cells["preset"].strip("`")
 
     @property
-    def expects_sink(self) -> bool:
-        """Whether theory expects a sink."""
-        return self.answers[0].expects_sink
+    def steps(self) -> int:
+        """How many steps it was trained."""
+        return int(self.cells["steps"])
 
     @property
     def solved(self) -> bool:
         """Whether the model copies with every seed."""
-        return all(each.solved for each in self.answers)
+        return float(self.cells["copied"]) >= SOLVED
 
     @property
-    def parked(self) -> float:
-        """Mean weight that is parked on the start token."""
-        return mean(each.parked for each in self.answers)
-
-    @property
-    def least(self) -> float:
-        """Least weight that is parked with any seed."""
-        return min(each.parked for each in self.answers)
-
-    @property
-    def most(self) -> float:
-        """Most weight that is parked with any seed."""
-        return max(each.parked for each in self.answers)
+    def expects_sink(self) -> bool:
+        """Whether theory expects a sink."""
+        return self.cells["theory"] == "sink"
 
     @property
     def sink(self) -> bool:
         """Whether more than twice what uniform attention gives is parked, with every seed."""
-        return all(each.parked > MORE_THAN_EVEN * each.even for each in self.answers)
+        return self.cells["sink"].startswith("yes")
 
     @property
     def drained(self) -> bool:
         """Whether the start token's value is smaller than the median, with every seed."""
-        return all(each.drain < 1 for each in self.answers)
+        return self.cells["sink"].endswith("drained")
+
+    @property
+    def parked(self) -> tuple[float, float, float]:
+        """The mean, the least and the most weight that is parked on the start token."""
+        found = [float(each) for each in re.findall(r"[\d.]+", self.cells["parked"])]
+        return found[0], found[min(1, len(found) - 1)], found[-1]
 
 
 @final
@@ -111,26 +81,9 @@ class Made:
     seconds: float
 
 
-def rows(answers: Sequence[Answer]) -> list[PresetAnswers]:
-    """Return answers by preset and number of steps, in the order they came in."""
-    kinds = dict.fromkeys((each.preset, each.steps) for each in answers)
-    return [
-        PresetAnswers([each for each in answers if (each.preset, each.steps) == kind])
-        for kind in kinds
-    ]
-
-
-def last(answers: Sequence[Answer]) -> list[PresetAnswers]:
-    """Return what became of each preset after the most steps it was given."""
-    return list({row.preset: row for row in rows(answers)}.values())
-
-
 def table(answers: Sequence[Answer]) -> str:
     """Return a line per preset."""
-    lines = [
-        f"| {' | '.join(COLUMNS)} |",
-        f"|{'---|' * len(COLUMNS)}",
-    ]
+    lines = [_HEAD, _UNDER]
     for row in rows(answers):
         every = row.answers
         cells = (
@@ -153,7 +106,38 @@ def table(answers: Sequence[Answer]) -> str:
 
 def page(answers: Sequence[Answer], made: Made) -> str:
     """Return the table with what it asks, how it was made, and what it says."""
-    return "\n".join((INTRODUCTION, _how(made), "", table(answers), "", *_reading(answers), ""))
+    lines = [WrittenRow(each) for each in table(answers).splitlines()[2:]]
+    return _page(lines, _how(made))
+
+
+def extended(before: str, answers: Sequence[Answer], made: Made, order: Sequence[str]) -> str:
+    """Return a page with the rows of some presets replaced or added, and the others kept.
+
+    `order` names all presets; what the page says is read off its rows again.
+
+    Raises
+    ------
+    ValueError
+        The page does not hold a table as it is written here.
+    """
+    opening, start, rest = before.partition("\nSeeds ")
+    how, head, rest = rest.partition(f"\n\n{_HEAD}\n")
+    if not (opening and start and head):
+        raise ValueError("The page holds no table of answers; write it anew without adding to it.")
+    new = {each.preset for each in answers}
+    old = [WrittenRow(each) for each in rest.partition("\n\n")[0].splitlines()[1:]]
+    lines = [each for each in old if each.preset not in new]
+    lines += [WrittenRow(each) for each in table(answers).splitlines()[2:]]
+    lines.sort(key=lambda each: (each.steps, order.index(each.preset)))
+    kept = [each for each in how.split("\n\n") if not any(f"`{name}`" in each for name in new)]
+    names = ", ".join(f"`{name}`" for name in dict.fromkeys(each.preset for each in answers))
+    kept.append(f"Added since, {names}: {_how(made)}")
+    return _page(lines, "Seeds " + "\n\n".join(kept))
+
+
+def _page(lines: Sequence["WrittenRow"], how: str) -> str:
+    rows = "\n".join((_HEAD, _UNDER, *(each.text for each in lines)))
+    return "\n".join((INTRODUCTION, how, "", rows, "", *_reading(lines), ""))
 
 
 INTRODUCTION = f"""# A question with a known answer
@@ -198,26 +182,26 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _reading(answers: Sequence[Answer]) -> Iterator[str]:
-    found = last(answers)
+def _reading(lines: Sequence[WrittenRow]) -> Iterator[str]:
+    found = list({each.preset: each for each in lines}.values())
     yield "## What it says"
     yield ""
-    steps = answers[0].steps
-    first = [row for row in rows(answers) if row.answers[0].steps == steps]
-    yield f"- After {steps} steps {_count(first, lambda row: row.solved)} copy with every seed."
-    slow = [row for row in found if row.answers[0].steps != steps]
+    steps = lines[0].steps
+    first = [each for each in lines if each.steps == steps]
+    yield f"- After {steps} steps {_count(first, lambda each: each.solved)} copy with every seed."
+    slow = [each for each in found if each.steps != steps]
     if slow:
-        more = slow[0].answers[0].steps
-        yield f"- Of the others, after {more} steps {_count(slow, lambda row: row.solved)} do."
-    expected = [row for row in found if row.expects_sink]
-    yield f"- Where theory expects a sink, {_count(expected, lambda row: row.sink)} show one."
-    sinks = [row for row in expected if row.sink]
-    yield f"- Of those, {_count(sinks, lambda row: row.drained)} have a drained start token."
-    baseline = next((row for row in found if row.preset == BASELINE), None)
-    weaker = [row for row in found if not row.expects_sink]
+        more = slow[0].steps
+        yield f"- Of the others, after {more} steps {_count(slow, lambda each: each.solved)} do."
+    expected = [each for each in found if each.expects_sink]
+    yield f"- Where theory expects a sink, {_count(expected, lambda each: each.sink)} show one."
+    sinks = [each for each in expected if each.sink]
+    yield f"- Of those, {_count(sinks, lambda each: each.drained)} have a drained start token."
+    baseline = next((each.parked for each in found if each.preset == BASELINE), None)
+    weaker = [each for each in found if not each.expects_sink]
     if baseline is not None and weaker:
-        less = _count(weaker, lambda row: row.parked < baseline.parked)
-        distinct = _count(weaker, lambda row: row.most < baseline.least)
+        less = _count(weaker, lambda each: each.parked[0] < baseline[0])
+        distinct = _count(weaker, lambda each: each.parked[2] < baseline[1])
         yield f"- Where it expects less, {less} park less than `{BASELINE}` on average;"
         yield f"  the ranges do not overlap for {distinct}."
     yield ""
@@ -228,7 +212,7 @@ def _reading(answers: Sequence[Answer]) -> Iterator[str]:
     )
 
 
-def _count(found: Sequence[PresetAnswers], holds: Callable[[PresetAnswers], bool]) -> str:
+def _count(found: Sequence[WrittenRow], holds: Callable[[WrittenRow], bool]) -> str:
     """Return how many presets it holds for, and for which it does not."""
     others = [f"`{row.preset}`" for row in found if not holds(row)]
     text = f"{len(found) - len(others)} of {len(found)} presets"

@@ -34,8 +34,9 @@ per token of a full context as differences, and the bytes that generation keeps 
 bfloat16. *Ours* says what the source leaves open and how it was decided here.
 
 No formula of Dynamic Value Attention (2512.22212) is public beyond its abstract: that a value is
-decided for each query, that one head suffices, that the feed-forward network can go. Every value
-form here is ours, and no result with one is a reproduction.
+decided for each query, that one head suffices, that the feed-forward network can go. The value
+forms that name it are ours, and no result with one is a reproduction. *Pair* says whether a value
+depends on the pair of query and key, or what it collapses into.
 
 What a mechanism came to in a trained model is data as well: `python -m
 dva_lens.analyses.value_path CHECKPOINT` tells for every layer in which shares its values come from
@@ -46,9 +47,8 @@ Models of different mechanisms are made to cost alike by `dva_lens.models.costs.
 `match:` in a study. Whether every preset learns a task, and where it parks its attention, is in
 [known_answers.md](known_answers.md).
 """
-HEAD = "| {first} | formula | source | parameters | operations | KV bytes | ours |\n" + (
-    "|---|---|---|---|---|---|---|"
-)
+HEAD = "| {first} | formula | source | {pair}parameters | operations | KV bytes | ours |"
+RULE = "|---|---|---|---|---|---|---|"
 PRESET_HEAD = "| preset | what it is | source | parameters | operations | KV bytes |\n" + (
     "|---|---|---|---|---|---|"
 )
@@ -64,10 +64,13 @@ def changed(config: ModelConfig) -> tuple[str, str, str]:
 
 def axis(name: str) -> Iterator[str]:
     """Yield the rows of one axis."""
-    yield HEAD.format(first=name.replace("_", " "))
+    paired = name == "value_form"
+    yield HEAD.format(first=name.replace("_", " "), pair="pair | " if paired else "")
+    yield RULE + "---|" * paired
     for kind, variant in AXES[name].items():
         config = SIZE.config().changed(**{name: kind})
-        cells = (f"`{kind}`", _cell(variant.formula), variant.source, *changed(config))
+        about = (variant.source, *([variant.pairing or "–"] if paired else []))
+        cells = (f"`{kind}`", _cell(variant.formula), *about, *changed(config))
         yield f"| {' | '.join(cells)} | {variant.ours or '–'} |"
 
 

@@ -173,6 +173,7 @@ def _over(parts: Sequence[Values], change: Any) -> Values:
         **{
             each.name: change([getattr(part, each.name) for part in parts])
             for each in fields(held)
+            if each.name not in held.shared
         },
     )
 

@@ -20,7 +20,7 @@ from dva_lens.kernels.inputs import check
 from dva_lens.kernels.reference.backend import materialised
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
-from dva_lens.kernels.values import CollapsingValues, Values
+from dva_lens.kernels.values import PairValuesForm, Values
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -66,7 +66,7 @@ def with_moments(
     ValueError, TypeError, MemoryError
         What the backend refuses.
     """
-    if name in ("exact", "blocked") and not isinstance(values, CollapsingValues):
+    if name in ("exact", "blocked") and isinstance(values, PairValuesForm):
         check(query, key, values, rule)
         gathered = PairMoments.of(query, values)
         output = attend(query, key, values, rule) if name == "exact" else None

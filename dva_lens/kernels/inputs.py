@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
-from dva_lens.kernels.values import Static, Values
+from dva_lens.kernels.values import Relative, Static, Values
 
 Query = Float[Tensor, "..."]
 Key = Float[Tensor, "..."]
@@ -45,6 +45,8 @@ def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
             f"{key.shape[1]}."
         )
     _check_operands(query, key, values)
+    if isinstance(values, Relative):
+        _check_moves(query, values)
     _check_rule(query, rule)
 
 
@@ -95,6 +97,8 @@ def _check_operands(query: Query, key: Key, values: Values) -> None:
     batch, heads, _, _ = query.shape
     kv_heads, length = key.shape[1:3]
     for name, each in _tensors(values).items():
+        if name.removeprefix("values.") in values.shared:
+            continue
         if (each.shape[0], each.shape[2]) != (batch, length) or each.shape[1] not in (
             heads,
             kv_heads,
@@ -103,6 +107,21 @@ def _check_operands(query: Query, key: Key, values: Values) -> None:
                 f"{name} must begin with (batch, head, position) = ({batch}, {heads} or "
                 f"{kv_heads}, {length}), got shape {tuple(each.shape)}."
             )
+
+
+def _check_moves(query: Query, values: Relative) -> None:
+    heads, length = query.shape[1:3]
+    shape, width = values.moves.shape, values.value.shape[-1]
+    if (*shape[:2], shape[3]) != (1, heads, width) or shape[2] < 3 or shape[2] % 2 == 0:
+        raise ValueError(
+            f"values.moves must be (1, head, distance, width) = (1, {heads}, an odd number from 3 "
+            f"on, {width}), got shape {tuple(shape)}."
+        )
+    if not bool((values.place == torch.arange(length, device=query.device)).all()):
+        raise ValueError(
+            f"An attention is over all positions of a text: values.place must count from 0 to "
+            f"{length - 1}; form the values of some positions with `pairs`."
+        )
 
 
 def _check_rule(query: Query, rule: Rule) -> None:

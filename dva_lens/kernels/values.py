@@ -2,14 +2,15 @@
 
 Every form can say v_ij for chosen pairs; that is its specification. The forms that collapse to a
 static value before or after the attention say so with `static` and `finish`, and cost no more.
+Values that are moved by the distance of the pair collapse as well, into masses by distance.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 from torch.nn.functional import gelu
 
@@ -46,7 +47,13 @@ def per_query_head(
 
 
 class Values(ABC):
-    """The values of one attention: per key or per pair, for each key-value head."""
+    """The values of one attention: per key or per pair, for each key-value head.
+
+    Operands begin with (batch, head, position), but for those named in `shared`, which belong to
+    no position.
+    """
+
+    shared: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def pairs(self, queries: Position, keys: Position, heads: int) -> PairValues:
@@ -156,6 +163,30 @@ class Separable(CollapsingValues):
         """Return a_i + b_j."""
         key_part = per_query_head(self.key_part, heads)
         return self.query_part[:, :, queries, None] + key_part[:, :, None, keys]
+
+
+@final
+@dataclass(frozen=True)
+class Relative(Values):
+    """v_ij = v_j + a_c, c = i - j clipped to [-k, k]: a static value, moved by the distance.
+
+    Row c + k of `moves` belongs to distance c. `place` says where a key and its query stand, so
+    that positions taken out of a text keep their distances; kernels want places 0, 1, 2, ...
+    """
+
+    shared: ClassVar[tuple[str, ...]] = ("moves",)
+
+    value: Float[Tensor, "batch kv_head key width"]
+    place: Real[Tensor, "batch kv_head key"]
+    moves: Float[Tensor, "1 head distance width"]
+
+    def pairs(self, queries: Position, keys: Position, heads: int) -> PairValues:
+        """Return v_j + a_c."""
+        reach = self.moves.shape[2] // 2
+        place = self.place[:, 0].long()
+        gap = place[:, queries, None] - place[:, None, keys]
+        moves = self.moves[0][:, gap.clamp(-reach, reach) + reach].transpose(0, 1)
+        return per_query_head(self.value, heads)[:, :, None, keys] + moves
 
 
 @final

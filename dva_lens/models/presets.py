@@ -155,6 +155,11 @@ _PRESETS: dict[str, Preset] = {
     ),
     "dva-pair-gate": Preset(DVA, "one head, a gate per pair and channel", _dva("pair-gate")),
     "dva-experts": Preset(DVA, "one head, pairs choose among values", _dva("experts")),
+    "relative-values": Preset(
+        "Shaw et al. 2018, 1803.02155",
+        "the distance to a key moves its value; scores as they are",
+        _with(value_form="relative"),
+    ),
     "resformer-gqa": Preset(
         f"{RESFORMER}, with grouped queries",
         "value residual on shared values",

@@ -34,3 +34,12 @@ def test_a_built_in_study_keeps_its_keys(name, known):
     found = keys_of(read_study(name), **(known["about"] | {"vocabulary": 2048}))
     wanted = {key for label, key in known["keys"].items() if label.startswith(f"{name}/")}
     assert wanted <= set(found.values())
+
+
+ADDED = {"relative-values": "338c4bdf0343d1d1"}
+
+
+def test_presets_added_since_keep_their_keys(known):
+    names = {"presets": list(ADDED), "seeds": [0]}
+    found = keys_of(Study.from_dict(known["values"] | names), **known["about"])
+    assert found == {f"{name}-0": key for name, key in ADDED.items()}

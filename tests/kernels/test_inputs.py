@@ -6,7 +6,7 @@ from attentions import Draws
 
 from dva_lens.kernels.inputs import check
 from dva_lens.kernels.rule import Rule
-from dva_lens.kernels.values import Static
+from dva_lens.kernels.values import Relative, Static
 
 
 def drawn():
@@ -14,8 +14,15 @@ def drawn():
     return draw.query(), draw.key(), Static(draw.key())
 
 
+def moved(value, *, place=None, moves=(1, 2, 3, 6)):
+    place = torch.arange(6) if place is None else place
+    return Relative(value, place.expand(1, 1, 6), torch.zeros(moves))
+
+
 def test_shapes_that_fit_pass():
     check(*drawn(), Rule(scale=1.0, sink=torch.zeros(2)))
+    query, key, values = drawn()
+    check(query, key, moved(values.value), Rule(scale=1.0))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,14 @@ def test_shapes_that_fit_pass():
         (
             lambda q, k, v: (q, k, Static(v.value[:, :, :3]), {}),
             r"values.value must begin with .* = \(1, 2 or 1, 6\), got shape \(1, 1, 3, 6\)",
+        ),
+        (
+            lambda q, k, v: (q, k, moved(v.value, moves=(1, 2, 4, 6)), {}),
+            r"values.moves must be .* \(1, 2, an odd number from 3 on, 6\), got .*\(1, 2, 4, 6\)",
+        ),
+        (
+            lambda q, k, v: (q, k, moved(v.value, place=torch.arange(6) + 1), {}),
+            "values.place must count from 0 to 5; form the values of some positions with",
         ),
         (lambda q, k, v: (q, k, v, {"sink": torch.zeros(3)}), "one logit per query head"),
         (

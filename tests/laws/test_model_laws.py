@@ -8,10 +8,11 @@ from dva_lens.mechanisms.positions.rotary import Rotary
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import preset
 
+PLACED = ("gpt2-style", "relative-values")
 ROWS_SUM_TO_ONE = [
     name
     for name in NAMES
-    if name not in ("sigmoid", "softmax-off-by-one", "learned-sink", "gpt2-style")
+    if name not in ("sigmoid", "softmax-off-by-one", "learned-sink", *PLACED)
 ]
 ROTARY = [name for name in NAMES if isinstance(preset(name, SIZE).positions, Rotary)]
 

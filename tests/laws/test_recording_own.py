@@ -42,7 +42,9 @@ def test_every_recording_leaves_the_model_as_it_was(model, backend):
     assert not any(each._forward_hooks or each._forward_pre_hooks for each in model.modules())
 
 
-@pytest.mark.parametrize("name", ["transformer", "sigmoid", "learned-sink", "dva", "dva-experts"])
+@pytest.mark.parametrize(
+    "name", ["transformer", "sigmoid", "learned-sink", "dva", "dva-experts", "relative-values"]
+)
 def test_no_pass_forms_a_pattern(name):
     model = tiny(name, layers=1, context=800)
 

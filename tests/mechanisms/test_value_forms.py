@@ -17,12 +17,14 @@ EVERY = torch.arange(13)
 LAYER = 1
 PAIRED = [name for name, form in VALUE_FORMS.items() if form.paired]
 COLLAPSING = [name for name in VALUE_FORMS if name not in PAIRED]
+OPTIONS = {"relative": {"clip": 4}}
+BY_POSITION = ("relative",)
 
 
 def model_of(form, **chosen):
     """Return a sharp model; gates that start at zero are opened."""
     chosen = {"feedforward": NoFeedforward(), "kv_heads": 1} | chosen
-    return sharp(SIZE.config(value_form=VALUE_FORMS[form](), **chosen))
+    return sharp(SIZE.config(value_form=VALUE_FORMS[form](**OPTIONS.get(form, {})), **chosen))
 
 
 def seen(model):
@@ -96,6 +98,15 @@ def experts(model, query, key, value):
     return torch.einsum("bhqkr,bhkrd->bhqkd", choice, value.unflatten(-1, (4, -1)))
 
 
+def relative(model, query, key, value):
+    learned = model.blocks[LAYER].attn.mix.form.weight
+    moves = torch.zeros(learned.shape[0], 13, 13, learned.shape[2], dtype=learned.dtype)
+    for i in range(13):
+        for j in range(i + 1):
+            moves[:, i, j] = learned[:, min(i - j, 4)]
+    return at_key(value) + moves
+
+
 FORMULAS = {
     "static": static,
     "value-mlp": value_mlp,
@@ -104,6 +115,7 @@ FORMULAS = {
     "pairwise": pairwise,
     "pair-gate": pair_gate,
     "experts": experts,
+    "relative": relative,
 }
 OF_THE_KEY = ("static", "value-mlp")
 SUMS = (*OF_THE_KEY, "separable")
@@ -118,12 +130,38 @@ def test_values_are_their_formula(name):
 
 @pytest.mark.parametrize("name", VALUE_FORMS)
 def test_values_do_not_depend_on_where_a_pair_stands(name):
-    """Queries and keys come in before rotary position: the same tokens later, the same values."""
+    """Queries and keys come in before rotary position: the same tokens later, the same values.
+
+    What values by distance leave in the stream tells positions apart, so they are seen in the
+    first layer.
+    """
     model = model_of(name)
     repeated = torch.full((1, 13), 7)
     with torch.no_grad():
-        pairs = model.dynamic_values(repeated, LAYER, EVERY, EVERY)
-    torch.testing.assert_close(pairs, pairs[:, :, :1, :1].expand_as(pairs))
+        pairs = model.dynamic_values(repeated, 0 if name in BY_POSITION else LAYER, EVERY, EVERY)
+    torch.testing.assert_close(pairs[:, :, 1:, 1:], pairs[:, :, :-1, :-1])
+    if name not in BY_POSITION:
+        torch.testing.assert_close(pairs, pairs[:, :, :1, :1].expand_as(pairs))
+
+
+def test_positions_taken_out_of_a_text_keep_their_distances():
+    model = model_of("relative")
+    some = torch.tensor([11, 2, 6])
+    with torch.no_grad():
+        every = model.dynamic_values(TOKENS, LAYER, EVERY, EVERY)
+        few = model.dynamic_values(TOKENS, LAYER, some, some)
+    torch.testing.assert_close(few, every[:, :, some][:, :, :, some])
+
+
+@pytest.mark.parametrize("rule", ["softmax", "sigmoid", "learned-sink"])
+def test_relative_values_are_masses_by_distance(rule):
+    model = sharp(SIZE.config(value_form={"kind": "relative", "clip": 3}, kv_heads=1, rule=rule))
+    _, _, _, value, cache = seen(model)
+    pattern, weight = cache["pattern", LAYER], model.blocks[LAYER].attn.mix.form.weight
+    gap = (EVERY[:, None] - EVERY).clamp(max=3)
+    masses = torch.stack([(pattern * (gap == each)).sum(-1) for each in range(4)], -1)
+    expected = pattern @ value + masses @ weight
+    torch.testing.assert_close(cache["z", LAYER].transpose(1, 2), expected)
 
 
 def interaction(pairs, pattern):

@@ -10,6 +10,7 @@ from dva_lens.kernels.values import (
     PairGated,
     Pairwise,
     QueryGated,
+    Relative,
     Separable,
     Static,
     Values,
@@ -41,10 +42,16 @@ class Draws:
         return self(self.batch, self.kv_heads, self.length, *(width or (6,)))
 
 
+def relative(draw):
+    place = torch.arange(draw.length).expand(draw.batch, draw.kv_heads, -1)
+    return Relative(draw.key(8), place, draw(1, draw.heads, 7, 8))
+
+
 FORMS: dict[str, Callable[[Draws], Values]] = {
     "static": lambda draw: Static(draw.key(8)),
     "query-gate": lambda draw: QueryGated(draw.query(8), draw.key(8)),
     "separable": lambda draw: Separable(draw.query(8), draw.key(8)),
+    "relative": relative,
     "pairwise": lambda draw: Pairwise(draw.query(8), draw.key(8)),
     "pair-gate": lambda draw: PairGated(draw.query(8), draw.key(8), draw.key(8)),
     "experts": lambda draw: Experts(draw.query(3, 4), draw.key(3, 4), draw.key(3, 8)),

@@ -1,5 +1,6 @@
 """Which mixer serves which pair form, and how its operands are laid out per query head."""
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import cast
 
@@ -8,36 +9,63 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocked.expert_mixer import ExpertMixer
+from dva_lens.kernels.blocked.mixers import Mixer
 from dva_lens.kernels.blocked.pair_mixers import PairGatedMixer, PairMixer, PairwiseMixer
-from dva_lens.kernels.values import Experts, PairGated, Pairwise, Values, per_query_head
+from dva_lens.kernels.blocked.relative import RelativeMixer
+from dva_lens.kernels.values import (
+    Experts,
+    PairGated,
+    Pairwise,
+    Relative,
+    Values,
+    per_query_head,
+)
 
 PAIR_MIXERS: dict[type[Values], PairMixer | ExpertMixer] = {
     Pairwise: PairwiseMixer(),
     PairGated: PairGatedMixer(),
     Experts: ExpertMixer(),
 }
+MIXERS: dict[type[Values], Mixer] = {**PAIR_MIXERS, Relative: RelativeMixer()}
 
 
-def mixer_of(values: Values) -> PairMixer | ExpertMixer:
-    """Return the mixer of a pair form.
+def mixer_of(values: Values) -> Mixer:
+    """Return the mixer of a form that does not collapse.
 
     Raises
     ------
     TypeError
         No kernel mixes values of this type.
     """
-    if type(values) not in PAIR_MIXERS:
-        known = ", ".join(form.__name__ for form in PAIR_MIXERS)
+    return MIXERS[_known(values, MIXERS)]
+
+
+def pair_mixer_of(values: Values) -> PairMixer | ExpertMixer:
+    """Return the mixer of a pair form, which can go through its values.
+
+    Raises
+    ------
+    TypeError
+        No kernel forms values of this type.
+    """
+    return PAIR_MIXERS[_known(values, PAIR_MIXERS)]
+
+
+def _known(values: Values, table: Collection[type[Values]]) -> type[Values]:
+    if type(values) not in table:
+        known = ", ".join(form.__name__ for form in table)
         raise TypeError(
             f"No kernel mixes values of type {type(values).__name__}; there are kernels for "
             f"{known}, and collapsing forms need none."
         )
-    return PAIR_MIXERS[type(values)]
+    return type(values)
 
 
 def operands_of(values: Values, heads: int, dtype: torch.dtype) -> list[Tensor]:
-    """Return the tensors of a pair form per query head, in the dtype to compute in."""
+    """Return the tensors that a mixer reads per query head, in the dtype to compute in."""
     every = [cast("Tensor", getattr(values, each.name)) for each in fields(values)]  # type: ignore[arg-type]
+    if isinstance(values, Relative):
+        every = [values.value, values.moves]
     return [as_heads(each, heads).to(dtype) for each in every]
 
 

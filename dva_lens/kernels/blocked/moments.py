@@ -1,7 +1,7 @@
 """How much the values of an attention differ between queries, in memory linear in length.
 
-Forms that collapse are read off a product with the transposed pattern, forms that do not from
-one look at each of their values.
+Forms that collapse are read off a product with the transposed pattern, values moved by distance
+off what keys receive at every distance, and other forms from one look at each of their values.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,16 @@ from dva_lens.kernels.blocked.forms import as_heads
 from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe
 from dva_lens.kernels.blocked.pair_readers import PairReader
 from dva_lens.kernels.blocked.pattern import BlockPattern, patterns
+from dva_lens.kernels.blocked.relative import received_by_distance, squared_sizes
 from dva_lens.kernels.rule import Rule
-from dva_lens.kernels.values import CollapsingValues, QueryGated, Separable, Static, Values
+from dva_lens.kernels.values import (
+    CollapsingValues,
+    QueryGated,
+    Relative,
+    Separable,
+    Static,
+    Values,
+)
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -78,6 +86,8 @@ def moments(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
     wide = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)
+        if isinstance(values, Relative):
+            return _of_distances(query, key, values, rule)
         if not isinstance(values, CollapsingValues):
             return _of_pairs(query, key, values, rule)
         static = as_heads(values.static, query.shape[1]).to(wide)
@@ -121,6 +131,16 @@ def _of_sums(query: Query, key: Key, branch: PerKey, static: PerKey, *, rule: Ru
     received, pushed = total[..., -1], total[..., :-2]
     power = total[..., -2] + (static * (2 * pushed + received[..., None] * static)).sum(dim=-1)
     return Moments(received, _mean(pushed, received) + static, power.sum(dim=-1))
+
+
+def _of_distances(query: Query, key: Key, values: Relative, rule: Rule) -> Moments:
+    heads, wide = query.shape[1], query.dtype
+    by_distance = received_by_distance(query, key, values, rule)
+    received = by_distance.sum(dim=-1)
+    power = (by_distance * squared_sizes(values, heads, wide)).sum(dim=(-2, -1))
+    pushed = by_distance @ values.moves.to(wide)
+    static = as_heads(values.value, heads).to(wide)
+    return Moments(received, _mean(pushed, received) + static, power)
 
 
 @final

@@ -15,16 +15,29 @@ from dva_lens.kernels.blocked.readers import (
     StaticReader,
     ValueReader,
 )
+from dva_lens.kernels.blocked.relative import RelativeReader
 from dva_lens.kernels.blocks import counts
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
-from dva_lens.kernels.values import CollapsingValues, QueryGated, Separable, Static, Values
+from dva_lens.kernels.values import (
+    CollapsingValues,
+    QueryGated,
+    Relative,
+    Separable,
+    Static,
+    Values,
+)
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Output = Float[Tensor, "batch head query value_width"]
 
-READERS = {Static: StaticReader, QueryGated: GatedReader, Separable: SeparableReader}
+READERS = {
+    Static: StaticReader,
+    QueryGated: GatedReader,
+    Separable: SeparableReader,
+    Relative: RelativeReader,
+}
 PER_QUERY = (
     "log_sum_exp", "entropy", "square_sum", "largest", "first_mass", "self_mass",
     "previous_mass", "distance", "row_mass", "value_norm",
@@ -116,7 +129,7 @@ def reader_of(
     values: Values, heads: int, dtype: torch.dtype, observer: PairObserver | None
 ) -> ValueReader:
     """Return the reader of a value form."""
-    if isinstance(values, CollapsingValues):
+    if type(values) in READERS:
         return READERS[type(values)](values, heads, dtype)
     return PairReader(values, heads, dtype, observer=observer)
 

@@ -5,7 +5,7 @@ from typing import Protocol, final, runtime_checkable
 
 import torch
 
-from dva_lens.kernels.blocked.forms import mixer_of, operands_of
+from dva_lens.kernels.blocked.forms import operands_of, pair_mixer_of
 from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe
 from dva_lens.kernels.blocked.pattern import BlockPattern
 from dva_lens.kernels.blocked.readers import Read, ValueReader
@@ -40,7 +40,7 @@ class PairReader(ValueReader):
         observer: PairObserver | None = None,
     ) -> None:
         self.observer = observer
-        self.mixer = mixer_of(values)
+        self.mixer = pair_mixer_of(values)
         self.operands = operands_of(values, heads, dtype)
         self.width = self.operands[-1].shape[-1]
 

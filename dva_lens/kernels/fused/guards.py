@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
-from dva_lens.kernels.values import CollapsingValues, Experts, Values
+from dva_lens.kernels.values import CollapsingValues, Experts, Relative, Values
 
 Query = Float[Tensor, "batch head query width"]
 
@@ -72,9 +72,10 @@ def check_operands(query: Query, values: Values) -> None:
     ValueError
         Heads are too wide.
     """
-    if isinstance(values, Experts):
+    if isinstance(values, (Experts, Relative)):
         raise TypeError(
-            "The backend 'fused' knows no values of type Experts; choose the backend 'blocked'."
+            f"The backend 'fused' knows no values of type {type(values).__name__}; choose the "
+            f"backend 'blocked'."
         )
     if query.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         raise TypeError(

@@ -17,26 +17,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.reference import attention as reference
+from dva_lens.kernels.reference.sizes import STEPS, of_keys, of_queries, value_sizes
 from dva_lens.kernels.rule import Rule
-from dva_lens.kernels.values import (
-    Experts,
-    PairGated,
-    Pairwise,
-    QueryGated,
-    Separable,
-    Static,
-    Values,
-    per_query_head,
-    phi,
-)
+from dva_lens.kernels.values import Pairwise, Relative, Separable, Values, per_query_head
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Pattern = Float[Tensor, "batch head query key"]
 PairSizes = Float[Tensor, "batch head query key value_width"]
 
-STEPS = 16
-"""Roundings between a product and a weight: scale, cap, bias, change of base, exponential."""
 BLOCK = 128
 """Distances are counted from a query of the same block, at most so many positions away."""
 STEEPEST, MOST_BENT = 1.13, 0.8
@@ -134,7 +123,7 @@ def gradient_limits(
     if rule.softcap is not None:
         share = share + weighed.relative / rule.softcap
     slope = rule.scale * p * (share * (gain + inner) + lost + inner_lost)
-    hidden = _of_queries(values.query_part) + _of_keys(values.key_part, query.shape[1])
+    hidden = of_queries(values.query_part) + of_keys(values.key_part, query.shape[1])
     branch = p[..., None] * (STEEPEST * summed[..., None] + MOST_BENT * unit * hidden.abs())
     found = {
         "query": slope @ per_query_head(key, query.shape[1]).abs(),
@@ -149,49 +138,6 @@ def gradient_limits(
         lengths = unit * query.shape[0] * query.shape[2]
         found["sink"] = (taken * ((share + lengths) * inner + inner_lost)).sum(dim=(0, 2, 3))
     return found
-
-
-def value_sizes(values: Values, heads: int) -> tuple[PairSizes, PairSizes]:
-    """Return the absolute sizes of what makes each v_ij, and its own error in unit roundoffs.
-
-    Raises
-    ------
-    TypeError
-        No error is known for values of this type.
-    """
-    match values:
-        case Static():
-            size = _of_keys(values.value, heads).abs()
-            size = size.expand(-1, -1, size.shape[3], -1, -1)
-            return size, torch.zeros_like(size)
-        case QueryGated():
-            size = (_of_queries(values.gate) * _of_keys(values.value, heads)).abs()
-            return size, 2 * size
-        case Separable():
-            size = _of_queries(values.query_part).abs() + _of_keys(values.key_part, heads).abs()
-            return size, 2 * size
-        case Pairwise():
-            hidden = _of_queries(values.query_part) + _of_keys(values.key_part, heads)
-            return phi(hidden).abs(), 8 * hidden.abs()
-        case PairGated():
-            inside = (_of_queries(values.left) * _of_keys(values.right, heads)).abs()
-            size = 2 * torch.sigmoid(inside) * _of_keys(values.value, heads).abs()
-            return size, size * (inside + STEPS)
-        case Experts():
-            return _expert_sizes(values, heads)
-        case _:
-            raise TypeError(f"No error is known for values of type {type(values).__name__}.")
-
-
-def _expert_sizes(values: Experts, heads: int) -> tuple[PairSizes, PairSizes]:
-    left, right = values.left, per_query_head(values.right, heads)
-    width, experts = left.shape[-1], left.shape[-2]
-    product = torch.einsum("bhqrm,bhkrm->bhqkr", left, right) * width**-0.5
-    inside = torch.einsum("bhqrm,bhkrm->bhqkr", left.abs(), right.abs()) * width**-0.5
-    value = per_query_head(values.value, heads).abs()
-    size = torch.einsum("bhqkr,bhkrd->bhqkd", torch.softmax(product, dim=-1), value)
-    stunit = 2 * (width + STEPS) * inside.amax(dim=-1, keepdim=True) + experts + STEPS
-    return size, stunit * size
 
 
 def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed:
@@ -215,20 +161,12 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     return _Weighed(pattern, largest, log_sum_exp, unit * stunit, unit)
 
 
-def _of_queries(operand: Query) -> Float[Tensor, "batch head query 1 width"]:
-    return operand[:, :, :, None]
-
-
-def _of_keys(operand: Key, heads: int) -> Float[Tensor, "batch head 1 key width"]:
-    return per_query_head(operand, heads)[:, :, None]
-
-
 def _norm_error(values: Values, sizes: PairSizes, losses: PairSizes, unit: float) -> Pattern:
-    """Return the error of |v_ij|; that of a_i + b_j is the root of a sum that may cancel."""
+    """Return the error of |v_ij|; that of a sum is the root of a sum that may cancel."""
     heads, length, width = sizes.shape[1], sizes.shape[2], sizes.shape[-1]
     place = torch.arange(length, device=sizes.device)
     norm = values.pairs(place, place, heads).norm(dim=-1)
-    if not isinstance(values, Separable):
+    if not isinstance(values, (Separable, Relative)):
         return unit * ((width + STEPS) * norm + losses.norm(dim=-1))
     squared = unit * (width + STEPS) * sizes.square().sum(dim=-1)
     return squared / torch.maximum(norm, squared.sqrt())

@@ -1,8 +1,9 @@
 """Whether the value of a key is the same for every query, and if not, what it depends on.
 
 That a value is decided for each query is the claim of Dynamic Value Attention (2512.22212); its
-abstract gives no formula. All forms here are therefore ours, and none is a reproduction. φ is
-GELU, B is folded into W_V, and q and k are taken before rotary position.
+abstract gives no formula. The forms of its family are therefore ours, and none is a reproduction:
+φ is GELU, B is folded into W_V, and q and k are taken before rotary position. Beside them stand
+published values that differ between queries, each with its source.
 """
 
 from abc import abstractmethod
@@ -23,6 +24,9 @@ class ValueForm(Variant, frozen=True):
 
     paired: ClassVar[bool] = False
     """Whether v_ij depends on the pair in a way that no change before or after undoes."""
+
+    pairing: ClassVar[str] = ""
+    """What v_ij depends on, and what it collapses into: the place of the form on the ladder."""
 
     @property
     def parts(self) -> int:
@@ -64,5 +68,9 @@ VALUE_FORMS = VariantTable(
             "Query and key gate each channel together: as many virtual patterns as channels.",
         ),
         "experts": ("ExpertValues", "Every pair chooses among several values of the key."),
+        "relative": (
+            "RelativeValues",
+            "The distance between query and key moves the value.",
+        ),
     },
 )

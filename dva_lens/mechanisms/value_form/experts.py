@@ -28,6 +28,7 @@ class ExpertValues(ValueForm, frozen=True):
     formula: ClassVar[str] = "v_ij = Σ_r softmax_r((U_r q_i)·(W_r k_j) / √m) v_j^(r)"
     source: ClassVar[str] = ABSTRACT
     ours: ClassVar[str] = FORM_OURS
+    pairing: ClassVar[str] = "yes: it chooses a value of the key"
     paired: ClassVar[bool] = True
 
     experts: Annotated[int, Field(ge=2)] = 4

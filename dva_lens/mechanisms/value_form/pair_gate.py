@@ -26,6 +26,7 @@ class PairGate(ValueForm, frozen=True):
     formula: ClassVar[str] = "v_ij = 2σ((U q_i) ∘ (W k_j)) ∘ v_j, U starts at 0"
     source: ClassVar[str] = ABSTRACT
     ours: ClassVar[str] = FORM_OURS
+    pairing: ClassVar[str] = "yes"
     paired: ClassVar[bool] = True
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:

@@ -27,6 +27,7 @@ class PairwiseValue(ValueForm, frozen=True):
     formula: ClassVar[str] = "v_ij = φ(A q_i + B v_j + b), b = b₁ + b₂"
     source: ClassVar[str] = ABSTRACT
     ours: ClassVar[str] = FORM_OURS
+    pairing: ClassVar[str] = "yes"
     paired: ClassVar[bool] = True
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:

@@ -27,6 +27,7 @@ class QueryGate(ValueForm, frozen=True):
     formula: ClassVar[str] = "v_ij = 2σ(W_g q_i) ∘ v_j, W_g starts at 0"
     source: ClassVar[str] = f"control; {ABSTRACT}"
     ours: ClassVar[str] = FORM_OURS
+    pairing: ClassVar[str] = "no: collapses into a gate after attention"
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the map of the gate."""

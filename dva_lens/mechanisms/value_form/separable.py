@@ -33,6 +33,7 @@ class SeparableValue(ValueForm, frozen=True):
     formula: ClassVar[str] = "v_ij = φ(A q_i + b₁) + φ(B v_j + b₂)"
     source: ClassVar[str] = f"control; {ABSTRACT}"
     ours: ClassVar[str] = FORM_OURS
+    pairing: ClassVar[str] = "no: collapses into a branch beside attention"
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the map of the query and both shifts."""

@@ -26,6 +26,7 @@ class ValueMlp(ValueForm, frozen=True):
     formula: ClassVar[str] = "v_ij = φ(B v_j + b)"
     source: ClassVar[str] = "control"
     ours: ClassVar[str] = FORM_OURS
+    pairing: ClassVar[str] = "no: a value of the key alone"
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the shift."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from dva_lens.analyses.benchmarks import known_answers
-from dva_lens.analyses.pages.known_answers import INTRODUCTION, Answer, table
+from dva_lens.analyses.pages.answers import Answer
+from dva_lens.analyses.pages.known_answers import INTRODUCTION, Made, extended, page, table
 
 from dva_lens.models.presets import PRESETS, preset
 
@@ -60,6 +61,40 @@ def test_a_sink_has_to_show_with_every_seed(parked, drain, said):
     line = table(answers).splitlines()[-1]
     assert line.endswith(f"| {said} | `` |")
     assert f"{sum(parked) / 2:.2f} ({parked[1]:.2f}–{parked[0]:.2f})" in line
+
+
+def answered(name, steps=9, seed=0, parked=0.3):
+    return Answer(name, steps, seed, True, 1.0, 0.1, 1, 0, parked, 0.01, 0.04, 1.0, 0.5, "k")
+
+
+def test_rows_are_added_in_order_and_the_others_stay():
+    made, order = Made((0,), 60.0), ["transformer", "dva", "gated"]
+    before = page([answered("transformer"), answered("gated"), answered("gated", 27)], made)
+    found = extended(before, [answered("dva", parked=0.02)], made, order)
+    rows = [line for line in found.splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == ["transformer", "dva", "gated", "gated"]
+    assert [row for row in rows if "dva" not in row] == [
+        line for line in before.splitlines() if line.startswith("| `")
+    ]
+    assert "Added since, `dva`: Seeds 0; 1 minutes" in found
+    assert "a sink, 2 of 3 presets (not `dva`) show one" in found
+    again = extended(found, [answered("dva", parked=0.3)], made, order)
+    assert again.count("| `dva` |") == again.count("Added since") == 1
+    assert "a sink, 3 of 3 presets show one" in again
+
+
+def test_rows_cannot_be_added_to_a_page_without_a_table():
+    with pytest.raises(ValueError, match="holds no table of answers"):
+        extended("# Something else\n", [answered("dva")], Made((0,), 1.0), ["dva"])
+
+
+def test_what_the_page_says_is_read_off_its_rows():
+    written = PAGE.read_text()
+    row = re.search(r"^\| `transformer` \|.*$", written, re.MULTILINE).group()
+    same = extended(written, [answered("transformer")], Made((0,), 1.0), list(PRESETS))
+    ours = re.search(r"^\| `transformer` \|.*$", same, re.MULTILINE).group()
+    kept = re.sub(r"\n\nAdded since, `transformer`: .*\n.*", "", same).replace(ours, row)
+    assert kept.partition("## What")[0] == written.partition("## What")[0]
 
 
 def stale(page):
