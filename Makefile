@@ -3,8 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= runs/quick
 
-.PHONY: help study explore test lint types contracts unit notebooks coverage planted pages \
-	known-answers docs picture clean
+.PHONY: help study explore test lint types contracts unit notebooks coverage planted torture \
+	fuzz pages known-answers docs picture clean
 
 help:
 	@echo "make study      train and measure small models, write $(OUT) and $(OUT)/report.html"
@@ -12,6 +12,8 @@ help:
 	@echo "make test       lint, types, import contracts, tests, notebooks"
 	@echo "make coverage   the tests again, with a table of the lines they do not reach"
 	@echo "make planted    plant known faults one by one; a test must catch each"
+	@echo "make torture    kill studies, measurements and reports at every kind of file operation"
+	@echo "make fuzz       1,500 damaged inputs; each must be answered in one clear sentence"
 	@echo "make pages      write the generated pages of docs/ again"
 	@echo "make docs       build the documentation site, docs/_build/html"
 	@echo "make picture    write the pictures of README and gallery again, from $(OUT)"
@@ -63,6 +65,12 @@ coverage: $(VENV)/.installed-dev
 
 planted: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/planted/run.py
+
+torture: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/run.py
+
+fuzz: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py
 
 # A page that cannot be written leaves the old one where it is. Known answers take 11 minutes of
 # training: `make known-answers`; pictures are drawn from an archive: `make picture`.

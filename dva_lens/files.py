@@ -89,8 +89,8 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     return found
 
 
-def read_json(path: Path | str) -> dict[str, Any]:
-    """Return the object that a JSON file holds.
+def read_json(path: Path | str, *, limit: int = LARGEST_FILE) -> dict[str, Any]:
+    """Return the object that a JSON file of at most `limit` bytes holds.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     ValueError
         It cannot be read as text, is not JSON, holds a key twice, or holds no object.
     """
-    text = read_text(path)
+    text = read_text(path, limit=limit)
     try:
         found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except RecursionError:

@@ -4,7 +4,6 @@ Nothing is executed on the way: weights come from safetensors alone, and configu
 code of their own are refused. A model is loaded whole or not at all.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,31 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
-from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from dva_lens.models.bridge import is_bridge
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.models.decoder import Decoder
+from dva_lens.models.foreign_files import (
+    CONFIG,
+    WANTED,
+    blaming,
+    check_amount,
+    check_regular,
+    check_weights,
+    read_config,
+)
+from dva_lens.validation import shown
 
 Model = Decoder | PreTrainedModel | nn.Module
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-INDEX = "model.safetensors.index.json"
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "*.model")
-WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 
 
 def load(what: Any, *, device: str | torch.device | None = None) -> Model:
@@ -98,7 +108,7 @@ def _folder_of(what: str | Path) -> Path:
 def _fetched(name: str) -> Path:
     """Return the folder of a named model: from the cache if it is whole there, or the network."""
     try:
-        cached = Path(snapshot_download(name, allow_patterns=WANTED, local_files_only=True))
+        cached = Path(snapshot_download(name, allow_patterns=[*WANTED], local_files_only=True))
         if (cached / CONFIG).exists() and any(cached.glob("*.safetensors")):
             return cached
     except LocalEntryNotFoundError:
@@ -108,7 +118,7 @@ def _fetched(name: str) -> Path:
             f"{name!r} is neither a folder nor a possible name of a Hugging Face model."
         ) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=WANTED))
+        return Path(snapshot_download(name, allow_patterns=[*WANTED]))
     except GatedRepoError as error:
         raise PermissionError(
             f"The Hugging Face model {name!r} is gated; ask for access on its page and log in."
@@ -130,117 +140,63 @@ def _fetched(name: str) -> Path:
 
 
 def _from_folder(folder: Path) -> Model:
-    config = _config(folder)
+    config = read_config(folder)
     if "model_type" not in config and "architectures" not in config:
         checkpoint = load_checkpoint(folder)
         own: Any = checkpoint.model
         own.tokenizer, own.name_or_path = checkpoint.tokenizer, folder.resolve().name
         return own
-    _check_weights(folder)
-    model = _whole(folder, _architecture(folder))
+    check_regular(folder)
+    check_weights(folder)
+    architecture, described = _architecture(folder, config.get("model_type"))
+    check_amount(folder, architecture, described)
+    model = _whole(folder, architecture)
     model.tokenizer = _tokenizer(folder)
     return model
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    file = folder / CONFIG
-    if not file.exists():
-        raise FileNotFoundError(
-            f"{str(folder)!r} holds no {CONFIG}, so it is not a checkpoint of a model."
-        )
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{str(file)!r} is not valid JSON ({error}).") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{str(file)!r} must hold a JSON object.")  # noqa: TRY004
-    return found
-
-
-def _weight_files(folder: Path) -> set[str]:
-    """Return the names of the files that hold the weights, all of them inside the folder."""
-    index = folder / INDEX
-    if not index.exists():
-        return {WEIGHTS}
-    try:
-        names = {str(name) for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+def _architecture(folder: Path, kind: Any) -> tuple[type[PreTrainedModel], PreTrainedConfig]:
+    if kind is not None and not (isinstance(kind, str) and kind in CONFIG_MAPPING):
         raise ValueError(
-            f"{str(index)!r} must be JSON with a 'weight_map' from weights to files, and is not "
-            f"({type(error).__name__}: {error})."
-        ) from error
-    for name in sorted(names):
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise ValueError(
-                f"{str(index)!r} names {name!r}, which is not in the folder; weights are read "
-                f"from the folder of their checkpoint alone."
-            )
-    return names
-
-
-def _check_weights(folder: Path) -> None:
-    """Refuse weights that are pickles, that are not all there, or that end too soon."""
-    names = _weight_files(folder)
-    absent = sorted(name for name in names if not (folder / name).exists())
-    if absent and not any(folder.glob("*.safetensors")):
-        pickles = sorted(each.name for each in folder.iterdir() if each.suffix in PICKLES)
-        if pickles:
-            raise ValueError(
-                f"{str(folder)!r} holds weights only as pickles ({pickles[0]}), which can run "
-                f"code when loaded; save the model again with safetensors."
-            )
-        raise FileNotFoundError(f"{str(folder)!r} holds no weights; {WEIGHTS} is missing.")
-    if absent:
-        raise FileNotFoundError(
-            f"{str(folder)!r} is only partly there: {len(absent)} of {len(names)} weight files "
-            f"are missing, such as {absent[0]}; download it again."
+            f"{str(folder / CONFIG)!r} says that the model is of type {shown(kind)}, which this "
+            f"version of transformers does not know, or which needs code of its own; code is not "
+            f"run from checkpoints."
         )
-    for name in sorted(names):
-        try:
-            with safe_open(folder / name, framework="pt"):
-                pass
-        except SafetensorError as error:
-            raise ValueError(
-                f"{str(folder / name)!r} is damaged or only half downloaded ({error}); download "
-                f"it again."
-            ) from error
-
-
-def _architecture(folder: Path) -> type[PreTrainedModel]:
-    try:
+    with blaming(folder / CONFIG, f"is no configuration of a model of type {kind!r}"):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ValueError, KeyError) as error:
-        kind = _config(folder).get("model_type")
-        raise ValueError(
-            f"{str(folder)!r} is of type {kind!r}, which this version of transformers does not "
-            f"know, or which needs code of its own; code is not run from checkpoints."
-        ) from error
-    return _class_of(config, folder)
+    return _class_of(config, folder), config
 
 
 def _class_of(config: PreTrainedConfig, folder: Path) -> type[PreTrainedModel]:
-    names = config.architectures or []
+    names: Any = config.architectures
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        names = []
     for name in names:
         found = getattr(transformers, name, None)
         if isinstance(found, type) and issubclass(found, PreTrainedModel):
             return found
     raise ValueError(
-        f"The configuration of {str(folder)!r} names {', '.join(names) or 'no architecture'}, "
-        f"and transformers has no such model."
+        f"The configuration of {str(folder)!r} ({CONFIG}) names "
+        f"{shown(', '.join(names)) if names else 'no architecture'}, and transformers has no such "
+        f"model."
     )
 
 
 def _whole(folder: Path, architecture: type[PreTrainedModel]) -> PreTrainedModel:
-    try:
+    with blaming(folder, f"holds weights that do not fit {architecture.__name__}"):
         loaded: Any = architecture.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused here, by name
         )
-    except (RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"The weights of {str(folder)!r} do not fit {architecture.__name__}: {reason}"
-        ) from error
     model, info = loaded
+    for key, held, due in sorted(info["mismatched_keys"])[:1]:
+        raise ValueError(
+            f"{str(folder)!r} holds weights that do not fit {architecture.__name__}: {key!r} must "
+            f"have shape {tuple(due)}, got {tuple(held)}."
+        )
     if info["missing_keys"]:
         keys = sorted(info["missing_keys"])
         raise ValueError(
@@ -257,10 +213,7 @@ def _tokenizer(folder: Path) -> Any:
     """Return the tokenizer beside the weights, or None where there is none."""
     if not any(True for pattern in TOKENIZERS for _ in folder.glob(pattern)):
         return None
-    try:
+    with blaming(folder, "holds a tokenizer (tokenizer.json and its like) that cannot be read"):
         return AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"The tokenizer in {str(folder)!r} cannot be read: {reason}") from error

@@ -12,11 +12,22 @@ from dva_lens.statistics.inference.plan import Claim, Verdict, claims_from, form
 
 
 def read_claims(path: Path) -> tuple[Claim, ...]:
-    """Read the claims of a YAML file."""
+    """Read the claims of a YAML file.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is no YAML or no plan; the message names the file and the key.
+    """
     held = read_yaml(path)
     if former := former_names(held):
         typer.echo(former, err=True)
-    return claims_from(held)
+    try:
+        return claims_from(held)
+    except ValueError as error:
+        raise ValueError(f"{path} is no plan. {error}") from error
 
 
 def show_verdicts(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> None:

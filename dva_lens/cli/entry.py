@@ -1,5 +1,7 @@
 """The commands and the switches that all of them share."""
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -67,6 +69,12 @@ def shared(
 
 
 def main() -> None:
-    """Run the command line, in a process that keeps its memory."""
+    """Run the command line, in a process that keeps its memory.
+
+    Names of files that are not UTF-8 are printed as the bytes they are made of.
+    """
     keep_freed_memory()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        plain = sys.stdout.encoding.lower() == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if plain else "backslashreplace")
     app(prog_name="dva-lens")

@@ -1,14 +1,19 @@
 """Text from Hugging Face datasets: on the hub, or saved to a local folder."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, final
 
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
 from dva_lens.data.documents import Corpus, Document, corpus_of
 
 PREFIX = "hf:"
+SECONDS_TO_ANSWER = 5.0
 
 
 @final
@@ -61,15 +66,19 @@ def _loaded(place: str, split: str) -> Any:
         ) from error
     if not Path(place).is_dir():
         path, _, config = place.partition("@")
+        answers = hub_answers(path)
         try:
-            return datasets.load_dataset(path, config or None, split=split)
-        except (OSError, ValueError) as error:
+            with _cached_alone(datasets, not answers):
+                return datasets.load_dataset(path, config or None, split=split)
+        except Exception as error:  # of several libraries, some of them optional
+            why = " ".join(str(error).split()) if answers else "it cannot be reached"
             raise ValueError(
-                f"Data set {place!r} is no local folder and the hub did not give it ({error})."
+                f"Data set {place!r} is no local folder and the Hugging Face hub did not give it "
+                f"({why}); name another, or a text file."
             ) from error
     try:
         found = datasets.load_from_disk(place)
-    except FileNotFoundError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"The folder {place!r} was not written by `save_to_disk`; give its text as a path."
         ) from error
@@ -78,3 +87,29 @@ def _loaded(place: str, split: str) -> Any:
     if split not in found:
         raise ValueError(f"{place!r} has no split {split!r}; it has: {', '.join(found)}.")
     return found[split]
+
+
+def hub_answers(name: str) -> bool:
+    """Say whether the hub answers when asked for a data set, be it with a refusal.
+
+    The library that loads data sets asks a hub that does not answer again and again, for half a
+    minute.
+    """
+    try:
+        HfApi().dataset_info(name, timeout=SECONDS_TO_ANSWER)
+    except (HfHubHTTPError, HFValidationError):
+        return True
+    except Exception:  # whatever the library's library raises where there is no network
+        return False
+    return True
+
+
+@contextmanager
+def _cached_alone(datasets: Any, alone: bool) -> Iterator[None]:
+    """Let the library take what is in its cache, and ask nobody."""
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = before or alone
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before

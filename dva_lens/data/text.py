@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any, final
 from dva_lens.data.documents import Corpus, Document, corpus_of, documents_of
 
 LONGEST_LINE = 1 << 20
+CLOSED = "standard input is closed; give it a text (dva-lens ... < FILE), or name a file instead."
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -26,7 +28,8 @@ class TextFiles:
 
     def __iter__(self) -> Iterator[Document]:
         for file in self.files:
-            yield from documents_of(lines_of(file), file.relative_to(self.root).as_posix())
+            name = readable(file.relative_to(self.root).as_posix())
+            yield from documents_of(lines_of(file), name)
 
 
 def text_corpus(path: str | Path) -> Corpus:
@@ -41,14 +44,19 @@ def text_corpus(path: str | Path) -> Corpus:
     FileNotFoundError
         There is no file or folder at `path`.
     ValueError
-        The folder holds no file.
+        It is neither, or the folder holds no file.
     """
-    place = Path(path)
+    place, name = Path(path), readable(str(path))
     if place.is_file():
-        return corpus_of(str(path), TextFiles(place.parent, (place,)))
+        return corpus_of(name, TextFiles(place.parent, (place,)))
+    if not place.is_dir() and place.exists():
+        raise ValueError(
+            f"{name!r} is a device, a pipe or a socket; give a file or folder of text, or - for "
+            f"standard input."
+        )
     if not place.is_dir():
         raise FileNotFoundError(
-            f"There is no text at {str(path)!r}; give a file or folder that exists."
+            f"There is no text at {name!r}; give a file or folder that exists."
         )
     files = tuple(
         file
@@ -57,21 +65,38 @@ def text_corpus(path: str | Path) -> Corpus:
         and not any(part.startswith(".") for part in file.relative_to(place).parts)
     )
     if not files:
-        raise ValueError(f"{str(path)!r} is a folder without files; give one that holds text.")
-    return corpus_of(str(path), TextFiles(place, files))
+        raise ValueError(f"{name!r} is a folder without files; give one that holds text.")
+    return corpus_of(name, TextFiles(place, files))
 
 
 def stdin_corpus(stream: io.BufferedIOBase | None = None) -> Corpus:
-    """Return the text of standard input; it is held in memory because it cannot be read twice."""
-    lines = _lines(sys.stdin.buffer if stream is None else stream, "standard input")
-    return corpus_of("standard input", tuple(documents_of(lines, "stdin")))
+    """Return the text of standard input; it is held in memory because it cannot be read twice.
+
+    Raises
+    ------
+    ValueError
+        It is closed, or what it holds is no text.
+    """
+    if stream is None and sys.stdin is None:
+        raise ValueError(CLOSED)
+    try:
+        lines = _lines(sys.stdin.buffer if stream is None else stream, "standard input")
+        documents = tuple(documents_of(lines, "stdin"))
+    except OSError as error:
+        raise ValueError(CLOSED) from error
+    return corpus_of("standard input", documents)
+
+
+def readable(name: str) -> str:
+    """Return the name of a file as text that can be written, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 
 def lines_of(file: Path) -> Iterator[str]:
     """Yield the lines of a plain, .gz or .xz text file, or say why it cannot be read as text."""
     opener = OPENERS.get(file.suffix.lower(), open)
     with opener(file, "rb") as stream:
-        yield from _lines(stream, repr(str(file)))
+        yield from _lines(stream, repr(readable(str(file))))
 
 
 def _lines(stream: Any, name: str) -> Iterator[str]:

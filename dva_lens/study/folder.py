@@ -11,7 +11,13 @@ from filelock import FileLock, Timeout
 
 from dva_lens.files import read_json
 from dva_lens.results.archive import Archive, scan
-from dva_lens.results.schema import ARCHIVE, PARTIAL, SCHEMA_VERSION, ArchiveError
+from dva_lens.results.schema import (
+    ARCHIVE,
+    CATALOGUE,
+    PARTIAL,
+    SCHEMA_VERSION,
+    ArchiveError,
+)
 from dva_lens.results.writer import recover, write_catalogue, write_run
 from dva_lens.study.definition import Study
 from dva_lens.study.texts import Texts
@@ -19,6 +25,7 @@ from dva_lens.writing import write_text
 
 STUDY = "study.json"
 LOCK = "lock"
+LARGEST_CATALOGUE = 1 << 30
 _MAY_DIFFER = ("name", "presets", "seeds", "texts", "statistics", "save_every", "text", "parts")
 """What does not decide how models are trained and measured; of the text its content does."""
 
@@ -120,9 +127,24 @@ def keep_run(
 ) -> None:
     """Write a run into the archive of a folder that is claimed, and the catalogue anew."""
     write_run(folder, key, attrs=attrs, measurements=measurements, training=training)
+    write_catalogue(folder, _catalogue(folder, study))
+
+
+def renew_catalogue(folder: Path, study: Study) -> None:
+    """Write the catalogue anew where a process died before it could."""
+    due = json.loads(json.dumps(_catalogue(folder, study)))
+    try:
+        held = read_json(folder / CATALOGUE, limit=LARGEST_CATALOGUE)
+    except (FileNotFoundError, ValueError):
+        held = {}
+    if held != due and due["runs"]:
+        write_catalogue(folder, due)
+
+
+def _catalogue(folder: Path, study: Study | None) -> dict[str, Any]:
     about = {} if study is None else {"study": study.to_dict()}
     rows = [dict(row) for row in scan(folder).catalogue]
-    write_catalogue(folder, {"schema": SCHEMA_VERSION, **about, "runs": rows})
+    return {"schema": SCHEMA_VERSION, **about, "runs": rows}
 
 
 def _leave_name(file: Path, study: Study) -> None:

@@ -18,7 +18,7 @@ from dva_lens.results.schema import ARCHIVE, PARTIAL, RUNS
 from dva_lens.results.writer import create_archive
 from dva_lens.study import checkpoints
 from dva_lens.study.definition import Study
-from dva_lens.study.folder import check_text, claimed, keep_run, measurements_of
+from dva_lens.study.folder import check_text, claimed, keep_run, measurements_of, renew_catalogue
 from dva_lens.study.job import Job
 from dva_lens.study.measuring import Wanted, measured, outdated, updated
 from dva_lens.study.memory import check_memory
@@ -61,6 +61,8 @@ def run(study: Study, folder: Path | str, progress: OnProgress = silent) -> Path
         for number, job in enumerate(todo, start=1):
             now = StudyProgress("kept", job.run.label, number, len(todo))
             runner.work_on(job, _Teller(progress, now))
+        if world.reports:
+            renew_catalogue(place, study)
     return place / ARCHIVE
 
 

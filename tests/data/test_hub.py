@@ -1,7 +1,9 @@
 import sys
 
 import pytest
+from huggingface_hub.errors import RepositoryNotFoundError
 
+from dva_lens.data import hub
 from dva_lens.data.corpus import hub_corpus, open_corpus
 from dva_lens.data.documents import Document
 
@@ -41,17 +43,51 @@ def test_what_is_not_there_is_named(folder):
         hub_corpus("hf:")
 
 
-def test_the_hub_is_asked_by_name_configuration_and_split(monkeypatch):
-    asked = []
+@pytest.fixture
+def asked(monkeypatch):
+    """What the library is asked for, and whether it may ask others; it gives nothing."""
+    found = []
 
     def load(*arguments, **options):
-        asked.append((arguments, options))
-        raise ConnectionError("no network")
+        found.append((arguments, options, datasets.config.HF_HUB_OFFLINE))
+        raise ConnectionError("no such data")
 
     monkeypatch.setattr(datasets, "load_dataset", load)
-    with pytest.raises(ValueError, match=r"'some/text@en' is no local folder.*\(no network\)"):
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    return found
+
+
+def test_the_hub_is_asked_by_name_configuration_and_split(asked, monkeypatch):
+    monkeypatch.setattr(hub, "hub_answers", lambda name: True)
+    with pytest.raises(ValueError, match=r"'some/text@en' is no local folder.*\(no such data\)"):
         hub_corpus("hf:some/text@en:validation")
-    assert asked == [(("some/text", "en"), {"split": "validation"})]
+    assert asked == [(("some/text", "en"), {"split": "validation"}, False)]
+
+
+def test_without_a_network_the_cache_alone_is_asked(asked, monkeypatch):
+    monkeypatch.setattr(hub, "hub_answers", lambda name: False)
+    with pytest.raises(ValueError, match=r"'some/text' is no local.*\(it cannot be reached\)"):
+        hub_corpus("hf:some/text")
+    assert asked == [(("some/text", None), {"split": "train"}, True)]
+    assert datasets.config.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.parametrize(
+    ("error", "answers"),
+    [
+        (RepositoryNotFoundError.__new__(RepositoryNotFoundError), True),
+        (OSError("no network"), False),
+        (None, True),
+    ],
+)
+def test_a_refusal_is_an_answer(monkeypatch, error, answers):
+    def info(api, name, timeout):
+        assert timeout <= 5
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(hub.HfApi, "dataset_info", info)
+    assert hub.hub_answers("some/text") is answers
 
 
 def test_a_missing_package_is_said(monkeypatch, folder):

@@ -1,6 +1,8 @@
 import gzip
 import io
 import lzma
+import os
+import sys
 
 import pytest
 
@@ -45,6 +47,33 @@ def test_standard_input_is_read_once_and_kept():
     corpus = stdin_corpus(io.BytesIO(TEXT.encode()))
     assert tuple(document.text for document in corpus.documents) == DOCUMENTS
     assert list(corpus.documents) == list(corpus.documents)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_standard_input_that_is_closed_is_said_to_be(monkeypatch, closed):
+    class Gone(io.BytesIO):
+        def readinto(self, *_):
+            raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(sys, "stdin", None if closed else io.TextIOWrapper(Gone()))
+    with pytest.raises(ValueError, match=r"^standard input is closed; give it a text"):
+        open_corpus("-")
+
+
+def test_a_name_of_any_bytes_is_read_and_written_as_text(tmp_path):
+    path = os.fsdecode(bytes(tmp_path) + b"/te\xffxt")
+    with open(path, "w") as file:  # noqa: PTH123 - as a person names it
+        file.write(TEXT)
+    corpus = text_corpus(path)
+    assert corpus.name.endswith(r"te\xffxt")
+    assert [one.name for one in corpus.documents] == [r"te\xffxt", r"te\xffxt#2"]
+    assert [one.name for one in text_corpus(tmp_path).documents] == [r"te\xffxt", r"te\xffxt#2"]
+
+
+def test_what_is_neither_file_nor_folder_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe' is a device, a pipe or a socket"):
+        text_corpus(tmp_path / "pipe")
 
 
 BAD = {
