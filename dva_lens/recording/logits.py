@@ -138,10 +138,17 @@ def next_token_loss(
     tokens: Int[Tensor, "sequence position"],
     lengths: Int[np.ndarray, "sequence"],
 ) -> Float[np.ndarray, "sequence position"]:
-    """Return the loss of predicting each next token, NaN where there is none."""
-    found = np.full(logits.shape[:2], np.nan, dtype=np.float32)
-    for sequence, length in enumerate(lengths):
-        if length > 1:
-            losses = logits.losses(sequence, tokens[sequence, 1:length])
-            found[sequence, : length - 1] = losses.float().cpu().numpy()
+    """Return the loss of predicting each next token, NaN where there is none.
+
+    It is in float64 where the model is, and in float32 otherwise.
+    """
+    losses = {
+        sequence: accurate(logits.losses(sequence, tokens[sequence, 1:length])).cpu().numpy()
+        for sequence, length in enumerate(lengths)
+        if length > 1
+    }
+    kinds = [each.dtype for each in losses.values()]
+    found = np.full(logits.shape[:2], np.nan, dtype=np.result_type(np.float32, *kinds))
+    for sequence, each in losses.items():
+        found[sequence, : len(each)] = each
     return found

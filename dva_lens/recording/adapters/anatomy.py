@@ -1,6 +1,6 @@
 """Where the layers of a Hugging Face model are, by looking at it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -22,25 +22,47 @@ class Anatomy:
     def of(cls, model: PreTrainedModel) -> "Anatomy":
         """Find the list of layers, as long as the configuration says the model is deep.
 
+        Where several are, as in models of images and text, it is the one in the part that has the
+        configuration of the text.
+
         Raises
         ------
         TypeError
-            The model holds no list of that many layers.
+            The model holds no list of that many layers, or does not say how many there are.
         """
-        depth = model.config.get_text_config().num_hidden_layers
-        for name, module in model.named_modules():
-            if isinstance(module, nn.ModuleList) and len(module) == depth:
-                layers = tuple(module)
-                return cls(
-                    names=tuple(f"{name}.{index}" for index in range(depth)),
-                    layers=layers,
-                    owner={each: i for i, layer in enumerate(layers) for each in layer.modules()},
-                    parent={child: each for each in model.modules() for child in each.children()},
-                )
+        config = model.config.get_text_config()
+        depth = getattr(config, "num_hidden_layers", None)
+        if depth is None:
+            raise TypeError(
+                f"{type(model).__name__} does not say how many layers it has "
+                f"(num_hidden_layers): it is no single stack of them, and its attentions cannot "
+                f"be found."
+            )
+        found = _lists(model, depth)
+        ranked = sorted(found, key=lambda each: each[0] is not type(config))
+        for _, name, layers in ranked[:1]:
+            return cls(
+                names=tuple(f"{name}.{index}" for index in range(depth)),
+                layers=layers,
+                owner={each: i for i, layer in enumerate(layers) for each in layer.modules()},
+                parent={child: each for each in model.modules() for child in each.children()},
+            )
         raise TypeError(
             f"{type(model).__name__} holds no list of {depth} layers (num_hidden_layers), so its "
             f"attentions cannot be found."
         )
+
+
+def _lists(
+    model: PreTrainedModel, depth: int
+) -> Iterator[tuple[type, str, tuple[nn.Module, ...]]]:
+    """Go through the lists of so many layers, each with the kind of configuration it is under."""
+    owners: dict[str, type] = {}
+    for name, module in model.named_modules():
+        above = owners.get(name.rpartition(".")[0], type(model.config))
+        owners[name] = type(module.config) if isinstance(module, PreTrainedModel) else above
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            yield above, name, tuple(module)
 
 
 def without_attention(
@@ -50,12 +72,22 @@ def without_attention(
 
     `attending` are layers that have attended, through the modules `attentions`.
     """
+    attentions = tuple(attentions)
     kinds = {type(module) for module in attentions}
     if not kinds or any(type(module) in kinds for module in layer.modules()):
         return None
-    usual = {name for other in attending for name, _ in other.named_children()}
-    other = [type(part).__name__ for name, part in layer.named_children() if name not in usual]
-    return f"the layer has no attention; it has {' and '.join(other) or 'nothing'} in its place"
+    held = set(attentions)
+    usual = {name: part for each in attending for name, part in each.named_children()}
+    places = {name for name, part in usual.items() if not held.isdisjoint(part.modules())}
+    parts = dict(layer.named_children())
+    other = [type(part) for name, part in parts.items() if name in places]
+    other = other or [
+        type(part)
+        for name, part in parts.items()
+        if name not in usual and "norm" not in type(part).__name__.lower()
+    ]
+    named = " and ".join(kind.__name__ for kind in other) or "nothing"
+    return f"the layer has no attention; it has {named} in its place"
 
 
 def longest_input(model: PreTrainedModel) -> int | None:

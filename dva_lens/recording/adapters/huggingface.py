@@ -1,5 +1,6 @@
 """Recording Hugging Face models as they run: another attention function, and no pattern."""
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ from dva_lens.recording.adapters.projection import is_projection
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.norms import Gram
 from dva_lens.recording.recorder import Recorder
-from dva_lens.sites import Site
+from dva_lens.sites import GEOMETRY, STREAM, Site
+
+NO_STREAM = "the layer hands on an array of shape {}, and not one state for every position"
 
 
 @final
@@ -94,11 +97,13 @@ class HuggingFaceAdapter(Adapter):
     def _unattended(self, silent: Sequence[int]) -> str:
         names = [self.anatomy.names[layer] for layer in silent]
         listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        modules = [each for layer in silent for each in self.anatomy.layers[layer].modules()]
+        attends = any("attention" in type(each).__name__.lower() for each in modules)
+        what = "attend in code of their own" if attends else "hold no attention"
         return (
             f"{type(self.model).__name__} ran {listed} without calling the recorder "
-            f"({len(silent)} of {self.depth} layers): they hold no attention, or attend in code "
-            f"of their own. Only attention that goes through transformers' AttentionInterface "
-            f"can be measured."
+            f"({len(silent)} of {self.depth} layers): they {what}. Only attention that goes "
+            f"through transformers' AttentionInterface can be measured."
         )
 
     def _without_attention(self, recorder: Recorder, silent: Sequence[int]) -> Mapping[int, str]:
@@ -111,7 +116,7 @@ class HuggingFaceAdapter(Adapter):
     @property
     def depth(self) -> int:
         """Return the number of layers."""
-        return self.model.config.get_text_config().num_hidden_layers
+        return len(self.anatomy.layers)
 
     @property
     def predicts_next_token(self) -> bool:
@@ -137,13 +142,24 @@ class HuggingFaceAdapter(Adapter):
     @property
     def vocabulary(self) -> int:
         """Return how many tokens the model has embeddings for."""
+        return self._embeddings[0]
+
+    @property
+    def _embeddings(self) -> tuple[int, int]:
+        """Return how many embeddings of input there are, and how wide they are."""
         embeddings: Any = self.model.get_input_embeddings()
-        return embeddings.weight.shape[0]
+        if isinstance(embeddings, nn.ModuleList):
+            raise TypeError(
+                f"{self.architecture} takes {len(embeddings)} tokens at every position, each "
+                f"with embeddings of its own; only texts of one token at a position are measured."
+            )
+        count, width = embeddings.weight.shape
+        return count, width
 
     @property
     def output_bytes(self) -> int:
         """Return the bytes of the last hidden state of one token, or of its logits."""
-        width = self.model.config.get_text_config().hidden_size
+        width = self._embeddings[1]
         plain = plain_head(self.model) is not None
         return 4 * (width if plain else max(width, self.vocabulary))
 
@@ -173,7 +189,7 @@ def _plug_in(model: PreTrainedModel, state: HookState) -> None:
     for module in model.modules():
         STATES[module] = state
     model.set_attn_implementation(NAME)
-    if model.config._attn_implementation != NAME:
+    if _around_layers(model, state.anatomy).config._attn_implementation != NAME:
         raise TypeError(
             f"{type(model).__name__} computes attention in code of its own and offers no "
             f"AttentionInterface, so it cannot be measured as it runs (ALiBi families such as "
@@ -182,10 +198,22 @@ def _plug_in(model: PreTrainedModel, state: HookState) -> None:
         )
 
 
+def _around_layers(model: PreTrainedModel, anatomy: Anatomy) -> PreTrainedModel:
+    """Return the innermost model that holds the layers; its configuration says how they attend."""
+    around: nn.Module = anatomy.layers[0]
+    while around is not model:
+        around = anatomy.parent[around]
+        if isinstance(around, PreTrainedModel):
+            return around
+    return model
+
+
 def _begin(state: HookState) -> Any:
     def begin(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        del module, args
-        state.pass_state.begin(kwargs.get("position_ids"))
+        given = inspect.signature(module.forward).bind_partial(*args, **kwargs).arguments
+        mask = given.get("attention_mask")
+        padding = mask if isinstance(mask, Tensor) and mask.ndim == 2 else None
+        state.pass_state.begin(given.get("position_ids"), padding)
         state.recorder.layout = None
         state.returned = None
         state.recorder.reset()
@@ -197,9 +225,13 @@ def _stream(state: HookState, layer: int) -> Any:
     def stream(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         del module, args
         hidden = output[0] if isinstance(output, tuple) else output
+        if hidden.ndim != 3:
+            for site in (STREAM, GEOMETRY):
+                state.recorder.skip(layer, site, NO_STREAM.format(tuple(hidden.shape)))
+            return
         if state.recorder.layout is None:
             shape = (hidden.shape[0], hidden.shape[1])
-            state.recorder.layout = state.pass_state.of(None, shape, hidden.device)[0]
+            state.recorder.layout = state.pass_state.before_attention(shape, hidden.device)
         state.recorder.stream(layer, state.recorder.layout.unpad(hidden))
 
     return stream

@@ -18,7 +18,7 @@ from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
 from dva_lens.kernels.visibility import Visibility
 from dva_lens.recording.adapters.anatomy import Anatomy
-from dva_lens.recording.adapters.masks import ModelMask, PassState, model_mask
+from dva_lens.recording.adapters.masks import ModelMask, PassState, model_mask, picked
 from dva_lens.recording.adapters.projection import Returned, projection_of
 from dva_lens.recording.norms import Gram, gram_of
 from dva_lens.recording.recorder import AttentionCall, Recorder
@@ -74,6 +74,8 @@ def _attention(
             f"`recording.attach`; {type(module).__name__} is not one."
         )
     _refuse(module, query, key, attention_mask, call)
+    if call.get("indices") is not None:
+        attention_mask = picked(attention_mask, call["indices"], key.shape[2])
     _refuse_second(state, layer, module)
     query, key, value = _as_cast(query, key, value)
     shape = query.shape[0], query.shape[2]
@@ -140,10 +142,10 @@ def _refuse(
             f"{name} has {query.shape[2]} queries for {key.shape[2]} keys (cross-attention, or "
             f"a cache); only attention of a text to itself, in one pass, can be recorded."
         )
-    if isinstance(mask, Tensor) and mask.ndim != 2:
+    if isinstance(mask, Tensor) and mask.ndim not in (2, 4):
         raise NotImplementedError(
-            f"{name} got a mask of shape {tuple(mask.shape)}; only (batch, position) masks of "
-            f"padding can be recorded, not masks per pair of positions."
+            f"{name} got a mask of shape {tuple(mask.shape)}; it must be (batch, position) "
+            f"or (batch, head, query, key)."
         )
 
 

@@ -1,137 +1,56 @@
-"""What the layers of a Hugging Face model may see, kept as the function that says so.
-
-transformers asks a registered mask interface for the mask of each kind of layer. The one here
-builds nothing of N x N entries: it hands the function itself on, and the attention function asks
-it tile by tile.
-"""
+"""What the layers of a running pass may see, and how its texts are laid out."""
 
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import final
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.attention.flex_attention import BlockMask
-from transformers.masking_utils import (
-    bidirectional_mask_function,
-    causal_mask_function,
-    prepare_padding_mask,
-)
+from transformers.masking_utils import bidirectional_mask_function, causal_mask_function
 
-from dva_lens.kernels.visibility import MaskFunction, Visibility
+from dva_lens.kernels.visibility import Visibility
+from dva_lens.recording.adapters.model_mask import ModelMask, model_mask
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.visibility import separates, visibility_of
+
+__all__ = ["ModelMask", "PassState", "model_mask"]
 
 PLAIN = {
     causal_mask_function: Visibility(causal=True),
     bidirectional_mask_function: Visibility(causal=False),
 }
-
-
-@final
-class ModelMask(BlockMask):
-    """The mask of one kind of layer in one pass: its function, and the padding beside it.
-
-    It is a BlockMask because transformers hands those from the model to its layers unchanged; it
-    has no blocks. `padding` is True where a position is real, None where nothing said so.
-    """
-
-    ndim = 4
-
-    def __init__(
-        self,
-        function: Any,
-        sizes: tuple[int, int, int],
-        offsets: tuple[int, int],
-        padding: Bool[Tensor, "row column"] | None,
-    ) -> None:
-        self.function, self.sizes, self.offsets, self.padding = function, sizes, offsets, padding
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Return the numbers of rows, heads (1: all see the same), queries and keys."""
-        rows, queries, keys = self.sizes
-        return rows, 1, queries, keys
-
-    def contiguous(self) -> "ModelMask":
-        """Return the mask, which has no memory to rearrange."""
-        return self
-
-    def to(self, *_: Any, **__: Any) -> "ModelMask":
-        """Return the mask; its function answers on the device of the indices it is asked with."""
-        return self
-
-    def __getitem__(self, index: Any) -> "ModelMask":
-        """Return the mask where the whole of it is asked for.
-
-        Raises
-        ------
-        NotImplementedError
-            The model asks for a part of its mask.
-        """
-        parts = index if isinstance(index, tuple) else (index,)
-        whole = zip(parts, self.shape, strict=False)
-        if all(part is Ellipsis or _is_whole(part, size) for part, size in whole):
-            return self
-        raise NotImplementedError(f"A model that takes the part {index} of a mask is not known.")
-
-    def __repr__(self) -> str:
-        return f"ModelMask(shape={self.shape})"
-
-    __str__ = __repr__
-
-    def of_sequences(self, layout: Layout) -> MaskFunction:
-        """Return the function with sequences that start at position zero, as `layout` says."""
-        before_queries, before_keys = self.offsets
-        head = torch.zeros((), dtype=torch.long, device=layout.rows.device)
-        last = layout.shape[1] - 1
-
-        def mask(sequence: Tensor, query: Tensor, key: Tensor) -> Tensor:
-            if not layout.is_plain:
-                start = layout.starts[sequence]
-                query, key = ((start + each).clamp(max=last) for each in (query, key))
-                sequence = layout.rows[sequence]
-            return self.function(sequence, head, query + before_queries, key + before_keys).bool()
-
-        return mask
-
-
-def _is_whole(part: Any, size: int) -> bool:
-    return isinstance(part, slice) and part.indices(size) == (0, size, 1)
-
-
-def model_mask(  # noqa: PLR0913  (the signature is transformers')
-    batch_size: int,
-    q_length: int,
-    kv_length: int,
-    q_offset: int = 0,
-    kv_offset: int = 0,
-    mask_function: Any = causal_mask_function,
-    attention_mask: Tensor | None = None,
-    **_: Any,
-) -> ModelMask:
-    """Keep what transformers would build a mask from."""
-    padding = prepare_padding_mask(attention_mask, kv_length, kv_offset)
-    if padding is not None:
-        padding = padding[:, kv_offset : kv_offset + kv_length].bool()
-    sizes = (batch_size, q_length, kv_length)
-    return ModelMask(mask_function, sizes, (int(q_offset), int(kv_offset)), padding)
+Pairs = Float[Tensor, "row head query key"] | Bool[Tensor, "row head query key"]
 
 
 @final
 @dataclass
 class PassState:
-    """What the running forward pass was called with, and what was read off its masks."""
+    """What the running forward pass was called with, and what was read off its masks.
+
+    `given` is the mask of padding that the model was called with.
+    """
 
     positions: Int[Tensor, "_ column"] | None = None
+    given: Tensor | None = None
     layout: Layout | None = None
     _padding: Tensor | None = None
     _known: dict[int, tuple[ModelMask, Visibility]] = field(default_factory=dict)
 
-    def begin(self, positions: Int[Tensor, "_ column"] | None) -> None:
+    def begin(
+        self, positions: Int[Tensor, "_ column"] | None, given: Tensor | None = None
+    ) -> None:
         """Forget the pass before."""
-        self.positions, self.layout, self._padding = positions, None, None
+        self.positions, self.given = positions, given
+        self.layout, self._padding = None, None
         self._known.clear()
+
+    def before_attention(self, shape: tuple[int, int], device: torch.device) -> Layout:
+        """Return the layout of a pass in which no layer has attended yet."""
+        if self.layout is None:
+            given = self.given
+            fits = given is not None and given.shape == shape
+            return self.of(given if fits else None, shape, device)[0]
+        return self.layout
 
     def of(
         self,
@@ -149,6 +68,8 @@ class PassState:
         NotImplementedError
             One layer lets texts that another keeps apart see each other.
         """
+        if isinstance(mask, Tensor) and mask.ndim > 2:
+            return self._of_pairs(mask, shape, device)
         padding = mask.padding if isinstance(mask, ModelMask) else mask
         if self.layout is None or self.layout.shape != shape or not _same(padding, self._padding):
             self._padding = padding
@@ -159,6 +80,25 @@ class PassState:
         if id(mask) not in self._known:
             self._known[id(mask)] = (mask, _visibility(mask, self.layout))
         return self.layout, self._known[id(mask)][1]
+
+    def _of_pairs(
+        self, mask: Tensor, shape: tuple[int, int], device: torch.device
+    ) -> tuple[Layout, Visibility]:
+        """Return the layout of the pass, and what a mask with an entry for every pair allows.
+
+        A position that nobody sees is padding where the pass did not say what is.
+        """
+        allowed = allowed_pairs(mask).expand(shape[0], -1, -1)
+        if self.layout is None and self.given is None:
+            self.of(allowed.any(dim=1), shape, device)
+        layout = self.before_attention(shape, device)
+
+        def seen(sequence: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            start, last = layout.starts[sequence], shape[1] - 1
+            query, key = ((start + each).clamp(max=last) for each in (query, key))
+            return allowed[layout.rows[sequence], query, key]
+
+        return layout, visibility_of(seen, layout.lengths)
 
     def _read(
         self,
@@ -173,6 +113,40 @@ class PassState:
         if isinstance(mask, ModelMask) and not _keeps_apart(mask, found):
             return Layout.of(None, None, shape, device=device)
         return found
+
+
+def picked(
+    mask: Tensor | ModelMask | None, chosen: Int[Tensor, "row query pick"], keys: int
+) -> Bool[Tensor, "row 1 query key"]:
+    """Return the pairs of a mask whose keys are among those that each query has picked."""
+    pairs = torch.zeros(*chosen.shape[:2], keys, dtype=torch.bool, device=chosen.device)
+    pairs = pairs.scatter(-1, chosen.long(), value=True)[:, None]
+    if mask is None:
+        return pairs
+    held = mask.pairs() if isinstance(mask, ModelMask) else mask
+    return pairs & (held if held.dtype == torch.bool else allowed_pairs(held)[:, None])
+
+
+def allowed_pairs(mask: Pairs) -> Bool[Tensor, "row query key"]:
+    """Return which pairs a mask allows: those that are True, or nothing is added to.
+
+    Raises
+    ------
+    NotImplementedError
+        Heads see different keys, or the mask adds numbers to scores.
+    """
+    if mask.dtype == torch.bool:
+        allowed = mask
+    else:
+        allowed = mask > torch.finfo(mask.dtype).min / 2
+        if bool(mask[allowed].any()):
+            raise NotImplementedError(
+                "A mask that adds numbers to the scores of pairs cannot be recorded, only one "
+                "that allows pairs or not."
+            )
+    if not torch.equal(allowed, allowed[:, :1].expand_as(allowed)):
+        raise NotImplementedError("A mask that differs between heads cannot be recorded.")
+    return allowed[:, 0]
 
 
 def _same(one: Tensor | None, other: Tensor | None) -> bool:

@@ -26,12 +26,8 @@ def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequen
     if tokens.is_floating_point():
         return Formed(_output(runs(**{model.main_input_name: tokens.to(model.dtype)})))
     place = torch.arange(tokens.shape[1], device=tokens.device)
-    call: dict[str, Any] = {
-        "input_ids": tokens,
-        "attention_mask": (place < lengths[:, None]).long(),
-    }
-    if _accepts(runs, "use_cache"):
-        call["use_cache"] = False
+    mask = (place < lengths[:, None]).long()
+    call = _without_cache(runs, {"input_ids": tokens, "attention_mask": mask})
     head = plain_head(model)
     if head is None:
         return Formed(_output(runs(**call)))
@@ -71,7 +67,7 @@ def _tried(model: PreTrainedModel, head: nn.Linear) -> bool:
     tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
     with torch.no_grad():
         last = torch.ones(1, dtype=torch.long, device=model.device)
-        hidden, logits = _body(model, {"input_ids": tokens}, keep=last)
+        hidden, logits = _body(model, _without_cache(model, {"input_ids": tokens}), keep=last)
         if hidden is None or hidden.shape[-1] != head.in_features:
             return False
         return torch.equal(linear(hidden[:, -1:], head.weight, head.bias), logits)
@@ -103,6 +99,10 @@ def _output(output: Any) -> Float[Tensor, "sequence position channel"]:
     if logits is not None and logits.ndim == 3:
         return logits
     return output["last_hidden_state"] if "last_hidden_state" in output else output[0]
+
+
+def _without_cache(model: PreTrainedModel, call: dict[str, Any]) -> dict[str, Any]:
+    return call | ({"use_cache": False} if _accepts(model, "use_cache") else {})
 
 
 def _accepts(model: PreTrainedModel, argument: str) -> bool:

@@ -233,16 +233,6 @@ def test_families_with_attention_of_their_own_are_refused_by_name(cls, config):
         record(cls(config), _ids(), LENGTHS, fidelity=False)
 
 
-def test_a_mask_per_pair_of_positions_is_refused():
-    model = family("llama")
-    mask = torch.zeros(2, 1, 13, 13)
-    with (
-        pytest.raises(NotImplementedError, match=r"mask of shape \(2, 1, 13, 13\)"),
-        attach(model),
-    ):
-        model(input_ids=torch.tensor(_ids()), attention_mask=mask)
-
-
 def test_a_cache_is_refused():
     model = family("llama")
     ids = torch.tensor(_ids())

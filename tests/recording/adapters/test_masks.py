@@ -212,5 +212,8 @@ def test_a_mask_goes_through_a_model_as_a_tensor_of_four_dimensions_would():
     assert mask[:, :, :, :9] is mask
     assert mask[..., :9] is mask
     assert str(mask) == "ModelMask(shape=(1, 1, 9, 9))"
-    with pytest.raises(NotImplementedError, match="part"):
-        mask[:, :, 1:]
+    pairs = torch.ones(9, 9, dtype=torch.bool).tril()[None, None]
+    assert torch.equal(mask[:, :, 1:], pairs[:, :, 1:])
+    assert torch.equal(mask & pairs, pairs)
+    scores = torch.zeros(1, 2, 9, 9)
+    assert torch.equal(scores + mask == 0, pairs.expand(1, 2, 9, 9))
