@@ -48,7 +48,8 @@ def expects_sink(config: ModelConfig) -> bool:
     A gate on values that depends on the query alone is a gate after attention.
     """
     kinds = {axis: config.to_dict()[axis]["kind"] for axis in ("rule", "output", "value_form")}
-    gated = kinds["output"] == "head-gate" or kinds["value_form"] == "query-gate"
+    by_query = kinds["value_form"] in ("query-gate", "switch-head")
+    gated = kinds["output"] == "head-gate" or by_query
     return kinds["rule"] == "softmax" and not gated
 
 

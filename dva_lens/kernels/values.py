@@ -12,31 +12,11 @@ from typing import ClassVar, final
 import torch
 from jaxtyping import Float, Int, Real
 from torch import Tensor
-from torch.nn.functional import gelu
+
+from dva_lens.kernels.nonlinearity import phi
 
 Position = Int[Tensor, "_"]
 PairValues = Float[Tensor, "batch head query key width"]
-
-
-def phi(hidden: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Return GELU in its exact form, the nonlinearity of every value form that has one.
-
-    Pair forms evaluate it N² d times. Torch hands the exact form to oneDNN, which takes less than
-    half the time of the tanh form on a CPU.
-    """
-    return gelu(hidden)
-
-
-def phi_in_place(hidden: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Replace the argument of `phi` by its value, without autograd."""
-    return torch.ops.aten.gelu_(hidden)
-
-
-def phi_slope_in_place(
-    grad: Float[Tensor, "*shape"], hidden: Float[Tensor, "*shape"]
-) -> Float[Tensor, "*shape"]:
-    """Multiply a gradient by the slope of `phi`, without autograd."""
-    return torch.ops.aten.gelu_backward.grad_input(grad, hidden, grad_input=grad)
 
 
 def per_query_head(
@@ -134,6 +114,40 @@ class QueryGated(CollapsingValues):
         """Return g_i * v_j."""
         value = per_query_head(self.value, heads)
         return self.gate[:, :, queries, None] * value[:, :, None, keys]
+
+
+@final
+@dataclass(frozen=True)
+class ExpertGated(CollapsingValues):
+    """v_ij = (g_i1 v_j, ..., g_iE v_j): a gate of the query for each map that may write v_j."""
+
+    value: Float[Tensor, "batch kv_head key width"]
+    gate: Float[Tensor, "batch head query expert"]
+
+    @property
+    def static(self) -> Float[Tensor, "batch kv_head key width"]:
+        """Return v_j."""
+        return self.value
+
+    def finish(
+        self,
+        mixed: Float[Tensor, "batch head query width"],
+        row_mass: Float[Tensor, "batch head query"] | None,
+    ) -> Float[Tensor, "batch head query channel"]:
+        """Return one gated copy of the mixed values per expert."""
+        del row_mass
+        return _copies(self.gate, mixed)
+
+    def pairs(self, queries: Position, keys: Position, heads: int) -> PairValues:
+        """Return (g_i1 v_j, ..., g_iE v_j)."""
+        value = per_query_head(self.value, heads)
+        return _copies(self.gate[:, :, queries, None], value[:, :, None, keys])
+
+
+def _copies(
+    gate: Float[Tensor, "*place expert"], value: Float[Tensor, "*other width"]
+) -> Float[Tensor, "*both channel"]:
+    return (gate[..., :, None] * value[..., None, :]).flatten(-2)
 
 
 @final

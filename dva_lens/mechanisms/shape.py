@@ -9,7 +9,8 @@ from typing import final
 class Shape:
     """Sizes of a model: everything that a part, its checks and its costs depend on.
 
-    `value_parts` counts the vectors of `value_dim` that the static value of a key holds.
+    `value_parts` counts the vectors of `value_dim` that the static value of a key holds, and
+    `output_parts` those that a head hands to the output projection.
     """
 
     vocabulary: int
@@ -21,8 +22,14 @@ class Shape:
     qk_dim: int
     value_dim: int
     value_parts: int
+    output_parts: int
 
     @property
     def value_channels(self) -> int:
         """Return how many numbers the static values of a token hold, over all key-value heads."""
         return self.kv_heads * self.value_parts * self.value_dim
+
+    @property
+    def output_channels(self) -> int:
+        """Return how many numbers the heads of a token hand to the output projection."""
+        return self.heads * self.output_parts * self.value_dim

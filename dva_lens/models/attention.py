@@ -11,6 +11,7 @@ from transformer_lens.hook_points import HookPoint
 
 from dva_lens.kernels.attention import Attend, attend
 from dva_lens.kernels.values import Values
+from dva_lens.mechanisms.value_form.form import Stream
 from dva_lens.mechanisms.variant import LinearFactory
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.explicit import attend_explicitly
@@ -74,7 +75,7 @@ class Attention(nn.Module):
             self.key = linear(shape.width, shape.kv_heads * shape.qk_dim)
         if config.owns_values(layer):
             self.value = linear(shape.width, shape.value_channels)
-        self.out = linear(shape.heads * shape.value_dim, shape.width)
+        self.out = linear(shape.output_channels, shape.width)
         self.mix = ValuePath(config, layer)
         self.rule = config.rule.build(shape)
         self.rotation = config.positions.rotation(shape)
@@ -96,7 +97,7 @@ class Attention(nn.Module):
         """Return what the layer writes to the stream."""
         query = self.hook_q(_per_head(self.query, inputs.query, self.heads))
         key, used, state = self._keys_and_values(inputs, state)
-        values = self.mix.formed(query, key, used.value)
+        values = self.mix.formed(query, key, used.value, self._stream(inputs))
         if self.rotation is not None:
             query = self.hook_rot_q(self.rotation(query))
             key = self.hook_rot_k(self.rotation(key))
@@ -147,6 +148,12 @@ class Attention(nn.Module):
             return self.attend(query, key, values, weights).transpose(1, 2)
         finally:
             self.value_parts = None
+
+    def _stream(self, inputs: Inputs) -> Stream:
+        return Stream(
+            of_query=lambda linear: _per_head(linear, inputs.query, self.heads),
+            of_key=lambda linear: _per_head(linear, inputs.value, self.kv_heads),
+        )
 
     def _projector(self, inputs: Inputs) -> Callable[[nn.Module], Heads]:
         return lambda linear: _per_head(linear, inputs.query, self.heads)

@@ -102,6 +102,11 @@ class ModelConfig(Value, frozen=True):
         """Return how many vectors of the value width the static value of a key holds."""
         return self.value_form.parts
 
+    @property
+    def output_parts(self) -> int:
+        """Return how many vectors of the value width a head hands to the output projection."""
+        return self.value_form.outputs
+
     def owns_keys(self, layer: int) -> bool:
         """Say whether the layer computes keys, and with them whatever values it has."""
         return layer % self.share_kv_every == 0

@@ -25,7 +25,7 @@ def parameters(config: ModelConfig) -> int:
     total += config.positions.weights(shape) + norm
     for layer in range(config.layers):
         total += linear(shape.width, shape.heads * shape.qk_dim) + norm
-        total += linear(shape.heads * shape.value_dim, shape.width)
+        total += linear(shape.output_channels, shape.width)
         if config.owns_keys(layer):
             total += linear(shape.width, shape.kv_heads * shape.qk_dim)
         if config.owns_values(layer):
@@ -61,7 +61,7 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
             outer += shape.kv_heads * shape.qk_dim
         if config.owns_values(layer):
             outer += shape.value_channels
-        total += 2.0 * shape.width * (outer + shape.heads * shape.value_dim)
+        total += 2.0 * shape.width * (outer + shape.output_channels)
         total += 2.0 * keys * shape.heads * (shape.qk_dim + shape.value_dim)
         axes = [config.value_form, config.output, config.depth_average, config.feedforward]
         if config.owns_keys(layer):
@@ -78,10 +78,11 @@ def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYT
     """
     shape, numbers = config.shape, 0
     for layer in range(config.layers):
+        static = 0
         if config.owns_keys(layer):
             numbers += shape.kv_heads * shape.qk_dim
-            numbers += shape.value_channels * config.value_source.caches(shape, layer)
-        numbers += shape.kv_heads * config.value_form.cached(shape)
+            static = shape.value_channels * config.value_source.caches(shape, layer)
+        numbers += config.value_form.kept(shape, static)
     return numbers * bytes_per_number
 
 

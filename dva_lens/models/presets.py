@@ -62,6 +62,16 @@ def _dva(form: str, **chosen: Any) -> Callable[[Size], ModelConfig]:
     return lambda size: size.config(heads=1, value_form=form, feedforward="none", **chosen)
 
 
+def _switch_head(size: Size) -> ModelConfig:
+    """Give a quarter of the heads four maps each, as wide as keeps the parameters of all."""
+    experts = 4
+    heads = max(1, size.heads // experts)
+    pairs = (2 * size.width / heads - experts) / (2 * (1 + experts))
+    width = 2 * max(1, round(pairs))
+    form = {"kind": "switch-head", "experts": experts, "active": 2}
+    return size.config(heads=heads, qk_dim=width, value_dim=width, value_form=form)
+
+
 RESFORMER = "Zhou et al. 2024, 2410.17897"
 DVA = "idea of 2512.22212 (abstract); form of v_ij ours"
 CONTROL = "control of `dva`, ours"
@@ -159,6 +169,11 @@ _PRESETS: dict[str, Preset] = {
         "Shaw et al. 2018, 1803.02155",
         "the distance to a key moves its value; scores as they are",
         _with(value_form="relative"),
+    ),
+    "switch-head": Preset(
+        "Csordás et al. 2024, 2312.07987",
+        "a quarter of the heads; tokens choose 2 of 4 maps to values and back",
+        _switch_head,
     ),
     "resformer-gqa": Preset(
         f"{RESFORMER}, with grouped queries",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 
 from dva_lens.kernels.values import Values
+from dva_lens.mechanisms.value_form.form import Stream
 from dva_lens.mechanisms.value_source.first_layer import FirstLayerState
 from dva_lens.models.config import ModelConfig
 
@@ -30,9 +31,10 @@ class UsedValue:
 class ValuePath(nn.Module):
     """Mix the sources of the static value, then give it its form.
 
-    `hook_v` holds the value used (for forms of pairs, the key's operand), `hook_q` the operand of
-    the query where the form has one, `hook_k` a second operand of the key, and `hook_z` what
-    attention returns, before gates and skips.
+    `hook_v` holds the value used (for forms of pairs, the key's operand; where the key chooses
+    among several, all of them), `hook_q` the operand of the query where the form has one,
+    `hook_k` a second operand of the key, and `hook_z` what attention returns, before gates and
+    skips.
     """
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
@@ -60,8 +62,9 @@ class ValuePath(nn.Module):
         value, summands, state = self.source(own, state)
         return UsedValue(value, summands), state
 
-    def formed(self, query: Query, key: Key, value: Value) -> Values:
+    def formed(self, query: Query, key: Key, value: Value, stream: Stream) -> Values:
         """Return what attention multiplies, its operands having passed through their hooks."""
         hooks = {"query": self.hook_q, "key": self.hook_k, "value": self.hook_v}
-        operands = self.form.operands(query, key, value)
+        read = getattr(self.form, "read", None)
+        operands = {**self.form.operands(query, key, value), **(read(stream) if read else {})}
         return self.form.values({name: hooks[name](each) for name, each in operands.items()})

@@ -36,7 +36,7 @@ def test_a_built_in_study_keeps_its_keys(name, known):
     assert wanted <= set(found.values())
 
 
-ADDED = {"relative-values": "338c4bdf0343d1d1"}
+ADDED = {"relative-values": "338c4bdf0343d1d1", "switch-head": "bc46f12b4a390eef"}
 
 
 def test_presets_added_since_keep_their_keys(known):

@@ -22,7 +22,7 @@ CHOICES = [
     if type(getattr(BASE, axis)) is not variant
 ] + [("kv_heads", 1), ("share_kv_every", 2)]
 PAIRS = [(one, two) for one, two in combinations(CHOICES, 2) if one[0] != two[0]]
-REFUSED = {(("value_form", "experts"), ("output", "neutreno"))}
+REFUSED = {(("value_form", form), ("output", "neutreno")) for form in ("experts", "switch-head")}
 
 
 VALUE_PATH = ("value_source", "value_form", "output", "kv_heads", "share_kv_every")

@@ -107,6 +107,28 @@ def relative(model, query, key, value):
     return at_key(value) + moves
 
 
+def largest(logits, count):
+    """Return sigmoids of the largest, and zeros."""
+    least = logits.sort(-1).values[..., -count, None]
+    return torch.where(logits >= least, torch.sigmoid(logits), 0.0)
+
+
+def normalised(model):
+    with torch.no_grad():
+        _, cache = model.run_with_cache(TOKENS)
+        return model.blocks[LAYER].ln1(cache["resid_pre", LAYER])
+
+
+def switch_head(model, query, key, value):
+    form, stream = model.blocks[LAYER].attn.mix.form, normalised(model)
+    asks = largest((stream @ form.query_gate.weight.T).unflatten(-1, (2, 4)), 2).transpose(1, 2)
+    offers = largest(stream @ form.key_gate.weight.T, 2)[:, None]
+    chosen = torch.einsum(
+        "bhnf,bhnfd->bhnd", offers.expand(-1, 2, -1, -1), value.unflatten(-1, (4, -1))
+    )
+    return torch.einsum("bhqe,bhkd->bhqked", asks, chosen).flatten(-2)
+
+
 FORMULAS = {
     "static": static,
     "value-mlp": value_mlp,
@@ -116,6 +138,7 @@ FORMULAS = {
     "pair-gate": pair_gate,
     "experts": experts,
     "relative": relative,
+    "switch-head": switch_head,
 }
 OF_THE_KEY = ("static", "value-mlp")
 SUMS = (*OF_THE_KEY, "separable")
@@ -238,6 +261,43 @@ def test_the_branch_is_weighed_by_the_mass_of_the_row(rule):
         logits = model(TOKENS)
         watched, _ = model.run_with_cache(TOKENS)
     torch.testing.assert_close(logits, watched)
+
+
+def test_switch_head_sums_over_the_chosen_maps_in_and_out():
+    model = sharp(
+        SIZE.config(value_form={"kind": "switch-head", "experts": 3, "active": 2}, kv_heads=1)
+    )
+    attn, stream = model.blocks[LAYER].attn, normalised(model)
+    _, cache = model.run_with_cache(TOKENS, names_filter=lambda name: "blocks.1" in name)
+    pattern, width = cache["pattern", LAYER], model.config.value_dim
+    into = attn.value.weight.unflatten(0, (3, width))
+    back = attn.out.weight.unflatten(1, (2, 3, width))
+    expected = torch.zeros_like(stream)
+    for text in range(len(stream)):
+        values = torch.zeros(13, width, dtype=stream.dtype)
+        for j in range(13):
+            scores = attn.mix.form.key_gate.weight @ stream[text, j]
+            for f in scores.topk(2).indices:
+                values[j] += torch.sigmoid(scores[f]) * (into[f] @ stream[text, j])
+        for i in range(13):
+            scores = attn.mix.form.query_gate.weight @ stream[text, i]
+            for head in range(2):
+                mixed, own = pattern[text, head, i] @ values, scores[3 * head : 3 * head + 3]
+                for e in own.topk(2).indices:
+                    expected[text, i] += torch.sigmoid(own[e]) * (back[:, head, e] @ mixed)
+    torch.testing.assert_close(cache["attn_out", LAYER], expected)
+
+
+def test_gates_of_experts_can_be_edited_on_either_side():
+    model = model_of("switch-head")
+    name = f"blocks.{LAYER}.attn.mix.hook_"
+    before = model.run_with_cache(TOKENS)[1]["attn_out", LAYER]
+    for side in "qk":
+        closed = [(name + side, lambda gates, hook: 0 * gates)]
+        with torch.no_grad(), model.hooks(fwd_hooks=closed):
+            _, cache = model.run_with_cache(TOKENS)
+        assert before.abs().max() > 0
+        assert cache["attn_out", LAYER].abs().max() == 0
 
 
 @pytest.mark.parametrize("name", ["query-gate", "pair-gate"])

@@ -50,6 +50,10 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
         ({"value_source": FirstLayerMix(), "layers": 1}, "at least 2 layers, got 1"),
         ({"value_source": LearnableMix(), "layers": 1}, "at least 2 layers, got 1"),
         (
+            {"value_form": {"kind": "switch-head", "experts": 3, "active": 4}},
+            "active must not exceed experts, got active=4, experts=3",
+        ),
+        (
             {"value_form": {"kind": "experts", "experts": 1}},
             "value_form: experts must be at least 2",
         ),

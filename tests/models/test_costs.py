@@ -38,6 +38,7 @@ PARAMETERS = {
     "dva-pair-gate": ONE_HEAD + L * 2 * D * D,
     "dva-experts": ONE_HEAD + L * (3 * D * D + 2 * D * 64),
     "relative-values": BASE + L * 17 * D,
+    "switch-head": BASE + L * D * (2 * 24 + 2 * 4 * 24 + 2 * 4 - 4 * D),
     "resformer-gqa": BASE - L * D * D,
     "resformer-neutreno": BASE,
     "resformer-dva": ONE_HEAD + L * (D * D + 2 * D),
@@ -46,6 +47,7 @@ KEYS = (N + 1) / 2
 BASE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D + 6 * D * F + 2 * F)
 BARE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D)
 BRANCH = 2 * D * D + 2 * D
+SWITCHED = 2 * D * 10 * 24 + 4 * KEYS * 24 + (2 * D + 1) * 2 * 4 + 3 * 4 * 24
 FLOPS = {
     "transformer": BASE_FLOPS,
     "gpt2-style": 2 * D * V + L * (24 * D * D + 4 * KEYS * D + 4 * D),
@@ -74,6 +76,7 @@ FLOPS = {
     "dva-pair-gate": BARE_FLOPS + L * (4 * D * D + 4 * KEYS * D),
     "dva-experts": BARE_FLOPS + L * (6 * D * D + 4 * D * 64 + KEYS * (4 * 35 + 6 * D)),
     "relative-values": BASE_FLOPS + L * (H * KEYS + 2 * 17 * D + D),
+    "switch-head": BASE_FLOPS + L * (SWITCHED - 8 * D * D - 4 * KEYS * D),
     "resformer-gqa": BASE_FLOPS - L * 2 * D * D + 3 * 3 * D / 2,
     "resformer-neutreno": BASE_FLOPS + 2 * 3 * 3 * D,
     "resformer-dva": BARE_FLOPS + L * (BRANCH + 2 * KEYS * D) + 3 * 3 * D,
@@ -87,6 +90,7 @@ CACHE = {
     "token-table": FULL_CACHE * 6 / 8,
     "dva-pair-gate": FULL_CACHE * 1.5,
     "dva-experts": 2 * L * (D + 4 * D + 4 * 16),
+    "switch-head": 2 * 2 * 24 * L,
     "resformer-gqa": FULL_CACHE / 2,
 }
 

@@ -6,6 +6,7 @@ import torch
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
+    ExpertGated,
     Experts,
     PairGated,
     Pairwise,
@@ -50,6 +51,7 @@ def relative(draw):
 FORMS: dict[str, Callable[[Draws], Values]] = {
     "static": lambda draw: Static(draw.key(8)),
     "query-gate": lambda draw: QueryGated(draw.query(8), draw.key(8)),
+    "expert-gate": lambda draw: ExpertGated(draw.key(8), draw.query(3)),
     "separable": lambda draw: Separable(draw.query(8), draw.key(8)),
     "relative": relative,
     "pairwise": lambda draw: Pairwise(draw.query(8), draw.key(8)),

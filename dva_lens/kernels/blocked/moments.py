@@ -19,6 +19,7 @@ from dva_lens.kernels.blocked.relative import received_by_distance, squared_size
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
     CollapsingValues,
+    ExpertGated,
     QueryGated,
     Relative,
     Separable,
@@ -29,6 +30,7 @@ from dva_lens.kernels.values import (
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 PerKey = Float[Tensor, "batch head key value_width"]
+Gates = Float[Tensor, "batch head query expert"]
 PerHead = Float[Tensor, "batch head"]
 
 
@@ -93,6 +95,8 @@ def moments(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
         static = as_heads(values.static, query.shape[1]).to(wide)
         if isinstance(values, QueryGated):
             return _of_gates(query, key, values.gate.to(wide), static, rule=rule)
+        if isinstance(values, ExpertGated):
+            return _of_experts(query, key, values.gate.to(wide), static, rule=rule)
         if isinstance(values, Separable):
             return _of_sums(query, key, values.query_part.to(wide), static, rule=rule)
         if isinstance(values, Static):
@@ -122,6 +126,16 @@ def _of_gates(query: Query, key: Key, gate: PerKey, static: PerKey, *, rule: Rul
     received, width = total[..., -1], gate.shape[-1]
     power = (total[..., width:-1] * static.square()).sum(dim=(-2, -1))
     return Moments(received, _mean(total[..., :width] * static, received), power)
+
+
+def _of_experts(query: Query, key: Key, gate: Gates, static: PerKey, *, rule: Rule) -> Moments:
+    power = gate.square().sum(dim=-1, keepdim=True)
+    given = torch.cat([gate, power, torch.ones_like(power)], dim=-1)
+    total = _received(query, key, given, rule)
+    received, pushed = total[..., -1], _mean(total[..., :-2], received=total[..., -1])
+    mean = (pushed[..., None] * static[..., None, :]).flatten(-2)
+    size = static.square().sum(dim=-1)
+    return Moments(received, mean, (total[..., -2] * size).sum(dim=-1))
 
 
 def _of_sums(query: Query, key: Key, branch: PerKey, static: PerKey, *, rule: Rule) -> Moments:

@@ -9,6 +9,7 @@ from torch import Tensor
 from dva_lens.kernels.blocked.pair_readers import PairObserver, PairReader
 from dva_lens.kernels.blocked.pattern import BlockPattern, Rows, patterns
 from dva_lens.kernels.blocked.readers import (
+    ExpertGatedReader,
     GatedReader,
     Read,
     SeparableReader,
@@ -21,6 +22,7 @@ from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import (
     CollapsingValues,
+    ExpertGated,
     QueryGated,
     Relative,
     Separable,
@@ -35,6 +37,7 @@ Output = Float[Tensor, "batch head query value_width"]
 READERS = {
     Static: StaticReader,
     QueryGated: GatedReader,
+    ExpertGated: ExpertGatedReader,
     Separable: SeparableReader,
     Relative: RelativeReader,
 }
@@ -165,5 +168,7 @@ def observe(
         return output, seen.summary(output)
 
 
-def _finished(values: Values, mixed: Output, row_mass: Tensor) -> Output:
+def _finished(
+    values: Values, mixed: Float[Tensor, "batch head query width"], row_mass: Tensor
+) -> Output:
     return values.finish(mixed, row_mass) if isinstance(values, CollapsingValues) else mixed

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dva_lens.kernels.blocked.mixers import BlockWeights, Mixed, Mixer
 from dva_lens.kernels.blocks import QueryBlock, cuts
-from dva_lens.kernels.values import phi_in_place, phi_slope_in_place
+from dva_lens.kernels.nonlinearity import phi_in_place, phi_slope_in_place
 
 ENTRIES_AT_ONCE = 1 << 19
 ROWS = 16

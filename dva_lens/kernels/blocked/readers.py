@@ -5,7 +5,7 @@ dtype to compute in.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -16,7 +16,13 @@ from torch import Tensor
 from dva_lens.kernels.blocked.pattern import BlockPattern, OfBlock, Rows
 from dva_lens.kernels.blocked.scores import Memory
 from dva_lens.kernels.blocks import QueryBlock
-from dva_lens.kernels.values import QueryGated, Separable, Static, per_query_head
+from dva_lens.kernels.values import (
+    ExpertGated,
+    QueryGated,
+    Separable,
+    Static,
+    per_query_head,
+)
 
 Mixed = Float[Tensor, "batch head query width"]
 
@@ -139,6 +145,21 @@ class GatedReader(CollapsingReader):
         """Return sum_j p_ij |g_i * v_j|."""
         gate = self.gate[part.block.by_query].to(self.square.dtype).square()
         return self.total(part, self.product(gate, self.square, part, memory))
+
+
+@final
+class ExpertGatedReader(ValueReader):
+    """Reads copies of v_j as v_j, whose size the gates of the query scale."""
+
+    def __init__(self, values: ExpertGated, heads: int, dtype: torch.dtype) -> None:
+        self.static = StaticReader(Static(values.value), heads, dtype)
+        self.size = values.gate.to(dtype).norm(dim=-1)
+        self.width = self.static.width
+
+    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+        """Return the mixed values ahead of their gates, if wanted, and the sizes behind them."""
+        found = self.static.read(part, memory, mixing=mixing)
+        return replace(found, sizes=found.sizes * self.size[part.block.by_query])
 
 
 @final

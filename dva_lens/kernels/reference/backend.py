@@ -79,7 +79,8 @@ def _diagonal(pattern: Pattern, back: int) -> Float[Tensor, "batch head query"]:
 
 def _guard(query: Query, key: Key, values: Values) -> None:
     batch, heads, length, _ = query.shape
-    width = next(iter(vars(values).values())).shape[-1] if values else 1
+    first = torch.zeros(1, dtype=torch.long, device=query.device)
+    width = values.pairs(first, first, heads).shape[-1]
     static = isinstance(values, CollapsingValues)
     refuse_above(
         COPIES * batch * heads * length * key.shape[2] * (width + 1) * 8,

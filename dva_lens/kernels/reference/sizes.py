@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.nonlinearity import phi
 from dva_lens.kernels.values import (
+    ExpertGated,
     Experts,
     PairGated,
     Pairwise,
@@ -14,7 +16,6 @@ from dva_lens.kernels.values import (
     Static,
     Values,
     per_query_head,
-    phi,
 )
 
 Query = Float[Tensor, "batch head query width"]
@@ -38,14 +39,8 @@ def value_sizes(values: Values, heads: int) -> tuple[PairSizes, PairSizes]:
             size = of_keys(values.value, heads).abs()
             size = size.expand(-1, -1, size.shape[3], -1, -1)
             return size, torch.zeros_like(size)
-        case QueryGated():
-            size = (of_queries(values.gate) * of_keys(values.value, heads)).abs()
-            return size, 2 * size
-        case Separable():
-            size = of_queries(values.query_part).abs() + of_keys(values.key_part, heads).abs()
-            return size, 2 * size
-        case Relative():
-            size = _moved(values, heads)
+        case QueryGated() | ExpertGated() | Separable() | Relative():
+            size = _of_absolute(values, heads)
             return size, 2 * size
         case Pairwise():
             hidden = of_queries(values.query_part) + of_keys(values.key_part, heads)
@@ -60,10 +55,12 @@ def value_sizes(values: Values, heads: int) -> tuple[PairSizes, PairSizes]:
             raise TypeError(f"No error is known for values of type {type(values).__name__}.")
 
 
-def _moved(values: Relative, heads: int) -> PairSizes:
-    sizes = Relative(values.value.abs(), values.place, values.moves.abs())
-    place = torch.arange(values.value.shape[2], device=values.value.device)
-    return sizes.pairs(place, place, heads)
+def _of_absolute(values: Values, heads: int) -> PairSizes:
+    """Return the values that operands without their signs make; for sums and products alone."""
+    operands = {name: each.abs() for name, each in vars(values).items()}
+    first = next(iter(operands.values()))
+    place = torch.arange(first.shape[2], device=first.device)
+    return type(values)(**operands).pairs(place, place, heads)
 
 
 def _expert_sizes(values: Experts, heads: int) -> tuple[PairSizes, PairSizes]:

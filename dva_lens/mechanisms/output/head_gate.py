@@ -27,7 +27,7 @@ class HeadGate(Output, frozen=True):
 
     def gates(self, shape: Shape) -> int:
         """Return how many gates a token has."""
-        return shape.heads * (shape.value_dim if self.per == "channel" else 1)
+        return shape.output_channels if self.per == "channel" else shape.heads
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the weights of the gate."""
@@ -38,7 +38,7 @@ class HeadGate(Output, frozen=True):
         """Return the product that makes the gates, a nonlinearity each, and the gating."""
         del layer, keys
         gates = self.gates(shape)
-        return (2.0 * shape.width + 1) * gates + shape.heads * shape.value_dim
+        return (2.0 * shape.width + 1) * gates + shape.output_channels
 
     def build(self, shape: Shape, layer: int, linear: LinearFactory) -> nn.Module:
         """Return the module."""

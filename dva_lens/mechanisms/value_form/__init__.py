@@ -33,10 +33,19 @@ class ValueForm(Variant, frozen=True):
         """Return how many vectors of the value width a static value holds."""
         return 1
 
+    @property
+    def outputs(self) -> int:
+        """Return how many vectors of the value width a head hands to the output projection."""
+        return 1
+
     def cached(self, shape: Shape) -> int:
         """Return the numbers to keep per key and key-value head besides key and value."""
         del shape
         return 0
+
+    def kept(self, shape: Shape, static: int) -> int:
+        """Return the numbers to keep per key besides itself, `static` being those of its value."""
+        return static + shape.kv_heads * self.cached(shape)
 
     @abstractmethod
     def build(self, shape: Shape) -> Any:
@@ -71,6 +80,10 @@ VALUE_FORMS = VariantTable(
         "relative": (
             "RelativeValues",
             "The distance between query and key moves the value.",
+        ),
+        "switch-head": (
+            "SwitchHead",
+            "The key's token chooses among maps to a value, the query's among maps back.",
         ),
     },
 )

@@ -5,7 +5,8 @@ text a pair stands. W_V holds B of the formulas.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -22,8 +23,22 @@ Operands = Mapping[str, Tensor]
 """`value` per key, and where a form needs them `query` per query and `key` per key."""
 
 
+@final
+@dataclass(frozen=True)
+class Stream:
+    """The normalised stream of every token, through a linear map that its heads share out."""
+
+    of_query: Callable[[nn.Module], Float[Tensor, "batch position head any_width"]]
+    of_key: Callable[[nn.Module], Float[Tensor, "batch position kv_head any_width"]]
+
+
 class FormModule(nn.Module):
     """What the module of a form does: operands first, so that they can be hooked, then values."""
+
+    def read(self, stream: Stream) -> Operands:
+        """Return the operands that are read off the stream itself; by default there are none."""
+        del stream
+        return {}
 
     @abstractmethod
     def operands(self, query: Query, key: Key, value: Value) -> Operands:

@@ -4,7 +4,8 @@ from typing import ClassVar, final
 
 from torch import nn
 
-from dva_lens.kernels.values import Static, Values, phi
+from dva_lens.kernels.nonlinearity import phi
+from dva_lens.kernels.values import Static, Values
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.value_form import FORM_OURS, ValueForm
 from dva_lens.mechanisms.value_form.form import (
