@@ -13,7 +13,7 @@ from dva_lens.models.size import Size
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.study.matching import Match, model_of
 from dva_lens.training.recipe import Recipe
-from dva_lens.validation import Count, Many, Value, one_of
+from dva_lens.validation import Count, Many, Positive, Value, one_of
 
 HELD_OUT = "held-out"
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
@@ -43,9 +43,11 @@ class Study(Value, frozen=True):
     the primary ones. A training that was killed starts over, or continues from its state if that
     is saved every `save_every` steps.
 
-    With `start` a start token comes first, in training and in measuring. `task` names a synthetic
-    task that is trained on in place of a text. Further `parts` are studies of their own in the
-    same archive; their names tell their runs and texts apart.
+    `learning_rates` gives presets rates of their own, to be chosen beforehand; they fall to the
+    same share of where they began. With `start` a start token comes first, in training and in
+    measuring. `task` names a synthetic task that is trained on in place of a text. Further
+    `parts` are studies of their own in the same archive; their names tell their runs and texts
+    apart.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Study(Value, frozen=True):
     text: Annotated[str, Field(min_length=1)] | None = None
     start: bool = False
     task: TaskName | None = None
+    learning_rates: Mapping[str, Positive] = {}
     save_every: Count | None = None
     match: Match | None = None
     parts: Many["Study"] = ()
@@ -103,6 +106,11 @@ class Study(Value, frozen=True):
             )
         self._check_parts()
         object.__setattr__(self, "presets", named(self.presets, self.size))
+        if others := [name for name in self.learning_rates if name not in self.presets]:
+            raise ValueError(
+                f"learning_rates names {others[0]!r}, which is none of the presets "
+                f"{', '.join(self.presets)}."
+            )
         for name in self.presets:  # what is impossible is refused here, not after an hour
             model_of(name, self.size, self.match)
         return self
@@ -126,6 +134,14 @@ class Study(Value, frozen=True):
         """Return the parts by name; the name of the first is empty."""
         first = self.changed(parts=()) if self.parts else self
         return {"": first, **{part.name: part for part in self.parts}}
+
+    def recipe_of(self, preset: str) -> Recipe:
+        """Return the recipe with the learning rate of a preset."""
+        rate = self.learning_rates.get(preset)
+        if rate is None:
+            return self.recipe
+        share = self.recipe.final_learning_rate / self.recipe.learning_rate
+        return self.recipe.changed(learning_rate=rate, final_learning_rate=rate * share)
 
     def offset(self, seed: int) -> "Study":
         """Return the study with a number added to every seed, in all parts."""

@@ -26,6 +26,7 @@ from dva_lens.writing import write_text
 STUDY = "study.json"
 LOCK = "lock"
 LARGEST_CATALOGUE = 1 << 30
+RATES = "learning_rates"
 _MAY_DIFFER = ("name", "presets", "seeds", "texts", "statistics", "save_every", "text", "parts")
 """What does not decide how models are trained and measured; of the text its content does."""
 
@@ -170,6 +171,7 @@ def _check_same(file: Path, now: Mapping[str, Any]) -> None:
             before[name].get(key, Study.model_fields[key].default),
             part[key],
         )
+        if key != RATES or path.rpartition(".")[2] in before[name]["presets"]
     ]
     if changed:
         raise ValueError(

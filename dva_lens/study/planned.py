@@ -49,9 +49,9 @@ def planned_runs(
     first = sum(len(each.presets) for each in before)
     found = []
     for seed in study.seeds:
-        recipe = study.recipe.changed(seed=seed)
         for order, name in enumerate(study.presets, start=first):
-            config = model_of(name, size, study.match)
+            config, recipe = model_of(name, size, study.match), study.recipe_of(name)
+            recipe = recipe.changed(seed=seed)
             key = train_key(
                 config.to_dict(), recipe.to_dict(), data=data, tokenizer=tokenizer, seed=seed
             )

@@ -6,6 +6,7 @@ from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.results.archive import open_archive
 from dva_lens.study.definition import Study
 from dva_lens.study.folder import STUDY
+from dva_lens.study.planned import planned_runs
 from dva_lens.study.runner import run
 from dva_lens.study.texts import prepare
 
@@ -123,3 +124,26 @@ def test_parts_hold_no_parts(parts):
 def test_a_study_with_parts_survives_json(parts):
     study = Study.from_dict(parts)
     assert Study.from_dict(json.loads(json.dumps(study.to_dict()))) == study
+
+
+def test_a_preset_may_have_a_learning_rate_of_its_own(parts, tmp_path):
+    rates = {"gated": 2e-3}
+    task = {**parts["parts"][0], "learning_rates": rates}
+    study = Study.from_dict({**parts, "parts": [task]})
+    part = study.each_part()[TASK]
+    planned = planned_runs(part, vocabulary=64, data="d", tokenizer="t")
+    recipe = part.recipe
+    found = {run.preset: run.recipe for run in planned if run.seed == 0}
+    assert found["transformer"] == recipe.changed(seed=0)
+    assert found["gated"].learning_rate == 2e-3
+    share = recipe.final_learning_rate / recipe.learning_rate
+    assert found["gated"].final_learning_rate == pytest.approx(2e-3 * share)
+    run(study, tmp_path)
+    more = {**task, "presets": [*task["presets"], "svformer"]}
+    more["learning_rates"] = {**rates, "svformer": 3e-3}
+    run(Study.from_dict({**parts, "parts": [more]}), tmp_path)
+    changed = {**task, "learning_rates": {"gated": 1e-3}}
+    with pytest.raises(ValueError, match=r"learning_rates\.gated: 0\.002 -> 0\.001"):
+        run(Study.from_dict({**parts, "parts": [changed]}), tmp_path)
+    with pytest.raises(ValueError, match="learning_rates names 'dva', which is none of"):
+        Study.from_dict({**parts, "learning_rates": {"dva": 1e-3}})
