@@ -33,6 +33,8 @@ class AttentionSummary:
     - `largest`: the largest weight.
     - `first_mass`, `self_mass`, `previous_mass`: weight on key 0, on the query, on the one before.
     - `distance`: sum of p times (query - key), in tokens.
+    - `rest_mass`, `rest_entropy`, `rest_distance`: row mass, entropy and distance summed over all
+      keys but key 0, so that they keep their digits where key 0 takes nearly everything.
     - `value_norm`: sum of p times the norm of the value used; `output_norm`: the norm of sum p v.
     - `received`: weight a key receives, summed over its queries; `viewers`: queries that see it.
     - `visible`: keys that a query sees, itself included.
@@ -47,6 +49,9 @@ class AttentionSummary:
     previous_mass: PerQuery
     distance: PerQuery
     row_mass: PerQuery
+    rest_mass: PerQuery
+    rest_entropy: PerQuery
+    rest_distance: PerQuery
     value_norm: PerQuery
     output_norm: PerQuery
     received: PerKey

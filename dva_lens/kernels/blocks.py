@@ -48,6 +48,18 @@ class QueryBlock:
         """Return positions counted from the last query of the block, so that few digits cancel."""
         return positions[part] - (self.queries.stop - 1)
 
+    @property
+    def holds_first(self) -> bool:
+        """Whether key 0 is among the keys of the block."""
+        return self.keys.start == 0
+
+    def rest_from_last(self, positions: Float[Tensor, "position"]) -> Float[Tensor, "seen"]:
+        """Return `from_last` of the keys of the block, and 0 for key 0."""
+        found = self.from_last(positions, self.keys)
+        if self.holds_first:
+            found[0] = 0.0
+        return found
+
     def within(self, queries: slice) -> "QueryBlock | None":
         """Return the part of the block that holds some of these queries, if there is one."""
         start = max(self.queries.start, queries.start)

@@ -30,6 +30,9 @@ class Summary:
     previous_mass: PerQuery
     distance: PerQuery
     row_mass: PerQuery
+    rest_mass: PerQuery
+    rest_entropy: PerQuery
+    rest_distance: PerQuery
     value_norm: PerQuery
     output_norm: PerQuery
     received: Float[Tensor, "batch head key"]

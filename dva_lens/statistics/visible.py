@@ -28,6 +28,21 @@ def sees_first(summary: AttentionSummary) -> np.ndarray:
     return (place < summary.viewers[:, :1])[:, None]
 
 
+def rest_mass(summary: AttentionSummary) -> np.ndarray:
+    """Return the weight of each query on the keys but the first, NaN where it means nothing.
+
+    That is where the first key is out of sight, no other key is seen, or so little is left that
+    the smallest weights there are have lost digits.
+    """
+    rest = summary.rest_mass
+    digits = np.finfo(rest.dtype)
+    keys = visible_counts(summary.visible, 2)[:, None]
+    least = keys * (float(digits.tiny) / float(digits.eps))
+    with np.errstate(invalid="ignore"):
+        usable = sees_first(summary) & (rest > least)
+    return np.where(usable, rest, np.nan).astype(np.float64)
+
+
 def sees_ahead(visible: Int[np.ndarray, "sequence query"]) -> Bool[np.ndarray, "sequence"]:
     """Say in which sequences some query sees more keys than there are up to it."""
     return np.any(visible > positions(visible.shape[-1]) + 1, axis=-1)

@@ -1,11 +1,14 @@
 """Primary statistics against published definitions, re-derived from materialised patterns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import records
 from evaluation import evaluate
 from scipy import stats
 
+from dva_lens.sites import AttentionSummary
 from dva_lens.statistics.primary.importance import (
     distribution_entropy,
     uniform_importance_entropy,
@@ -100,6 +103,49 @@ def test_sink_free_entropy_drops_the_first_key():
             rest = pieces.pattern[:, text, :, query, 1 : query + 1]
             want = stats.entropy(rest, axis=-1)
             np.testing.assert_allclose(found[:, text, :, query], want, atol=1e-10)
+
+
+@pytest.mark.parametrize("strength", [8.0, 20.0])
+def test_entropy_without_a_sink_that_takes_nearly_everything(strength):
+    """The first key takes .9995 and more; float32 would hold 1e-7 of it, and no entropy."""
+    seen = records.visibility((300,))
+    pattern = records.random_pattern(seen, layers=2, heads=2)
+    pattern[..., 1:] *= np.exp(-strength)
+    pattern[..., 0] = seen[:, :, 0] - pattern[..., 1:].sum(-1)
+    pieces = records.random_pieces(pattern, seen, (300,), kv_heads=2)
+    record = records.record_of(pieces)
+    single = replace(record, layers=tuple(_in_float32(layer) for layer in record.layers))
+    rest = pattern[..., 1:, 1:]
+    want = stats.entropy(rest, axis=-1)
+    assert pattern[..., 1:, 0].min() > 0.9995
+    np.testing.assert_allclose(value("sink_free_entropy", record)[..., 1:], want, rtol=1e-12)
+    found = value("sink_free_entropy", single)[..., 1:]
+    # Two sums rounded to float32, divided by each other, plus a logarithm of one of them.
+    budget = np.finfo(np.float32).eps * (3 * (want + 2 * strength) + 1)
+    assert (np.abs(found - want) <= budget).all()
+    back = np.arange(1, 300)[:, None] - np.arange(1, 300)
+    far = value("sink_free_distance", single)[..., 1:]
+    want = (rest * back).sum(-1) / rest.sum(-1)
+    np.testing.assert_allclose(far, want, rtol=4 * np.finfo(np.float32).eps)
+
+
+def test_nothing_is_said_where_the_first_key_is_all_there_is():
+    seen = records.visibility((9,), window=4)
+    pattern = records.random_pattern(seen)
+    pattern[..., 2, :] = np.eye(9)[0]
+    pattern[..., 3, 1:] *= 1e-320
+    record = records.record_of(records.random_pieces(pattern, seen, (9,), kv_heads=1))
+    for name in ("sink_free_entropy", "sink_free_distance"):
+        said = np.isfinite(value(name, record)[0, 0, 0])
+        assert said.tolist() == [False, True] + 7 * [False]
+
+
+def _in_float32(layer):
+    held = {
+        name: each.astype(np.float32) if each.dtype.kind == "f" else each
+        for name, each in vars(layer.summary).items()
+    }
+    return replace(layer, summary=AttentionSummary(**held))
 
 
 def test_divided_weights_ignore_the_row_mass():

@@ -103,3 +103,12 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
 def attention(draw, form, weights):
     """Return query, key, values and weights; everything drawn is in `draw.drawn`."""
     return draw.query(), draw.key(), FORMS[form](draw), RULES[weights](draw)
+
+
+def strong_sink(draw, width, strength):
+    """Return queries and keys whose scores on key 0 are `strength` above random ones of others."""
+    query, key = draw.query(width + 1), draw.key(width + 1)
+    query[..., 0], key[..., 0] = 1.0, 0.0
+    key[:, :, 0] = 0.0
+    key[:, :, 0, 0] = strength / SCALE
+    return query, key

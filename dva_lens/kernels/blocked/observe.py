@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocked.pair_readers import PairObserver, PairReader
-from dva_lens.kernels.blocked.pattern import BlockPattern, Rows, patterns
+from dva_lens.kernels.blocked.pattern import BlockPattern, Rows, patterns, summed
 from dva_lens.kernels.blocked.readers import (
     ExpertGatedReader,
     GatedReader,
@@ -43,7 +43,8 @@ READERS = {
 }
 PER_QUERY = (
     "log_sum_exp", "entropy", "square_sum", "largest", "first_mass", "self_mass",
-    "previous_mass", "distance", "row_mass", "value_norm",
+    "previous_mass", "distance", "row_mass", "value_norm", "rest_mass", "rest_entropy",
+    "rest_distance",
 )  # fmt: skip
 
 
@@ -73,18 +74,30 @@ class Observation:
         found["first_mass"].copy_(_first(part))
         _diagonal(part, back=0, into=found["self_mass"])
         _diagonal(part, back=1, into=found["previous_mass"])
-        torch.sum(pattern, dim=-1, out=found["row_mass"])
-        found["distance"].copy_(self._distance(part, found["row_mass"], read.offset))
+        row_mass, rest = summed(pattern, block)
+        found["row_mass"].copy_(row_mass)
+        found["rest_mass"].copy_(rest)
+        found["rest_entropy"].copy_(self._rest_entropy(part, rest))
+        back = self._rest_distance(part, rest, read.rest_offset)
+        found["rest_distance"].copy_(back)
+        found["distance"].copy_(back.addcmul_(found["first_mass"], self._positions[block.queries]))
         found["value_norm"].copy_(read.sizes)
         self.received[block.by_key] += pattern.sum(dim=-2)
 
-    def _distance(self, part: BlockPattern, row_mass: Rows, offset: Rows | None) -> Rows:
-        """Return sum_j p_ij (i - j)."""
+    def _rest_entropy(self, part: BlockPattern, rest: Rows) -> Rows:
+        """Return -sum_j p_ij log p_ij over the keys but key 0."""
+        if self.rule.normaliser == "sigmoid":
+            return part.rest_energy.neg()
+        normaliser = part.log_sum_exp.masked_fill(rest == 0, 0.0)
+        return normaliser.mul_(rest).sub_(part.rest_energy)
+
+    def _rest_distance(self, part: BlockPattern, rest: Rows, offset: Rows | None) -> Rows:
+        """Return sum_j p_ij (i - j) over the keys but key 0."""
         block, pattern = part.block, part.weights
         if offset is None:
-            places = block.from_last(self._positions, block.keys)
+            places = block.rest_from_last(self._positions)
             offset = torch.mv(pattern.view(-1, pattern.shape[-1]), places)
-        here = block.from_last(self._positions, block.queries) * row_mass
+        here = block.from_last(self._positions, block.queries) * rest
         return here.sub_(offset.view_as(here))
 
     def summary(self, output: Output) -> Summary:

@@ -22,13 +22,18 @@ Rows = Float[Tensor, "some few row"]
 @final
 @dataclass(frozen=True)
 class BlockPattern:
-    """The weights of a block with the numbers that need its scores."""
+    """The weights of a block with the numbers that need its scores.
+
+    `rest_energy` is sum p log p over the keys other than key 0, where p is not yet divided by the
+    normaliser.
+    """
 
     block: QueryBlock
     weights: OfBlock
     log_sum_exp: Rows
     entropy: Rows
     largest: Rows
+    rest_energy: Rows
 
 
 def patterns(
@@ -59,11 +64,12 @@ def block_pattern(
     torch.softmax(scores, dim=-1, out=pattern)
     top, largest = scores.amax(dim=-1), pattern.amax(dim=-1)
     log_sum = top - largest.log()
-    energy = torch.mul(scores, pattern, out=scores).sum(dim=-1)
+    weighed = torch.mul(scores, pattern, out=scores)
+    energy, rest = summed(weighed, block)
     if not _special(rule):
-        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest)
+        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, rest)
     empty = top <= nowhere(scores.dtype) / 2
-    part = BlockPattern(block, pattern, log_sum, energy, largest)
+    part = BlockPattern(block, pattern, log_sum, energy, largest, rest)
     return _lessened(part, rule, empty=empty)
 
 
@@ -74,9 +80,22 @@ def _special(rule: Rule) -> bool:
 
 def _sigmoid(scores: OfBlock, block: QueryBlock, pattern: OfBlock) -> BlockPattern:
     torch.sigmoid(scores, out=pattern)
-    entropy = -torch.mul(logsigmoid(scores), pattern, out=scores).sum(dim=-1)
-    nothing = torch.full_like(entropy, torch.nan)
-    return BlockPattern(block, pattern, nothing, entropy, pattern.amax(dim=-1))
+    weighed = torch.mul(logsigmoid(scores), pattern, out=scores)
+    energy, rest = summed(weighed, block)
+    nothing = torch.full_like(energy, torch.nan)
+    return BlockPattern(block, pattern, nothing, -energy, pattern.amax(dim=-1), rest)
+
+
+def summed(entries: OfBlock, block: QueryBlock) -> tuple[Rows, Rows]:
+    """Return the sums of rows, and those without what belongs to key 0.
+
+    Key 0 is added last and never taken off again: nothing of the rest might be left.
+    """
+    if not block.holds_first:
+        total = entries.sum(dim=-1)
+        return total, total
+    rest = entries[..., 1:].sum(dim=-1)
+    return rest + entries[..., 0], rest
 
 
 def _lessened(part: BlockPattern, rule: Rule, *, empty: Tensor) -> BlockPattern:
@@ -94,4 +113,5 @@ def _lessened(part: BlockPattern, rule: Rule, *, empty: Tensor) -> BlockPattern:
         log_sum_exp=log_sum,
         entropy=(share * (log_sum - part.entropy)).masked_fill_(empty, 0.0),
         largest=part.largest * share,
+        rest_energy=part.rest_energy * share,
     )

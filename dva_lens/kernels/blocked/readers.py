@@ -33,13 +33,13 @@ class Read:
     """What the weights of a block make of the values.
 
     `mixed` are the mixed values before `finish`, if they were wanted; `sizes` is
-    sum_j p_ij |v_ij|; `offset` is sum_j p_ij (j - last query of the block), where a product
-    brought it along.
+    sum_j p_ij |v_ij|; `rest_offset` is sum_j p_ij (j - last query of the block) over the keys but
+    key 0, where a product brought it along.
     """
 
     mixed: Mixed | None
     sizes: Rows
-    offset: Rows | None = None
+    rest_offset: Rows | None = None
 
 
 class ValueReader(ABC):
@@ -120,7 +120,7 @@ class StaticReader(CollapsingReader):
         if not mixing:
             return Read(None, self.sizes(part, memory))
         places = self.of_keys(part.block, self._columns)[..., -1]
-        places.copy_(part.block.from_last(self._positions, part.block.keys))
+        places.copy_(part.block.rest_from_last(self._positions))
         found = self.mix(part, self._columns)
         return Read(found[..., :-2], found[..., -2], found[..., -1])
 

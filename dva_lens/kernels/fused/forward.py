@@ -2,7 +2,8 @@
 
 Scores are kept in units of log 2, so that one instruction exponentiates them. Sums are relative
 to the running maximum and rescaled when it rises; the sum for the entropy is taken of differences
-to that maximum, so that no large numbers cancel.
+to that maximum, so that no large numbers cancel. What key 0 adds to a sum is kept apart and added
+last, so that the rest keeps its digits where key 0 takes nearly everything.
 """
 
 import triton.language as tl
@@ -17,7 +18,7 @@ from dva_lens.kernels.fused.language import (
 
 PER_QUERY = (
     "log_sum_exp", "row_mass", "entropy", "square_sum", "largest", "distance", "value_norm",
-    "first_mass", "self_mass", "previous_mass",
+    "first_mass", "rest_mass", "rest_entropy", "rest_distance", "self_mass", "previous_mass",
 )  # fmt: skip
 """The rows of `Stats`, in the order in which the kernel writes them."""
 
@@ -72,7 +73,8 @@ def forward(
         segment_q = tl.load(Segments + queries, mask=inside, other=0)
 
     m = tl.full([BLOCK_M], float("-inf"), tl.float32)
-    total = tl.zeros([BLOCK_M], tl.float32)
+    on_first = tl.zeros([BLOCK_M], tl.float32)
+    total = tl.zeros([BLOCK_M], tl.float32)  # like surprise and distance, without key 0 there
     surprise = tl.zeros([BLOCK_M], tl.float32)
     squares = tl.zeros([BLOCK_M], tl.float32)
     distance = tl.zeros([BLOCK_M], tl.float32)
@@ -92,10 +94,14 @@ def forward(
         middle = length // BLOCK_N * BLOCK_N
         if CAUSAL:
             middle = tl.minimum(middle, place // BLOCK_N * BLOCK_N)
+    clear = start  # the tile of key 0 is masked with those at the edge
+    if MEASURE:
+        clear = tl.minimum(start + BLOCK_N, middle)
     for edge in tl.static_range(2):
-        low = start if edge == 0 else middle
+        low = clear if edge == 0 else middle - (clear - start)
         high = middle if edge == 0 else stop
-        for first in range(low, high, BLOCK_N):
+        for at in range(low, high, BLOCK_N):
+            first = tl.where(at < middle, start, at) if edge == 1 else at
             keys = first + columns
             there = keys < length
             k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
@@ -121,31 +127,40 @@ def forward(
                 alive = s > float("-inf")
                 natural = tl.where(alive, s * LN2, 0.0)
                 p = tl.where(alive, tl.sigmoid(natural), 0.0)
+                rest = p
                 if MEASURE:
+                    if edge == 1:
+                        rest = tl.where(keys[None, :] == 0, 0.0, p)
                     log_p = tl.minimum(natural, 0.0) - tl.log(1 + tl.exp(-tl.abs(natural)))
-                    surprise -= tl.sum(p * log_p, 1)
+                    surprise -= tl.sum(rest * log_p, 1)
             else:
                 old = tl.where(m == float("-inf"), base, m)
                 shrink = tl.exp2(old - base)
                 p = tl.exp2(s - base[:, None])
+                rest = p
                 if MEASURE:
+                    if edge == 1:
+                        rest = tl.where(keys[None, :] == 0, 0.0, p)
                     lag = s - base[:, None]
                     if edge == 1 or TENSOR_BIAS:
                         lag = tl.where(p > 0.0, lag, 0.0)
-                    surprise = shrink * (surprise + (old - base) * total) + tl.sum(p * lag, 1)
+                    surprise = shrink * (surprise + (old - base) * total) + tl.sum(rest * lag, 1)
+                    on_first *= shrink
                     squares *= shrink * shrink
                     distance *= shrink
                     sizes *= shrink
                 total *= shrink
                 out *= shrink[:, None]
             m = risen
-            mass = tl.sum(p, 1)
+            mass = tl.sum(rest, 1)
             total += mass
             if MEASURE:
+                if edge == 1:
+                    on_first += tl.sum(tl.where(keys[None, :] == 0, p, 0.0), 1)
                 squares += tl.sum(p * p, 1)
                 if edge == 1:
                     gap = (queries[:, None] - keys[None, :]).to(tl.float32)
-                    distance += tl.sum(p * gap, 1)
+                    distance += tl.sum(rest * gap, 1)
                 else:
                     gap = (place - keys).to(tl.float32)
                     distance += tl.sum(p * gap[None, :], 1) + offset * mass
@@ -183,27 +198,28 @@ def forward(
     base = tl.where(nothing, 0.0, m)
     unit = tl.full([BLOCK_M], 1.0, tl.float32)
     if SIGMOID:
-        entropy = surprise
+        rest_entropy = surprise
         normaliser = tl.full([BLOCK_M], float("nan"), tl.float32)
         peak = tl.where(nothing, 0.0, tl.sigmoid(base * LN2))
     else:
-        whole = total
+        whole = total + on_first
         if SINK:
             sink = tl.load(Sink + head) * LOG2E
             raised = tl.where(nothing, sink, tl.maximum(base, sink))
             lowered = tl.where(nothing, 0.0, tl.exp2(base - raised))
             surprise = lowered * (surprise + (base - raised) * total)
+            on_first *= lowered
             squares *= lowered * lowered
             distance *= lowered
             sizes *= lowered
             total *= lowered
             out *= lowered[:, None]
-            whole = total + tl.exp2(sink - raised)
+            whole = total + on_first + tl.exp2(sink - raised)
             base = raised
         empty = whole == 0.0
         unit = tl.where(empty, 0.0, 1.0 / tl.where(empty, 1.0, whole))
         log_whole = tl.log2(tl.where(empty, 1.0, whole))
-        entropy = LN2 * unit * (log_whole * total - surprise)
+        rest_entropy = LN2 * unit * (log_whole * total - surprise)
         normaliser = tl.where(empty, float("-inf"), LN2 * (base + log_whole))
         peak = tl.where(nothing, 0.0, tl.exp2(m - base) * unit)
     out *= unit[:, None]
@@ -212,24 +228,34 @@ def forward(
     Stats += row
     tl.store(Stats, normaliser, mask=inside)
     Stats += rows
-    tl.store(Stats, total * unit, mask=inside)
+    first_mass = on_first * unit
+    rest_mass = total * unit
+    tl.store(Stats, rest_mass + first_mass, mask=inside)
     if MEASURE:
+        logarithm = LN2 * tl.log2(tl.where(first_mass > 0.0, first_mass, 1.0))
         Stats += rows
-        tl.store(Stats, entropy, mask=inside)
+        tl.store(Stats, rest_entropy - first_mass * logarithm, mask=inside)
         Stats += rows
         tl.store(Stats, squares * unit * unit, mask=inside)
         Stats += rows
         tl.store(Stats, peak, mask=inside)
         Stats += rows
-        tl.store(Stats, distance * unit, mask=inside)
+        tl.store(Stats, distance * unit + first_mass * queries, mask=inside)
         Stats += rows
         tl.store(Stats, sizes * unit, mask=inside)
-        for chosen in tl.static_range(3):
-            keys = queries - queries if chosen == 0 else queries - (chosen - 1)
+        Stats += rows
+        tl.store(Stats, first_mass, mask=inside)
+        Stats += rows
+        tl.store(Stats, rest_mass, mask=inside)
+        Stats += rows
+        tl.store(Stats, rest_entropy, mask=inside)
+        Stats += rows
+        tl.store(Stats, distance * unit, mask=inside)
+        for back in tl.static_range(2):
             weight = weight_on(
-                keys, normaliser, queries, segment_q, Q, K, q_n, k_n, Bias, bias_q, bias_k,
-                Segments, length, window, scale, softcap, bias, QK, CAUSAL, WINDOW, SEGMENTS,
-                SOFTCAP, TENSOR_BIAS, SIGMOID,
+                queries - back, normaliser, queries, segment_q, Q, K, q_n, k_n, Bias, bias_q,
+                bias_k, Segments, length, window, scale, softcap, bias, QK, CAUSAL, WINDOW,
+                SEGMENTS, SOFTCAP, TENSOR_BIAS, SIGMOID,
             )  # fmt: skip
             Stats += rows
             tl.store(Stats, weight, mask=inside)

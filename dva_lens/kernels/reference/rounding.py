@@ -74,6 +74,8 @@ def limits(
     entropy = torch.special.entr(p).sum(dim=-1, keepdim=True)
     logarithm = (summed * (1 + weighed.scores + weighed.log_sum_exp.abs() + entropy))[..., 0]
     relative = summed * p
+    rest, rest_entropy = (each[..., 1:].sum(dim=-1) for each in (p, torch.special.entr(p)))
+    steps = 1 + weighed.scores + weighed.log_sum_exp.abs()
     pairs = values.pairs(place, place, query.shape[1])
     mixed = torch.einsum("bhqk,bhqkd->bhqd", p, pairs).norm(dim=-1)
     lost = _norm_error(values, sizes, losses, unit)
@@ -90,6 +92,9 @@ def limits(
         ),
         "distance": (relative * gap).sum(dim=-1),
         "row_mass": relative.sum(dim=-1),
+        "rest_mass": relative[..., 1:].sum(dim=-1),
+        "rest_entropy": summed[..., 0] * (steps[..., 0] * rest + rest_entropy),
+        "rest_distance": (relative * gap)[..., 1:].sum(dim=-1),
         "value_norm": (relative * pairs.norm(dim=-1) + p * lost).sum(dim=-1),
         "output_norm": output.norm(dim=-1) + (sizes.shape[-1] + STEPS) * unit * mixed,
         "received": relative.sum(dim=-2),

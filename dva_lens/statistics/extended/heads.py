@@ -16,8 +16,8 @@ from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic
 from dva_lens.statistics.visible import (
     first_seen,
     positions,
+    rest_mass,
     sees_ahead,
-    sees_first,
     visible_counts,
 )
 
@@ -88,15 +88,7 @@ def sink_free_distance(layer: LayerRecord, shared: SharedRecord) -> np.ndarray:
     """
     del shared
     summary = layer.at(SUMMARY)
-    place = positions(summary.visible.shape[-1])
-    first = summary.first_mass.astype(np.float64)
-    left = summary.row_mass - first
-    usable = (
-        sees_first(summary)
-        & (left > 1e-4)
-        & np.isfinite(visible_counts(summary.visible, 2))[:, None]
-    )
-    found = ratio(summary.distance - first * place, np.where(usable, left, 0.0))
+    found = summary.rest_distance / rest_mass(summary)
     back = ~sees_ahead(summary.visible)[:, None, None]
     return np.where(back, np.maximum(found, 0.0), found)
 
@@ -190,7 +182,7 @@ DISTANCE = Statistic(
 
 SINK_FREE_DISTANCE = Statistic(
     name="sink_free_distance",
-    version=2,
+    version=3,
     long_name="Attention distance without the first key",
     units="tokens",
     meaning="How many tokens back a query looks on average, the first token left out.",
@@ -204,7 +196,8 @@ SINK_FREE_DISTANCE = Statistic(
     first_row="dropped",
     row_mass="the weights of the other keys are divided by their sum",
     pitfalls=(
-        "For queries that see the first key. Distances ahead count as negative, and where "
-        "queries see both sides they cancel."
+        "NaN for queries that do not see the first key, or on which it leaves so little that "
+        "the other weights underflow. Distances ahead count as negative, and where queries see "
+        "both sides they cancel."
     ),
 )

@@ -8,10 +8,9 @@ from jaxtyping import Float
 from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
 from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic, at_least
-from dva_lens.statistics.visible import sees_first, visible_counts
+from dva_lens.statistics.visible import rest_mass, visible_counts
 
 PerQuery = Float[np.ndarray, "sequence head query"]
-SHORTEST_REST = 1e-4
 
 
 def entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
@@ -49,19 +48,16 @@ def largest_weight(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
 def sink_free_entropy(layer: LayerRecord, shared: SharedRecord) -> PerQuery:
     """Return the entropy over the keys other than the first, their weights divided by their sum.
 
-    With p0 on the first key and m on the others it is (H + p0 log p0) / m + log m, so no pattern
-    is needed; digits are lost as m shrinks, hence the floor on m.
+    With h = -sum p log p and m = sum p over these keys it is h / m + log m, so no pattern is
+    needed. Both are recorded as sums over these keys: taken off the whole, the first key would
+    leave no digits where it is a strong sink.
     """
     del shared
     summary = layer.at(SUMMARY)
-    first = summary.first_mass.astype(np.float64)
-    rest = summary.row_mass.astype(np.float64) - first
-    visible = visible_counts(summary.visible, 2)
-    usable = (rest > SHORTEST_REST) & sees_first(summary) & np.isfinite(visible)[:, None]
-    rest = np.where(usable, rest, np.nan)
-    spread = summary.entropy + first * np.log(np.where(first > 0, first, 1.0))
-    found = spread / rest + np.log(rest)
-    return np.clip(found, 0.0, np.log(visible - 1)[:, None])
+    rest = rest_mass(summary)
+    found = summary.rest_entropy / rest + np.log(rest)
+    others = visible_counts(summary.visible, 2) - 1
+    return np.clip(found, 0.0, np.log(others)[:, None])
 
 
 ENTROPY = Statistic(
@@ -140,11 +136,11 @@ LARGEST_WEIGHT = Statistic(
 
 SINK_FREE_ENTROPY = Statistic(
     name="sink_free_entropy",
-    version=1,
+    version=2,
     long_name="Entropy without the first key",
     units="nat",
     meaning="How widely a query spreads its attention over all keys but the first.",
-    formula=r"\left(H_i + p_{i0}\log p_{i0}\right)/m_i + \log m_i,\quad m_i = \rho_i - p_{i0}",
+    formula=r"-\sum_{j>0} p_{ij}\log p_{ij}\big/m_i + \log m_i,\quad m_i = \sum_{j>0} p_{ij}",
     source="Entropy of the weights with the sink dropped and the rest divided by its sum",
     at="query",
     needs=(SUMMARY,),
@@ -154,7 +150,7 @@ SINK_FREE_ENTROPY = Statistic(
     first_row="dropped",
     row_mass="the weights of the other keys are divided by their sum",
     pitfalls=(
-        "Only the first key is dropped; the sink atlas finds others. Not defined where the first "
-        "key is out of sight or leaves less than 1e-4 of the weight to the others."
+        "Only the first key is dropped; the sink atlas finds others. NaN where the first key is "
+        "out of sight, or takes so nearly everything that the other weights underflow."
     ),
 )

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from attentions import Draws
+from attentions import Draws, rule, strong_sink
+from rounding import agree, widened
 
 from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.rule import Rule
@@ -95,3 +96,37 @@ def test_sizes_of_pair_values_are_those_of_the_pairs(backend):
     want = torch.nn.functional.gelu(values.query_part)
     close(output, want)
     close(found.value_norm, want.norm(dim=-1))
+
+
+@pytest.mark.parametrize("strength", [14.0, 16.0, 60.0])
+@pytest.mark.parametrize("backend", [name for name in EVERY if name != "reference"])
+def test_what_a_strong_sink_leaves_keeps_its_digits(backend, strength, seed):
+    """The first key takes .999 to 1 - 1e-23; sums over the others are right to their own size."""
+    draw = Draws((1, 2, 1), 1024, dtype=torch.float32, seed=seed)
+    inputs = (*strong_sink(draw, 6, strength), Static(draw.key(4)), rule())
+    found, truth = (
+        {"output": output} | vars(summary)
+        for output, summary in (
+            BACKENDS[backend](*inputs),
+            BACKENDS["reference"](*widened(inputs)),
+        )
+    )
+    agree(found, truth, inputs)
+    taken = truth["row_mass"].float() - truth["first_mass"].float()
+    lost = (taken - truth["rest_mass"]).abs() / truth["rest_mass"]
+    assert lost[..., 1:].max() > 1e-3  # what it would be as a difference in float32
+
+
+@pytest.mark.parametrize("backend", EVERY)
+@pytest.mark.parametrize("normaliser", ["softmax", "sigmoid"])
+def test_without_the_first_key_all_is_left_where_it_is_out_of_sight(backend, normaliser):
+    draw = Draws((1, 2, 1), LENGTH)
+    values = Static(draw.key(3))
+    found = BACKENDS[backend](
+        draw.query(), draw.key(), values, rule(window=7, normaliser=normaliser)
+    )[1]
+    for name in ("mass", "entropy", "distance"):
+        whole = getattr(found, "row_mass" if name == "mass" else name)
+        rest = getattr(found, f"rest_{name}")
+        close(rest[..., 7:], whole[..., 7:])
+        assert (rest[..., 0] == 0).all()

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from attentions import FORMS, RULES, Draws, attention
+from attentions import FORMS, RULES, Draws, attention, rule, strong_sink
 from rounding import agree, widened
 from shapes import Largest
 
@@ -104,6 +104,14 @@ def test_every_width_of_heads(widths, dtype, seed):
 @pytest.mark.parametrize("weights", ["causal", "softcap", "left-padded", "sigmoid", "bias"])
 def test_half_precision(weights, seed):
     compare(attention(Draws((1, 2, 1), 70, dtype=torch.float16, seed=seed), "static", weights))
+
+
+@pytest.mark.parametrize("settings", [{}, {"causal": False}, {"window": 70}, {"sink": 1.0}])
+def test_what_a_strong_sink_leaves_keeps_its_digits(settings, seed):
+    draw = Draws((1, 1, 1), 150, dtype=SINGLE, seed=seed)
+    if "sink" in settings:
+        settings = {"sink": draw(1)}
+    compare((*strong_sink(draw, 6, 16.0), Static(draw.key(4)), rule(**settings)))
 
 
 def test_memory_is_linear_in_length():
