@@ -23,6 +23,7 @@ from dva_lens.statistics.inference.multiplicity import benjamini_hochberg, holm
 
 COVER = (0.93, 0.97)
 CELLS = 200
+UNEQUAL = ((1, 3), (1, 10), (1, 30), (1, 1, 10), (1, 5, 25), (1, 10, 100), (1, 1, 1, 1, 20))
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
@@ -65,6 +66,35 @@ def text_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]
             yield _row("Interval on new text", setting, COVER, held)
     held = [_covers_text(generator, normal, 25, as_one=False) for _ in range(batches)]
     yield _row("Sequences taken for units", "25 documents of 1-4 sequences, normal", None, held)
+
+
+def length_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]:
+    """Cover the mean by size where documents differ much in size, and size goes with the value.
+
+    Every replication draws sizes of its own.
+    """
+    count = batches * CELLS
+    for documents in (3, 8, 24, 60):
+        size = np.exp(normal(generator, (documents, count)))
+        values = 0.5 * np.log(size) + normal(generator, size.shape)
+        names = np.arange(documents).astype(str)
+        setting = f"{documents} documents, lognormal sizes, effect 0.5 log size"
+        found = profile(values, names, weights=size)
+        yield _row("Interval on new text", setting, COVER, [_covers(found, 0.5)])
+        if documents > 3:
+            held = _percentile_over_documents(generator, values, size)
+            yield _row("Documents bootstrapped", setting, None, [held])
+    size = np.exp(normal(generator, (24, count)))
+    values = np.log(size) + normal(generator, size.shape)
+    found = profile(values, np.arange(24).astype(str), weights=size)
+    setting = "24 documents, lognormal sizes, effect 1.0 log size"
+    yield _row("Interval on new text", setting, None, [_covers(found, 1.0)])
+    for sizes in UNEQUAL:
+        values = normal(generator, (len(sizes), count))
+        names = np.arange(len(sizes)).astype(str)
+        found = profile(values, names, weights=np.array(sizes, dtype=np.float64)[:, None])
+        setting = f"{len(sizes)} documents, sizes {' : '.join(map(str, sizes))}"
+        yield _row("Interval on new text", setting, COVER, [_covers(found, 0.0)])
 
 
 def paired_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]:
@@ -153,7 +183,8 @@ def simulate(*, seed: int = 0, scale: float = 1.0) -> list[Setting]:
     """Return all rows; `scale` shortens the simulation for tests."""
     generator = np.random.default_rng(seed)
     batches = max(int(20 * scale), 2)
-    rows = [*text_rows(generator, batches), *paired_rows(generator, batches)]
+    rows = [*text_rows(generator, batches), *length_rows(generator, batches)]
+    rows += paired_rows(generator, batches)
     rows += seed_rows(generator, max(int(20000 * scale), 500))
     rows += error_rows(generator, max(int(2000 * scale), 50))
     rows += same_rows(generator, batches)
@@ -219,6 +250,19 @@ def _percentile_over_seeds(
     seeds = len(ours)
     drawn = [model[generator.integers(0, seeds, (500, seeds))].mean(1) for model in (theirs, ours)]
     low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975], axis=0)
+    return (low <= 0.5) & (high >= 0.5)
+
+
+def _percentile_over_documents(
+    generator: np.random.Generator, values: np.ndarray, size: np.ndarray
+) -> np.ndarray:
+    documents, count = values.shape
+    times = generator.multinomial(documents, np.full(documents, 1 / documents), size=1000)
+    low, high = (np.empty(count) for _ in range(2))
+    for start in range(0, count, CELLS):
+        part = slice(start, start + CELLS)
+        means = (times @ (values * size)[:, part]) / (times @ size[:, part])
+        low[part], high[part] = np.quantile(means, [0.025, 0.975], axis=0)
     return (low <= 0.5) & (high >= 0.5)
 
 

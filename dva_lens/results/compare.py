@@ -211,7 +211,7 @@ def _usual_contrasts(values: xr.DataArray) -> tuple[str, ...]:
 def _all_cells(
     cells: Sequence[tuple[str, str]], parts: Sequence[Paired], baseline: str
 ) -> tuple[Comparison, ...]:
-    """Compare all cells at once: they share texts and so the draws of their intervals."""
+    """Compare all cells at once: they share texts."""
     names = list(dict.fromkeys(name for part in parts for name in part.models))
     seeds = {n: max(len(p.models[n]) for p in parts if n in p.models) for n in names}
     width = len(parts[0].weights)

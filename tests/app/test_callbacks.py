@@ -10,7 +10,7 @@ from explorer import PARTS, WORDS, fill
 
 from dva_lens.results.archive import open_archive
 from dva_lens.results.reader import Measurements
-from dva_lens.statistics.inference import bootstrap
+from dva_lens.statistics.inference import text_interval
 
 
 def test_another_head_moves_the_frame_only(library, chosen):
@@ -57,7 +57,7 @@ def test_the_chosen_head_is_said_aloud(library, chosen):
 
 def test_another_head_reads_nothing_and_estimates_its_mean_alone(folder, chosen, monkeypatch):
     read, cells = [], []
-    reading, estimating = Measurements._read, bootstrap.ratio
+    reading, estimating = Measurements._read, text_interval.ratio
 
     def noted(measurements, name, *rest, **named):
         read.append(name)
@@ -68,7 +68,7 @@ def test_another_head_reads_nothing_and_estimates_its_mean_alone(folder, chosen,
         return estimating(total, *rest, **named)
 
     monkeypatch.setattr(Measurements, "_read", noted)
-    monkeypatch.setattr(bootstrap, "ratio", counted)
+    monkeypatch.setattr(text_interval, "ratio", counted)
     library = Library(open_archive(folder))
     page_at(library, "/heads", "")
     assert read, "the page itself reads"

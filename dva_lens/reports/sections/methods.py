@@ -19,10 +19,11 @@ def section(material: Material) -> Section:
     parts: list[Part] = [
         Text(_texts(material)),
         Text(
-            "The 95 % intervals resample whole documents, because sequences of one document are "
-            "correlated; they apply to these checkpoints on new text. Intervals for retraining "
+            "The 95 % intervals take whole documents as units, because sequences of one document "
+            "are correlated; they apply to these checkpoints on new text (t, Satterthwaite's "
+            "degrees of freedom for documents of unequal length). Intervals for retraining "
             "are separate and rest on the seeds (t, Satterthwaite). Heads are fixed, "
-            "not resampled, and heads of different trainings are never paired."
+            "not sampled, and heads of different trainings are never paired."
         ),
         Text(
             "The dotted reference is the value of a statistic under uniform attention over the "

@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 
-from dva_lens.statistics.inference import bootstrap
 from dva_lens.statistics.inference.estimate import Estimate, moments, profile, t_estimate
 
 Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -18,7 +17,6 @@ def text_contrast(
     *,
     weights: np.ndarray | None = None,
     level: float = 0.95,
-    draws: int = bootstrap.DRAWS,
 ) -> Estimate:
     """Estimate ours minus theirs for these checkpoints and new text, paired text by text.
 
@@ -39,7 +37,7 @@ def text_contrast(
     difference = moments(ours)[0] - moments(theirs)[0]
     size = np.fmax(np.abs(moments(ours)[0]), np.abs(moments(theirs)[0]))
     difference = np.where(np.abs(difference) <= 1e-13 * size, 0.0, difference)
-    return profile(difference, documents, weights=weights, level=level, draws=draws)
+    return profile(difference, documents, weights=weights, level=level)
 
 
 def seed_contrasts(

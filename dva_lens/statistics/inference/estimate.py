@@ -15,7 +15,7 @@ from typing import Literal, final
 import numpy as np
 from scipy import stats
 
-from dva_lens.statistics.inference import bootstrap
+from dva_lens.statistics.inference import text_interval
 
 Estimand = Literal["these checkpoints, new text", "this architecture, retrained"]
 NEW_TEXT: Estimand = "these checkpoints, new text"
@@ -57,8 +57,6 @@ def profile(
     *,
     weights: np.ndarray | None = None,
     level: float = 0.95,
-    draws: int = bootstrap.DRAWS,
-    seed: int = 0,
 ) -> Estimate:
     """Estimate the mean over texts of each cell, for these checkpoints and new text.
 
@@ -67,15 +65,13 @@ def profile(
     values : array
         Numbers over (sequence, *cells); NaN where a cell has none.
     documents : sequence of str
-        The document of each sequence; documents are what is drawn again.
+        The document of each sequence; documents are the units.
     weights : array, optional
         What each number counts, shaped like `values` or broadcasting to it; default: one.
-    level, draws, seed
-        Coverage of the interval, bootstrap draws, and their seed.
+    level : float
+        Coverage of the interval.
     """
-    found = bootstrap.ratio(
-        *bootstrap.sums(values, weights), documents, level=level, draws=draws, seed=seed
-    )
+    found = text_interval.ratio(*text_interval.sums(values, weights), documents, level=level)
     return Estimate(
         mean=found.mean,
         low=found.low,
@@ -128,7 +124,7 @@ def t_estimate(
         mean=np.asarray(mean),
         low=np.asarray(mean - half),
         high=np.asarray(mean + half),
-        p=bootstrap.t_test(mean, error, freedom),
+        p=text_interval.t_test(mean, error, freedom),
         error=np.asarray(error),
         freedom=np.asarray(freedom),
         level=level,

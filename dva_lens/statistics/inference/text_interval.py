@@ -1,12 +1,12 @@
-"""Intervals for means over texts: whole documents are drawn again, all cells at once.
+"""Intervals for means over texts: documents are the units, whatever sequences they hold.
 
-Documents are the units because sequences of one document resemble each other. Drawing sequences
-again inside the drawn documents would count the variation within documents twice, so it is done
-only where there is a single document. The percentile interval of n units is too narrow by about
-sqrt((n - 1) / n) and by the normal quantile where t is due; both are put right by taking wider
-percentiles (Hesterberg 2015, section 5.3). Documents of unequal size count as fewer units,
-(sum w)^2 / sum w^2 (Kish). Below `FEW` of them percentiles cannot reach far enough and a t
-interval with the jackknife's error stands in.
+Documents are the units because sequences of one document resemble each other; sequences are only
+where there is a single document. A mean weighted by size is a ratio of two sums over documents.
+Its error is that of a weighted mean whose documents vary alike, each residual enlarged by what
+the mean took of it, and its degrees of freedom are those of that error (Satterthwaite; Bell &
+McCaffrey 2002), because a few long documents may make up most of both. With documents of one
+size it is Student's t interval. Percentiles of a bootstrap are too narrow where length goes with
+the value (docs/calibration.md).
 """
 
 # Strict but for what scipy leaves untyped in its own signatures.
@@ -20,7 +20,6 @@ from typing import final
 import numpy as np
 from scipy import stats
 
-DRAWS = 2000
 FEW = 8
 _CELLS_AT_ONCE = 4096
 
@@ -28,7 +27,11 @@ _CELLS_AT_ONCE = 4096
 @final
 @dataclass(frozen=True)
 class Interval:
-    """Weighted means over texts with intervals, the p value of zero, and how many units."""
+    """Weighted means over texts with intervals, the p value of zero, and how many units.
+
+    The p value and the interval say the same: one is below 1 - level where the other leaves out
+    zero.
+    """
 
     mean: np.ndarray
     low: np.ndarray
@@ -63,8 +66,6 @@ def ratio(
     documents: Sequence[str] | np.ndarray,
     *,
     level: float = 0.95,
-    draws: int = DRAWS,
-    seed: int = 0,
 ) -> Interval:
     """Return sum of totals over sum of weights with its interval, for every cell.
 
@@ -74,31 +75,23 @@ def ratio(
         Over (sequence, *cells), as `sums` gives them.
     documents : sequence of str
         The document of each sequence.
-    level, draws, seed
-        Coverage of the interval, bootstrap draws, and their seed.
+    level : float
+        Coverage of the interval.
     """
     tops, bottoms, note = _by_unit(total, weight, documents)
     units, shape = len(tops), total.shape[1:]
     tops, bottoms = tops.reshape(units, -1), bottoms.reshape(units, -1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = tops.sum(0) / bottoms.sum(0)
-        alike = bottoms.sum(0) ** 2 / (bottoms**2).sum(0)
-    error = _jackknife_error(tops, bottoms, mean)
-    freedom = np.where(alike > 1 + 1e-9, alike - 1, np.nan)
+    found = np.empty((3, tops.shape[1]))
+    for start in range(0, tops.shape[1], _CELLS_AT_ONCE):
+        part = slice(start, start + _CELLS_AT_ONCE)
+        found[:, part] = _mean_and_error(tops[:, part], bottoms[:, part])
+    mean, error, freedom = found
     half = stats.t.ppf(0.5 + level / 2, freedom) * error
-    low, high = mean - half, mean + half
-    many = alike >= FEW - 1e-9
-    if many.any():
-        wider = np.sqrt(alike / freedom) * stats.t.ppf(0.5 + level / 2, freedom)
-        low[many], high[many] = _percentiles(
-            tops[:, many], bottoms[:, many], stats.norm.cdf(-wider[many]), draws=draws, seed=seed
-        )
-    p = t_test(mean, error, freedom)
     return Interval(
         mean=mean.reshape(shape),
-        low=low.reshape(shape),
-        high=high.reshape(shape),
-        p=p.reshape(shape),
+        low=(mean - half).reshape(shape),
+        high=(mean + half).reshape(shape),
+        p=t_test(mean, error, freedom).reshape(shape),
         error=error.reshape(shape),
         freedom=freedom.reshape(shape),
         units=units,
@@ -134,45 +127,51 @@ def _by_unit(
         return total, weight, note
     pick = (belongs == np.arange(len(names))[:, None]).astype(np.float64)
     tops = np.tensordot(pick, total, axes=1)
-    note = "" if len(names) >= FEW else f"{len(names)} documents: t interval"
+    note = "" if len(names) >= FEW else f"{len(names)} documents: a wide interval"
     return tops, np.tensordot(pick, weight, axes=1), note
 
 
-def _jackknife_error(tops: np.ndarray, bottoms: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return the standard error of a ratio of sums over units, NaN where one holds everything."""
-    units = len(tops)
+def _mean_and_error(
+    tops: np.ndarray, bottoms: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ratios of sums over units, their standard errors and the freedom of these.
+
+    With h_i the share of a unit, a residual of units that vary alike has the variance
+    1 - 2 h_i + sum h² of a unit; dividing by it makes the error right for them, and keeps it near
+    for others. NaN where fewer than two units hold anything.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
-        without = (tops.sum(0) - tops) / (bottoms.sum(0) - bottoms)
-        error = np.sqrt((units - 1) / units * ((without - mean) ** 2).sum(0))
+        whole = bottoms.sum(0)
+        mean, share = tops.sum(0) / whole, bottoms / whole
+        residual = (tops - mean * bottoms) / whole
+        units = (bottoms > 0).sum(0)
+        rest = np.maximum((share**2).sum(0) - share**2, 0.0)
+        part = 1.0 / ((1.0 - share) ** 2 + rest)
+        error = np.sqrt((residual**2 * part).sum(0))
+        freedom = _freedom(share, share**2 * part, units)
     # What is left of constant data is rounding, not spread.
     rounding = 1e-12 * np.where(np.isfinite(mean), np.abs(mean), 0.0)
-    return np.where(error <= rounding, 0.0, error)
+    error = np.where(units > 1, np.where(error <= rounding, 0.0, error), np.nan)
+    return mean, error, np.where(units > 1, freedom, np.nan)
 
 
-def _percentiles(
-    tops: np.ndarray, bottoms: np.ndarray, tails: np.ndarray, *, draws: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the percentiles of each cell at its own tails."""
-    units, cells = tops.shape
-    generator = np.random.default_rng(seed)
-    times = generator.multinomial(units, np.full(units, 1 / units), size=draws).astype(np.float64)
-    low, high = np.empty(cells), np.empty(cells)
-    for start in range(0, cells, _CELLS_AT_ONCE):
-        part = slice(start, start + _CELLS_AT_ONCE)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = (times @ tops[:, part]) / (times @ bottoms[:, part])
-        means.sort(axis=0)  # draws that met no value of a cell are NaN and go last
-        last = np.isfinite(means).sum(0) - 1
-        low[part] = _at(means, tails[part] * last)
-        high[part] = _at(means, (1 - tails[part]) * last)
-    return low, high
+def _freedom(share: np.ndarray, taken: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Return the degrees of freedom of sum taken_i (y_i - mean)² of units that vary alike.
 
-
-def _at(ordered: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return each column of sorted numbers at a place between its rows."""
-    below = np.floor(place).astype(np.int64)
-    above = np.minimum(below + 1, len(ordered) - 1)
-    column = np.arange(ordered.shape[1])
-    share = place - below
-    upper = np.where(share > 0, ordered[above, column], 0.0)
-    return (1 - share) * ordered[below, column] + share * upper
+    It is 2 E² / Var (Satterthwaite), with the form's matrix A = (1 - 1h')' diag(taken) (1 - 1h'):
+    trace(A)² / trace(AA). That is low where one unit is most of the mean, for its error and its
+    deviation then go together; half of what is missing of one more degree makes up for it, and
+    intervals cover as they should (docs/calibration.md). Units of one size have units - 1.
+    """
+    squares, total, both = (share**2).sum(0), taken.sum(0), (taken * share).sum(0)
+    trace = total - 2 * both + total * squares
+    product = (
+        (taken**2).sum(0) * (1 + 2 * squares)
+        - 4 * (taken**2 * share).sum(0)
+        + 2 * total * (taken * share**2).sum(0)
+        + 2 * both**2
+        - 4 * total * both * squares
+        + (total * squares) ** 2
+    )
+    found = trace**2 / product
+    return found + 0.5 * (1 - found / (units - 1))

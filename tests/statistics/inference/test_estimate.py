@@ -1,12 +1,9 @@
 """Intervals of means over texts and over seeds."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy import stats
 
-from dva_lens.statistics.inference import bootstrap
 from dva_lens.statistics.inference.estimate import NEW_TEXT, RETRAINED, profile, retrained
 
 
@@ -26,16 +23,61 @@ def test_few_documents_give_the_t_interval_of_scipy():
     assert "6 documents" in found.note
 
 
-def test_many_documents_agree_with_the_bootstrap_of_scipy():
-    values = np.random.default_rng(1).standard_normal(60)
-    found = profile(values, names(60), draws=20000)
-    want = stats.bootstrap(
-        (values,), np.mean, n_resamples=20000, method="percentile", rng=np.random.default_rng(2)
-    ).confidence_interval
-    wide = np.sqrt(60 / 59) * stats.t.ppf(0.975, 59) / stats.norm.ppf(0.975)
-    mean = values.mean()
-    np.testing.assert_allclose(found.low, mean - wide * (mean - want.low), atol=0.01)
-    np.testing.assert_allclose(found.high, mean + wide * (want.high - mean), atol=0.01)
+def test_documents_of_one_size_give_the_t_interval_however_many():
+    values = np.random.default_rng(1).standard_normal((60, 3))
+    for weights in (None, np.full((60, 1), 7.0)):
+        found = profile(values, names(60), weights=weights)
+        want = stats.ttest_1samp(values, 0.0)
+        low, high = want.confidence_interval()
+        np.testing.assert_allclose([found.low, found.high], [low, high], atol=1e-12)
+        np.testing.assert_allclose(found.p, want.pvalue, atol=1e-12)
+        np.testing.assert_allclose(found.freedom, 59)
+
+
+def test_the_error_is_that_of_documents_that_vary_alike():
+    """Its square is right on average, and varies as that of its degrees of freedom does."""
+    sizes = np.array([1.0, 2.0, 3.0, 10.0, 4.0])[:, None]
+    values = np.random.default_rng(2).standard_normal((5, 200_000))
+    found = profile(values, names(5), weights=sizes)
+    power = found.error**2
+    share = sizes / sizes.sum()
+    assert power.mean() == pytest.approx((share**2).sum(), rel=0.02)
+    freedom = 2 * power.mean() ** 2 / power.var()
+    assert found.freedom[0] == pytest.approx(freedom + 0.5 * (1 - freedom / 4), rel=0.02)
+
+
+def test_a_p_value_and_its_interval_say_the_same():
+    generator = np.random.default_rng(3)
+    values = 0.5 + generator.standard_normal((9, 500))
+    found = profile(values, names(9), weights=generator.integers(1, 20, (9, 500)))
+    outside = (found.low > 0) | (found.high < 0)
+    assert 0.1 < outside.mean() < 0.9
+    np.testing.assert_array_equal(found.p < 0.05, outside)
+
+
+@pytest.mark.parametrize("documents", [8, 24, 60])
+def test_intervals_cover_where_length_goes_with_the_value(documents):
+    generator = np.random.default_rng(documents)
+    size = np.exp(generator.standard_normal((documents, 4000)))
+    values = 0.5 * np.log(size) + generator.standard_normal(size.shape)
+    found = profile(values, names(documents), weights=size)
+    assert 0.93 <= ((found.low <= 0.5) & (found.high >= 0.5)).mean() <= 0.97
+
+
+@pytest.mark.parametrize("sizes", [(1, 10), (1, 30), (1, 1, 10), (1, 10, 100)])
+def test_intervals_cover_two_or_three_documents_of_unequal_length(sizes):
+    values = np.random.default_rng(len(sizes)).standard_normal((len(sizes), 8000))
+    weights = np.array(sizes, dtype=float)[:, None]
+    found = profile(values, names(len(sizes)), weights=weights)
+    assert 0.93 <= ((found.low <= 0) & (found.high >= 0)).mean() <= 0.975
+
+
+def test_a_cell_that_one_document_holds_has_no_interval():
+    values = np.random.default_rng(4).standard_normal((4, 2))
+    values[1:, 0] = np.nan
+    found = profile(values, names(4))
+    assert np.isnan([found.low[0], found.high[0], found.p[0], found.error[0]]).all()
+    assert np.isfinite([found.low[1], found.p[1]]).all()
 
 
 def test_sequences_of_one_document_are_one_unit():
@@ -57,7 +99,7 @@ def test_intervals_cover_new_documents_of_unequal_length(documents):
         belongs = np.repeat(np.arange(documents), generator.integers(1, 5, documents))
         values = generator.standard_normal((documents, 200))[belongs]
         values = values + generator.standard_normal(values.shape)
-        found = profile(values, belongs.astype(str), draws=1000)
+        found = profile(values, belongs.astype(str))
         held.append((found.low <= 0) & (found.high >= 0))
     assert 0.925 <= np.mean(held) <= 0.975
 
@@ -120,10 +162,3 @@ def test_few_seeds_claim_nothing(seeds):
     assert not found.supports_claims
     assert "no claim about architectures" in found.note
     assert np.isnan(found.low).all() == (seeds == 1)
-
-
-def test_two_thousand_draws_of_the_promised_size_are_quick():
-    values = np.random.default_rng(7).standard_normal((800, 12, 12))
-    start = time.perf_counter()
-    profile(values, np.repeat(names(100), 8), draws=bootstrap.DRAWS)
-    assert time.perf_counter() - start < 5
