@@ -23,6 +23,7 @@ from dva_lens.statistics.inference.multiplicity import benjamini_hochberg, holm
 
 COVER = (0.93, 0.97)
 CELLS = 200
+REPLICATIONS = 4000
 UNEQUAL = ((1, 3), (1, 10), (1, 30), (1, 1, 10), (1, 5, 25), (1, 10, 100), (1, 1, 1, 1, 20))
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -68,12 +69,12 @@ def text_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]
     yield _row("Sequences taken for units", "25 documents of 1-4 sequences, normal", None, held)
 
 
-def length_rows(generator: np.random.Generator, batches: int) -> Iterator[Setting]:
+def length_rows(generator: np.random.Generator) -> Iterator[Setting]:
     """Cover the mean by size where documents differ much in size, and size goes with the value.
 
     Every replication draws sizes of its own.
     """
-    count = batches * CELLS
+    count = REPLICATIONS
     for documents in (3, 8, 24, 60):
         size = np.exp(normal(generator, (documents, count)))
         values = 0.5 * np.log(size) + normal(generator, size.shape)
@@ -183,7 +184,7 @@ def simulate(*, seed: int = 0, scale: float = 1.0) -> list[Setting]:
     """Return all rows; `scale` shortens the simulation for tests."""
     generator = np.random.default_rng(seed)
     batches = max(int(20 * scale), 2)
-    rows = [*text_rows(generator, batches), *length_rows(generator, batches)]
+    rows = [*text_rows(generator, batches), *length_rows(generator)]
     rows += paired_rows(generator, batches)
     rows += seed_rows(generator, max(int(20000 * scale), 500))
     rows += error_rows(generator, max(int(2000 * scale), 50))
