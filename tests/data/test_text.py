@@ -51,11 +51,15 @@ def test_standard_input_is_read_once_and_kept():
 
 @pytest.mark.parametrize("closed", [True, False])
 def test_standard_input_that_is_closed_is_said_to_be(monkeypatch, closed):
-    class Gone(io.BytesIO):
+    class Gone(io.RawIOBase):
+        def readable(self):
+            return True
+
         def readinto(self, *_):
             raise OSError(9, "Bad file descriptor")
 
-    monkeypatch.setattr(sys, "stdin", None if closed else io.TextIOWrapper(Gone()))
+    gone = io.TextIOWrapper(io.BufferedReader(Gone()))
+    monkeypatch.setattr(sys, "stdin", None if closed else gone)
     with pytest.raises(ValueError, match=r"^standard input is closed; give it a text"):
         open_corpus("-")
 

@@ -158,6 +158,8 @@ def main(words: list[str] | None = None) -> int:
                 )
             if found:
                 failed[mutation.name] += 1
+            if number % 50 == 49:
+                print(f"{number + 1} cases, {failed.total()} failures", flush=True)
         os.chdir("/")
     print(f"{sum(codes.values())} cases in {monotonic() - since:.0f} s, exit codes {dict(codes)}")
     print(f"{failed.total()} failures.")
