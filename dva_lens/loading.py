@@ -214,6 +214,8 @@ def _tokenizer(folder: Path) -> Any:
     if not any(True for pattern in TOKENIZERS for _ in folder.glob(pattern)):
         return None
     with blaming(folder, "holds a tokenizer (tokenizer.json and its like) that cannot be read"):
-        return AutoTokenizer.from_pretrained(
+        found = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
+        found("a b")  # some of what is wrong shows when it is used
+    return found

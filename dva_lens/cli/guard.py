@@ -16,6 +16,8 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 DEBUG = "--debug"
 IMPORT = "--import"
 
+LONGEST_WORD = 300
+
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
@@ -34,6 +36,7 @@ class Guarded(TyperGroup):
         debug = DEBUG in words
         options["standalone_mode"] = False
         try:
+            refuse_empty(words)
             modules, rest = split_imports(word for word in words if word != DEBUG)
             for module in modules:
                 request(module)
@@ -55,6 +58,25 @@ class Guarded(TyperGroup):
         if code == INTERRUPTED:
             _interrupted()
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Refuse an empty word, such as a shell makes of a variable that is not set.
+
+    As a path it would be the current folder.
+
+    Raises
+    ------
+    typer.BadParameter
+        One of the words is empty.
+    """
+    for number, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if word and not (equals and not value and name.startswith("--")):
+            continue
+        before = words[number - 1] if number else ""
+        culprit = name or (before if before.startswith("-") else f"argument {number + 1}")
+        raise typer.BadParameter(f"{culprit} must not be empty ('')")
 
 
 def split_imports(words: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -86,7 +108,7 @@ def sentence(error: BaseException) -> str:
     """Return an error as one line that a person can act on."""
     # str() of a KeyError shows the quotes of its message; the message itself is the argument.
     whole = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    text = " ".join(whole.split())
+    text = shortened(" ".join(whole.split()))
     expected = (ValueError, KeyError, OSError, RuntimeError, TypeError, ImportError)
     if isinstance(error, OSError) and error.strerror and error.errno:
         text = _of_system(error)
@@ -97,8 +119,16 @@ def sentence(error: BaseException) -> str:
     return text
 
 
+def shortened(text: str) -> str:
+    """Return a sentence with the middle of any endless name in it left out."""
+    return " ".join(
+        word if len(word) <= LONGEST_WORD else f"{word[:100]}…{word[-20:]}"
+        for word in text.split(" ")
+    )
+
+
 def _of_system(error: OSError) -> str:
-    where = f" at {error.filename}" if error.filename else ""
+    where = shortened(f" at {error.filename}") if error.filename else ""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{error.strerror}{where}."
     return (
@@ -109,6 +139,7 @@ def _of_system(error: OSError) -> str:
 
 def _usage(error: Exception) -> str:
     message = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
+    message = shortened(message)
     if "\n" in message:  # a group called without a command answers with its help
         return message
     context = getattr(error, "ctx", None)

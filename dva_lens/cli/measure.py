@@ -55,7 +55,10 @@ def measure(  # noqa: PLR0913 - one argument per option
         typer.Option(help="Also measure a control; may be repeated."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Random seed for sampling documents and for the controls.")
+        int,
+        typer.Option(
+            min=0, max=2**63 - 1, help="Random seed for sampling documents and for the controls."
+        ),
     ] = 0,
 ) -> None:
     """Measure a model on a text and store the results in an archive.

@@ -49,6 +49,9 @@ def attributes_of(path: Path, name: str) -> dict[str, Any]:
     ArchiveError
         If the group is missing or unreadable; it is called `name`.
     """
+    about = path / "zarr.json"
+    if about.exists() and not about.is_file():  # a pipe would be waited for
+        raise ArchiveError(f"{name} cannot be read: {about} is not a regular file.")
     try:
         return dict(zarr.open_group(path, mode="r", zarr_format=3).attrs)
     except _UNREADABLE as error:

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.validation import shown
 
 SCHEMA_VERSION = 2
 FORMAT = "dva-lens-archive"
@@ -38,6 +39,9 @@ RUN_ATTRS = (
     "train_seconds",
     "loss",
 )
+_TEXT_ATTRS = ("model", "preset", "label", "config", "provenance", "study", "recipe")
+_WHOLE_ATTRS = ("seed", "order")
+_NUMBER_ATTRS = ("parameters", "flops_per_token", "kv_bytes_per_token", "train_seconds", "loss")
 STATISTIC_ATTRS = ("long_name", "units", "meaning", "formula", "source", "version", "at")
 DIMENSIONS = {
     "query": (axes.LAYER, axes.HEAD, axes.SEQUENCE, axes.SPAN),
@@ -120,12 +124,42 @@ def check_run(attrs: Mapping[str, Any], group: str) -> None:
     Raises
     ------
     ArchiveError
-        The group lacks an attribute that every finished run has.
+        The group lacks an attribute that every finished run has, or one is of another type.
     """
     check_version(attrs, group)
     missing = [name for name in RUN_ATTRS if name not in attrs]
     if missing:
         raise ArchiveError(f"{group} lacks the attributes {', '.join(missing)} of a finished run.")
+    for names, kind, called in (
+        (_TEXT_ATTRS, str, "text"),
+        (_WHOLE_ATTRS, int, "a whole number"),
+        (_NUMBER_ATTRS, int | float | None, "a number or null"),
+    ):
+        for name in names:
+            held = attrs.get(name)
+            if name in attrs and (isinstance(held, bool) or not isinstance(held, kind)):
+                raise ArchiveError(
+                    f"{group} must have {called} for its attribute {name!r}, got {shown(held)}; "
+                    f"it was changed or damaged since it was written."
+                )
+    _check_texts(attrs, group)
+
+
+def _check_texts(attrs: Mapping[str, Any], group: str) -> None:
+    for key in (TEXTS, _FORMER_TEXTS):
+        names = attrs.get(key, ())
+        listed = cast("Sequence[object]", names) if isinstance(names, list | tuple) else (names,)
+        if isinstance(names, str) or not all(is_text_name(name) for name in listed):
+            raise ArchiveError(
+                f"{group} must have a list of names of texts for its attribute {key!r}, got "
+                f"{shown(cast('object', names))}; it was changed or damaged since it was written."
+            )
+
+
+def is_text_name(name: object) -> bool:
+    """Say whether something can be the name of a text, and of a group beside the training log."""
+    plain = name.replace("-", "").replace("_", "") if isinstance(name, str) else ""
+    return name != TRAINING and plain.isalnum()
 
 
 def check_measurement(measurement: xr.Dataset, group: str) -> None:

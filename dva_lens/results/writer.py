@@ -30,6 +30,7 @@ from dva_lens.results.schema import (
     ArchiveError,
     check_measurement,
     check_run,
+    is_text_name,
     with_texts,
 )
 from dva_lens.writing import write_text
@@ -98,7 +99,7 @@ def check_text_name(name: str) -> None:
     ArchiveError
         The name is that of the training log, or holds anything but letters, digits, `-` and `_`.
     """
-    if name == TRAINING or not name.replace("-", "").replace("_", "").isalnum():
+    if not is_text_name(name):
         raise ArchiveError(
             f"A text's name must be of letters, digits, '-' and '_' and not {TRAINING!r}, "
             f"got {name!r}."
@@ -114,8 +115,11 @@ def write_group(dataset: xr.Dataset, store: Path, group: str) -> None:
 
 
 def count_files(group: Path) -> int:
-    """Count the files below a group: fewer than were written means that some were lost."""
-    return sum(len(names) for _, _, names in os.walk(group))
+    """Count the regular files below a group: fewer than were written means that some were lost."""
+    found = 0
+    for place, _, names in os.walk(group):
+        found += sum(os.path.isfile(os.path.join(place, name)) for name in names)  # noqa: PTH113, PTH118
+    return found
 
 
 def plain_text(dataset: xr.Dataset) -> xr.Dataset:

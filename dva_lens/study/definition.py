@@ -12,7 +12,7 @@ from dva_lens.models.presets import named
 from dva_lens.models.size import Size
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.study.matching import Match, model_of
-from dva_lens.training.recipe import Recipe
+from dva_lens.training.recipe import Recipe, Seed
 from dva_lens.validation import Count, Many, Positive, Value, one_of
 
 HELD_OUT = "held-out"
@@ -63,7 +63,7 @@ class Study(Value, frozen=True):
     presets: Many[str]
     size: Size
     recipe: Recipe
-    seeds: Many[int] = (0, 1)
+    seeds: Many[Seed] = (0, 1)
     texts: Many[TextName] = (HELD_OUT, "shuffled")
     statistics: Many[StatisticName] = ()
     sequences: Annotated[int, Field(ge=1, le=100_000)] = 16

@@ -1,7 +1,8 @@
 """Measure one existing model on a text and keep the result in an archive beside others."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -21,8 +22,10 @@ from dva_lens.results.schema import BY_QUERY, statistics_of
 from dva_lens.statistics.table import PRIMARY, STATISTICS
 from dva_lens.study.folder import claimed, keep_run, measurements_of
 from dva_lens.study.keys import digest
+from dva_lens.validation import shown
 
 TEXT = "text"
+LONGEST_NAME = 100
 
 
 @final
@@ -57,8 +60,10 @@ def measure_into(
     Raises
     ------
     ValueError
-        The name that was asked for is that of another run of the folder.
+        The name that was asked for is none, or that of another run of the folder; or the model
+        cannot be run on the text.
     """
+    _check_name(options.name)
     model = load(name)
     text = spread(corpus, options.documents, options.seed)
     with claimed(folder):
@@ -68,16 +73,17 @@ def measure_into(
         label = _label(archive, key, base, chosen=options.name is not None)
         former = measurements_of(archive, key)
         wanted = _with_former(options, former)
-        data = measure(
-            model,
-            text,
-            statistics=wanted[TEXT],
-            keep="query" if options.queries or _has_queries(former) else None,
-            backend=options.backend,
-            length=options.length,
-            progress=progress,
-            name=label,
-        )
+        with _blamed(name):
+            data = measure(
+                model,
+                text,
+                statistics=wanted[TEXT],
+                keep="query" if options.queries or _has_queries(former) else None,
+                backend=options.backend,
+                length=options.length,
+                progress=progress,
+                name=label,
+            )
         attrs = {
             "model": label,
             "preset": label,
@@ -95,6 +101,29 @@ def measure_into(
             each.attrs |= {"preset": label, "seed": 0, "label": label}
         keep_run(folder, key, attrs=attrs, measurements=measurements)
     return label
+
+
+def _check_name(name: str | None) -> None:
+    if name is None:
+        return
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or "/" in name:
+        raise ValueError(
+            f"A name must be 1 to {LONGEST_NAME} printable characters without '/', got "
+            f"{shown(name)}; pass another --name."
+        )
+
+
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    """Say of what a model raises while it runs that it is of this model."""
+    try:
+        yield
+    except (TypeError, AttributeError, IndexError, AssertionError, ArithmeticError) as error:
+        lines = str(error).strip().splitlines() or ["no detail"]
+        raise ValueError(
+            f"{name!r} cannot be run on this text ({type(error).__name__}: {lines[0]}); is its "
+            f"configuration that of its weights?"
+        ) from error
 
 
 def _key(model: Any, base: str, text: Corpus, length: int | None) -> str:

@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from dva_lens.validation import Number, Positive, Value, as_tuple
 
 Share = Annotated[Number, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 63)]
+"""What every random generator takes."""
 Steps = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -41,7 +43,7 @@ class Recipe(Value, frozen=True):
     clip: Positive = 1.0
     eval_every: Steps = 100
     measurements: Annotated[int, Field(ge=1, le=10_000)] = 8
-    seed: int = 0
+    seed: Seed = 0
     bf16: bool = True
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ FULL = OSError(28, "No space left on device", "/data/x")
             AttributeError("no such thing"),
             "AttributeError: no such thing (use --debug for the traceback)",
         ),
+        (ValueError(f"no '{'x' * 9000}' here"), f"no '{'x' * 99}…{'x' * 19}' here"),
         (ValueError(), "ValueError: no detail (use --debug for the traceback)"),
     ],
 )
@@ -50,6 +51,22 @@ def test_errors_become_exit_codes(capsys, error, code):
     assert left.value.code == code
     if code == 130:
         assert "the same command continues" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "culprit"),
+    [
+        (["fail", "--out", ""], "--out"),
+        (["fail", "--out="], "--out"),
+        (["fail", ""], "argument 2"),
+        (["fail", "--", ""], "--"),
+    ],
+)
+def test_an_empty_word_is_no_path(capsys, words, culprit):
+    with pytest.raises(SystemExit) as left:
+        program(ValueError("so"))(words)
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith(f"Invalid value: {culprit} must not be empty")
 
 
 def test_debug_shows_the_error_itself():

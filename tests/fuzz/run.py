@@ -152,10 +152,8 @@ def main(words: list[str] | None = None) -> int:
             codes[done.code] += 1
             if found or asked.show:
                 said = " ".join(done.words.split())[-600:]
-                print(
-                    f"{number}: {mutation.name}; {command}: {', '.join(found)}\n    {said}",
-                    flush=True,
-                )
+                about = f"{number}: {mutation.name}; {repr(command)[:200]}: {', '.join(found)}"
+                print(f"{about}\n    {said}", flush=True)
             if found:
                 failed[mutation.name] += 1
             if number % 50 == 49:

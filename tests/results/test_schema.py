@@ -1,7 +1,12 @@
 import pytest
-from fakes import fake_measurement
+from fakes import fake_measurement, run_attrs
 
-from dva_lens.results.schema import ArchiveError, check_measurement, statistics_of
+from dva_lens.results.schema import (
+    ArchiveError,
+    check_measurement,
+    check_run,
+    statistics_of,
+)
 from dva_lens.statistics.table import PRIMARY
 
 
@@ -51,3 +56,24 @@ def test_an_empty_measurement_is_refused(data):
 def test_data_without_a_schema_is_refused(data):
     with pytest.raises(ArchiveError, match="says nothing of its schema"):
         check_measurement(data.drop_attrs(), "/here")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": "one"}, "/runs/x must have a whole number for its attribute 'seed', got 'one'"),
+        ({"seed": True}, "/runs/x must have a whole number for its attribute 'seed', got true"),
+        ({"label": 3}, "/runs/x must have text for its attribute 'label', got 3"),
+        ({"loss": "low"}, "/runs/x must have a number or null for its attribute 'loss'"),
+        ({"order": None}, "/runs/x must have a whole number for its attribute 'order', got noth"),
+        ({"texts": "held-out"}, "/runs/x must have a list of names of texts .* got 'held-out'"),
+        ({"texts": ["../.."]}, "/runs/x must have a list of names of texts"),
+        ({"texts": ["training"]}, "/runs/x must have a list of names of texts"),
+    ],
+)
+def test_a_run_says_what_it_is_in_the_right_types(change, message):
+    attrs = {**run_attrs("dva", 0, order=1, heads=2), "schema": 2, "texts": ["held-out"]}
+    check_run(attrs, "/runs/x")
+    check_run({**attrs, "loss": None, "parameters": 1.5}, "/runs/x")
+    with pytest.raises(ArchiveError, match=message):
+        check_run({**attrs, **change}, "/runs/x")
