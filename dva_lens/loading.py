@@ -211,9 +211,10 @@ def _whole(folder: Path, architecture: type[PreTrainedModel]) -> PreTrainedModel
 
 def _tokenizer(folder: Path) -> Any:
     """Return the tokenizer beside the weights, or None where there is none."""
-    if not any(True for pattern in TOKENIZERS for _ in folder.glob(pattern)):
+    files = sorted(file.name for pattern in TOKENIZERS for file in folder.glob(pattern))
+    if not files:
         return None
-    with blaming(folder, "holds a tokenizer (tokenizer.json and its like) that cannot be read"):
+    with blaming(folder, f"holds a tokenizer ({', '.join(files)}) that cannot be read"):
         found = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
