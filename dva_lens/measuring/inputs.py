@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
+from jaxtyping import Int
 
 from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring.sequences import Sequences, Tokens, Windowing, measurable
 from dva_lens.measuring.texts import is_text, of_texts, texts_of
 
 IMAGE_DIMENSIONS = 4
+SEGMENTS = "token_type_ids"
+OF_TEXTS = ("input_ids", "attention_mask", SEGMENTS)
 
 
 @final
@@ -72,7 +75,9 @@ def sequences_of(data: Any, tokenizer: Any, options: InputOptions, room: Room) -
 def of_encoding(
     encoding: Mapping[str, Any], windowing: Windowing, *, documents: Sequence[str] | None
 ) -> Sequences:
-    """Take what a tokenizer returns; padding on either side goes, as its mask says.
+    """Take what a tokenizer or a processor returns; padding on either side goes, as its mask says.
+
+    Whatever is there beside tokens and their mask, such as images, goes to the model with them.
 
     Raises
     ------
@@ -83,18 +88,38 @@ def of_encoding(
     """
     if "input_ids" not in encoding:
         raise KeyError(f"A mapping must hold 'input_ids'; this one holds {sorted(encoding)}.")
-    if any(np.any(row) for row in _listed(encoding.get("token_type_ids", ()))):
+    beside = {name: _array(each) for name, each in encoding.items() if name not in OF_TEXTS}
+    segments = encoding.get(SEGMENTS)
+    if beside and segments is not None:
+        beside[SEGMENTS] = _array(segments)
+    elif any(np.any(row) for row in _listed(() if segments is None else segments)):
         raise ValueError(
             "token_type_ids mark a second segment, and pairs of texts cannot be measured; pass "
             "one text per sequence."
         )
     ids, mask = encoding["input_ids"], encoding.get("attention_mask")
     if mask is None:
-        return of_ids(ids, windowing, documents=documents)
+        return replace(of_ids(ids, windowing, documents=documents), beside=beside)
     pairs = zip(_rows(ids), _rows(mask), strict=True)
     rows = [_real(row, np.asarray(seen), number) for number, (row, seen) in enumerate(pairs)]
     found = of_ids(rows if _is_nested(ids) else rows[0], windowing, documents=documents)
-    return replace(found, facts={**found.facts, "padding": "taken off as attention_mask says"})
+    facts = {**found.facts, "padding": "taken off as attention_mask says"}
+    return replace(found, facts=facts, beside=_without_padding(beside, _array(mask)))
+
+
+def _without_padding(
+    beside: Mapping[str, np.ndarray], mask: Int[np.ndarray, "*position"]
+) -> dict[str, np.ndarray]:
+    """Move what belongs to positions of texts along with them, to where their padding is right."""
+    counts = mask.astype(bool).sum(axis=-1)
+    found = dict(beside)
+    for name, each in beside.items():
+        if mask.ndim != 2 or each.shape[:2] != mask.shape:
+            continue
+        found[name] = np.zeros((len(mask), counts.max(), *each.shape[2:]), dtype=each.dtype)
+        for row, count in enumerate(counts):
+            found[name][row, :count] = each[row][mask[row].astype(bool)]
+    return found
 
 
 def _real(ids: Tokens, mask: Tokens, number: int) -> Tokens:

@@ -88,6 +88,8 @@ def prepare(model: Any, text_or_tokens: Any, options: InputOptions) -> Prepared:
     sequences = sequences_of(text_or_tokens, tokenizer, options, room)
     if not sequences.images:
         check_range(sequences, adapter.vocabulary)
+    if sequences.beside:
+        adapter = adapter.given(sequences.beside)
     return Prepared(adapter, tokenizer, sequences)
 
 

@@ -1,7 +1,7 @@
 """The sequences of a measurement, as views into longer texts that are cut into windows."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -29,7 +29,8 @@ class Sequences:
     """The sequences of a measurement: views into token ids, so that long texts cost little.
 
     `facts` says how special tokens, padding and windows were treated; `sources` are hashes of
-    the texts that the sequences were cut from, where there was a text.
+    the texts that the sequences were cut from, where there was a text. `beside` is what the model
+    takes beside tokens, by name, such as images: then all sequences run together.
     """
 
     pieces: tuple[np.ndarray, ...]
@@ -39,6 +40,7 @@ class Sequences:
     facts: dict[str, str | int] = field(default_factory=dict)
     images: bool = False
     sources: tuple[str, ...] = ()
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
     @property
     def hashes(self) -> dict[str, tuple[str, ...]]:
@@ -63,9 +65,11 @@ class Sequences:
     def batches(self, size: int) -> Iterator[PaddedBatch]:
         """Go through the sequences, `size` at a time after the first.
 
-        The first one runs alone, because it also runs with the model's own attention.
+        The first one runs alone, because it also runs with the model's own attention. Inputs
+        beside tokens are of all sequences, which run together.
         """
-        bounds, every = [0, *range(1, len(self), size), len(self)], self.lengths
+        cuts = () if self.beside else range(1, len(self), size)
+        bounds, every = [0, *cuts, len(self)], self.lengths
         for start, stop in itertools.pairwise(bounds):
             if self.images:
                 yield PaddedBatch(np.stack(self.pieces[start:stop]), None, start == 0)

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -34,6 +35,16 @@ class Adapter(ABC):
     @abstractmethod
     def forward(self, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
         """Run the model over sequences padded on the right."""
+
+    def given(self, beside: Mapping[str, np.ndarray]) -> "Adapter":
+        """Return the adapter of the same model that runs over more than tokens, such as images.
+
+        Raises
+        ------
+        TypeError
+            The model takes nothing of such a name.
+        """
+        raise TypeError(f"{self.name} takes tokens alone, got {', '.join(beside)} beside them.")
 
     def check_attended(self, recorder: Recorder) -> None:
         """Refuse a pass in which a layer attended without the recorder.

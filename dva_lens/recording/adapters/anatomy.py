@@ -49,8 +49,17 @@ class Anatomy:
             )
         raise TypeError(
             f"{type(model).__name__} holds no list of {depth} layers (num_hidden_layers), so its "
-            f"attentions cannot be found."
+            f"attentions cannot be found; it may run layers in stages, or the same ones again."
         )
+
+    def around(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Return the innermost model with the layers; its configuration says how they attend."""
+        found: nn.Module = self.layers[0]
+        while found is not model:
+            found = self.parent[found]
+            if isinstance(found, PreTrainedModel):
+                return found
+        return model
 
 
 def _lists(

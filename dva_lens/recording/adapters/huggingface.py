@@ -1,28 +1,35 @@
 """Recording Hugging Face models as they run: another attention function, and no pattern."""
 
-import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
+import numpy as np
+import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.adapters.anatomy import Anatomy, longest_input, without_attention
+from dva_lens.recording.adapters.hooks import begin, stream
 from dva_lens.recording.adapters.interface import NAME, STATES, HookState, written_through
 from dva_lens.recording.adapters.masks import PassState
-from dva_lens.recording.adapters.outputs import body_of, forward, plain_head
+from dva_lens.recording.adapters.outputs import (
+    accepts,
+    body_of,
+    forward,
+    needs_images,
+    plain_head,
+)
 from dva_lens.recording.adapters.projection import is_projection
+from dva_lens.recording.adapters.settings import beside_layers, restore, settings_of
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.norms import Gram
 from dva_lens.recording.recorder import Recorder
-from dva_lens.sites import GEOMETRY, STREAM, Site
-
-NO_STREAM = "the layer hands on an array of shape {}, and not one state for every position"
+from dva_lens.sites import Site
 
 
 @final
@@ -31,6 +38,7 @@ class HuggingFaceAdapter(Adapter):
     """A model of transformers whose layers attend through its AttentionInterface."""
 
     model: PreTrainedModel
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
     _grams: dict[nn.Module, Gram] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -61,20 +69,20 @@ class HuggingFaceAdapter(Adapter):
         """
         model, recorder = self.model, Recorder(sites, backend, self.device)
         state = HookState(recorder, self.anatomy, self._grams, PassState())
-        settings = _settings(model)
+        settings = settings_of(model)
         hooks = [
-            each.register_forward_pre_hook(_begin(state), with_kwargs=True, prepend=True)
-            for each in (model, body_of(model))
-            if each is not None
+            each.register_forward_pre_hook(begin(state), with_kwargs=True, prepend=True)
+            for each in {model, self.runs}
         ]
         try:
             if recorder.watches_stream:
                 hooks += [
-                    layer.register_forward_hook(_stream(state, index))
+                    layer.register_forward_hook(stream(state, index))
                     for index, layer in enumerate(state.anatomy.layers)
                 ]
             if recorder.watches_attention:
                 _plug_in(model, state)
+                restore(beside_layers(model, state.anatomy, settings))
             if recorder.watches_writing:
                 hooks += [
                     module.register_forward_pre_hook(written_through(state))
@@ -87,12 +95,39 @@ class HuggingFaceAdapter(Adapter):
                 hook.remove()
             for module in model.modules():
                 STATES.pop(module, None)
-            for config, implementation in settings:
-                config._attn_implementation_internal = implementation
+            restore(settings)
 
     def forward(self, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
-        """Run the model over right-padded tokens, or images."""
-        return forward(self.model, tokens, lengths)
+        """Run the model over right-padded tokens, images, or both."""
+        beside = {name: torch.as_tensor(each) for name, each in self.beside.items()}
+        return forward(self.model, self.runs, tokens, lengths, beside)
+
+    @cached_property
+    def runs(self) -> PreTrainedModel:
+        """Return the part of the model that runs: all of it, or what is below its head.
+
+        Of towers of texts and images side by side it is that of the texts, unless images are
+        there too.
+        """
+        around = self.anatomy.around(self.model)
+        two = not self.beside and needs_images(self.model, around)
+        return around if two else body_of(self.model) or self.model
+
+    def given(self, beside: Mapping[str, np.ndarray]) -> Adapter:
+        """Return the adapter of the same model that runs over more than tokens.
+
+        Raises
+        ------
+        TypeError
+            The model takes nothing of such a name.
+        """
+        unknown = [name for name in beside if not accepts(self.model, name)]
+        if unknown:
+            raise TypeError(
+                f"{self.architecture} takes no {', '.join(unknown)} beside tokens; leave out "
+                f"what is not for this model."
+            )
+        return replace(self, beside=beside)
 
     def _unattended(self, silent: Sequence[int]) -> str:
         names = [self.anatomy.names[layer] for layer in silent]
@@ -147,7 +182,10 @@ class HuggingFaceAdapter(Adapter):
     @property
     def _embeddings(self) -> tuple[int, int]:
         """Return how many embeddings of input there are, and how wide they are."""
-        embeddings: Any = self.model.get_input_embeddings()
+        try:
+            embeddings: Any = self.model.get_input_embeddings()
+        except NotImplementedError:  # as of towers side by side, which have their own
+            embeddings = self.anatomy.around(self.model).get_input_embeddings()
         if isinstance(embeddings, nn.ModuleList):
             raise TypeError(
                 f"{self.architecture} takes {len(embeddings)} tokens at every position, each "
@@ -174,64 +212,14 @@ class HuggingFaceAdapter(Adapter):
         return type(self.model).__name__
 
 
-def _settings(model: PreTrainedModel) -> list[tuple[Any, str | None]]:
-    configs = [each.config for each in model.modules() if isinstance(each, PreTrainedModel)]
-    configs += [
-        getattr(config, name)
-        for config in configs
-        for name in config.sub_configs
-        if getattr(config, name) is not None
-    ]
-    return [(config, config._attn_implementation) for config in configs]
-
-
 def _plug_in(model: PreTrainedModel, state: HookState) -> None:
     for module in model.modules():
         STATES[module] = state
     model.set_attn_implementation(NAME)
-    if _around_layers(model, state.anatomy).config._attn_implementation != NAME:
+    if state.anatomy.around(model).config._attn_implementation != NAME:
         raise TypeError(
             f"{type(model).__name__} computes attention in code of its own and offers no "
             f"AttentionInterface, so it cannot be measured as it runs (ALiBi families such as "
             f"bloom, mpt and falcon do that); measure patterns of your own with "
             f"`dva_lens.recording.from_patterns`."
         )
-
-
-def _around_layers(model: PreTrainedModel, anatomy: Anatomy) -> PreTrainedModel:
-    """Return the innermost model that holds the layers; its configuration says how they attend."""
-    around: nn.Module = anatomy.layers[0]
-    while around is not model:
-        around = anatomy.parent[around]
-        if isinstance(around, PreTrainedModel):
-            return around
-    return model
-
-
-def _begin(state: HookState) -> Any:
-    def begin(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        given = inspect.signature(module.forward).bind_partial(*args, **kwargs).arguments
-        mask = given.get("attention_mask")
-        padding = mask if isinstance(mask, Tensor) and mask.ndim == 2 else None
-        state.pass_state.begin(given.get("position_ids"), padding)
-        state.recorder.layout = None
-        state.returned = None
-        state.recorder.reset()
-
-    return begin
-
-
-def _stream(state: HookState, layer: int) -> Any:
-    def stream(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        del module, args
-        hidden = output[0] if isinstance(output, tuple) else output
-        if hidden.ndim != 3:
-            for site in (STREAM, GEOMETRY):
-                state.recorder.skip(layer, site, NO_STREAM.format(tuple(hidden.shape)))
-            return
-        if state.recorder.layout is None:
-            shape = (hidden.shape[0], hidden.shape[1])
-            state.recorder.layout = state.pass_state.before_attention(shape, hidden.device)
-        state.recorder.stream(layer, state.recorder.layout.unpad(hidden))
-
-    return stream

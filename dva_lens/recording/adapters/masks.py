@@ -88,7 +88,7 @@ class PassState:
 
         A position that nobody sees is padding where the pass did not say what is.
         """
-        allowed = allowed_pairs(mask).expand(shape[0], -1, -1)
+        allowed = allowed_pairs(mask).expand(shape[0], shape[1], shape[1])
         if self.layout is None and self.given is None:
             self.of(allowed.any(dim=1), shape, device)
         layout = self.before_attention(shape, device)

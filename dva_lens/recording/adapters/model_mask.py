@@ -48,6 +48,11 @@ class ModelMask(BlockMask):
         """Return what the mask answers in."""
         return torch.bool
 
+    @property
+    def device(self) -> torch.device:
+        """Return where the padding is; the function answers on the device of its indices."""
+        return torch.device("cpu") if self.padding is None else self.padding.device
+
     def contiguous(self) -> "ModelMask":
         """Return the mask, which has no memory to rearrange."""
         return self
@@ -91,7 +96,7 @@ class ModelMask(BlockMask):
             alternative="pass a shorter text; the model works on such a mask itself",
         )
         before_queries, before_keys = self.offsets
-        device = None if self.padding is None else self.padding.device
+        device = self.device
         row, query, key = (torch.arange(size, device=device) for size in self.sizes)
         head = torch.zeros((), dtype=torch.long, device=device)
         seen = self.function(

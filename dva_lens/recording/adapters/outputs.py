@@ -1,6 +1,7 @@
 """What a Hugging Face model puts out: logits at once, or on request where its head is plain."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,25 +17,42 @@ SCALES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_m
 _PLAIN: "WeakKeyDictionary[PreTrainedModel, bool]" = WeakKeyDictionary()
 
 
-def forward(model: PreTrainedModel, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
+def forward(
+    model: PreTrainedModel,
+    runs: PreTrainedModel,
+    tokens: Tensor,
+    lengths: Int[Tensor, "sequence"],
+    beside: Mapping[str, Tensor],
+) -> Logits:
     """Run a model over right-padded tokens, or images: without its head where that pools.
 
     A head that classifies, answers or rates comes after the last attention, and may need to know
-    things of its own (which token is padding, say); the states that it is given say more.
+    things of its own (which token is padding, say); the states that it is given say more. `runs`
+    is the part that does, and `beside` what it takes beside tokens.
     """
-    runs = body_of(model) or model
     if tokens.is_floating_point():
         return Formed(_output(runs(**{model.main_input_name: tokens.to(model.dtype)})))
     place = torch.arange(tokens.shape[1], device=tokens.device)
     mask = (place < lengths[:, None]).long()
-    call = _without_cache(runs, {"input_ids": tokens, "attention_mask": mask})
+    call = without_cache(runs, {"input_ids": tokens, "attention_mask": mask})
+    for name, each in beside.items():
+        moved = each.to(tokens.device)
+        call[name] = moved.to(model.dtype) if moved.is_floating_point() else moved
     head = plain_head(model)
-    if head is None:
+    if head is None or runs is not model:
         return Formed(_output(runs(**call)))
     hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
     if hidden is None:
         return Formed(_output(model(**call)))
     return OnRequest(hidden, head)
+
+
+def needs_images(model: PreTrainedModel, around: PreTrainedModel) -> bool:
+    """Say whether a model puts out nothing without images, though its text tower stands alone."""
+    if model.get_output_embeddings() is not None or around is model:
+        return False
+    images = inspect.signature(model.forward).parameters.get("pixel_values")
+    return images is not None and model.base_model is model and accepts(around, "input_ids")
 
 
 def body_of(model: PreTrainedModel) -> PreTrainedModel | None:
@@ -62,12 +80,12 @@ def plain_head(model: PreTrainedModel) -> nn.Linear | None:
 def _tried(model: PreTrainedModel, head: nn.Linear) -> bool:
     settings = model.config.get_text_config()
     touched = any(getattr(settings, name, None) not in (None, 1, 1.0) for name in SCALES)
-    if touched or head.weight.is_meta or not _accepts(model, "logits_to_keep"):
+    if touched or head.weight.is_meta or not accepts(model, "logits_to_keep"):
         return False
     tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
     with torch.no_grad():
         last = torch.ones(1, dtype=torch.long, device=model.device)
-        hidden, logits = _body(model, _without_cache(model, {"input_ids": tokens}), keep=last)
+        hidden, logits = _body(model, without_cache(model, {"input_ids": tokens}), keep=last)
         if hidden is None or hidden.shape[-1] != head.in_features:
             return False
         return torch.equal(linear(hidden[:, -1:], head.weight, head.bias), logits)
@@ -98,12 +116,17 @@ def _output(output: Any) -> Float[Tensor, "sequence position channel"]:
     logits = output.get("logits")
     if logits is not None and logits.ndim == 3:
         return logits
-    return output["last_hidden_state"] if "last_hidden_state" in output else output[0]
+    if "last_hidden_state" in output:
+        return output["last_hidden_state"]
+    towers = output.get("text_model_output")  # of texts and images, with a tower for each
+    return output[0] if towers is None else towers.last_hidden_state
 
 
-def _without_cache(model: PreTrainedModel, call: dict[str, Any]) -> dict[str, Any]:
-    return call | ({"use_cache": False} if _accepts(model, "use_cache") else {})
+def without_cache(model: PreTrainedModel, call: dict[str, Any]) -> dict[str, Any]:
+    """Return a call that asks for no cache, where there can be one."""
+    return call | ({"use_cache": False} if accepts(model, "use_cache") else {})
 
 
-def _accepts(model: PreTrainedModel, argument: str) -> bool:
+def accepts(model: PreTrainedModel, argument: str) -> bool:
+    """Say whether a model is called with an argument of this name."""
     return argument in inspect.signature(model.forward).parameters

@@ -48,8 +48,9 @@ def uniform_previous(lengths: np.ndarray) -> Float[np.ndarray, "*length definiti
 
 
 def duplicate_targets(tile: RowTile) -> np.ndarray:
-    """Return the earlier places of each row's own token."""
-    same = tile.tokens[tile.queries][:, None] == tile.tokens[None, :]
+    """Return the earlier places of each row's own token; one that is not known (-1) has none."""
+    own = tile.tokens[tile.queries][:, None]
+    same = (own == tile.tokens[None, :]) & (own >= 0)
     return same & (np.arange(len(tile.tokens)) < tile.queries[:, None])
 
 
@@ -129,7 +130,7 @@ PREVIOUS_SCORE = Statistic(
 
 DUPLICATE_SCORE = Statistic(
     name="duplicate_score",
-    version=1,
+    version=2,
     long_name="Duplicate-token score",
     units="1",
     meaning="Mean weight on earlier places of the same token, for queries that have one.",
@@ -147,7 +148,7 @@ DUPLICATE_SCORE = Statistic(
 
 INDUCTION_SCORE = Statistic(
     name="induction_score",
-    version=1,
+    version=2,
     long_name="Induction score",
     units="1",
     meaning="Mean weight on the token that followed an earlier occurrence of the same token.",

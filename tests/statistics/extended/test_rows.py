@@ -180,6 +180,13 @@ def test_head_scores_in_both_definitions(pieces):
         np.testing.assert_allclose(found, np.column_stack([corrected, official]), atol=1e-12)
 
 
+def test_tokens_that_are_not_known_do_not_repeat(pieces):
+    for name in ("duplicate_score", "induction_score"):
+        found = from_tiles(name, pieces, tokens=np.full(LENGTH, -1))
+        assert np.isnan(found[:, 0]).all()
+        assert (found[:, 1] == 0).all()
+
+
 def test_a_perfect_previous_head_scores_one_when_corrected():
     seen = records.visibility((10,))
     pattern = np.eye(10, k=-1)
