@@ -22,6 +22,9 @@ TEXT = "text"
 DOCUMENT = "document"
 LENGTH = "length"
 
+MANY_KEYS = 16
+"""A query that sees fewer gives much to each, however it spreads: no sink rests on it."""
+
 
 def span_of(visible: int) -> int:
     """Return the span of a query that sees `visible` keys: span s holds 2^s up to 2^(s+1) - 1.

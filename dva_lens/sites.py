@@ -37,6 +37,7 @@ class AttentionSummary:
       keys but key 0, so that they keep their digits where key 0 takes nearly everything.
     - `value_norm`: sum of p times the norm of the value used; `output_norm`: the norm of sum p v.
     - `received`: weight a key receives, summed over its queries; `viewers`: queries that see it.
+    - `late_received`: the part of it from queries that see at least `axes.MANY_KEYS` keys.
     - `visible`: keys that a query sees, itself included.
     """
 
@@ -55,6 +56,7 @@ class AttentionSummary:
     value_norm: PerQuery
     output_norm: PerQuery
     received: PerKey
+    late_received: PerKey
     visible: Int[np.ndarray, "sequence query"]
     viewers: Int[np.ndarray, "sequence key"]
 

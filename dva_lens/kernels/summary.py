@@ -36,6 +36,7 @@ class Summary:
     value_norm: PerQuery
     output_norm: PerQuery
     received: Float[Tensor, "batch head key"]
+    late_received: Float[Tensor, "batch head key"]
     visible: Int[Tensor, "batch query"]
     viewers: Int[Tensor, "batch key"]
 

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from dva_lens.axes import MANY_KEYS
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.sites import AttentionSummary, ValueDynamics
 
@@ -99,6 +100,7 @@ def summary_of(
     def masked(numbers: Float[np.ndarray, "sequence head position"]) -> np.ndarray:
         return np.where(real[:, None], numbers, np.nan)
 
+    many = seen.sum(-1) >= MANY_KEYS
     nothing = np.full(pattern.shape[:3], np.nan)
     previous = np.zeros(pattern.shape[:3])
     previous[..., 1:] = np.diagonal(weights, -1, 2, 3)
@@ -122,6 +124,7 @@ def summary_of(
             nothing if values is None else masked(np.linalg.norm(weights @ values, axis=-1))
         ),
         received=masked(weights.sum(2)),
+        late_received=masked(np.where(many[:, None, :, None], weights, 0.0).sum(2)),
         visible=np.where(real, seen.sum(-1), -1),
         viewers=np.where(real, seen.sum(-2), -1),
     )

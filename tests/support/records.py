@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dva_lens.axes import MANY_KEYS
 from dva_lens.records import LayerRecord, Record
 from dva_lens.sites import (
     AttentionSummary,
@@ -195,6 +196,7 @@ def _summary(pieces, pattern, pairs):
         value_norm=masked((pattern * np.linalg.norm(pairs, axis=-1)).sum(-1)),
         output_norm=masked(np.linalg.norm(output, axis=-1)),
         received=masked(pattern.sum(2)),
+        late_received=masked((pattern * (seen.sum(-1) >= MANY_KEYS)[:, None, :, None]).sum(2)),
         visible=np.where(real, seen.sum(-1), -1),
         viewers=np.where(real, seen.sum(-2), -1),
     )

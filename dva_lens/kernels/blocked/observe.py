@@ -18,6 +18,7 @@ from dva_lens.kernels.blocked.readers import (
 )
 from dva_lens.kernels.blocked.relative import RelativeReader
 from dva_lens.kernels.blocks import counts
+from dva_lens.kernels.late import late_received
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import (
@@ -100,15 +101,17 @@ class Observation:
         here = block.from_last(self._positions, block.queries) * rest
         return here.sub_(offset.view_as(here))
 
-    def summary(self, output: Output) -> Summary:
+    def summary(self, query: Query, key: Key, output: Output) -> Summary:
         """Return everything that was seen."""
         batch, _, keys = self.received.shape
         device, length = self.received.device, self.rows.shape[-1]
         visible, viewers = counts(self.rule, length, keys=keys, batch=batch, device=device)
+        late = late_received(self.received, query, key, self.rule, visible=visible)
         return Summary(
             **dict(zip(PER_QUERY, self.rows.unbind(), strict=True)),
             output_norm=output.to(self.received.dtype).norm(dim=-1),
             received=self.received,
+            late_received=late,
             visible=visible,
             viewers=viewers,
         )
@@ -178,7 +181,7 @@ def observe(
             seen.add(part, read)
         if output is None:
             output = _finished(values, mixed, seen.row_mass).to(dtype)
-        return output, seen.summary(output)
+        return output, seen.summary(query, key, output)
 
 
 def _finished(

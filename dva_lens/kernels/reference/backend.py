@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.axes import MANY_KEYS
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.kernels.inputs import check, check_finite
 from dva_lens.kernels.reference import attention as reference
@@ -44,6 +45,7 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
     output = torch.einsum("bhqk,bhqkd->bhqd", pattern, pairs)
     gap = (queries[:, None] - keys).double()
     seen = rule.visible(queries, keys, sequences)[:, 0].expand(len(query), -1, -1)
+    many = seen.sum(dim=-1) >= MANY_KEYS
     summary = Summary(
         log_sum_exp=_log_sum_exp(logits, rule),
         entropy=torch.special.entr(pattern).sum(dim=-1),
@@ -60,6 +62,7 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
         value_norm=(pattern * pairs.norm(dim=-1)).sum(dim=-1),
         output_norm=output.norm(dim=-1),
         received=pattern.sum(dim=-2),
+        late_received=pattern.masked_fill(~many[:, None, :, None], 0.0).sum(dim=-2),
         visible=seen.sum(dim=-1),
         viewers=seen.sum(dim=-2),
     )

@@ -98,6 +98,7 @@ def limits(
         "value_norm": (relative * pairs.norm(dim=-1) + p * lost).sum(dim=-1),
         "output_norm": output.norm(dim=-1) + (sizes.shape[-1] + STEPS) * unit * mixed,
         "received": relative.sum(dim=-2),
+        "late_received": 2 * relative.sum(dim=-2),
     }
 
 

@@ -5,6 +5,7 @@ import torch
 from attentions import Draws, rule, strong_sink
 from rounding import agree, widened
 
+from dva_lens.axes import MANY_KEYS
 from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise, Static
@@ -39,6 +40,8 @@ def test_uniform_attention(backend):
     close(found.value_norm, torch.full_like(seen, 2.0))
     close(found.output_norm, torch.full_like(seen, 2.0))
     close(found.received, (1 / seen).flip(0).cumsum(0).flip(0))
+    late = torch.where(seen >= MANY_KEYS, 1 / seen, 0.0)
+    close(found.late_received, late.flip(0).cumsum(0).flip(0))
     assert found.visible[0].tolist() == list(range(1, LENGTH + 1))
     assert found.viewers[0].tolist() == list(range(LENGTH, 0, -1))
 
