@@ -68,7 +68,7 @@ def measure(  # noqa: PLR0913 - one argument per option
     from dva_lens.cli.progress import counted, quiet_unless_watched
     from dva_lens.cli.study import say_next
     from dva_lens.data.corpus import open_corpus
-    from dva_lens.statistics.table import EXTENDED, PRIMARY
+    from dva_lens.statistics.table import EXTENDED, RECORDED
     from dva_lens.study.folder import refuse_foreign
 
     refuse_foreign(out)
@@ -81,7 +81,7 @@ def measure(  # noqa: PLR0913 - one argument per option
     from dva_lens.study.single import MeasureOptions, measure_into
 
     quiet_unless_watched()
-    statistics = (*PRIMARY, *EXTENDED) if extended else PRIMARY
+    statistics = (*RECORDED, *EXTENDED) if extended else RECORDED
     controls = tuple(dict.fromkeys(each.value for each in control or ()))
     options = MeasureOptions(statistics, length, documents, backend, seed, queries, controls, name)
     with counted("measuring", "windows") as progress:

@@ -1,7 +1,7 @@
 """From records to labelled data: statistics computed, averaged within spans, and joined."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import Int
 
 from dva_lens import axes
 from dva_lens.records import LayerRecord, Record
-from dva_lens.results.schema import BY_QUERY, DIMENSIONS, REFERENCE
+from dva_lens.results.schema import BESIDE, BY_QUERY, DIMENSIONS, REFERENCE
 from dva_lens.sites import LOSS, Site
 from dva_lens.statistics.spans import reference_by_span, rows_by_span, span_means
 from dva_lens.statistics.statistic import SharedRecord, Statistic
@@ -34,12 +34,13 @@ class Part:
     why_not: Mapping[str, str]
     lengths: Int[np.ndarray, "sequence"]
     kept: int = 0
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
 
 def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept: int = 0) -> Part:
     """Compute the statistics of a record; `kept` sequences also keep their numbers per query."""
     shared = SharedRecord.of(record)
-    values, by_query, references, why_not = {}, {}, {}, {}
+    values, by_query, references, why_not, labels = {}, {}, {}, {}, {}
     widest = _widest(record)
     visible = [widest if each.summary is None else each.summary.visible for each in record.layers]
     plain = all(_is_causal(each, record.lengths) for each in visible)
@@ -57,12 +58,15 @@ def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept
             arrays = [span_means(each, seen, spans) for each, seen in pairs]
         joined = _stack(arrays)
         values[statistic.name] = joined[0] if statistic.at == "model" else joined
+        labels |= _labelled(statistic, layers, shared, record)
         reference = _reference(statistic, record, visible, spans=spans, plain=plain)
         if reference is not None:
             references[statistic.name] = reference
     each_rows = np.stack([rows_by_span(seen, spans) for seen in visible])
     rows = rows_by_span(widest, spans)
-    return Part(values, by_query, references, rows, each_rows, why_not, record.lengths, kept)
+    return Part(
+        values, by_query, references, rows, each_rows, why_not, record.lengths, kept, labels
+    )
 
 
 def assembled(
@@ -93,6 +97,7 @@ def assembled(
         if held:
             references = [part.references[statistic.name] for part in parts]
             found[statistic.name + REFERENCE] = _joined_references(statistic, references)
+        found |= _joined_labels(statistic, parts)
     rows = np.concatenate([part.rows for part in parts])
     found["rows"] = ((axes.SEQUENCE, axes.SPAN), rows, {"long_name": "Queries in the span"})
     found |= _rows_by_layer(parts)
@@ -158,6 +163,32 @@ def _computed(
 ) -> np.ndarray | str:
     reason = missing(statistic, layer, record)
     return statistic.compute(layer, shared) if reason is None else reason
+
+
+def _labelled(
+    statistic: Statistic, layers: Sequence[LayerRecord], shared: SharedRecord, record: Record
+) -> dict[str, np.ndarray]:
+    """Return the labels of a statistic in every layer, NaN in layers without the statistic."""
+    if statistic.labels is None:
+        return {}
+    blank = dict.fromkeys(statistic.labels.about, np.full(_shape(statistic, record), np.nan))
+    found = [
+        blank if missing(statistic, layer, record) else statistic.labels.compute(layer, shared)
+        for layer in layers
+    ]
+    return {name: _stack([each[name] for each in found]) for name in blank}
+
+
+def _joined_labels(statistic: Statistic, parts: Sequence[Part]) -> dict[str, object]:
+    if statistic.labels is None:
+        return {}
+    found: dict[str, object] = {}
+    for name, (long_name, units) in statistic.labels.about.items():
+        joined = _joined([part.labels[name] for part in parts], _dims(statistic))
+        about: dict[str, object] = {"long_name": long_name, "units": units}
+        about |= {BESIDE: statistic.name, "version": statistic.version}
+        found[name] = (_dims(statistic), joined.astype(np.float32), about)
+    return found
 
 
 def _filled(found: Sequence[np.ndarray | str], shape: tuple[int, ...]) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ import xarray as xr
 from dva_lens import __version__, axes
 from dva_lens.measuring.dataset import assembled, part_of, with_queries
 from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.labels import with_token_texts
 from dva_lens.measuring.passes import MeasureProgress, Passes
 from dva_lens.measuring.prepare import prepare
 from dva_lens.recording.record import RecordOptions
@@ -20,7 +21,7 @@ from dva_lens.results.schema import SCHEMA_VERSION
 from dva_lens.sites import Site
 from dva_lens.statistics.extended.reader import StatisticReader
 from dva_lens.statistics.statistic import Statistic
-from dva_lens.statistics.table import PRIMARY, statistic
+from dva_lens.statistics.table import RECORDED, statistic
 
 STORED = ("backend", "dtype", "device", "fidelity")
 
@@ -129,6 +130,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     data = assembled(
         parts, chosen, documents=sequences.documents, attrs=attrs, hashes=sequences.hashes
     )
+    if not sequences.images:
+        data = with_token_texts(data, prepared.tokenizer)
     if keep == "query":
         shown = sum(part.kept for part in parts)
         data = with_queries(data, parts, chosen, passes.words(shown))
@@ -169,7 +172,7 @@ def describe(
 def _listed(statistics: Sequence[str] | None) -> Sequence[str]:
     if isinstance(statistics, str):
         return (statistics,)
-    found = PRIMARY if statistics is None else statistics
+    found = RECORDED if statistics is None else statistics
     if not found:
         raise ValueError("statistics is empty; name at least one, or leave it out.")
     return found

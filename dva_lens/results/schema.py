@@ -21,6 +21,7 @@ TRAINING = "training"
 TRAIN_STEP = "train_step"
 REFERENCE = "_reference"
 BY_QUERY = "_by_query"
+BESIDE = "beside"
 TOKEN = "token"
 TEXTS = "texts"
 DOCUMENT_HASH = "document_sha256"
@@ -94,6 +95,15 @@ def statistics_of(measurement: xr.Dataset) -> tuple[str, ...]:
         str(name)
         for name, variable in measurement.data_vars.items()
         if "at" in variable.attrs and not str(name).endswith((REFERENCE, BY_QUERY))
+    )
+
+
+def beside(measurement: xr.Dataset, *statistics: str) -> tuple[str, ...]:
+    """Return the variables that are kept beside statistics: labels, which are never averaged."""
+    return tuple(
+        str(name)
+        for name, variable in measurement.data_vars.items()
+        if variable.attrs.get(BESIDE) in statistics
     )
 
 

@@ -62,6 +62,19 @@ UNBOUNDED = between(-inf, inf)
 
 @final
 @dataclass(frozen=True)
+class Labels:
+    """What is kept beside the numbers of a statistic and never averaged, such as where each is.
+
+    `about` maps each name to what it is and its units. `compute` returns an array for each name,
+    shaped like the statistic, NaN where there is none.
+    """
+
+    about: Mapping[str, tuple[str, str]]
+    compute: Callable[[LayerRecord, "SharedRecord"], Mapping[str, np.ndarray]]
+
+
+@final
+@dataclass(frozen=True)
 class Statistic:
     """A number about attention or values, with everything needed to read it.
 
@@ -75,6 +88,8 @@ class Statistic:
     `reference` maps numbers of visible keys (for "query") or sequence lengths (otherwise) to what
     the statistic reads on uniform attention; None with `why_no_reference` where there is no such
     thing. A value that does not apply is NaN and `LayerRecord.why_not` gives the reason.
+
+    `labels` share the version of the statistic.
     """
 
     name: str
@@ -96,3 +111,4 @@ class Statistic:
         default_factory=dict[str, tuple[float | str, ...]]
     )
     pitfalls: str = ""
+    labels: Labels | None = None

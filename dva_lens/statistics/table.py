@@ -39,6 +39,7 @@ from dva_lens.statistics.primary.importance import HEAD_IMPORTANCE_EXCESS, IMPOR
 from dva_lens.statistics.primary.loss import MEAN_LOSS
 from dva_lens.statistics.primary.sinks import FIRST_KEY_MASS, SINK_IMPORTANCE, SINK_RATE
 from dva_lens.statistics.primary.stream import MASSIVE_ACTIVATION
+from dva_lens.statistics.primary.top_key import TOP_KEY_MASS
 from dva_lens.statistics.primary.values import DYNAMISM, SINK_OUTPUT_SHARE, VALUE_SOURCE_SHARE
 from dva_lens.statistics.statistic import Statistic
 from dva_lens.validation import meant
@@ -61,6 +62,7 @@ _STATISTICS: dict[str, Statistic] = {
     "value_source_share": VALUE_SOURCE_SHARE,
     "massive_activation": MASSIVE_ACTIVATION,
     "loss": MEAN_LOSS,
+    "top_key_mass": TOP_KEY_MASS,
     "renyi_entropy": RENYI_ENTROPY,
     "hoyer": HOYER,
     "gini": GINI,
@@ -109,7 +111,9 @@ PRIMARY: tuple[str, ...] = (
     "massive_activation",
     "loss",
 )
-EXTENDED: tuple[str, ...] = tuple(name for name in _STATISTICS if name not in PRIMARY)
+RECORDED: tuple[str, ...] = (*PRIMARY, "top_key_mass")
+"""What every measurement takes: the primary set, and what findings need and no claim is about."""
+EXTENDED: tuple[str, ...] = tuple(name for name in _STATISTICS if name not in RECORDED)
 
 
 def statistic(name: str) -> Statistic:

@@ -65,8 +65,24 @@ def uniform_received(
     visible: Int[np.ndarray, "sequence position"],
     viewers: Int[np.ndarray, "sequence position"],
     lengths: Int[np.ndarray, "sequence"],
+    fewest: int = 1,
 ) -> Float[np.ndarray, "sequence position"]:
     """Return the mass that each key receives when queries spread evenly over what they see.
+
+    Queries that see fewer than `fewest` keys are left out.
+    """
+    share = np.where(visible >= fewest, 1.0 / np.where(visible > 0, visible, 1), 0.0)
+    return summed_over_viewers(share, visible, viewers, lengths=lengths)
+
+
+def summed_over_viewers(
+    numbers: Float[np.ndarray, "sequence position"],
+    visible: Int[np.ndarray, "sequence position"],
+    viewers: Int[np.ndarray, "sequence position"],
+    *,
+    lengths: Int[np.ndarray, "sequence"],
+) -> Float[np.ndarray, "sequence position"]:
+    """Return the sum of a number of each query over the queries that see each key.
 
     A key is seen by one run of queries. It starts at the key itself in causal attention, and
     at the first query within the window otherwise.
@@ -74,8 +90,8 @@ def uniform_received(
     count = visible.shape[-1]
     place = positions(count)
     real = place < lengths[:, None]
-    share = np.where(real, 1.0 / np.where(visible > 0, visible, 1), 0.0)
-    running = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
+    given = np.where(real, numbers, 0.0)
+    running = np.concatenate([np.zeros((len(given), 1)), np.cumsum(given, axis=1)], axis=1)
     reach = np.where(sees_ahead(visible), visible[:, 0] - 1, 0)
     start = np.maximum(place - reach[:, None], 0)
     stop = np.where(real, start + np.where(viewers > 0, viewers, 0), start)

@@ -9,7 +9,7 @@ from typing import Any, final
 import torch
 
 from dva_lens.data.evaluation import EvaluationText
-from dva_lens.statistics.table import PRIMARY
+from dva_lens.statistics.table import RECORDED
 from dva_lens.study.definition import Study
 from dva_lens.study.keys import measure_key
 from dva_lens.study.planned import PlannedRun
@@ -32,7 +32,7 @@ class Job:
     @property
     def statistics(self) -> tuple[str, ...]:
         """The names of the statistics that are measured on every text."""
-        return tuple(dict.fromkeys((*PRIMARY, *self.study.statistics)))
+        return tuple(dict.fromkeys((*RECORDED, *self.study.statistics)))
 
     @property
     def about(self) -> dict[str, Any]:

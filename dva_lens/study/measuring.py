@@ -9,7 +9,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.measuring import measure
 from dva_lens.models.checkpoint import load_checkpoint
-from dva_lens.results.schema import BY_QUERY, REFERENCE, statistics_of
+from dva_lens.results.schema import BY_QUERY, REFERENCE, beside, statistics_of
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.study.checkpoints import step_folder
 from dva_lens.study.job import Job
@@ -43,6 +43,7 @@ def stacked(steps: Mapping[int, xr.Dataset]) -> xr.Dataset:
     ordered = sorted(steps)
     last = steps[ordered[-1]]
     names = list(statistics_of(last))
+    names += beside(last, *names)
     over_steps = xr.concat(
         [steps[step][names] for step in ordered],
         dim=axes.STEP,
@@ -82,7 +83,7 @@ def updated(before: xr.Dataset | None, now: xr.Dataset) -> xr.Dataset:
         name
         for name in before.data_vars
         for one in statistics_of(now)
-        if name in (one, one + REFERENCE, one + BY_QUERY)
+        if name in (one, one + REFERENCE, one + BY_QUERY, *beside(before, one))
     ]
     kept = before.drop_vars(former).load()
     fresh = [name for name in now.data_vars if name not in kept]

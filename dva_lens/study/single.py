@@ -19,7 +19,7 @@ from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
 from dva_lens.models.stored_weights import digest_of
 from dva_lens.results.archive import Archive, scan
 from dva_lens.results.schema import BY_QUERY, statistics_of
-from dva_lens.statistics.table import PRIMARY, STATISTICS
+from dva_lens.statistics.table import RECORDED, STATISTICS
 from dva_lens.study.folder import claimed, keep_run, measurements_of
 from dva_lens.study.keys import digest
 from dva_lens.validation import shown
@@ -33,7 +33,7 @@ LONGEST_NAME = 100
 class MeasureOptions:
     """What to measure of a model: which statistics, of which texts, with which controls."""
 
-    statistics: tuple[str, ...] = PRIMARY
+    statistics: tuple[str, ...] = RECORDED
     length: int | None = None
     documents: int = 32
     backend: str = "auto"

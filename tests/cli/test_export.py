@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from dva_lens.cli import export
-from dva_lens.statistics.table import PRIMARY
+from dva_lens.statistics.table import RECORDED
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
@@ -12,7 +12,7 @@ def test_tables_are_written_one_per_statistic(call, study_folder, tmp_path, form
     result = call("export", study_folder, "--format", form, "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
     names = {path.stem for path in tmp_path.iterdir()}
-    assert names == {"runs", "means", *PRIMARY}
+    assert names == {"runs", "means", *RECORDED}
     read = pd.read_csv if form == "csv" else pd.read_parquet
     assert set(read(tmp_path / f"loss.{form}")["run"]) == {
         "transformer-0", "transformer-1", "dva-0", "dva-1",

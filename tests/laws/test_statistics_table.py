@@ -15,7 +15,7 @@ from dva_lens.sites import SITES, TILES
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.tiles import gather
 from dva_lens.statistics.spans import rows_by_span, span_means, spans_of
-from dva_lens.statistics.table import EXTENDED, PRIMARY, STATISTICS, statistic
+from dva_lens.statistics.table import EXTENDED, PRIMARY, RECORDED, STATISTICS, statistic
 
 REFERRED = [name for name in STATISTICS if STATISTICS[name].reference is not None]
 BY_ROW = [name for name in REFERRED if STATISTICS[name].at == "query"]
@@ -49,8 +49,9 @@ def uniform(lengths, **options):
 
 def test_the_table_names_what_it_holds():
     assert all(name == entry.name for name, entry in STATISTICS.items())
-    assert len({*PRIMARY, *EXTENDED}) == len(PRIMARY) + len(EXTENDED)
-    assert {*PRIMARY, *EXTENDED} == set(STATISTICS)
+    assert len({*RECORDED, *EXTENDED}) == len(RECORDED) + len(EXTENDED)
+    assert {*RECORDED, *EXTENDED} == set(STATISTICS)
+    assert set(PRIMARY) < set(RECORDED)
 
 
 def test_every_tile_measure_belongs_to_a_statistic():
@@ -78,9 +79,9 @@ def test_every_entry_can_be_read_alone(chosen):
 @pytest.mark.parametrize("concentration", [0.1, 6.0])
 def test_values_stay_within_bounds(concentration, sink, pair):
     options = {"concentration": concentration, "sink": sink, "pair": pair}
-    record = recorded(records.random_causal((16, 11), **options))
+    record = recorded(records.random_causal((40, 11), **options))
     for name, entry in STATISTICS.items():
-        low, high = entry.bounds(16)
+        low, high = entry.bounds(40)
         found = evaluate(entry, record)
         held = found[np.isfinite(found)]
         assert held.size, name
@@ -91,7 +92,7 @@ def test_values_stay_within_bounds(concentration, sink, pair):
 @pytest.mark.parametrize("name", REFERRED)
 def test_uniform_attention_reads_the_reference(name):
     chosen = STATISTICS[name]
-    record = uniform((16, 11, 1))
+    record = uniform((40, 11, 1))
     found = evaluate(chosen, record)
     if chosen.at == "query":
         want = chosen.reference(record.layers[0].summary.visible)[:, None]
@@ -114,26 +115,26 @@ def test_row_references_hold_for_windows_and_both_directions(options):
 
 @pytest.mark.parametrize("pair", [False, True], ids=["static", "pair"])
 def test_padding_changes_nothing(pair):
-    pieces = records.random_causal((16, 11), pair=pair)
+    pieces = records.random_causal((40, 30), pair=pair)
     joint, alone = recorded(pieces), recorded(replace(pieces, **_second_alone(pieces)))
     for name, chosen in STATISTICS.items():
         if name in DRAWN_ANEW:
             continue
         both, single = evaluate(chosen, joint)[:, 1:], evaluate(chosen, alone)
         if chosen.at == "query":
-            assert np.isnan(both[..., 11:]).all()
-            both = both[..., :11]
+            assert np.isnan(both[..., 30:]).all()
+            both = both[..., :30]
         np.testing.assert_allclose(both, single, atol=1e-12, err_msg=name)
 
 
 def _second_alone(pieces):
     pair = pieces.values.ndim == 6
-    keys = (slice(None),) * 3 + (slice(11),) * (2 if pair else 1)
+    keys = (slice(None),) * 3 + (slice(30),) * (2 if pair else 1)
     return {
-        "pattern": pieces.pattern[:, 1:, :, :11, :11],
+        "pattern": pieces.pattern[:, 1:, :, :30, :30],
         "values": pieces.values[:, 1:][keys],
         "lengths": pieces.lengths[1:],
-        "seen": pieces.seen[1:, :11, :11],
+        "seen": pieces.seen[1:, :30, :30],
     }
 
 

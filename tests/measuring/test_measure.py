@@ -17,8 +17,8 @@ from dva_lens.measuring import describe, measure
 from dva_lens.recording.adapters import decoder, interface
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.fidelity import OwnPass
-from dva_lens.results.schema import check_measurement
-from dva_lens.statistics.table import PRIMARY, STATISTICS
+from dva_lens.results.schema import beside, check_measurement
+from dva_lens.statistics.table import RECORDED, STATISTICS
 
 IDS = np.random.default_rng(0).integers(3, 61, (4, 13))
 
@@ -35,7 +35,7 @@ def data(model):
 
 def test_the_primary_set_comes_with_the_schema_of_archives(data):
     check_measurement(data, "test")
-    assert [name for name in data.data_vars if name in STATISTICS] == list(PRIMARY)
+    assert [name for name in data.data_vars if name in STATISTICS] == list(RECORDED)
     assert data["entropy"].dims == ("layer", "head", "sequence", "span")
     assert data["value_drain"].dims == ("layer", "kv_head", "sequence")
     assert data["sink_rate"].dims == ("layer", "head", "sequence", "threshold")
@@ -50,7 +50,7 @@ def test_the_primary_set_comes_with_the_schema_of_archives(data):
 
 
 def test_every_number_says_what_it_is(data):
-    for name in PRIMARY:
+    for name in RECORDED:
         attrs = data[name].attrs
         assert attrs["units"]
         assert attrs["meaning"]
@@ -80,9 +80,9 @@ def test_rows_count_the_queries_of_each_span(data):
 
 
 def test_references_are_read_on_uniform_attention():
-    record = uniform_record((13, 7))
+    record = uniform_record((40, 7))
     found = describe(record)
-    for name in PRIMARY:
+    for name in RECORDED:
         if f"{name}_reference" not in found:
             continue
         value, reference = xr.broadcast(found[name], found[f"{name}_reference"])
@@ -295,3 +295,17 @@ def test_the_output_projections_are_read_once_whatever_the_number_of_passes(plac
     model, layers = (tiny("transformer"), 3) if place is decoder else (family("llama"), 2)
     measure(model, IDS, batch=1, statistics=["written_value_drain"])
     assert len(read) == layers
+
+
+def test_the_most_attended_key_of_every_text_has_a_token(model):
+    ids = np.random.default_rng(1).integers(3, 61, (3, 40))
+    data = measure(model, ids)
+    position = data["top_key_position"].values.astype(int)
+    want = np.take_along_axis(ids, position.reshape(-1, 3).T, 1).T.reshape(position.shape)
+    np.testing.assert_array_equal(data["top_key_token"].values, want)
+    assert data["top_key_text"].values.tolist() == want.astype(str).tolist()
+    assert data["top_key_text"].dims == data["top_key_mass"].dims
+    assert set(beside(data, "top_key_mass")) == {
+        f"top_key_{name}"
+        for name in ("position", "token", "text", "earlier", "queries", "even", "drain")
+    }

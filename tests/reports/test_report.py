@@ -31,7 +31,7 @@ from dva_lens.results.compare import compare
 from dva_lens.results.estimates import estimate
 from dva_lens.results.schema import RUN_ATTRS, ArchiveError
 from dva_lens.results.writer import write_run
-from dva_lens.statistics.table import PRIMARY
+from dva_lens.statistics.table import RECORDED
 from dva_lens.views import sink_curve
 from dva_lens.views.words import shown
 
@@ -153,9 +153,9 @@ def test_costs_name_loss_parameters_flops_time_and_memory(report):
 
 
 def test_every_statistic_is_defined_with_its_formula(page):
-    for name in PRIMARY:
+    for name in RECORDED:
         assert f'id="definition-{name}"' in page
-    assert page.count("<math") == len(PRIMARY)
+    assert page.count("<math") == len(RECORDED)
 
 
 def hostile_report() -> Report:

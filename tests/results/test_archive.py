@@ -9,7 +9,7 @@ from fakes import STEPS, fake_measurement
 from dva_lens.results.archive import open_archive, scan
 from dva_lens.results.schema import SCHEMA_VERSION, ArchiveError, statistics_of
 from dva_lens.results.writer import create_archive
-from dva_lens.statistics.table import PRIMARY
+from dva_lens.statistics.table import RECORDED
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_what_was_written_is_read_back_bit_for_bit(archive_folder):
     found = open_archive(archive_folder).dataset("dva-0").load()
     xr.testing.assert_identical(found, expected)
     assert list(found) == list(expected)
-    assert statistics_of(found) == PRIMARY
+    assert statistics_of(found) == RECORDED
 
 
 def test_measurements_are_read_when_they_are_looked_at(archive_folder):

@@ -7,7 +7,7 @@ from dva_lens.results.schema import (
     check_run,
     statistics_of,
 )
-from dva_lens.statistics.table import PRIMARY
+from dva_lens.statistics.table import RECORDED
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def data():
 
 def test_references_and_single_queries_are_not_statistics(data):
     data["entropy_by_query"].attrs["at"] = "query"
-    assert statistics_of(data) == PRIMARY
+    assert statistics_of(data) == RECORDED
 
 
 def test_a_measurement_passes(data):

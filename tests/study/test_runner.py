@@ -10,7 +10,7 @@ from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.results.archive import open_archive, scan
 from dva_lens.results.schema import statistics_of
 from dva_lens.results.writer import create_archive, write_run
-from dva_lens.statistics.table import PRIMARY, STATISTICS
+from dva_lens.statistics.table import RECORDED, STATISTICS
 from dva_lens.study import measuring, runner
 from dva_lens.study.definition import Study
 from dva_lens.study.folder import claimed
@@ -48,9 +48,10 @@ def test_every_run_is_there_with_everything(finished):
         assert one.attrs["train_tokens"] == 4 * 2 * 32
         assert json.loads(one.attrs["config"])
         data = archive.dataset(one)
-        assert statistics_of(data) == PRIMARY
+        assert statistics_of(data) == RECORDED
         assert data["step"].values.tolist() == [0, 1, 4]
         assert data["entropy"].dims == ("step", "layer", "head", "sequence", "span")
+        assert data["top_key_text"].dims == ("step", "layer", "head", "sequence")
         assert np.isfinite(data["entropy"].isel(span=2)).all()
         assert data.attrs["train_key"] == one.key
         assert data["token"].dims == ("shown", "query")
@@ -194,7 +195,7 @@ def test_a_statistic_that_a_study_adds_is_measured_alone(finished, moments, monk
     assert moments.phases["dva-0"] == ["measure", "finished"]
     for text in ("held-out", "shuffled"):
         data = open_archive(folder).dataset("dva-0", text)
-        assert {*statistics_of(data)} == {*PRIMARY, "gini"}
+        assert {*statistics_of(data)} == {*RECORDED, "gini"}
         assert np.isfinite(data["gini"].isel(span=2)).all()
 
 

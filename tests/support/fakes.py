@@ -216,7 +216,18 @@ def _statistics(frame: xr.Dataset, rng: np.random.Generator, model: str, *, prog
     ordered = [name for name in STATISTICS if name in found]
     return xr.Dataset(
         {name: (*found[name], _statistic_attrs(STATISTICS[name])) for name in ordered}
-    )
+    ).assign(_top_key_labels(found["top_key_mass"]))
+
+
+def _top_key_labels(mass) -> dict[str, object]:
+    """Return labels of a start token that is the most attended key of every text."""
+    dims, values = mass
+    numbers = {"position": 0, "token": 0, "earlier": 0, "queries": 44, "even": 0.03, "drain": 0.4}
+    found: dict[str, object] = {"top_key_text": (dims, np.full(values.shape, "<s>", object))}
+    for name, number in numbers.items():
+        found[f"top_key_{name}"] = (dims, np.full(values.shape, number, np.float32))
+    about = {"units": "1", "long_name": "Label", "beside": "top_key_mass", "version": 1}
+    return {name: (*held, about) for name, held in found.items()}
 
 
 def _with_extra(frame, rng: np.random.Generator, sharp: np.ndarray, model: str):
@@ -230,6 +241,7 @@ def _with_extra(frame, rng: np.random.Generator, sharp: np.ndarray, model: str):
     share[..., 0] = 1 - share[..., 1]
     return {
         "sink_rate": (("layer", "head", "sequence", "threshold"), rate),
+        "top_key_mass": (("layer", "head", "sequence"), np.maximum(sink, 0.03).astype(np.float32)),
         "value_source_share": (
             ("layer", "kv_head", "sequence", "source"),
             share.astype(np.float32),
