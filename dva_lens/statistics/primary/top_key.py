@@ -81,8 +81,9 @@ def earlier_alike(
     found = np.zeros(tokens.shape, dtype=np.int64)
     for row, before in zip(tokens, found, strict=True):
         order = np.argsort(row, kind="stable")
-        ordered = row[order]
-        before[order] = positions(len(row)) - np.asarray(np.searchsorted(ordered, ordered))
+        begins = np.flatnonzero(np.diff(row[order], prepend=row.min(initial=0) - 1))
+        lengths = np.diff(begins, append=len(row))
+        before[order] = positions(len(row)) - np.repeat(begins, lengths)
     return found
 
 
