@@ -24,7 +24,7 @@ from dva_lens.statistics.inference.distributions import (
     wasserstein,
 )
 from dva_lens.statistics.statistic import Statistic
-from dva_lens.statistics.table import EXTENDED, PRIMARY, STATISTICS
+from dva_lens.statistics.table import EXTENDED, PRIMARY, RECORDED, STATISTICS
 
 KEYS = 64
 PLACES = {
@@ -96,11 +96,18 @@ def section(entry: Statistic) -> str:
     text = [f"### {entry.long_name}", "", entry.meaning, "", f"$${entry.formula}$$", "", *facts]
     return "\n".join(text) + "\n"
 
+BESIDE = (
+    "## Beside the primary set\n\nMeasured by default as well, for findings about sinks; no claim "
+    "rests on it and it is in no family of tests.\n"
+)
+
 
 def page() -> str:
     """Return the whole page."""
     parts = [INTRODUCTION, "## Primary set\n\nMeasured by default, in one pass.\n"]
     parts += [section(STATISTICS[name]) for name in PRIMARY]
+    parts.append(BESIDE)
+    parts += [section(STATISTICS[name]) for name in RECORDED if name not in PRIMARY]
     parts.append("## Extended set\n\nMeasured on request.\n")
     parts += [section(STATISTICS[name]) for name in EXTENDED]
     parts.append(

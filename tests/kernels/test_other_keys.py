@@ -4,6 +4,7 @@ import pytest
 import torch
 from attentions import Draws
 
+from dva_lens.axes import MANY_KEYS
 from dva_lens.kernels.attention import attend
 from dva_lens.kernels.backends import BACKENDS, choose
 from dva_lens.kernels.blocked.edges import top_edges
@@ -44,6 +45,8 @@ def test_every_number_is_that_of_the_whole_pattern(backend, size):
     torch.testing.assert_close(output, pattern @ values, **close)
     torch.testing.assert_close(found.entropy, torch.special.entr(pattern).sum(-1), **close)
     torch.testing.assert_close(found.received, pattern.sum(2), **close)
+    many = pattern if size[1] >= MANY_KEYS else torch.zeros_like(pattern)
+    torch.testing.assert_close(found.late_received, many.sum(2), **close)
     torch.testing.assert_close(found.first_mass, pattern[..., 0], **close)
     sizes = (pattern * values.norm(dim=-1)[:, :, None]).sum(-1)
     torch.testing.assert_close(found.value_norm, sizes, **close)
