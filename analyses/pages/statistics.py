@@ -96,6 +96,7 @@ def section(entry: Statistic) -> str:
     text = [f"### {entry.long_name}", "", entry.meaning, "", f"$${entry.formula}$$", "", *facts]
     return "\n".join(text) + "\n"
 
+
 BESIDE = (
     "## Beside the primary set\n\nMeasured by default as well, for findings about sinks; no claim "
     "rests on it and it is in no family of tests.\n"

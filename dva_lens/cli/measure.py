@@ -65,6 +65,7 @@ def measure(  # noqa: PLR0913 - one argument per option
 
     Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
     """
+    from dva_lens.cli.findings import say_findings
     from dva_lens.cli.progress import counted, quiet_unless_watched
     from dva_lens.cli.study import say_next
     from dva_lens.data.corpus import open_corpus
@@ -87,4 +88,5 @@ def measure(  # noqa: PLR0913 - one argument per option
     with counted("measuring", "windows") as progress:
         label = measure_into(out, model, opened, options, progress=progress)
     typer.echo(f"Measured {label} on {opened.name}.")
+    say_findings(out, label)
     say_next(out)

@@ -26,6 +26,7 @@ def run(
 
     Example: dva-lens study run quick --out runs/quick
     """
+    from dva_lens.cli.findings import say_findings
     from dva_lens.cli.progress import shown
     from dva_lens.study.builtin import read_study
     from dva_lens.study.folder import refuse_foreign
@@ -41,6 +42,7 @@ def run(
         archive = run_study(study, out, progress)
     if os.environ.get("RANK", "0") != "0":  # one of several processes speaks
         return
+    say_findings(out)
     typer.echo(f"Archive:  {archive}")
     say_next(out)
 

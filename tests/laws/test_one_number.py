@@ -17,8 +17,10 @@ from dva_lens.app.server import create_app
 from fakes import run_attrs
 from typer.testing import CliRunner
 
-from dva_lens import views
+import dva_lens as lens
+from dva_lens import axes, views
 from dva_lens.cli.entry import app as commands
+from dva_lens.cli.findings import say_findings
 from dva_lens.measuring.measure import describe
 from dva_lens.recording.from_arrays import from_patterns
 from dva_lens.reports.report import write_report
@@ -236,6 +238,45 @@ def test_the_command_line_prints_the_difference(folder):
 def test_the_command_line_is_seen_failing(folder, wrong_rows):
     difference = truth("windowed", slice(1, 2)) - truth("transformer", slice(1, 2))
     assert abs(difference_said(folder) - difference) > 1e-3
+
+
+def largest_first_key_mass(model):
+    """Return the largest mean weight of a head on the first key, by queries that see 16 keys."""
+    means = []
+    for name, seed in TRAININGS:
+        if name == model:
+            for pattern in patterns(name, seed):
+                late = [pattern[text, :, 15:length, 0] for text, length in enumerate(LENGTHS)]
+                means += list(np.concatenate(late, axis=-1).mean(-1))
+    return float(max(means))
+
+
+def findings_said(folder, capsys, tmp_path):
+    """Return the mass of the baseline's finding wherever it is said, and check the sentences."""
+    notebook = lens.findings(open_archive(folder))
+    finding = notebook.of("sink")[0]
+    say_findings(folder)
+    assert str(notebook) in capsys.readouterr().out
+    page = on_a_page(folder, tmp_path)
+    for entry in notebook.entries:
+        assert re.sub(r"\s+", " ", entry.words) in page
+    first = downloaded(folder, "findings.csv")[0]
+    assert first["words"] == finding.words
+    table = lens.sinks(open_archive(folder)).query("model == 'transformer' and position == 0")
+    return finding.numbers["mass"], float(first["mass"]), table["mass"].max()
+
+
+def test_a_finding_is_one_number(folder, capsys, tmp_path):
+    want = largest_first_key_mass("transformer")
+    for found in findings_said(folder, capsys, tmp_path):
+        assert found == pytest.approx(want, abs=ROUNDING)
+
+
+def test_a_finding_is_seen_failing(folder, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(axes, "MANY_KEYS", 8)
+    want = largest_first_key_mass("transformer")
+    for found in findings_said(folder, capsys, tmp_path):
+        assert abs(found - want) > 100 * ROUNDING
 
 
 def test_uniform_attention_is_that_of_each_layer(measured):

@@ -13,6 +13,7 @@ from fakes import MODELS, fake_archive, fake_measurement, fake_training
 
 from dva_lens.reports.cells import shown_cell
 from dva_lens.reports.files import write_figures, write_page
+from dva_lens.reports.findings import findings
 from dva_lens.reports.page import (
     Chart,
     DataTable,
@@ -122,10 +123,13 @@ def test_figures_carry_their_numbers_as_table_and_as_csv(report, page):
     assert page.count("Show as table") == len(charts_of(report))
 
 
-def test_what_small_models_cannot_show_is_labelled(report):
-    (sinks,) = [section for section in report.sections if section.name == "sinks"]
-    notes = [part.words for part in sinks.parts if isinstance(part, Text) and part.kind == "note"]
-    assert any("too small to develop sinks" in note for note in notes)
+def test_the_report_opens_with_the_findings(report, folder):
+    (short,) = [section for section in report.sections if section.name == "findings"]
+    assert report.sections[0] is short
+    said = [words for _, words in short.parts[0].entries]
+    found = findings(open_archive(folder))
+    assert [entry.about for entry in found.entries[: len(MODELS)]] == ["sink"] * len(MODELS)
+    assert said[: len(found.entries)] == [entry.words for entry in found.entries]
 
 
 def test_how_texts_became_sequences_is_said(page):

@@ -13,6 +13,7 @@ from ...components.meaning import MEANING
 from ...library import Library, NothingToShowError, spans_of
 from ...page import Card, Page, Panel, Words
 from ...state import Selection
+from . import findings
 from .costs import conditions, costs
 from .headline import headline
 from .table import headline_table
@@ -111,6 +112,10 @@ PAGE = Page(
     lead=_lead,
     menus=("statistic", "span", "text"),
     parts=(
+        Card(
+            findings.TITLE,
+            (Words("findings", findings.cards, label=findings.TITLE, rows=findings.rows),),
+        ),
         MEANING,
         Panel(
             "depth",

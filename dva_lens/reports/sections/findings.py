@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dva_lens.reports.differences import difference_table, interval, title_of
+from dva_lens.reports.findings import findings_of, measured_on, traits_of
 from dva_lens.reports.material import Material
 from dva_lens.reports.page import Cell, DataTable, Folded, Part, Points, Section, Text
 from dva_lens.results.compare import Comparisons
@@ -12,11 +13,6 @@ from dva_lens.statistics.inference.estimate import seeds_note
 from dva_lens.views.words import listed, shown, spelled
 
 GLANCE = ("normalised_entropy", "sink_importance", "dynamism", "written_value_drain", "loss")
-SHOWS_SINKS = 10_000_000
-TOO_SMALL = (
-    "These models are too small to develop sinks, so the values are shown beside their reference "
-    "and no claim is made."
-)
 
 
 def section(material: Material) -> Section:
@@ -30,16 +26,29 @@ def section(material: Material) -> Section:
     return Section("findings", "In short", tuple(parts))
 
 
+def found_in(material: Material) -> tuple[tuple[str, str], ...]:
+    """Return sinks, drains and differences in the sentences that are said everywhere."""
+    _, untrained = measured_on(material.archive, material.text)
+    found = findings_of(
+        material.measurements,
+        untrained=untrained,
+        traits=traits_of(material.archive),
+        comparisons=material.comparisons,
+    )
+    abouts = {"sink": "Sinks.", "change": "What it changes.", "note": "Comparison."}
+    return tuple((abouts[entry.about], entry.words) for entry in found.entries)
+
+
 def findings(material: Material) -> Points:
-    """Return the headline findings, each with what it is about."""
+    """Return the headline findings, each with what it is about; sinks come first."""
     entries = [
         _differences(material, "normalised_entropy", "How concentrated attention is."),
         _dynamism(material),
-        _sinks(material),
         _differences(material, "loss", "What the models learned."),
         ("Scope.", _scope(material)),
     ]
-    return Points(tuple(entry for entry in entries if entry is not None))
+    held = (entry for entry in entries if entry is not None)
+    return Points((*found_in(material), *held))
 
 
 def at_a_glance(material: Material) -> DataTable:
@@ -60,11 +69,6 @@ def at_a_glance(material: Material) -> DataTable:
         "Mean over layers, heads, queries, texts and seeds, with 95 % intervals for these "
         "checkpoints on new text.",
     )
-
-
-def too_small(material: Material) -> bool:
-    """Whether no model is of a size at which sinks have been reported."""
-    return bool(material.parameters) and max(material.parameters) < SHOWS_SINKS
 
 
 def _differences(material: Material, name: str, about: str) -> tuple[str, str] | None:
@@ -137,17 +141,6 @@ def _dynamism(material: Material) -> tuple[str, str] | None:
     said = f"The share of the values' power that differs between queries is {listed(moving)}"
     said += f"; it is exactly zero in {listed(still)}, as their form implies." if still else "."
     return "Whether values differ between queries.", said
-
-
-def _sinks(material: Material) -> tuple[str, str] | None:
-    name = "sink_importance"
-    if name not in material.statistics:
-        return None
-    each = [f"{interval(one)} in {model}" for model, one in material.means(name).items()]
-    said = f"The share of attention on the first key is {listed(each)}"
-    level = _uniform(material, name)
-    said += f", where uniform attention gives {level}." if level is not None else "."
-    return "Sinks.", said + (f" {TOO_SMALL}" if too_small(material) else "")
 
 
 def _scope(material: Material) -> str:

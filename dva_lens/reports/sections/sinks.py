@@ -3,7 +3,6 @@
 from dva_lens.reports.charts import charts_of_views, depth_chart
 from dva_lens.reports.material import Material
 from dva_lens.reports.page import Chart, Part, Section, Text
-from dva_lens.reports.sections.findings import TOO_SMALL, too_small
 from dva_lens.views.scatter import head_scatter
 from dva_lens.views.spans import span_profile
 
@@ -18,8 +17,6 @@ def section(material: Material) -> Section:
             "in short texts, so every figure shows that reference."
         )
     ]
-    if too_small(material):
-        parts.append(Text(TOO_SMALL, "note"))
     if "sink_importance" in held:
         parts.append(depth_chart(material, "sink_importance"))
     if "first_key_mass" in held:
