@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dva_lens.axes import MANY_KEYS
 from dva_lens.diagnostics.ablation import head_importance
 from dva_lens.diagnostics.collapse import collapse_bound
 from dva_lens.diagnostics.gradients import value_gradients
@@ -23,6 +24,7 @@ from dva_lens.statistics.inference.distributions import (
     rank_agreement,
     wasserstein,
 )
+from dva_lens.statistics.sinks import DRAINED, TIMES_UNIFORM, TIMES_UNTRAINED
 from dva_lens.statistics.statistic import Statistic
 from dva_lens.statistics.table import EXTENDED, PRIMARY, RECORDED, STATISTICS
 
@@ -102,6 +104,27 @@ BESIDE = (
     "rests on it and it is in no family of tests.\n"
 )
 
+SINKS = (
+    f"## What a sink is\n\n"
+    f"A head has a sink at a key where the lower 95 % bound of the mean weight on that key, "
+    f"over queries that see at least {MANY_KEYS} keys, exceeds {TIMES_UNIFORM:g} times what "
+    f"uniform attention gives it and {TIMES_UNTRAINED:g} times what the untrained model of "
+    f"the same seed gives it. The sink rate of the literature stands beside it. The value "
+    f"there is drained where the 95 % interval of its size over the median is below "
+    f"{DRAINED:g}.\n\n"
+    f"The key must not be chosen by the numbers that it is judged by: on noise the largest "
+    f"of many keys is above the mean too. The first key is chosen beforehand. Any other key "
+    f"(a position, or the first occurrence of a token in a text) is the one that is most "
+    f"often on top in one half of the documents, and is judged on the other half, where a "
+    f"text with another key on top counts as zero; weights are not negative, so that is at "
+    f"most its mean weight. The untrained model counts with the largest mean weight on any "
+    f"key. A head is not adjusted for being the largest of many: its mass reads a little "
+    f"high.\n\n"
+    f"`dva_lens.sinks(archive)` returns a table of every head, `dva_lens.findings(archive)` "
+    f"the sentences that `dva-lens study run`, the report and the explorer begin with; both "
+    f"take what `dva_lens.measure` returned, too.\n"
+)
+
 
 def page() -> str:
     """Return the whole page."""
@@ -109,6 +132,7 @@ def page() -> str:
     parts += [section(STATISTICS[name]) for name in PRIMARY]
     parts.append(BESIDE)
     parts += [section(STATISTICS[name]) for name in RECORDED if name not in PRIMARY]
+    parts.append(SINKS)
     parts.append("## Extended set\n\nMeasured on request.\n")
     parts += [section(STATISTICS[name]) for name in EXTENDED]
     parts.append(

@@ -14,11 +14,12 @@ import pandas as pd
 from dva_lens import axes
 from dva_lens.reports.sentences import (
     bars,
-    change,
+    changes,
     drain_words,
     heads_with_sinks,
     key_words,
     limits,
+    nothing_changes,
     trait,
     why_idle,
 )
@@ -30,7 +31,7 @@ from dva_lens.results.schema import NotComparableError
 from dva_lens.results.sinks import sinks as sink_table
 from dva_lens.results.sinks import strongest
 from dva_lens.statistics.inference.compare import Comparison
-from dva_lens.views.words import listed, shown
+from dva_lens.views.words import shown
 
 CONTROL = "random-init"
 CHANGES = ("first_key_mass", "written_value_drain", "normalised_entropy", "dynamism")
@@ -212,15 +213,17 @@ def _changes(
     titles = {name: str(measured.variable(name).attrs["long_name"]) for name in found.statistics}
     entries: list[Finding] = []
     for model in measured.models:
-        own = [each for name in CHANGES for each in found.of(name, model=model)[:1]]
-        trait = f" ({traits[model]})" if traits.get(model) else ""
+        each = [one for name in CHANGES for one in found.of(name, model=model)[:1]]
+        own = [one for one in each if not nothing_changes(one)]
+        name = f"{model} ({traits[model]})" if traits.get(model) else model
         if model == found.baseline or not own:
             continue
-        said = listed([change(each, titles[each.statistic]) for each in own])
-        words = f"{model}{trait} against {found.baseline}: {said}. {limits(own)}".rstrip()
+        said = changes(own, titles)
+        words = f"{name} against {found.baseline}: {said}. {limits(own)}".rstrip()
         place = {"statistic": own[0].statistic, "baseline": found.baseline}
-        verdicts = ", ".join(dict.fromkeys(each.word for each in own))
-        muted = all(each.muted for each in own)
+        decided = dict.fromkeys(one.word for one in own if one.word != "undecided")
+        verdicts = " and ".join(decided) or "undecided"
+        muted = all(one.muted for one in own)
         entries.append(Finding("change", model, words, verdicts, muted, place, _numbers(own)))
     return entries
 

@@ -10,7 +10,7 @@ import pandas as pd
 from dva_lens import axes
 from dva_lens.results.reader import Measurements
 from dva_lens.statistics.inference.compare import Comparison
-from dva_lens.views.words import number, shown
+from dva_lens.views.words import listed, number, shown
 
 STILL_UNIFORM = 0.98
 """A model whose normalised entropy is above this in every layer has not begun to attend."""
@@ -74,15 +74,29 @@ def why_idle(measured: Measurements, model: str) -> str:
     return ""
 
 
-def change(one: Comparison, title: str) -> str:
-    """Say how a model differs from the baseline in one statistic, in the word of the verdict."""
+def changes(own: Sequence[Comparison], titles: Mapping[str, str]) -> str:
+    """Say how a model differs from the baseline: what is decided, then what is not."""
+    decided = [one for one in own if one.word != "undecided"]
+    left = [_size(one, titles) for one in own if one.word == "undecided"]
+    parts = [listed([_size(one, titles) for one in decided])] if decided else []
+    parts += [f"undecided: {listed(left)}"] if left else []
+    return "; ".join(parts)
+
+
+def _size(one: Comparison, titles: Mapping[str, str]) -> str:
     mean, low, high = (float(part) for part in (one.text.mean, one.text.low, one.text.high))
+    title = titles[one.statistic]
     name = title[:1].lower() + title[1:]
     if one.word == "lower":
         return f"{name} lower by {shown(-mean, -high, -low)}"
     if one.word == "higher":
         return f"{name} higher by {shown(mean, low, high)}"
-    return f"{name} undecided ({shown(mean, low, high)})"
+    return f"{name} {shown(mean, low, high)}"
+
+
+def nothing_changes(one: Comparison) -> bool:
+    """Say whether two models do not differ at all, as where neither has what is measured."""
+    return float(one.text.mean) == 0 and float(one.text.low) == float(one.text.high)
 
 
 def limits(own: Sequence[Comparison]) -> str:

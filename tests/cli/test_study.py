@@ -6,6 +6,7 @@ import pytest
 from small_text import small_corpus
 
 from dva_lens.cli.study import say_next
+from dva_lens.reports.findings import findings
 from dva_lens.results.archive import open_archive
 
 
@@ -38,6 +39,7 @@ def test_a_study_ends_with_where_everything_is_and_the_report_follows(call, tiny
     result = call("study", "run", tiny, "--out", out, "--text", text, "--seed", 3)
     assert result.exit_code == 0, result.stderr
     assert str(out / "archive.zarr") in result.stdout
+    assert str(findings(open_archive(out))) in result.stdout
     assert f"dva-lens explore {out}" in result.stdout
     assert "dva-3 (2 of 2): finished, held-out loss" in result.stderr
     assert [one.label for one in open_archive(out).runs] == ["transformer-3", "dva-3"]

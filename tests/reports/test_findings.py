@@ -50,7 +50,8 @@ def test_before_training_no_model_has_a_sink():
     data = fake_measurement("transformer", steps=(0,))
     (entry,) = findings(data).of("sink")
     assert entry.verdict == "no sink"
-    assert entry.words.startswith("transformer: no sink here. The largest weight on the first key")
+    assert entry.words.startswith("transformer: no sink here. Attention is still uniform (norm")
+    assert "The largest weight on the first key is 0.0" in entry.words
     assert entry.words.endswith("not 3 times what uniform attention gives it.")
 
 
