@@ -61,8 +61,10 @@ def _studies() -> Iterator[str]:
     from dva_lens.study.builtin import STUDIES
 
     for name, one in STUDIES.items():
-        seeds = ", ".join(str(seed) for seed in one["seeds"])
-        yield _entry(name, f"{', '.join(one['presets'])}; seeds {seeds}")
+        for part in (one, *one.get("parts", ())):
+            seeds = ", ".join(str(seed) for seed in part["seeds"])
+            said = f"{', '.join(part['presets'])}; seeds {seeds}"
+            yield _entry(name, said if part is one else f"and {part['name']}: {said}")
 
 
 def _views() -> Iterator[str]:

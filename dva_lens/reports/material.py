@@ -98,10 +98,16 @@ class Material:
             is not None
         }
 
+    @property
+    def own_texts(self) -> tuple[str, ...]:
+        """The texts that any of these models was measured on."""
+        runs = [run for several in self.runs.values() for run in several]
+        return tuple(dict.fromkeys(text for run in runs for text in self.archive.texts_of(run)))
+
     @cached_property
     def others(self) -> "tuple[Material, ...]":
-        """What the archive holds on its other texts, such as controls."""
-        names = [name for name in self.archive.texts if name != self.text]
+        """What the archive holds on the other texts of these models, such as controls."""
+        names = [name for name in self.own_texts if name != self.text]
         return tuple(Material(self.archive, self.archive.on(name)) for name in names)
 
     @property

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dva_lens.reports.chapters import chapters
 from dva_lens.reports.facts import facts
 from dva_lens.reports.files import write_figures, write_page
 from dva_lens.reports.material import Material, gather
@@ -43,7 +44,7 @@ def write_report(
 
 
 def report_of(archive: Archive, text: str | None = None) -> Report:
-    """Return the report of an archive on an evaluation text; default: the main one.
+    """Return the report of an archive on an evaluation text; default: the main ones of its parts.
 
     Raises
     ------
@@ -54,11 +55,13 @@ def report_of(archive: Archive, text: str | None = None) -> Report:
     """
     material = gather(archive, text)
     made = [make(material) for make in SECTIONS.values()]
+    own = [section for section in made if section is not None]
+    further = chapters(material) if text is None else ()
     return Report(
         title=_title(material),
         lede=_lede(material),
         facts=facts(material),
-        sections=tuple(section for section in made if section is not None),
+        sections=(*own, *further),
     )
 
 

@@ -75,6 +75,11 @@ class Archive:
         """The evaluation texts that any run was measured on, the main one first."""
         return tuple(dict.fromkeys(text for run in self.runs for text in self.texts_of(run)))
 
+    @property
+    def main_texts(self) -> tuple[str, ...]:
+        """The main text of each part of a study; one where there are no parts."""
+        return tuple(dict.fromkeys(self.texts_of(run)[0] for run in self.runs))
+
     def on(self, text: str | None = None) -> Measurements:
         """Return what all runs were measured to be on a text; default: the main one.
 

@@ -25,8 +25,43 @@ SMALL = {
     "sequences": 24,
 }
 
+TASK = "bigram-backcopy"
+KNOWN_ANSWER: dict[str, Any] = {
+    "name": TASK,
+    "task": TASK,
+    "presets": (
+        "transformer",
+        "resformer-identity",
+        "svformer",
+        "gated",
+        "dva",
+        "dva-separable",
+    ),
+    "seeds": (0, 1, 2),
+    "size": {"layers": 2, "width": 64, "heads": 2, "vocabulary": 64, "context": 64},
+    "recipe": {
+        "steps": 200,
+        "batch": 16,
+        "learning_rate": 1e-2,
+        "final_learning_rate": 1e-3,
+        "warmup": 20,
+        "eval_every": 50,
+        "measurements": 3,
+    },
+    "texts": ("held-out",),
+    "sequences": 32,
+}
+"""A part in which sinks grow in seconds, and of which is known where they have to be."""
+
 STUDIES: dict[str, dict[str, Any]] = {
-    "quick": {"name": "quick", "presets": LADDER, "seeds": (0, 1), **SMALL},
+    "quick": {
+        "name": "quick",
+        "presets": LADDER,
+        "seeds": (0,),
+        **SMALL,
+        "start": True,
+        "parts": (KNOWN_ANSWER,),
+    },
     "grid": {"name": "grid", "presets": (GRID,), "seeds": (0, 1, 2), **SMALL},
     "reference": {
         "name": "reference",

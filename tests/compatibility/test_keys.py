@@ -29,10 +29,27 @@ def test_a_matched_model_keeps_its_key(known):
     assert found == {label: known["keys"][f"matched/{label}"] for label in found}
 
 
-@pytest.mark.parametrize("name", ["quick", "reference"])
-def test_a_built_in_study_keeps_its_keys(name, known):
-    found = keys_of(read_study(name), **(known["about"] | {"vocabulary": 2048}))
+SMALL = {"layers": 4, "width": 96, "heads": 4, "vocabulary": 2048, "context": 128}
+SHORT = {"steps": 120, "batch": 12, "learning_rate": 3e-3, "final_learning_rate": 3e-4}
+FORMER_QUICK = {
+    "name": "quick",
+    "presets": ["transformer", "resformer-identity", "dva", "dva-separable"],
+    "seeds": [0, 1],
+    "size": SMALL,
+    "recipe": {**SHORT, "warmup": 20, "eval_every": 30, "measurements": 5},
+    "sequences": 24,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "study"),
+    [("quick", Study.from_dict(FORMER_QUICK)), ("reference", read_study("reference"))],
+    ids=["quick", "reference"],
+)
+def test_a_built_in_study_keeps_its_keys(name, study, known):
+    found = keys_of(study, **(known["about"] | {"vocabulary": 2048}))
     wanted = {key for label, key in known["keys"].items() if label.startswith(f"{name}/")}
+    assert wanted
     assert wanted <= set(found.values())
 
 

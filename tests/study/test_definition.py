@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from dva_lens.kernels.backends import BACKENDS
+from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.models.costs import COSTS
 from dva_lens.models.grid import cells
 from dva_lens.models.presets import PRESETS
@@ -190,7 +191,7 @@ def test_runs_differ_in_what_decides_their_weights_and_in_nothing_else(study, va
 def test_the_grid_is_a_study_in_which_queries_keep_their_width():
     study = read_study("grid")
     todo = planned_runs(study, vocabulary=300, data="", tokenizer="")
-    assert len({plan.key for plan in todo}) == len(todo) == 2 * 2 * 7 * 2 * 3
+    assert len({plan.key for plan in todo}) == len(todo) == 2 * 2 * len(VALUE_FORMS) * 2 * 3
     assert {plan.config.qk_dim for plan in todo} == {24}
     assert {plan.config.heads for plan in todo} == {1, 4}
 

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from dva_lens.models.checkpoint import load_checkpoint
+from dva_lens.reports.report import report_of
 from dva_lens.results.archive import open_archive
 from dva_lens.study.definition import Study
 from dva_lens.study.folder import STUDY
@@ -54,6 +55,10 @@ def test_parts_share_an_archive_and_are_never_pooled(parts, tmp_path, moments):
     assert set(shown["token"].isel(query=0).values.ravel().tolist()) == {"<start>"}
     model = load_checkpoint(archive.checkpoint(archive.runs[1]))
     assert model.tokenizer.decode([1]) == "<copy1>"
+    sections = [section.name for section in report_of(archive).sections]
+    assert len(set(sections)) == len(sections)
+    assert {"findings", "methods", f"{TASK}-findings", f"{TASK}-training"} <= set(sections)
+    assert "bigram" not in " ".join(section.name for section in report_of(archive, TASK).sections)
     moments.clear()
     run(Study.from_dict(parts), tmp_path, moments)
     assert {phase for phases in moments.phases.values() for phase in phases} == {"kept"}
