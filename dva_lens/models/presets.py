@@ -170,6 +170,11 @@ _PRESETS: dict[str, Preset] = {
         "the distance to a key moves its value; scores as they are",
         _with(value_form="relative"),
     ),
+    "query-value-interaction": Preset(
+        "idea of Wu et al. 2020, 2010.03766 (abstract); form of v_ij ours",
+        "what query and value make of each other joins the value",
+        _with(value_form="query-value"),
+    ),
     "switch-head": Preset(
         "Csordás et al. 2024, 2312.07987",
         "a quarter of the heads; tokens choose 2 of 4 maps to values and back",

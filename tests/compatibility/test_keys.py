@@ -53,7 +53,11 @@ def test_a_built_in_study_keeps_its_keys(name, study, known):
     assert wanted <= set(found.values())
 
 
-ADDED = {"relative-values": "338c4bdf0343d1d1", "switch-head": "bc46f12b4a390eef"}
+ADDED = {
+    "relative-values": "338c4bdf0343d1d1",
+    "query-value-interaction": "95eab5b118c7e27f",
+    "switch-head": "bc46f12b4a390eef",
+}
 
 
 def test_presets_added_since_keep_their_keys(known):

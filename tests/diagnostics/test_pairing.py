@@ -17,7 +17,7 @@ IDS = np.random.default_rng(0).integers(0, 500, (24, 48))
 STATIC = ("transformer", "gqa", "cla", "resformer-learnable", "dva-static")
 COLLAPSING = ("dva-query-gate", "dva-separable", "dva-value-mlp")
 SHORT = tokens_of((40,) * 8)
-PAIRED = ("dva", "dva-pair-gate", "dva-experts", "relative-values")
+PAIRED = ("dva", "dva-pair-gate", "dva-experts", "relative-values", "query-value-interaction")
 
 
 def diagnosed(name, **given):

@@ -45,7 +45,7 @@ def test_output_and_every_gradient_are_the_references(form, weights, layout, see
     compare(Draws(layout, length, grad=True, seed=seed), form, weights)
 
 
-@pytest.mark.parametrize("form", ["pairwise", "pair-gate", "experts"])
+@pytest.mark.parametrize("form", ["pairwise", "interacting", "pair-gate", "experts", "relative"])
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 131])
 def test_pair_values_at_odd_lengths(form, length, seed):
     compare(Draws((3, 2, 1), length, grad=True, seed=seed), form, "causal")
@@ -86,7 +86,7 @@ def test_values_nobody_mixes_are_refused_by_name():
             raise NotImplementedError
 
     draw = Draws()
-    with pytest.raises(TypeError, match="Odd; there are kernels for Pairwise, PairGated"):
+    with pytest.raises(TypeError, match="Odd; there are kernels for Pairwise, Interacting"):
         attend(draw.query(), draw.key(), Odd(), Rule(scale=1.0))
 
 

@@ -38,7 +38,7 @@ def test_training_with_grouped_heads(weights):
     assert run("static", weights, layout=(1, 4, 2)) < LENGTH**2 / 4
 
 
-@pytest.mark.parametrize("form", ["pairwise", "pair-gate", "experts", "relative"])
+@pytest.mark.parametrize("form", ["pairwise", "interacting", "pair-gate", "experts", "relative"])
 def test_training_with_pair_values(form):
     assert run(form, "causal") < LENGTH**2 / 2
 
@@ -70,7 +70,7 @@ def peak(attend, form, length):
     return most
 
 
-@pytest.mark.parametrize("form", ["pairwise", "pair-gate", "experts", "relative"])
+@pytest.mark.parametrize("form", ["pairwise", "interacting", "pair-gate", "experts", "relative"])
 def test_the_peak_of_training_is_linear_in_length(form):
     assert peak(attend, form, LENGTH // 2) <= 2.2 * peak(attend, form, LENGTH // 4)
 

@@ -82,6 +82,13 @@ def pairwise(model, query, key, value):
     return gelu(left + right)
 
 
+def query_value(model, query, key, value):
+    form = model.blocks[LAYER].attn.mix.form
+    left = mapped(form.query_map, query) + form.query_map.bias[:, None]
+    right = torch.einsum("bhni,io->bhno", value, form.value_map.weight[0])
+    return at_key(value) + gelu(at_query(left) + at_key(right))
+
+
 def factors(model, query, key):
     asks, offers = parts_of(model)
     return mapped(asks, query), torch.einsum("bhni,io->bhno", key, offers.weight[0])
@@ -137,6 +144,7 @@ FORMULAS = {
     "pairwise": pairwise,
     "pair-gate": pair_gate,
     "experts": experts,
+    "query-value": query_value,
     "relative": relative,
     "switch-head": switch_head,
 }

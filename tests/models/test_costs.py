@@ -38,6 +38,7 @@ PARAMETERS = {
     "dva-pair-gate": ONE_HEAD + L * 2 * D * D,
     "dva-experts": ONE_HEAD + L * (3 * D * D + 2 * D * 64),
     "relative-values": BASE + L * 17 * D,
+    "query-value-interaction": BASE + L * (2 * D * 16 + D),
     "switch-head": BASE + L * D * (2 * 24 + 2 * 4 * 24 + 2 * 4 - 4 * D),
     "resformer-gqa": BASE - L * D * D,
     "resformer-neutreno": BASE,
@@ -76,6 +77,7 @@ FLOPS = {
     "dva-pair-gate": BARE_FLOPS + L * (4 * D * D + 4 * KEYS * D),
     "dva-experts": BARE_FLOPS + L * (6 * D * D + 4 * D * 64 + KEYS * (4 * 35 + 6 * D)),
     "relative-values": BASE_FLOPS + L * (H * KEYS + 2 * 17 * D + D),
+    "query-value-interaction": BASE_FLOPS + L * (4 * D * 16 + D + 3 * KEYS * D),
     "switch-head": BASE_FLOPS + L * (SWITCHED - 8 * D * D - 4 * KEYS * D),
     "resformer-gqa": BASE_FLOPS - L * 2 * D * D + 3 * 3 * D / 2,
     "resformer-neutreno": BASE_FLOPS + 2 * 3 * 3 * D,
@@ -90,6 +92,7 @@ CACHE = {
     "token-table": FULL_CACHE * 6 / 8,
     "dva-pair-gate": FULL_CACHE * 1.5,
     "dva-experts": 2 * L * (D + 4 * D + 4 * 16),
+    "query-value-interaction": FULL_CACHE * 1.5,
     "switch-head": 2 * 2 * 24 * L,
     "resformer-gqa": FULL_CACHE / 2,
 }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from dva_lens.kernels.interacting import Interacting
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
     ExpertGated,
@@ -55,6 +56,7 @@ FORMS: dict[str, Callable[[Draws], Values]] = {
     "separable": lambda draw: Separable(draw.query(8), draw.key(8)),
     "relative": relative,
     "pairwise": lambda draw: Pairwise(draw.query(8), draw.key(8)),
+    "interacting": lambda draw: Interacting(draw.query(8), draw.key(8), draw.key(8)),
     "pair-gate": lambda draw: PairGated(draw.query(8), draw.key(8), draw.key(8)),
     "experts": lambda draw: Experts(draw.query(3, 4), draw.key(3, 4), draw.key(3, 8)),
 }

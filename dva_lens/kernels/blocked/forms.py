@@ -9,9 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocked.expert_mixer import ExpertMixer
+from dva_lens.kernels.blocked.interacting import InteractingMixer
 from dva_lens.kernels.blocked.mixers import Mixer
 from dva_lens.kernels.blocked.pair_mixers import PairGatedMixer, PairMixer, PairwiseMixer
 from dva_lens.kernels.blocked.relative import RelativeMixer
+from dva_lens.kernels.interacting import Interacting
 from dva_lens.kernels.values import (
     Experts,
     PairGated,
@@ -23,6 +25,7 @@ from dva_lens.kernels.values import (
 
 PAIR_MIXERS: dict[type[Values], PairMixer | ExpertMixer] = {
     Pairwise: PairwiseMixer(),
+    Interacting: InteractingMixer(),
     PairGated: PairGatedMixer(),
     Experts: ExpertMixer(),
 }

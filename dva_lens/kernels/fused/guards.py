@@ -6,8 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.interacting import Interacting
 from dva_lens.kernels.rule import Rule
-from dva_lens.kernels.values import CollapsingValues, ExpertGated, Experts, Relative, Values
+from dva_lens.kernels.values import (
+    CollapsingValues,
+    ExpertGated,
+    Experts,
+    Relative,
+    Values,
+)
 
 Query = Float[Tensor, "batch head query width"]
 
@@ -72,7 +79,7 @@ def check_operands(query: Query, values: Values) -> None:
     ValueError
         Heads are too wide.
     """
-    if isinstance(values, (Experts, ExpertGated, Relative)):
+    if isinstance(values, (Experts, ExpertGated, Interacting, Relative)):
         raise TypeError(
             f"The backend 'fused' knows no values of type {type(values).__name__}; choose the "
             f"backend 'blocked'."

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.interacting import Interacting
 from dva_lens.kernels.nonlinearity import phi
 from dva_lens.kernels.values import (
     ExpertGated,
@@ -45,6 +46,10 @@ def value_sizes(values: Values, heads: int) -> tuple[PairSizes, PairSizes]:
         case Pairwise():
             hidden = of_queries(values.query_part) + of_keys(values.key_part, heads)
             return phi(hidden).abs(), 8 * hidden.abs()
+        case Interacting():
+            value = of_keys(values.value, heads).abs()
+            size, loss = value_sizes(Pairwise(values.query_part, values.key_part), heads)
+            return size + value, loss + 2 * (size + value)
         case PairGated():
             inside = (of_queries(values.left) * of_keys(values.right, heads)).abs()
             size = 2 * torch.sigmoid(inside) * of_keys(values.value, heads).abs()

@@ -77,6 +77,10 @@ VALUE_FORMS = VariantTable(
             "Query and key gate each channel together: as many virtual patterns as channels.",
         ),
         "experts": ("ExpertValues", "Every pair chooses among several values of the key."),
+        "query-value": (
+            "QueryValue",
+            "A value that query and key make together is added to the value of the key.",
+        ),
         "relative": (
             "RelativeValues",
             "The distance between query and key moves the value.",
