@@ -1,5 +1,6 @@
 """The explorer as a program: put together from an archive and the pages, and served locally."""
 
+import logging
 import socket
 import threading
 from pathlib import Path
@@ -19,6 +20,9 @@ from .pages import PAGES
 
 WARM = "dva-lens-warm"
 """Under this name an explorer leaves a function that reads what its first page shows."""
+
+QUEUE = "waitress.queue"
+"""The logger of the server that warns of every call that has to wait."""
 
 _SCHEME = (
     "(function(){var s='auto';try{s=localStorage.getItem('mantine-color-scheme-value')||s}"
@@ -78,8 +82,12 @@ def create_app(folder: Path | str) -> Dash:
 
 
 def serve(app: Dash, port: int = 8050) -> None:
-    """Serve the explorer on this machine until it is interrupted."""
+    """Serve the explorer on this machine until it is interrupted.
+
+    That calls wait for one another is usual where figures are drawn, and no line on the terminal.
+    """
     check_port(port)
+    logging.getLogger(QUEUE).setLevel(logging.ERROR)
     warm = threading.Thread(target=app.server.extensions.get(WARM), daemon=True)
     warm.start()
     server = create_server(app.server, host=HOST, port=port, threads=8, ident=None)

@@ -14,7 +14,17 @@ from zarr.errors import BaseZarrError
 from dva_lens.results.schema import ArchiveError
 from dva_lens.results.writer import count_files
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, BaseZarrError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    BaseZarrError,
+)
+"""What the libraries raise over what is damaged."""
 
 
 def open_group(store: Path, group: str, name: str) -> xr.Dataset:

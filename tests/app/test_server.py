@@ -3,8 +3,10 @@
 import socket
 
 import pytest
+from dva_lens.app import server
 from dva_lens.app.guard import HOST
 from dva_lens.app.server import check_port, create_app, serve
+from waitress.task import ThreadedTaskDispatcher
 
 from dva_lens.results.schema import ArchiveError
 
@@ -66,6 +68,21 @@ def test_a_busy_port_is_one_sentence(app):
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"^Port {port} is busy.*--port {port + 1}"):
             serve(app, port)
+
+
+def test_calls_that_wait_are_no_lines_on_the_terminal(app, monkeypatch, caplog):
+    class Full:
+        def run(self):
+            ThreadedTaskDispatcher.queue_logger.warning("Task queue depth is %d", 9)
+            ThreadedTaskDispatcher.queue_logger.error("out of threads")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(server, "create_server", lambda *_, **__: Full())
+    monkeypatch.setattr(server, "check_port", lambda port: None)
+    serve(app, 8050)
+    assert caplog.messages == ["out of threads"]
 
 
 @pytest.mark.parametrize("port", [0, -1, 70000])

@@ -134,8 +134,10 @@ def cut(name: str) -> Change:
     def change(place: Path, draw: Random) -> Culprits:
         file = place / name
         content = file.read_bytes()
-        write(file, content[: draw.randrange(len(content))])
-        return (file.name,)
+        left = content[: draw.randrange(len(content))]
+        write(file, left)
+        last = left.split()[-1:] if file.suffix in ENDINGS else []
+        return (file.name, *(repr(word.decode(errors="replace")) for word in last))
 
     return change
 

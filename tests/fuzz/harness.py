@@ -114,7 +114,7 @@ def problems(done: Done, culprits: Sequence[str], *, base: int, refused: bool | 
         answer = (done.words.strip().splitlines() or [""])[-1]
         found |= {
             "a library's own words": RAW in answer,
-            "no culprit": not any(name and name in answer for name in culprits),
+            "no culprit": not any(name and name in done.words for name in culprits),
             f"{len(answer)} characters": len(answer) > LONGEST_ANSWER,
         }
     return [what for what, wrong in found.items() if wrong]

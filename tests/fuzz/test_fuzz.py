@@ -12,6 +12,7 @@ CASES = 150
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # half a minute where nothing else runs
 def test_every_answer_is_one_sentence_that_names_the_culprit():
     done = subprocess.run(
         [sys.executable, str(RUN), "--cases", str(CASES)],

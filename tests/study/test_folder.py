@@ -3,7 +3,7 @@ import json
 import pytest
 from fakes import fake_archive
 
-from dva_lens.study.folder import STUDY, claimed, refuse_foreign
+from dva_lens.study.folder import STUDY, claimed, refuse_foreign, renew_catalogue
 
 
 def test_a_folder_of_somebody_else_is_refused_and_left_alone(tmp_path, study):
@@ -81,3 +81,19 @@ def test_a_study_described_under_former_names_is_the_same(tmp_path, study):
     (tmp_path / STUDY).write_text(json.dumps(before))
     with claimed(tmp_path, study):
         assert json.loads((tmp_path / STUDY).read_text()) == study.to_dict()
+
+
+def test_a_catalogue_that_was_not_written_is_written_and_one_that_was_stays(tmp_path, study):
+    fake_archive(tmp_path, models=("transformer",), seeds=1)
+    file = tmp_path / "catalogue.json"
+    file.unlink()
+    renew_catalogue(tmp_path, study)
+    written = json.loads(file.read_text())
+    assert [row["label"] for row in written["runs"]] == ["transformer-0"]
+    assert written["study"] == json.loads(json.dumps(study.to_dict()))
+    before = file.stat().st_mtime_ns
+    renew_catalogue(tmp_path, study)
+    assert file.stat().st_mtime_ns == before
+    file.write_text("{")
+    renew_catalogue(tmp_path, study)
+    assert json.loads(file.read_text()) == written

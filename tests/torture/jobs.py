@@ -77,7 +77,7 @@ JOBS = {
     "another text of a study": Job((study(),), study(texts=["held-out", "shuffled"])),
     "a measurement": Job((), measured("model", "a")),
     "a measurement again": Job(
-        (measured("model", "a"), measured("other", "a")),
+        (measured("model", "a"),),
         measured("model", "a", "--control", "shuffled"),
     ),
     "a measurement on another text": Job(

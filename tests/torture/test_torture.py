@@ -30,6 +30,7 @@ SAMPLE = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # half a minute where nothing else runs
 def test_what_was_killed_ends_as_if_it_had_not_been():
     done = tortured(
         "--per", "1", "--random", "0", "--jobs", *SAMPLE, "--at", "|".join(SAMPLE.values())
