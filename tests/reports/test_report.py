@@ -38,6 +38,10 @@ from dva_lens.views.words import shown
 
 HOSTILE = "</script><script>alert(1)</script>\"'<b>"
 
+NUMBERS = ("parameters", "flops_per_token", "kv_bytes_per_token", "train_seconds", "loss")
+UNKNOWN = dict.fromkeys(RUN_ATTRS, "") | dict.fromkeys(NUMBERS)
+"""What a run says of itself of which nothing is known."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -197,7 +201,7 @@ def test_a_folder_is_no_file(folder, tmp_path):
 
 
 def test_models_that_were_only_measured_get_a_report_too(tmp_path):
-    attrs = dict.fromkeys(RUN_ATTRS, "") | {
+    attrs = UNKNOWN | {
         "model": "gpt2",
         "preset": "",
         "seed": 0,
@@ -276,7 +280,7 @@ def test_drawings_hold_no_numbers_twice(page):
 def written_apart(folder: Path, change) -> Path:
     """Write an archive of two models, the second of which is changed."""
     for order, model in enumerate(("transformer", "dva")):
-        attrs = dict.fromkeys(RUN_ATTRS, "") | {"model": model, "seed": 0, "label": f"{model}-0"}
+        attrs = UNKNOWN | {"model": model, "seed": 0, "label": f"{model}-0"}
         attrs |= {"config": "{}", "parameters": 1000, "order": order}
         data = fake_measurement(model)
         write_run(
@@ -308,7 +312,7 @@ def test_models_on_different_texts_are_not_compared_and_the_page_says_why(tmp_pa
 
 def test_a_statistic_from_outside_is_drawn_and_defined(tmp_path):
     folder = tmp_path / "study"
-    attrs = dict.fromkeys(RUN_ATTRS, "") | {"model": "mine", "seed": 0, "label": "mine-0"}
+    attrs = UNKNOWN | {"model": "mine", "seed": 0, "label": "mine-0"}
     data = fake_measurement("mine")
     data["swiftness"] = data["dynamism"].assign_attrs(long_name="Swiftness", units="1")
     write_run(
