@@ -23,7 +23,9 @@ def test_it_continues_with_the_step_it_was_at_and_ends_where_it_would_have(
     phases = {}
     for moment in said:
         phases.setdefault(moment.run, []).append((moment.phase, moment.step))
-    assert [phase for phase, _ in phases["transformer-3"]] == ["kept"]
+    # A run that was finished gets the statistics that came since, and is not trained again.
+    assert [phase for phase, _ in phases["transformer-3"]] == ["measure", "finished"]
+    assert "top_key_mass" in archive.dataset("transformer-3")
     trained = [step for phase, step in phases["sigmoid-3"] if phase == "train" and step]
     assert trained[0] == 21
     assert [step for phase, step in phases["resformer-sparse-3"] if phase == "train"][:2] == [0, 1]
