@@ -26,21 +26,21 @@ class Done(NamedTuple):
     bytes: int
 
 
-def carry_out(work: Callable[[], int], folder: Path) -> Done:
+def carry_out(work: Callable[[], int], folder: Path, seconds: float = SECONDS) -> Done:
     """Do something in a child in a folder, its words kept apart, within time and memory."""
     log = folder.with_suffix(".log")
     since = monotonic()
     child = os.fork()
     if not child:
         _child(work, folder, log)
-    code, used = _waited(child, since)
+    code, used = _waited(child, since, seconds)
     return Done(code, log.read_text(errors="replace"), monotonic() - since, used)
 
 
-def _waited(child: int, since: float) -> tuple[int | None, int]:
+def _waited(child: int, since: float, seconds: float) -> tuple[int | None, int]:
     """Return the exit code of a child and its memory; None where it hung or a signal ended it.
 
-    A child that still works on a busy machine has its 30 seconds of the processor.
+    A child that still works on a busy machine has its seconds of the processor.
     """
     seen, at_work = 0.0, since
     while True:
@@ -51,7 +51,7 @@ def _waited(child: int, since: float) -> tuple[int | None, int]:
         now, spent = monotonic(), _seconds_of(child)
         if spent > seen + 0.1:
             seen, at_work = spent, now
-        if spent > SECONDS or (now > since + SECONDS and now > at_work + SECONDS / 3):
+        if spent > seconds or (now > since + seconds and now > at_work + seconds / 3):
             os.kill(child, SIGKILL)
             os.wait4(child, 0)
             return None, 0

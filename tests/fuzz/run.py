@@ -99,9 +99,11 @@ class Fuzz:
 
         folder = self.place / "warm"
         linked(self.base, folder)
-        done = carry_out(work, folder)
+        done = carry_out(work, folder, seconds=600.0)
         if done.code != 0:
-            raise RuntimeError(f"A command fails before anything is mutated:\n{done.words}")
+            raise RuntimeError(
+                f"A command ends with {done.code} before anything is mutated:\n{done.words}"
+            )
         for name in json.loads((folder / "modules.json").read_text()):
             if not name.startswith(("__mp_", "torch.ops", "torch.classes")) and "<" not in name:
                 try:
