@@ -72,12 +72,13 @@ def compare(  # noqa: PLR0913 - one argument per option
     from dva_lens.cli.claims import read_claims, show_verdicts
     from dva_lens.cli.contrasts import write_tables
     from dva_lens.cli.heads import show_heads
-    from dva_lens.cli.pages import opened
+    from dva_lens.cli.pages import opened, show_left_out
     from dva_lens.results.compare import compare as against
 
     if heads and at is not At.STEP:
         raise typer.BadParameter("--heads uses the last step; omit --at")
     measured = opened(folder).on(chosen_text(text, probe))
+    show_left_out(measured.left_out)
     claims = () if plan is None else read_claims(plan)
     found = against(
         measured,

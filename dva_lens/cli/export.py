@@ -37,7 +37,7 @@ def export(
         raise ModuleNotFoundError(
             "Writing parquet needs the package `pyarrow` (pip install pyarrow); or --format csv."
         )
-    from dva_lens.cli.pages import opened
+    from dva_lens.cli.pages import opened, show_left_out
     from dva_lens.results.tables import mean_table, run_table, statistic_tables
 
     archive = opened(folder)
@@ -48,6 +48,7 @@ def export(
     write(mean_table(archive), target / f"means.{form}")
     for name, table in statistic_tables(archive):
         write(table, target / f"{name}.{form}")
+    show_left_out(tuple(lost for text in archive.texts for lost in archive.on(text).left_out))
     typer.echo(f"Tables: {target}")
 
 

@@ -1,5 +1,6 @@
 """`dva-lens report` and `dva-lens explore`: the two ways to look at an archive."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,8 +62,13 @@ def opened(folder: Path) -> "Archive":
     from dva_lens.results.archive import open_archive
 
     archive = open_archive(folder)
-    for reason in archive.unreadable.values():
-        typer.echo(f"Left out: {reason}", err=True)
+    show_left_out(archive.unreadable.values())
     if archive.former_names:
         typer.echo(archive.former_names, err=True)
     return archive
+
+
+def show_left_out(reasons: Iterable[str]) -> None:
+    """Say which measurements cannot be read and so stay out of what is shown."""
+    for reason in dict.fromkeys(reasons):
+        typer.echo(f"Left out: {reason}", err=True)

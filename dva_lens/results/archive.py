@@ -13,7 +13,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.entries import Entry
-from dva_lens.results.groups import open_group
+from dva_lens.results.groups import open_group, read
 from dva_lens.results.joining import over_texts
 from dva_lens.results.measurement import Measurement
 from dva_lens.results.moments import When
@@ -187,7 +187,8 @@ class Archive:
             if name not in self.texts_of(run):
                 continue
             try:
-                log = self.training(run).load().assign_attrs(seed=run.seed, label=run.label)
+                log = read(self.training(run), self._name(run, TRAINING))
+                log = log.assign_attrs(seed=run.seed, label=run.label)
             except ArchiveError:
                 continue
             found.setdefault(run.model, []).append(log)
@@ -209,7 +210,10 @@ class Archive:
                 f"keep='query' to see them."
             )
         named = {name: opened[name] for name in (axes.LENGTH, axes.DOCUMENT)}
-        return opened[[*kept, TOKEN]].assign_coords(named).load()
+        shown = opened[[*kept, TOKEN]].assign_coords(named)
+        found = self._find(run)
+        texts = self.texts_of(found)
+        return read(shown, self._name(found, text if text is not None else next(iter(texts), "")))
 
     def _measurements(self, text: str) -> Measurements:
         held = [run for run in self.runs if text in self.texts_of(run)]
@@ -223,7 +227,7 @@ class Archive:
         lost: list[str] = []
         for run in held:
             try:
-                data = self.dataset(run, text)
+                data = read(self.dataset(run, text), self._name(run, text), but=BY_QUERY)
             except ArchiveError as error:
                 lost.append(str(error))
                 continue
@@ -237,8 +241,11 @@ class Archive:
         return self.run(run) if isinstance(run, str) else run
 
     def _open(self, run: Run, group: str) -> xr.Dataset:
-        name = f"/{RUNS}/{run.key}/{group} of {self.folder}"
-        return open_group(self.folder / ARCHIVE / RUNS / run.key, group, name)
+        store = self.folder / ARCHIVE / RUNS / run.key
+        return open_group(store, group, self._name(run, group))
+
+    def _name(self, run: Run, group: str) -> str:
+        return f"/{RUNS}/{run.key}/{group} of {self.folder}"
 
 
 def open_archive(folder: Path | str) -> Archive:

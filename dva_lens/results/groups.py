@@ -7,6 +7,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 import zarr
 from zarr.errors import BaseZarrError
@@ -21,6 +22,7 @@ _UNREADABLE = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    EOFError,
     RuntimeError,
     BaseZarrError,
 )
@@ -46,9 +48,46 @@ def open_group(store: Path, group: str, name: str) -> xr.Dataset:
         opened = xr.open_zarr(store, group=group, consolidated=False, chunks=None)
         names = opened.attrs.pop("variables", list(opened))
         opened.attrs.pop("files", None)
-        return _with_python_text(opened[names])
+        return _with_python_text(opened[names], name)
+    except ArchiveError:
+        raise
     except _UNREADABLE as error:
         raise ArchiveError(f"{name} cannot be read: {_short(error)}") from error
+
+
+def read(data: xr.Dataset, name: str, *, but: str = "") -> xr.Dataset:
+    """Read the variables of an opened group, so that a damaged one is found now and named.
+
+    Parameters
+    ----------
+    data
+        What `open_group` returned.
+    name
+        What the group is called.
+    but
+        Variables whose names end so are not read, where given.
+
+    Raises
+    ------
+    ArchiveError
+        A variable cannot be read, such as for a chunk that was cut or changed.
+    """
+    for variable in data.variables:
+        if but and str(variable).endswith(but):
+            continue
+        _values(data.variables[variable], f"{variable!s} of {name}")
+    return data
+
+
+def _values(variable: xr.Variable, name: str) -> np.ndarray:
+    """Return the values of a variable, which keeps them; a damaged one is named."""
+    try:
+        return variable.load().values
+    except _UNREADABLE as error:
+        raise ArchiveError(
+            f"{name} cannot be read, it is damaged: {_short(error)}; delete the group of this "
+            f"run and run the same command again."
+        ) from error
 
 
 def attributes_of(path: Path, name: str) -> dict[str, Any]:
@@ -74,9 +113,13 @@ def _short(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
 
 
-def _with_python_text(dataset: xr.Dataset) -> xr.Dataset:
+def _with_python_text(dataset: xr.Dataset, group: str) -> xr.Dataset:
     texts = {
-        name: (variable.dims, variable.values.astype(object), variable.attrs)
+        name: (
+            variable.dims,
+            _values(variable, f"{name!s} of {group}").astype(object),
+            variable.attrs,
+        )
         for name, variable in dataset.variables.items()
         if variable.dtype.kind == "T"
     }

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.codecs import ZstdCodec
 
 from dva_lens.results.schema import (
     ARCHIVE,
@@ -107,8 +108,15 @@ def check_text_name(name: str) -> None:
 
 
 def write_group(dataset: xr.Dataset, store: Path, group: str) -> None:
-    """Write a dataset as one group of a zarr store; note its variables and number of files."""
-    plain_text(dataset).to_zarr(store, group=group, mode="w", zarr_format=3, consolidated=False)
+    """Write a dataset as one group of a zarr store; note its variables and number of files.
+
+    Every chunk holds a checksum, so that what was changed on the way is not taken for numbers.
+    """
+    plain = plain_text(dataset)
+    checked = {name: {"compressors": (ZstdCodec(checksum=True),)} for name in plain.variables}
+    plain.to_zarr(
+        store, group=group, mode="w", zarr_format=3, consolidated=False, encoding=checked
+    )
     zarr.open_group(store, path=group, mode="r+").attrs.update(
         {"variables": [str(name) for name in dataset], "files": count_files(store / group)}
     )

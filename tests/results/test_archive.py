@@ -1,3 +1,4 @@
+import html
 import json
 import shutil
 
@@ -5,7 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from fakes import STEPS, fake_measurement
+from typer.testing import CliRunner
 
+from dva_lens.cli.entry import app
+from dva_lens.reports.report import write_report
 from dva_lens.results.archive import open_archive, scan
 from dva_lens.results.schema import SCHEMA_VERSION, ArchiveError, statistics_of
 from dva_lens.results.writer import create_archive
@@ -103,6 +107,53 @@ def test_a_lost_chunk_is_not_read_as_absent_numbers(spoilt):
     with pytest.raises(ArchiveError, match=rf"/runs/{run.name}/held-out .*half written"):
         archive.dataset("dva-0")
     assert archive.dataset("dva-0", "shuffled")["entropy"].size
+
+
+def damage(group, variable, at=-1):
+    """Change one bit of a chunk."""
+    chunk = max((path for path in (group / variable / "c").rglob("*") if path.is_file()), key=size)
+    held = bytearray(chunk.read_bytes())
+    held[at] ^= 1
+    chunk.write_bytes(held)
+
+
+def size(path):
+    return path.stat().st_size
+
+
+@pytest.mark.parametrize("variable", ["entropy", "rows", "document"])
+@pytest.mark.parametrize("at", [4, -8, -1])
+def test_a_damaged_variable_takes_its_run_out_and_is_named(spoilt, variable, at):
+    """Whichever bit was changed: also one that leaves what can be decompressed."""
+    folder, run = spoilt
+    damage(run / "held-out", variable, at)
+    found = open_archive(folder).on("held-out")
+    assert found.models == ("transformer",)
+    (said,) = found.left_out
+    assert said.startswith(f"{variable} of /runs/{run.name}/held-out of {folder} cannot be read")
+    assert np.isfinite(found.estimate("entropy")["value"]).all()
+    assert open_archive(folder).on("shuffled").models == ("transformer", "dva")
+
+
+def test_a_damaged_variable_leaves_report_comparison_and_tables(spoilt):
+    folder, run = spoilt
+    damage(run / "held-out", "entropy")
+    page = write_report(folder, folder / "report.html").read_text(encoding="utf-8")
+    assert f"entropy of /runs/{run.name}/held-out" in html.unescape(page)
+    compared = ["compare", folder, "--baseline", "transformer"]
+    for words in (["export", folder, "--out", folder / "out"], compared):
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert done.exit_code == 0, done.output
+        assert f"entropy of /runs/{run.name}/held-out" in " ".join(done.output.split()), words
+
+
+def test_damaged_tokens_and_logs_are_named(spoilt):
+    folder, run = spoilt
+    damage(run / "held-out", "entropy_by_query")
+    archive = open_archive(folder)
+    assert archive.on("held-out").models == ("transformer", "dva")
+    with pytest.raises(ArchiveError, match=rf"entropy_by_query of /runs/{run.name}/held-out"):
+        archive.display("dva-0")
 
 
 def test_a_lost_group_is_named(spoilt):
