@@ -11,7 +11,8 @@ from dva_lens.results.archive import open_archive, scan
 from dva_lens.results.schema import RUN_ATTRS, ArchiveError
 from dva_lens.results.writer import plain_text, recover, write_catalogue, write_run
 
-ATTRS = dict.fromkeys(RUN_ATTRS, 0) | {"label": "m-0", "preset": "m", "model": "m"}
+WORDS = {"label": "m-0", "preset": "m", "model": "m", "config": "{}"}
+ATTRS = dict.fromkeys(RUN_ATTRS, 0) | WORDS
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_run_is_replaced_as_a_whole(tmp_path, small):
 
 def test_a_run_moved_aside_by_a_process_that_died_comes_back(tmp_path, small, monkeypatch):
     write(tmp_path, small)
-    monkeypatch.setattr(writer, "os", SimpleNamespace(replace=killed, walk=os.walk))
+    monkeypatch.setattr(writer, "os", SimpleNamespace(replace=killed, walk=os.walk, path=os.path))
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, small, loss=2.0)
     assert scan(tmp_path).runs == ()
