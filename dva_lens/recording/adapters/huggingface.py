@@ -1,7 +1,7 @@
 """Recording Hugging Face models as they run: another attention function, and no pattern."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
@@ -182,14 +182,19 @@ class HuggingFaceAdapter(Adapter):
     @property
     def _embeddings(self) -> tuple[int, int]:
         """Return how many embeddings of input there are, and how wide they are."""
-        try:
-            embeddings: Any = self.model.get_input_embeddings()
-        except NotImplementedError:  # as of towers side by side, which have their own
-            embeddings = self.anatomy.around(self.model).get_input_embeddings()
+        embeddings: Any = None
+        for each in (self.model, self.anatomy.around(self.model)):  # towers have their own
+            with suppress(NotImplementedError):
+                embeddings = embeddings or each.get_input_embeddings()
         if isinstance(embeddings, nn.ModuleList):
             raise TypeError(
                 f"{self.architecture} takes {len(embeddings)} tokens at every position, each "
                 f"with embeddings of its own; only texts of one token at a position are measured."
+            )
+        if not hasattr(embeddings, "weight"):
+            raise TypeError(
+                f"{self.architecture} has no table of embeddings with a row for every token, so "
+                f"it cannot be said which tokens it takes."
             )
         count, width = embeddings.weight.shape
         return count, width

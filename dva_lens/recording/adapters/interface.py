@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
@@ -67,12 +68,15 @@ def _attention(
 ) -> tuple[Float[Tensor, "row column head value_width"], None]:
     """Compute one attention of a watched model; the signature is transformers'."""
     state = STATES.get(module)
-    layer = None if state is None else state.anatomy.owner.get(module)
-    if state is None or layer is None:
+    if state is None:
         raise RuntimeError(
             f"The attention {NAME!r} computes only for layers of a model inside "
             f"`recording.attach`; {type(module).__name__} is not one."
         )
+    layer = state.anatomy.owner.get(module)
+    if layer is None:  # of another tower, or between towers: it attends as it would
+        mask = attention_mask.pairs() if isinstance(attention_mask, ModelMask) else attention_mask
+        return sdpa_attention_forward(module, query, key, value, mask, **call)
     _refuse(module, query, key, attention_mask, call)
     if call.get("indices") is not None:
         attention_mask = picked(attention_mask, call["indices"], key.shape[2])

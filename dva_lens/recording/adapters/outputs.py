@@ -6,7 +6,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
@@ -31,7 +31,7 @@ def forward(
     is the part that does, and `beside` what it takes beside tokens.
     """
     if tokens.is_floating_point():
-        return Formed(_output(runs(**{model.main_input_name: tokens.to(model.dtype)})))
+        return formed(_output(runs(**{model.main_input_name: tokens.to(model.dtype)})))
     place = torch.arange(tokens.shape[1], device=tokens.device)
     mask = (place < lengths[:, None]).long()
     call = without_cache(runs, {"input_ids": tokens, "attention_mask": mask})
@@ -40,10 +40,10 @@ def forward(
         call[name] = moved.to(model.dtype) if moved.is_floating_point() else moved
     head = plain_head(model)
     if head is None or runs is not model:
-        return Formed(_output(runs(**call)))
+        return formed(_output(runs(**call)))
     hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
     if hidden is None:
-        return Formed(_output(model(**call)))
+        return formed(_output(model(**call)))
     return OnRequest(hidden, head)
 
 
@@ -112,7 +112,23 @@ def _body(
     return held[0] if held else None, output.logits
 
 
-def _output(output: Any) -> Float[Tensor, "sequence position channel"]:
+def formed(output: Tensor) -> Formed:
+    """Return what a model puts out at every position.
+
+    Raises
+    ------
+    TypeError
+        It is of another shape, as that of images in stages is.
+    """
+    if output.ndim != 3:
+        raise TypeError(
+            f"The model puts out an array of shape {tuple(output.shape)}, and not numbers for "
+            f"every position, by which a measurement is judged; it cannot be measured."
+        )
+    return Formed(output)
+
+
+def _output(output: Any) -> Tensor:
     logits = output.get("logits")
     if logits is not None and logits.ndim == 3:
         return logits

@@ -18,10 +18,15 @@ VARIANTS = ("plain", "standardised", "without first")
 
 
 def effective_rank(states: States) -> float:
-    """Return exp of the entropy of the singular values divided by their sum (Roy & Vetterli)."""
+    """Return exp of the entropy of the singular values divided by their sum (Roy & Vetterli).
+
+    Squares of singular values below the rounding of their sum are none.
+    """
     states = states.astype(np.float64)
     gram = states.T @ states if len(states) > states.shape[1] else states @ states.T
-    sizes = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0.0))
+    squares = np.linalg.eigvalsh(gram)
+    rounding = len(gram) * np.finfo(np.float64).eps * np.abs(squares).max(initial=0.0)
+    sizes = np.sqrt(np.where(squares > rounding, squares, 0.0))
     share = sizes[sizes > 0] / max(sizes.sum(), 1e-300)
     return float(np.exp(-(share * np.log(share)).sum())) if len(share) else float("nan")
 
@@ -77,7 +82,7 @@ WHY_NO_REFERENCE = "it is about the residual stream, not about a pattern"
 
 EFFECTIVE_RANK = Statistic(
     name="effective_rank",
-    version=1,
+    version=2,
     long_name="Effective rank of the residual stream",
     units="dimensions",
     meaning="How many directions the states of a text spread over.",

@@ -1,0 +1,1 @@
+"""Every model class that transformers' auto classes know, built tiny and measured."""
