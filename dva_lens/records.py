@@ -40,6 +40,7 @@ class RowTile:
     - `gram`: W_O W_O^T of each head, so that <W_O a, W_O b> is a.gram.b without the width of W_O;
       None where W_O is not known.
     - `tokens`: the token of every key.
+    - `one_text`: whether queries are positions of the text of the keys, so that places compare.
     - `memo`: what several readers of the tile need and one has computed, by a name of theirs.
     """
 
@@ -49,6 +50,7 @@ class RowTile:
     values: Float[np.ndarray, "kv_head key width"] | Float[np.ndarray, "head row key width"]
     gram: Float[np.ndarray, "head width width"] | None
     tokens: Int[np.ndarray, "key"]
+    one_text: bool = True
     memo: dict[str, np.ndarray] = field(
         default_factory=dict[str, np.ndarray], compare=False, repr=False
     )
@@ -115,12 +117,24 @@ class LayerRecord:
 
 @final
 @dataclass(frozen=True)
+class KeyText:
+    """The text that queries of another text read: its tokens, -1 in padding, and its lengths."""
+
+    tokens: Int[np.ndarray, "sequence key"]
+    lengths: Int[np.ndarray, "sequence"]
+
+
+@final
+@dataclass(frozen=True)
 class Record:
     """What one forward pass of a model over a batch of sequences left behind.
 
     `loss` is the next-token loss in nats at each position, NaN at the last token and in padding.
     `provenance` says what ran: backend, dtype, device, fidelity figures, treatment of special
     tokens.
+
+    In cross-attention `tokens` and `lengths` are those of the queries, and `keys` holds the text
+    whose keys they read; it is None where queries and keys are of one text.
     """
 
     tokens: Int[np.ndarray, "sequence position"]
@@ -128,3 +142,9 @@ class Record:
     layers: tuple[LayerRecord, ...]
     loss: Float[np.ndarray, "sequence position"] | None = None
     provenance: Mapping[str, Fact] = field(default_factory=dict[str, Fact])
+    keys: "KeyText | None" = None
+
+    @property
+    def key_tokens(self) -> Int[np.ndarray, "sequence key"]:
+        """Return the token of every key."""
+        return self.tokens if self.keys is None else self.keys.tokens

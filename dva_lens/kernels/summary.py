@@ -10,6 +10,8 @@ from torch import Tensor
 from dva_lens.sites import AttentionSummary
 
 PerQuery = Float[Tensor, "batch head query"]
+PER_KEY = ("received", "viewers")
+IN_ONE_TEXT = ("self_mass", "previous_mass", "distance")
 
 
 @final
@@ -40,14 +42,22 @@ class Summary:
     visible: Int[Tensor, "batch query"]
     viewers: Int[Tensor, "batch key"]
 
-    def numpy(self, lengths: Int[np.ndarray, "batch"]) -> AttentionSummary:
-        """Hand over to records: NaN, or -1 for integers, at and beyond each length."""
+    def numpy(
+        self, lengths: Int[np.ndarray, "batch"], keys: Int[np.ndarray, "batch"] | None = None
+    ) -> AttentionSummary:
+        """Hand over to records: NaN, or -1 for integers, at and beyond each length.
+
+        `keys` are the lengths of the text of the keys, where that is another than the queries';
+        numbers that compare places in one text are then NaN.
+        """
         arrays = {}
         for each in fields(self):
             array = getattr(self, each.name).detach().cpu().numpy()
-            beyond = np.arange(array.shape[-1]) >= np.asarray(lengths)[:, None]
+            ends = lengths if keys is None or each.name not in PER_KEY else keys
+            beyond = np.arange(array.shape[-1]) >= np.asarray(ends)[:, None]
             if beyond.any():
                 blank = np.array(-1 if array.dtype.kind == "i" else np.nan, array.dtype)
                 array = np.where(beyond[:, None] if array.ndim == 3 else beyond, blank, array)
-            arrays[each.name] = array
+            lost = keys is not None and each.name in IN_ONE_TEXT
+            arrays[each.name] = np.full_like(array, np.nan) if lost else array
         return AttentionSummary(**arrays)

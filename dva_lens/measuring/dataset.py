@@ -16,6 +16,7 @@ from dva_lens.statistics.spans import reference_by_span, rows_by_span, span_mean
 from dva_lens.statistics.statistic import SharedRecord, Statistic
 
 DISPLAYED = 8
+OTHER_TEXT = "it compares places of queries with places of keys, and these are of another text"
 NO_LENGTH_REFERENCE = (
     "its reference is for plain causal attention, and a layer of this model sees other keys"
 )
@@ -43,7 +44,7 @@ def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept
     values, by_query, references, why_not, labels = {}, {}, {}, {}, {}
     widest = _widest(record)
     visible = [widest if each.summary is None else each.summary.visible for each in record.layers]
-    plain = all(_is_causal(each, record.lengths) for each in visible)
+    plain = record.keys is None and all(_is_causal(each, record.lengths) for each in visible)
     for statistic in statistics:
         layers = record.layers if statistic.at != "model" else record.layers[:1]
         found = [_computed(statistic, layer, shared, record) for layer in layers]
@@ -145,6 +146,8 @@ def with_queries(
 
 def missing(statistic: Statistic, layer: LayerRecord, record: Record) -> str | None:
     """Return why a statistic cannot be computed in a layer, or None where it can."""
+    if statistic.one_text and record.keys is not None:
+        return OTHER_TEXT
     for site in statistic.needs:
         absent = record.loss is None if site == LOSS else getattr(layer, site.name) is None
         if absent:
@@ -247,7 +250,7 @@ def _reference(
     plain: bool,
 ) -> np.ndarray | None:
     """Return a reference over (layer, sequence, span) of queries, else over sequences."""
-    if statistic.reference is None:
+    if statistic.reference is None or (statistic.one_text and record.keys is not None):
         return None
     if statistic.at != "query":
         return statistic.reference(record.lengths) if plain else None

@@ -60,7 +60,7 @@ def value_norms(
     return ValueNorms(blank(_over_groups(power, values), lengths))
 
 
-def written_norms(
+def written_norms(  # noqa: PLR0913  (both sides of an attention)
     values: Values,
     out: Float[Tensor, "sequence head query width"],
     first_mass: Float[Tensor, "sequence head query"],
@@ -68,10 +68,12 @@ def written_norms(
     *,
     mean: Float[Tensor, "sequence head key width"] | None,
     lengths: Int[np.ndarray, "sequence"],
+    keys: Int[np.ndarray, "sequence"] | None = None,
 ) -> WrittenNorms:
     """Return sizes of what values write, and the share of the first key in each output.
 
-    `mean` is as in `value_norms`.
+    `mean` is as in `value_norms`; `keys` are the lengths of the text of the keys, where that is
+    another than the queries'.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def written_norms(
     power = through.mul_(out).sum(-1)
     share = first_mass * along / power
     return WrittenNorms(
-        norm=blank(written, lengths),
+        norm=blank(written, lengths if keys is None else keys),
         first=blank(torch.where(power > 0, share, torch.nan), lengths),
     )
 

@@ -18,6 +18,7 @@ from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import (
     Gram,
+    accurate,
     stream_norms,
     value_mix,
     value_norms,
@@ -79,10 +80,12 @@ class Recorder:
         self._wanted = backend
         self.residual = float("nan")
         self.layout: Layout | None = None
+        self.key_layout: Layout | None = None
         self.reader: PassReader | None = None
         self.edit: Callable[[int, Tensor], Tensor] | None = None
         self.listener: Callable[[int, AttentionCall], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
+        self.key_tokens: Int[np.ndarray, "sequence key"] | None = None
         self._layers: dict[int, dict[str, Any]] = {}
         self._why_not: dict[int, dict[str, str]] = {}
         self._attended: set[int] = set()
@@ -116,6 +119,11 @@ class Recorder:
             raise RuntimeError("No forward pass has begun, so there are no lengths to speak of.")
         return self.layout.lengths.cpu().numpy()
 
+    @property
+    def key_lengths(self) -> Int[np.ndarray, "sequence"] | None:
+        """Return the lengths of the text of the keys, None where it is that of the queries."""
+        return None if self.key_layout is None else self.key_layout.lengths.cpu().numpy()
+
     def attention(
         self,
         layer: int,
@@ -142,16 +150,12 @@ class Recorder:
     ) -> Float[Tensor, "sequence head query _"]:
         self.written_through(None)
         kept = self._begin(layer)
-        segments = None if self.layout is None else self.layout.segments
-        weights = call.weights
-        if segments is not None and weights.segments is None:
-            weights = replace(weights, segments=segments)
-        call = replace(call, weights=weights)
+        call = replace(call, weights=self._without_padding(call.weights))
         out, summary, found = self._compute(layer, call)
-        lengths = self.lengths
+        lengths = self.lengths if self.key_lengths is None else self.key_lengths
         if SUMMARY in self.sites:
-            kept["summary"] = summary.numpy(lengths)
-            self._check_rows(summary, weights)
+            kept["summary"] = summary.numpy(self.lengths, self.key_lengths)
+            self._check_rows(summary, call.weights)
         if VALUES in self.sites:
             mean = None if found is None else found.mean
             kept["values"] = value_norms(call.values, mean=mean, lengths=lengths)
@@ -164,6 +168,12 @@ class Recorder:
         if gram is not None:
             self.written_through(gram)
         return out if self.edit is None else self.edit(layer, out)
+
+    def _without_padding(self, rule: Rule) -> Rule:
+        """Hide padding, unless the rule does; keys of another text come with a mask of theirs."""
+        if self.layout is None or self.key_layout is not None or rule.segments is not None:
+            return rule
+        return replace(rule, segments=self.layout.segments)
 
     def written_through(self, gram: Gram | None) -> None:
         """Keep what the last attention wrote through W_O, or what can be said without it."""
@@ -183,6 +193,7 @@ class Recorder:
                 gram,
                 mean=None if done.moments is None else done.moments.mean,
                 lengths=self.lengths,
+                keys=self.key_lengths,
             )
         if TILES in self.sites and self.reader is not None:
             kept["tiles"] = self.reader.tiles(self._tiles(done.call, gram))
@@ -215,12 +226,22 @@ class Recorder:
         self, call: AttentionCall, gram: Gram | None
     ) -> Iterator[tuple[int, Iterator[RowTile]]]:
         """Go through the sequences, and through the rows of each."""
+        other = self.key_lengths
+        keys, tokens = self.lengths if other is None else other, self.tokens
+        tokens = tokens if other is None else self.key_tokens
         for sequence, length in enumerate(int(each) for each in self.lengths):
-            words = np.full(length, -1) if self.tokens is None else self.tokens[sequence, :length]
+            seen = int(keys[sequence])
+            words = np.full(seen, -1) if tokens is None else tokens[sequence, :seen]
             own = slice(sequence, sequence + 1)
             values, weights = alone(call.values, sequence), alone(call.weights, sequence)
             rows = row_tiles(
-                call.query[own], call.key[own], values, weights, gram=gram, tokens=words
+                call.query[own],
+                call.key[own],
+                values,
+                weights,
+                gram=gram,
+                tokens=words,
+                queries=None if other is None else length,
             )
             yield length, rows
 
@@ -246,7 +267,7 @@ class Recorder:
             kept["stream"] = stream_norms(hidden, self.lengths)
         if GEOMETRY in self.sites and self.reader is not None:
             pairs = zip(hidden.detach(), self.lengths, strict=True)
-            clouds = (each[:length].float().cpu().numpy() for each, length in pairs)
+            clouds = (accurate(each[:length]).cpu().numpy() for each, length in pairs)
             kept["geometry"] = self.reader.geometry(clouds)
 
     def skip(self, layer: int, site: Site[object], reason: str) -> None:

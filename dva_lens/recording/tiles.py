@@ -11,13 +11,14 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values
+from dva_lens.recording.norms import accurate
 from dva_lens.records import RowTile
 
 ENTRIES = 1 << 22
 FEWEST_ROWS, MOST_ROWS = 16, 128
 
 
-def row_tiles(
+def row_tiles(  # noqa: PLR0913  (an attention has this many parts)
     query: Float[Tensor, "sequence head query width"],
     key: Float[Tensor, "sequence kv_head key width"],
     values: Values,
@@ -25,33 +26,36 @@ def row_tiles(
     *,
     gram: Float[Tensor, "head width_out width_out"] | None,
     tokens: Int[np.ndarray, "token"],
+    queries: int | None = None,
 ) -> Iterator[RowTile]:
     """Go through the rows of one sequence from its first query on, as many as it has tokens.
 
+    `queries` says how many there are of another text than that of the keys.
     Take a sequence out of a batch with `alone` first.
     """
     length, heads = len(tokens), query.shape[1]
     keys = torch.arange(length, device=query.device)
     static = None
     if isinstance(values, Static):
-        static = values.value[0, :, :length].detach().float().cpu().numpy()
+        static = accurate(values.value[0, :, :length]).cpu().numpy()
     per_row = heads * length * (1 if static is not None else query.shape[-1])
     rows = min(max(ENTRIES // max(per_row, 1), FEWEST_ROWS), MOST_ROWS)
-    inner = None if gram is None else gram.detach().float().cpu().numpy()
-    for start in range(0, length, rows):
-        queries = keys[start : start + rows]
-        pattern, seen = _rows(query, key, weights, queries, keys)
+    inner = None if gram is None else accurate(gram).cpu().numpy()
+    every = torch.arange(length if queries is None else queries, device=query.device)
+    for some in every.split(rows):
+        pattern, seen = _rows(query, key, weights, some, keys)
         if static is None:
-            used = values.pairs(queries, keys, heads)[0].detach().float().cpu().numpy()
+            used = accurate(values.pairs(some, keys, heads)[0]).cpu().numpy()
         else:
             used = static
         yield RowTile(
-            queries=queries.cpu().numpy(),
+            queries=some.cpu().numpy(),
             weights=pattern.cpu().numpy(),
             seen=seen.cpu().numpy(),
             values=used,
             gram=inner,
             tokens=tokens,
+            one_text=queries is None,
         )
 
 
@@ -66,11 +70,11 @@ def pattern_tiles(
     """Go through the rows of a pattern that exists already, as `visible` lets queries see."""
     length = len(tokens)
     keys = torch.arange(length, device=pattern.device)
-    used = value[:, :length].detach().float().cpu().numpy()
-    inner = None if gram is None else gram.detach().float().cpu().numpy()
+    used = accurate(value[:, :length]).cpu().numpy()
+    inner = None if gram is None else accurate(gram).cpu().numpy()
     for queries in keys.split(MOST_ROWS):
         seen = _seen(visible, queries, keys)
-        rows = pattern[:, queries, :length].detach().float().masked_fill(~seen, 0.0)
+        rows = accurate(pattern[:, queries, :length]).masked_fill(~seen, 0.0)
         yield RowTile(
             queries=queries.cpu().numpy(),
             weights=rows.cpu().numpy(),
@@ -101,8 +105,8 @@ def _has_sequences(name: str, held: object) -> bool:
 def _rows(
     query: Tensor, key: Tensor, weights: Rule, queries: Tensor, keys: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the weights of some rows as (head, row, key) in float32, and what they see."""
-    chosen, others = query[0, :, queries].float(), key[0, :, keys].float()
+    """Return the weights of some rows as (head, row, key), and what they see."""
+    chosen, others = accurate(query[0, :, queries]), accurate(key[0, :, keys])
     others = others.repeat_interleave(len(chosen) // len(others), dim=0)
     scores = weights.scale * chosen @ others.mT
     if weights.softcap is not None:
@@ -114,7 +118,7 @@ def _rows(
         return torch.sigmoid(scores), seen
     normaliser = torch.logsumexp(scores, dim=-1)
     if weights.sink is not None:
-        normaliser = torch.logaddexp(normaliser, weights.sink.float()[:, None])
+        normaliser = torch.logaddexp(normaliser, accurate(weights.sink)[:, None])
     normaliser = normaliser.masked_fill(normaliser == -torch.inf, 0.0)
     return torch.exp(scores - normaliser[..., None]), seen
 
@@ -128,6 +132,6 @@ def _seen(weights: Rule, queries: Tensor, keys: Tensor) -> Bool[Tensor, "query k
 def _bias(bias: float | Tensor, queries: Tensor, keys: Tensor) -> float | Tensor:
     if not isinstance(bias, Tensor):
         return bias
-    found = bias[0].float()
+    found = accurate(bias[0])
     found = found if found.shape[-2] == 1 else found[:, queries]
     return found if found.shape[-1] == 1 else found[..., keys]

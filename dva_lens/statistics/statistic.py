@@ -8,7 +8,7 @@ from typing import Literal, final
 import numpy as np
 from jaxtyping import Float, Int
 
-from dva_lens.records import LayerRecord, Record
+from dva_lens.records import KeyText, LayerRecord, Record
 from dva_lens.sites import Site
 
 Place = Literal["query", "key", "head", "kv_head", "layer", "model"]
@@ -23,17 +23,19 @@ class SharedRecord:
     """What all layers of a record share.
 
     `tokens` are padded on the right with -1, `lengths` are in tokens, and `loss` is the next-token
-    loss in nats at each position, or None where it was not recorded.
+    loss in nats at each position, or None where it was not recorded. `keys` is the text of the
+    keys where queries are of another.
     """
 
     tokens: Int[np.ndarray, "sequence position"]
     lengths: Int[np.ndarray, "sequence"]
     loss: Float[np.ndarray, "sequence position"] | None
+    keys: KeyText | None = None
 
     @classmethod
     def of(cls, record: Record) -> "SharedRecord":
         """Take the shared part of a record."""
-        return cls(record.tokens, record.lengths, record.loss)
+        return cls(record.tokens, record.lengths, record.loss, record.keys)
 
 
 def between(low: float, high: float) -> Bounds:
@@ -87,7 +89,9 @@ class Statistic:
 
     `reference` maps numbers of visible keys (for "query") or sequence lengths (otherwise) to what
     the statistic reads on uniform attention; None with `why_no_reference` where there is no such
-    thing. A value that does not apply is NaN and `LayerRecord.why_not` gives the reason.
+    thing. A value that does not apply is NaN and `LayerRecord.why_not` gives the reason. With
+    `one_text` the statistic compares places of queries with places of keys, which means nothing
+    in cross-attention.
 
     `labels` share the version of the statistic.
     """
@@ -112,3 +116,4 @@ class Statistic:
     )
     pitfalls: str = ""
     labels: Labels | None = None
+    one_text: bool = False

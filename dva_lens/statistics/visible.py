@@ -61,6 +61,14 @@ def first_seen(visible: Int[np.ndarray, "sequence query"]) -> Int[np.ndarray, "s
     return np.where(sees_ahead(visible)[:, None], both, back)
 
 
+def uniform_received_across(
+    visible: Int[np.ndarray, "sequence query"], viewers: Int[np.ndarray, "sequence key"]
+) -> Float[np.ndarray, "sequence key"]:
+    """Return the same for the keys of another text, each of which all queries see or none."""
+    share = np.where(visible > 0, 1.0 / np.maximum(visible, 1), 0.0).sum(-1)
+    return np.where(viewers < 0, np.nan, np.where(viewers > 0, share[:, None], 0.0))
+
+
 def uniform_received(
     visible: Int[np.ndarray, "sequence position"],
     viewers: Int[np.ndarray, "sequence position"],

@@ -21,7 +21,7 @@ from dva_lens.kernels.visibility import Visibility
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.adapters.masks import ModelMask, PassState, model_mask, picked
 from dva_lens.recording.adapters.projection import Returned, projection_of
-from dva_lens.recording.norms import Gram, gram_of
+from dva_lens.recording.norms import Gram, accurate, gram_of
 from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.sites import MIX, WRITTEN
 
@@ -126,7 +126,7 @@ def _rule(
         window=visibility.window,
         mask=visibility.mask,
         softcap=call.get("softcap"),
-        sink=None if sink is None else sink.detach().float(),
+        sink=None if sink is None else accurate(sink),
     )
 
 

@@ -133,6 +133,7 @@ MASS_ACCOUNT = Statistic(
     extra={"destination": MASS},
     row_mass="what a row lacks of one is the virtual account, negative for rows above one",
     pitfalls="A key belongs to one account only: the first key is never also near.",
+    one_text=True,
 )
 
 OUTPUT_ACCOUNT = Statistic(
@@ -157,4 +158,5 @@ OUTPUT_ACCOUNT = Statistic(
         "The query's own part is what a least-squares fit of v_ij within the tile gives to the "
         "query alone; it is zero for static values. Large outputs count more than small ones."
     ),
+    one_text=True,
 )

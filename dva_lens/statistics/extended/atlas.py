@@ -109,7 +109,9 @@ def _of_text(
             Sink(
                 sequence=sequence,
                 position=position,
-                token=VIRTUAL if position == VIRTUAL else int(record.tokens[sequence, position]),
+                token=VIRTUAL
+                if position == VIRTUAL
+                else int(record.key_tokens[sequence, position]),
                 strength=float(peaks[place]),
                 born=int(alive[0]),
                 dies=int(alive[-1]),

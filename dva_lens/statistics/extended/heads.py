@@ -126,6 +126,7 @@ PREVIOUS_SCORE = Statistic(
     reference=uniform_previous,
     extra={"definition": DEFINITIONS},
     pitfalls=PITFALLS,
+    one_text=True,
 )
 
 DUPLICATE_SCORE = Statistic(
@@ -144,6 +145,7 @@ DUPLICATE_SCORE = Statistic(
     why_no_reference="it depends on how often tokens repeat",
     extra={"definition": DEFINITIONS},
     pitfalls=PITFALLS,
+    one_text=True,
 )
 
 INDUCTION_SCORE = Statistic(
@@ -162,6 +164,7 @@ INDUCTION_SCORE = Statistic(
     why_no_reference="it depends on how often tokens repeat",
     extra={"definition": DEFINITIONS},
     pitfalls=PITFALLS + " On repeated random tokens it is the usual induction measure.",
+    one_text=True,
 )
 
 DISTANCE = Statistic(
@@ -179,6 +182,7 @@ DISTANCE = Statistic(
     reference=uniform_distance,
     row_mass="weights are divided by their sum",
     pitfalls="A sink on the first token inflates it; distances ahead count as negative.",
+    one_text=True,
 )
 
 SINK_FREE_DISTANCE = Statistic(
@@ -201,4 +205,5 @@ SINK_FREE_DISTANCE = Statistic(
         "the other weights underflow. Distances ahead count as negative, and where queries see "
         "both sides they cancel."
     ),
+    one_text=True,
 )

@@ -23,6 +23,7 @@ class StatisticReader:
     measures: Mapping[str, Measure]
     shapes: tuple[str, ...]
     written: frozenset[str] = frozenset()
+    in_one_text: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, statistics: Iterable[Statistic]) -> "StatisticReader":
@@ -34,16 +35,24 @@ class StatisticReader:
             {name: MEASURES[name] for name in rows},
             tuple(name for name in clouds if name in CLOUD_MEASURES),
             frozenset(entry.name for entry in statistics if WRITTEN in entry.needs),
+            frozenset(entry.name for entry in statistics if entry.one_text),
         )
 
     def tiles(self, sequences: Iterable[tuple[int, Iterable[RowTile]]]) -> dict[str, np.ndarray]:
         """Return the numbers of one layer, the sequence first.
 
-        Those that need the output projection are left out where it is not known.
+        Those that need the output projection are left out where it is not known, and those that
+        compare places where queries are of another text than keys.
         """
         return stacked(
             [
-                gather(tiles, self.measures, length, written=self.written)
+                gather(
+                    tiles,
+                    self.measures,
+                    length,
+                    written=self.written,
+                    in_one_text=self.in_one_text,
+                )
                 for length, tiles in sequences
             ]
         )

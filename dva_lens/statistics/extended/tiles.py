@@ -87,15 +87,22 @@ def gather(
     length: int,
     *,
     written: Container[str] = (),
+    in_one_text: Container[str] = (),
 ) -> dict[str, np.ndarray]:
     """Return the numbers of one sequence in one layer from its tiles.
 
-    Those named in `written` need the output projection, and are left out where it is not known.
+    Those named in `written` need the output projection, and are left out where it is not known;
+    those named in `in_one_text` where queries are not of the text of the keys.
     """
     state: Gathered | None = None
-    without = {name: each for name, each in measures.items() if name not in written}
     for tile in tiles:
-        found = Gathered.of(tile, without if tile.gram is None else measures)
+        usable = {
+            name: each
+            for name, each in measures.items()
+            if (tile.gram is not None or name not in written)
+            and (tile.one_text or name not in in_one_text)
+        }
+        found = Gathered.of(tile, usable)
         state = found if state is None else state.merge(found)
     return {} if state is None else state.summary(measures, length)
 

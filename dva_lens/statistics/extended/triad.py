@@ -109,4 +109,5 @@ TRIAD_AGREEMENT = Statistic(
         "importance. Heads are averaged first; the stream is that after the layer. Sizes within "
         "1e-4 of one another count as equal, and where all are equal there is no correlation."
     ),
+    one_text=True,
 )

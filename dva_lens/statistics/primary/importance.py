@@ -9,7 +9,7 @@ from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import SharedRecord, Statistic, entropy_range
-from dva_lens.statistics.visible import uniform_received
+from dva_lens.statistics.visible import uniform_received, uniform_received_across
 
 
 def distribution_entropy(mass: Float[np.ndarray, "*batch key"]) -> Float[np.ndarray, "*batch"]:
@@ -32,7 +32,10 @@ def head_importance_excess(
 ) -> Float[np.ndarray, "sequence head"]:
     """Return each head's token-importance entropy minus that of uniform attention."""
     summary = layer.at(SUMMARY)
-    uniform = uniform_received(summary.visible, summary.viewers, shared.lengths)
+    if shared.keys is None:
+        uniform = uniform_received(summary.visible, summary.viewers, shared.lengths)
+    else:
+        uniform = uniform_received_across(summary.visible, summary.viewers)
     return distribution_entropy(summary.received) - distribution_entropy(uniform)[:, None]
 
 
