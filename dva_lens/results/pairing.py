@@ -94,9 +94,16 @@ def _over_depth(one: xr.DataArray, contrasts: Sequence[str]) -> Shares:
     return Shares(np.stack(tops, -1), np.stack(bottoms, -1), by_layer.documents)
 
 
+def _on_common_documents(found: Mapping[str, Shares]) -> dict[str, Shares]:
+    """Leave what stands in for sequences that a model has fewer of: it belongs to no document."""
+    held = [set(each.documents.tolist()) for each in found.values()]
+    common = sorted(set.intersection(*held))
+    return {name: each.of_documents(common) for name, each in found.items()}
+
+
 def _paired(found: Mapping[str, Shares], *, by_document: bool) -> Paired:
     if by_document:
-        found = {name: shares.by_document() for name, shares in found.items()}
+        found = _on_common_documents({name: each.by_document() for name, each in found.items()})
     first = next(iter(found.values()))
     bottoms = np.concatenate([shares.bottoms for shares in found.values()])
     held = (bottoms > 0).sum(0)

@@ -41,6 +41,11 @@ class Shares:
         )
         return Shares(tops, bottoms, names)
 
+    def of_documents(self, names: Sequence[str]) -> "Shares":
+        """Return the shares of some documents, each of which is one, in this order."""
+        order = [self.documents.tolist().index(name) for name in names]
+        return Shares(self.tops[:, order], self.bottoms[:, order], self.documents[order])
+
 
 def shares_of(one: xr.DataArray, along: Sequence[str] = ()) -> Shares:
     """Return the shares of one model along dimensions; `one` is over seed, sequence and others."""
