@@ -13,6 +13,7 @@ from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import accurate, gram_of, value_mix, value_norms, written_norms
+from dva_lens.recording.padded import layout_of, of_pairs
 from dva_lens.recording.patterns import static_dynamics, summary_of
 from dva_lens.recording.recorder import AttentionCall, Recorder
 from dva_lens.records import LayerRecord, Record
@@ -24,12 +25,13 @@ Output = Float[Tensor, "head width model"]
 Layers = Tensor | np.ndarray | Sequence[Tensor | np.ndarray]
 
 
-def from_patterns(
+def from_patterns(  # noqa: PLR0913  (what there is to say of a pattern)
     pattern: Layers,
     values: Layers | None = None,
     *,
     output: Layers | None = None,
     lengths: Int[np.ndarray, "sequence"] | None = None,
+    mask: Any = None,
     causal: bool = True,
     window: int | Sequence[int | None] | None = None,
 ) -> Record:
@@ -46,6 +48,8 @@ def from_patterns(
     lengths : integers (sequence), optional
         How many positions of each sequence are real; default: all. Those at or beyond are
         padding and never looked at.
+    mask : booleans (sequence, position), optional
+        Which positions are real, in place of `lengths`: for texts padded on the left.
     causal : bool
         Whether a query sees itself and earlier keys only.
     window : int, or one or None per layer, optional
@@ -71,8 +75,7 @@ def from_patterns(
     """
     layers = _listed(pattern)
     shape = layers[0].shape
-    if lengths is None:
-        lengths = np.full(shape[0], shape[-1])
+    layout = layout_of(mask, lengths, (shape[0], shape[-1]))
     each_value = [None] * len(layers) if values is None else _listed(values)
     each_output = [None] * len(layers) if output is None else _listed(output, lone=3)
     if not len(layers) == len(each_value) == len(each_output):
@@ -80,13 +83,21 @@ def from_patterns(
             f"Patterns, values and output matrices must come for the same layers, got "
             f"{len(layers)}, {len(each_value)} and {len(each_output)}."
         )
-    lengths = np.asarray(lengths)
+    counts = layout.lengths.numpy()
     windows = windows_of(window, len(layers))
     found = [
-        layer_of(one, value, out, lengths=lengths, causal=causal, window=seen)
+        layer_of(
+            of_pairs(layout, one),
+            None if value is None else layout.unpad(value),
+            out,
+            lengths=counts,
+            causal=causal,
+            window=seen,
+        )
         for one, value, out, seen in zip(layers, each_value, each_output, windows, strict=True)
     ]
-    return record_of(found, lengths, shape[-1], backend="patterns", dtype=str(layers[0].dtype))
+    places = shape[-1] if layout.is_plain else layout.longest
+    return record_of(found, counts, places, backend="patterns", dtype=str(layers[0].dtype))
 
 
 def from_qk(  # noqa: PLR0913  (an attention has this many parts)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dva_lens.recording.from_arrays import Output, Patterns, layer_of, record_of, windows_of
 from dva_lens.recording.norms import stream_norms
+from dva_lens.recording.padded import layout_of, of_pairs
 from dva_lens.records import LayerRecord, Record
 from dva_lens.sites import SITES
 
@@ -26,6 +27,7 @@ def from_cache(
     cache: Any,
     *,
     lengths: Int[np.ndarray, "sequence"] | None = None,
+    mask: Any = None,
     causal: bool = True,
     window: int | Sequence[int | None] | None = None,
 ) -> Record:
@@ -43,6 +45,8 @@ def from_cache(
         What `run_with_cache` returns.
     lengths : integers (sequence), optional
         How many positions of each sequence are real; default: all.
+    mask : booleans (sequence, position), optional
+        Which positions are real, in place of `lengths`: for texts padded on the left.
     causal : bool
         Whether a query sees itself and earlier keys only.
     window : int, or one or None per layer, optional
@@ -72,7 +76,8 @@ def from_cache(
     cached = _cached(held)
     depth, first = cached[-1] + 1, weights_of(held, cached[0])
     sequences, _, _, positions = first.shape
-    lengths = np.full(sequences, positions) if lengths is None else np.asarray(lengths)
+    layout = layout_of(mask, lengths, (sequences, positions))
+    counts, places = layout.lengths.numpy(), positions if layout.is_plain else layout.longest
     found, windows = [], windows_of(window, depth)
     for layer in range(depth):
         if layer not in cached:
@@ -81,16 +86,16 @@ def from_cache(
             continue
         value, stream = (held.get(name.format(layer)) for name in (VALUE, STREAM_AFTER))
         record = layer_of(
-            weights_of(held, layer),
-            None if value is None else value.transpose(1, 2),
+            of_pairs(layout, weights_of(held, layer)),
+            None if value is None else layout.unpad(value.transpose(1, 2)),
             output_of(getattr(cache, "model", None), layer),
-            lengths=lengths,
+            lengths=counts,
             causal=causal,
             window=windows[layer],
         )
-        sizes = None if stream is None else stream_norms(stream, lengths)
+        sizes = None if stream is None else stream_norms(layout.unpad(stream), counts)
         found.append(replace(record, stream=sizes))
-    return record_of(found, lengths, positions, backend="patterns", dtype=str(first.dtype))
+    return record_of(found, counts, places, backend="patterns", dtype=str(first.dtype))
 
 
 def weights_of(held: Mapping[str, Tensor], layer: int) -> Patterns:

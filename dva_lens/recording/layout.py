@@ -86,13 +86,28 @@ class Layout:
         return (place < self.lengths[:, None]).long()
 
     def unpad(self, batch: Tensor, position: int = -2) -> Tensor:
-        """Return (sequence, ..., position, ...) from (row, ..., column, ...)."""
+        """Return (sequence, ..., position, ...) from (row, ..., column, ...).
+
+        A batch of one row stands for all rows.
+        """
         if self.is_plain:
             return batch
         moved = batch.movedim(position, 1)
-        place = torch.arange(self.longest, device=batch.device)
-        columns = (self.starts[:, None] + place).clamp(max=self.shape[1] - 1)
-        return moved[self.rows[:, None], columns].movedim(1, position)
+        rows = self.rows if len(batch) > 1 else torch.zeros_like(self.rows)
+        return moved[rows[:, None], self._columns].movedim(1, position)
+
+    def unpad_keys(self, pairs: Tensor) -> Tensor:
+        """Return (sequence, ..., key) from (sequence, ..., column); one stands for all of them."""
+        if self.is_plain:
+            return pairs
+        each = torch.arange(len(self.rows), device=pairs.device)
+        each = each if len(pairs) > 1 else torch.zeros_like(each)
+        return pairs.movedim(-1, 1)[each[:, None], self._columns].movedim(1, -1)
+
+    @cached_property
+    def _columns(self) -> Int[Tensor, "sequence position"]:
+        place = torch.arange(self.longest, device=self.rows.device)
+        return (self.starts[:, None] + place).clamp(max=self.shape[1] - 1)
 
     def repad(self, sequences: Tensor, position: int = -2) -> Tensor:
         """Put sequences back where they stood in the batch; zero wherever none stood."""

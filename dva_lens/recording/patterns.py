@@ -66,7 +66,8 @@ def check_pattern(
     ):
         raise ValueError(
             "The pattern puts weight on keys that a query cannot see; pass causal=False for a "
-            "bidirectional model, the window of a windowed one, and the lengths of padded texts."
+            "bidirectional model, the window of a windowed one, and for padded texts their "
+            "lengths, or their mask where padding stands on the left."
         )
 
 
