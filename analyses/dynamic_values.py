@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     def of(model: Any, text: Any) -> Iterator[tuple[str, ...]]:
         found = dynamic_diagnostics(model, text, seed=given.seed, length=given.length)
         names = ("value_decomposition", "dynamism")
-        measured = measure(model, text, statistics=names, length=given.length, fidelity=False)
+        measured = measure(model, text, statistics=names, length=given.length)
         return table(found, measured)
 
     return answered(given, of)

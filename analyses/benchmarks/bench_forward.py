@@ -80,7 +80,7 @@ def passes(case: PassCase, backend: str) -> tuple[Run, Run]:
             model(tokens, use_cache=False)
 
     def measured() -> None:
-        measure(model, ids, backend=backend, fidelity=False)
+        measure(model, ids, backend=backend)
 
     return plain, measured
 

@@ -195,7 +195,7 @@ def _pass(
     sites: Sequence[Site[object]],
     reader: Any,
 ) -> None:
-    options = RecordOptions(tuple(sites), fidelity=False, reader=reader)
+    options = RecordOptions(tuple(sites), reader=reader)
     seen = record_pass(found.adapter, tokens, None, options)
     for number, layer in enumerate(seen.layers):
         for site in sites:

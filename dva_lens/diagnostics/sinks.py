@@ -1,6 +1,7 @@
 """The sinks of a model on a text: every one of them, with what its values and states do."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from dva_lens.statistics.extended.atlas import THRESHOLD, VIRTUAL, Sink, atlas
 from dva_lens.statistics.extended.triad import relative_sizes
 
 SINK = "sink"
-RECORDED = RecordOptions((SUMMARY, WRITTEN, STREAM), fidelity=False)
+RECORDED = RecordOptions((SUMMARY, WRITTEN, STREAM))
 FIELDS = {
     "position": "where the sink stands; -1 is the virtual key of a learned sink",
     "token": "what stands there",
@@ -75,7 +76,8 @@ def sink_atlas(
     sinks: list[tuple[int, Sink]] = []
     sizes: list[np.ndarray] = []
     for number, tokens in enumerate(found.rows()):
-        seen = record_pass(found.adapter, tokens, None, RECORDED)
+        options = replace(RECORDED, compared=number == 0)
+        seen = record_pass(found.adapter, tokens, None, options)
         mine = atlas(seen, threshold=threshold)
         sinks += [(number, sink) for sink in mine]
         sizes += [_sizes(seen, sink.position) for sink in mine]

@@ -15,6 +15,7 @@ from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.labels import with_token_texts
 from dva_lens.measuring.passes import MeasureProgress, Passes
 from dva_lens.measuring.prepare import prepare
+from dva_lens.recording.fidelity import say_always
 from dva_lens.recording.record import RecordOptions
 from dva_lens.records import Record
 from dva_lens.results.schema import SCHEMA_VERSION
@@ -71,7 +72,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     special_tokens : bool
         Whether each window gets the special tokens that the tokenizer adds to a text.
     fidelity : bool
-        Compare the first sequence with the model's own attention, at the cost of running it.
+        Kept for code that passes it: what is measured is always compared with the model's own
+        attention, and the attributes `fidelity_*` say what was compared.
     progress : callable, optional
         Called after each batch with what is done and the seconds that are left.
     name : str, optional
@@ -98,7 +100,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     MemoryError
         If the logits of one sequence, or what `keep` asks for, exceed their budgets.
     RuntimeError
-        If the model puts out something else with its attention recorded.
+        If a layer attends otherwise than the model's own attention does with the same queries,
+        keys and values, or the model puts out something else with its attention recorded.
 
     Examples
     --------
@@ -121,7 +124,9 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         raise ValueError(f"batch must be at least 1, got {batch}.")
     options = InputOptions(length, stride, documents, tokenizer, special_tokens)
     prepared = prepare(model, text_or_tokens, options)
-    recording = RecordOptions(_sites(chosen), backend, fidelity, StatisticReader.of(chosen))
+    if not fidelity:
+        say_always()
+    recording = RecordOptions(_sites(chosen), backend, reader=StatisticReader.of(chosen))
     passes = Passes(prepared, chosen, recording, keep)
     parts, facts = passes.over(batch, progress)
     sequences, adapter = prepared.sequences, prepared.adapter

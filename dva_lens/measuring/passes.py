@@ -16,6 +16,8 @@ from dva_lens.records import Record
 from dva_lens.statistics.statistic import Statistic
 
 KEPT_BUDGET = BUDGET
+FARTHEST = ("fidelity_rows", "fidelity_attention")
+COUNTED = ("fidelity_attention_rows", "fidelity_visible_rows")
 
 
 @final
@@ -47,7 +49,7 @@ class Passes:
         facts: dict[str, Any] = {}
         sequences = self.prepared.sequences
         for each in sequences.batches(self.prepared.sequences_per_pass(batch)):
-            options = replace(self.options, fidelity=self.options.fidelity and each.first)
+            options = replace(self.options, compared=each.first)
             seen = record_pass(self.prepared.adapter, each.tokens, each.lengths, options)
             if each.first:
                 spans = axes.span_count(self._longest(seen))
@@ -93,8 +95,11 @@ class Passes:
 
 
 def _worst(facts: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what the first batch said, and the largest residual of any."""
+    """Keep what the first batch said, the largest distance of any, and how much was compared."""
     found = {**now, **facts}
-    if not math.isnan(now.get("fidelity_rows", math.nan)):
-        found["fidelity_rows"] = max(now["fidelity_rows"], facts.get("fidelity_rows", 0.0))
+    for name in facts.keys() & now.keys():
+        if name in FARTHEST and not math.isnan(now[name]):
+            found[name] = max(now[name], facts[name])
+        elif name in COUNTED:
+            found[name] = now[name] + facts[name]
     return found

@@ -63,13 +63,9 @@ class Sequences:
         return np.concatenate([self.prefix, self.pieces[index], self.suffix]).astype(np.int64)
 
     def batches(self, size: int) -> Iterator[PaddedBatch]:
-        """Go through the sequences, `size` at a time after the first.
-
-        The first one runs alone, because it also runs with the model's own attention. Inputs
-        beside tokens are of all sequences, which run together.
-        """
-        cuts = () if self.beside else range(1, len(self), size)
-        bounds, every = [0, *cuts, len(self)], self.lengths
+        """Go through the sequences, `size` at a time; with inputs beside tokens, all together."""
+        step = max(1, len(self)) if self.beside else size
+        bounds, every = [*range(0, len(self), step), len(self)], self.lengths
         for start, stop in itertools.pairwise(bounds):
             if self.images:
                 yield PaddedBatch(np.stack(self.pieces[start:stop]), None, start == 0)

@@ -1,101 +1,144 @@
 """How close the recorded pass came to the model's own: stored with every figure."""
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from dva_lens.recording.logits import Logits, next_token_loss
+from dva_lens.recording.adapters.adapter import Adapter
+from dva_lens.recording.attention_rows import MATMUL_ROUNDING
+from dva_lens.recording.logits import Logits
 from dva_lens.recording.norms import accurate
+from dva_lens.recording.recorder import Recorder
+from dva_lens.records import Fact
+from dva_lens.sites import SUMMARY
 
-KEPT_ENTRIES = 1 << 23
-ANOTHER_MODEL = 0.1  # of the spread of its outputs, on average; bf16 stays below a tenth of that
-ROOM = 1 << 12
-"""Units of rounding by which a row may differ, relative to its norm.
+STRETCH = 48
+"""Tokens of one text that the model runs over with its own attention."""
 
-Two passes of two layers come within 2^4 whatever the family, and rounding grows about with depth.
+ROOM, LOOSEST = 1 << 12, 0.25
+"""Units of rounding by which a row may differ, relative to its norm, and where that ends.
+
+Two passes of two layers come within 2^4 units whatever the family, and rounding grows about with
+depth. In half precision they would allow anything; there the attention of each layer is judged by
+a limit of its own (`attention_rows`), and outputs by whether they are of the same kind.
 """
+
+ALWAYS = (
+    "fidelity=False changes nothing: a pass is always compared with the model's own attention."
+)
 
 
 @final
 @dataclass(frozen=True)
 class OwnPass:
-    """What the model put out with its own attention: its outputs, and its losses.
+    """What a model puts out with its own attention, over a short stretch of what is measured.
 
-    Outputs are the last of each text, as many as fit in a stated number of bytes. States are what
-    every position ended in, in channels at even distances where all of them are too many.
+    The stretch is the beginning of the first text of `STRETCH` tokens, else of the longest, or an
+    image. `whole` says that there is no more of it, and `against` is the attention that ran.
     """
 
-    output: Float[Tensor, "sequence position channel"]
-    states: Float[Tensor, "sequence place chosen"]
-    loss: Float[np.ndarray, "sequence position"] | None
+    sequence: int
+    stretch: Tensor
+    lengths: Int[Tensor, "row"]
+    row: int
+    logits: Logits
+    whole: bool
+    against: str
 
     @classmethod
-    def of(
-        cls,
-        logits: Logits,
-        tokens: Int[Tensor, "sequence position"] | None,
-        lengths: Int[np.ndarray, "sequence"],
-    ) -> "OwnPass":
-        """Keep what the comparison needs; pass no tokens where a loss makes no sense."""
-        loss = None if tokens is None else next_token_loss(logits, tokens, lengths)
-        states = torch.stack([each.clone() for each in _states(logits)])
-        return cls(torch.stack(list(_last(logits))), states, loss)
+    def of(cls, adapter: Adapter, batch: Tensor, lengths: Int[Tensor, "sequence"]) -> "OwnPass":
+        """Run the model over the stretch, each layer attending as it does without the recorder."""
+        sequence = int(np.minimum(lengths.cpu().numpy(), STRETCH).argmax())
+        if adapter.runs_whole:
+            row, stretch, whole = sequence, batch, True
+        elif batch.is_floating_point():
+            sequence, row, stretch, whole = 0, 0, batch[:1], True
+            lengths = lengths[:1]
+        else:
+            kept = lengths[sequence : sequence + 1].clamp(max=STRETCH)
+            row, stretch = 0, batch[sequence : sequence + 1, : int(kept)]
+            lengths, whole = kept, bool(lengths[sequence] == kept)
+        with adapter.with_own_attention() as against:
+            logits = adapter.forward(stretch, lengths)
+        return cls(sequence, stretch, lengths, row, logits, whole, against)
 
-    def against(
-        self,
-        logits: Logits,
-        loss: Float[np.ndarray, "sequence position"] | None,
-        lengths: Int[np.ndarray, "sequence"],
-        *,
-        eps: float,
-    ) -> Mapping[str, float]:
-        """Return the largest difference of outputs, and the difference of mean losses.
+    def compare(self, recorded: Logits, recorder: Recorder, adapter: Adapter) -> dict[str, Fact]:
+        """Compare a recorded pass over all texts; return what came out, and what was compared.
 
-        `eps` is the rounding of the model (`rounding_of`), which each row is judged by.
+        Where what follows the stretch bears on it, because some layer looks ahead or positions
+        are scaled by the length of a text, the stretch is recorded by itself.
 
         Raises
         ------
         RuntimeError
-            A row, or the mean over all of them, is further away than rounding takes it.
+            A row is further away than rounding takes it.
         """
-        pairs = zip(self.output, _last(logits), strict=True)
-        gap = [(accurate(now) - accurate(before)).abs() for before, now in pairs]
-        real = [
-            each[: max(0, _kept(each, int(length), logits))]
-            for each, length in zip(gap, lengths, strict=True)
-        ]
-        joined = torch.cat(real)
-        largest, mean = (
-            (float(joined.max()), float(joined.mean())) if joined.numel() else (0.0, 0.0)
-        )
-        self._judge_rows(logits, lengths, eps)
-        if mean > ANOTHER_MODEL * float(self.output.float().std()):
-            raise RuntimeError(f"{ANOTHER_OUTPUT} (by up to {largest:.3g}); {NOT_STATED}")
-        found = {"fidelity_output": largest}
-        if loss is not None and self.loss is not None and np.isfinite(loss).any():
-            found["fidelity_loss"] = abs(float(np.nanmean(loss) - np.nanmean(self.loss)))
-        return found
+        length = self.logits.shape[1]
+        if not self.stretch.is_floating_point():
+            length = min(length, int(self.lengths[self.row]))
+        ours = _Rows.of(recorded, self.sequence, length)
+        own = _Rows.of(self.logits, self.row, length)
+        eps = max(rounding_of(adapter.model), WITHIN_MODELS)
+        outside = own.outside(ours, eps)
+        if not self.whole and (recorder.looks_ahead or outside.any()):
+            with adapter.attach((SUMMARY,), recorder.wanted):
+                again = adapter.forward(self.stretch, self.lengths)
+            ours = _Rows.of(again, self.row, length)
+            outside = own.outside(ours, eps)
+        if outside.any():
+            first = int(outside.nonzero()[0, 0])
+            raise RuntimeError(
+                f"{ANOTHER_OUTPUT} at position {first} of text {self.sequence} "
+                f"({int(outside.sum())} of {len(outside)} positions compared); {NOT_STATED}"
+            )
+        found: dict[str, Fact] = {"fidelity_output": own.largest_gap(ours)}
+        if adapter.predicts_next_token and not self.stretch.is_floating_point():
+            tokens = self.stretch[self.row, :length]
+            found["fidelity_loss"] = abs(own.loss(tokens) - ours.loss(tokens))
+        return {**found, "fidelity_tokens": len(outside), "fidelity_output_against": self.against}
 
-    def _judge_rows(
-        self, logits: Logits, lengths: Int[np.ndarray, "sequence"], eps: float
-    ) -> None:
-        """Refuse a pass in which any position of any text ended elsewhere."""
-        for sequence, (before, now) in enumerate(zip(self.states, _states(logits), strict=True)):
-            before, now = (accurate(each[: int(lengths[sequence])]) for each in (before, now))
-            gap = torch.where(now == before, 0.0, now - before).norm(dim=-1)
-            outside = ~(gap <= ROOM * eps * before.norm(dim=-1))
-            if outside.any():
-                first = int(outside.nonzero()[0, 0])
-                raise RuntimeError(
-                    f"{ANOTHER_OUTPUT} at position {first} of text {sequence} "
-                    f"({int(outside.sum())} of {len(outside)} positions); {NOT_STATED}"
-                )
+
+@final
+@dataclass(frozen=True)
+class _Rows:
+    """The first outputs of a text, and the states that they are made of."""
+
+    output: Float[Tensor, "position channel"]
+    states: Float[Tensor, "position state"]
+
+    @classmethod
+    def of(cls, logits: Logits, sequence: int, length: int) -> "_Rows":
+        return cls(
+            accurate(logits.rows(sequence, 0, length)),
+            accurate(logits.states(sequence)[:length]),
+        )
+
+    def outside(self, other: "_Rows", eps: float) -> Bool[Tensor, "position"]:
+        """Say which rows of another pass are further away than rounding takes them."""
+        gap = torch.where(other.states == self.states, 0.0, other.states - self.states)
+        return ~(gap.norm(dim=-1) <= min(ROOM * eps, LOOSEST) * self.states.norm(dim=-1))
+
+    def largest_gap(self, other: "_Rows") -> float:
+        """Return how far apart two outputs are at most."""
+        gap = torch.where(other.output == self.output, 0.0, other.output - self.output)
+        return float(gap.abs().max())
+
+    def loss(self, tokens: Int[Tensor, "position"]) -> float:
+        """Return the mean loss of predicting each token from those before it."""
+        return float(cross_entropy(self.output[:-1], tokens[1:]))
+
+
+def say_always() -> None:
+    """Say that a comparison which somebody wants to leave out takes place all the same."""
+    warnings.warn(ALWAYS, UserWarning, stacklevel=3)
 
 
 ANOTHER_OUTPUT = "With its attention recorded the model puts out something else"
@@ -103,7 +146,6 @@ NOT_STATED = (
     "its own attention must mask or weigh in a way that it does not state, so it cannot be "
     "measured."
 )
-MATMUL_ROUNDING = {"highest": 0.0, "high": 2.0**-10, "medium": 2.0**-7}
 
 
 def rounding_of(model: nn.Module) -> float:
@@ -116,26 +158,6 @@ def rounding_of(model: nn.Module) -> float:
     if any(each.dtype == torch.float32 for each in parameters):
         found = max(found, MATMUL_ROUNDING[torch.get_float32_matmul_precision()])
     return found
-
-
-def _states(logits: Logits) -> Iterator[Float[Tensor, "position chosen"]]:
-    sequences, positions, _ = logits.shape
-    for sequence in range(sequences):
-        states = logits.states(sequence).detach()
-        channels = max(1, KEPT_ENTRIES // (sequences * positions))
-        yield states[:, :: max(1, -(-states.shape[-1] // channels))]
-
-
-def _kept(rows: Tensor, length: int, logits: Logits) -> int:
-    """Return how many of the last rows belong to a sequence of some length."""
-    return max(0, length - (logits.shape[1] - len(rows)))
-
-
-def _last(logits: Logits) -> Iterator[Float[Tensor, "position channel"]]:
-    sequences, positions, channels = logits.shape
-    rows = min(positions, max(1, KEPT_ENTRIES // (sequences * channels)))
-    for sequence in range(sequences):
-        yield logits.rows(sequence, positions - rows, positions).detach().clone()
 
 
 @contextmanager

@@ -77,6 +77,17 @@ class Layout:
         return len(self.rows) == self.shape[0] and bool((self.starts == 0).all())
 
     @cached_property
+    def real(self) -> Bool[Tensor, "row column"]:
+        """Return where in the batch a sequence stands."""
+        place, stops = (
+            torch.arange(self.shape[1], device=self.rows.device),
+            self.starts + self.lengths,
+        )
+        inside = (place >= self.starts[:, None]) & (place < stops[:, None])
+        rows = torch.zeros(self.shape, dtype=torch.long, device=place.device)
+        return rows.index_add(0, self.rows, inside.long()) > 0
+
+    @cached_property
     def segments(self) -> Int[Tensor, "sequence position"] | None:
         """Return 1 at positions of a sequence and 0 beyond, or None where nothing is padding."""
         columns = self.shape[1] if self.is_plain else self.longest

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dva_lens.recording.adapters import Adapter, adapter_of
-from dva_lens.recording.fidelity import OwnPass, evaluating, rounding_of
+from dva_lens.recording.fidelity import OwnPass, evaluating, say_always
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
 from dva_lens.recording.recorder import Recorder
@@ -28,7 +28,10 @@ def attach(
     """Record the attentions of a model that somebody else runs; it is restored afterwards.
 
     Each forward pass inside the context replaces the record of the one before; `take` hands over
-    what the last one left behind.
+    what the last one left behind. In each, the attention of every layer is compared with the
+    model's own: what the recorder takes to be visible with the mask, and some rows of the output
+    with what the model's attention function makes of the same queries, keys and values.
+    `recorder.fidelity` says what was compared, and how close it came.
 
     Parameters
     ----------
@@ -47,6 +50,8 @@ def attach(
         If a site or the backend is unknown.
     ValueError
         If the weights of the model are on the meta device.
+    RuntimeError
+        In a pass: if a layer attends otherwise than the model's own attention.
 
     Examples
     --------
@@ -65,11 +70,15 @@ def attach(
 @final
 @dataclass(frozen=True)
 class RecordOptions:
-    """What is recorded in a pass, and how: the choices of `record` that bear the same names."""
+    """What is recorded in a pass, and how: the choices of `record` that bear the same names.
+
+    `compared` says whether the model also runs over a short stretch with its own attention, which
+    one pass of a measurement does; the attention of each layer is compared in every pass.
+    """
 
     sites: tuple[Site[object], ...] = tuple(SITES.values())
     backend: str = "auto"
-    fidelity: bool = True
+    compared: bool = True
     reader: PassReader | None = None
 
 
@@ -98,8 +107,8 @@ def record(  # noqa: PLR0913  (what is recorded, how, and for whom)
     backend : str
         The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
     fidelity : bool
-        Run the model with its own attention too, and let the provenance say how far apart the
-        two passes came: the largest difference of outputs, and the difference of mean losses.
+        Kept for code that passes it: every pass is compared with the model's own attention, and
+        the provenance says what was compared and how far apart it came.
     reader : PassReader, optional
         What turns rows of the pattern and states into numbers while the model runs.
 
@@ -114,7 +123,8 @@ def record(  # noqa: PLR0913  (what is recorded, how, and for whom)
     NotImplementedError
         If a layer asks for an attention that the recorder does not know.
     RuntimeError
-        If the model puts out something else with its attention recorded.
+        If a layer attends otherwise than the model's own attention does with the same queries,
+        keys and values, or the model puts out something else with its attention recorded.
 
     Examples
     --------
@@ -124,7 +134,9 @@ def record(  # noqa: PLR0913  (what is recorded, how, and for whom)
     >>> found.layers[0].summary.entropy.shape  # sequence, head, query
     (2, 1, 3)
     """
-    options = RecordOptions(tuple(sites), backend, fidelity, reader)
+    if not fidelity:
+        say_always()
+    options = RecordOptions(tuple(sites), backend, reader=reader)
     return record_pass(adapter_of(model), tokens, lengths, options)
 
 
@@ -140,10 +152,7 @@ def record_pass(
     has_loss = LOSS in options.sites and adapter.predicts_next_token
     targets = batch if has_loss else None
     with evaluating(adapter.model):
-        before = None
-        if options.fidelity:
-            output = adapter.forward(batch, counts)
-            before = OwnPass.of(output, targets, counts.cpu().numpy())
+        own = OwnPass.of(adapter, batch, counts) if options.compared else None
         with adapter.attach(options.sites, options.backend) as recorder:
             recorder.layout = Layout.plain(counts, batch.shape[1])
             recorder.reader = options.reader
@@ -152,10 +161,10 @@ def record_pass(
             seen = counts.cpu().numpy() if recorder.layout is None else recorder.lengths
             adapter.check_attended(recorder)
             layers = recorder.take(adapter.depth)
+        facts = _facts(adapter, recorder)
+        if own is not None:
+            facts |= own.compare(output, recorder, adapter)
     loss = None if targets is None else next_token_loss(output, targets, seen)
-    facts = _facts(adapter, recorder)
-    if before is not None:
-        facts |= before.against(output, loss, seen, eps=rounding_of(adapter.model))
     return Record(_tokens(batch, seen), seen, layers, loss, facts)
 
 
@@ -166,6 +175,7 @@ def _facts(adapter: Adapter, recorder: Recorder) -> dict[str, Fact]:
         "dtype": adapter.dtype,
         "device": adapter.device.type,
         "fidelity_rows": recorder.residual,
+        **recorder.fidelity,
     }
 
 

@@ -1,5 +1,6 @@
 """What an attachment keeps of one forward pass, whatever model it watches."""
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from dva_lens.kernels.blocked.moments import Moments
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
+from dva_lens.recording.attention_rows import Compared
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import (
     Gram,
@@ -25,7 +27,7 @@ from dva_lens.recording.norms import (
     written_norms,
 )
 from dva_lens.recording.tiles import alone, row_tiles
-from dva_lens.records import LayerRecord, PassReader, RowTile
+from dva_lens.records import Fact, LayerRecord, PassReader, RowTile
 from dva_lens.sites import (
     DYNAMICS,
     GEOMETRY,
@@ -40,6 +42,8 @@ from dva_lens.sites import (
     ValueDynamics,
 )
 
+Compare = Callable[[Tensor, str], None]
+"""Compares the output of a backend, which it is told, with the model's own attention."""
 ATTENTION_SITES = (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, TILES)
 
 
@@ -70,14 +74,16 @@ class Attended:
 class Recorder:
     """Collects the records of the layers of one forward pass after another.
 
-    `residual` is how far the weights of any query, with its sink, are from summing to one. `edit`
-    may change what a layer attended before the model goes on with it.
+    `wanted` is the backend that was asked for and `backend` names those that ran. `residual` is
+    how far the weights of any query, with its sink, are from summing to one.
+    `edit` may change what a layer attended before the model goes on with it. `looks_ahead` says
+    whether any query may see a later key.
     """
 
     def __init__(self, sites: Iterable[Site[object]], backend: str, device: torch.device) -> None:
         self.sites = frozenset(known(sites))
         self.backend = choose(backend, device)
-        self._wanted = backend
+        self.wanted = self._ran = backend
         self.residual = float("nan")
         self.layout: Layout | None = None
         self.key_layout: Layout | None = None
@@ -86,10 +92,36 @@ class Recorder:
         self.listener: Callable[[int, AttentionCall], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
         self.key_tokens: Int[np.ndarray, "sequence key"] | None = None
+        self.looks_ahead = False
+        self.visible_rows = 0
+        self._compared: dict[str, Compared] = {}
         self._layers: dict[int, dict[str, Any]] = {}
         self._why_not: dict[int, dict[str, str]] = {}
         self._attended: set[int] = set()
         self._open: Attended | None = None
+
+    @property
+    def fidelity(self) -> dict[str, Fact]:
+        """Return what the attentions of all passes were compared with, and how close they came.
+
+        `fidelity_against` names the functions that the model itself would have called, and
+        `fidelity_attention` is the largest distance between a row of their outputs and ours,
+        relative to the largest value that its query sees; `fidelity_attention_rows` counts the
+        rows, of all layers, and `fidelity_visible_rows` those that were held against a mask.
+        """
+        if not self._compared:
+            return {}
+        total = functools.reduce(Compared.merge, self._compared.values())
+        return {
+            "fidelity_against": "+".join(sorted(self._compared)),
+            "fidelity_attention": total.largest,
+            "fidelity_attention_rows": total.rows,
+            "fidelity_visible_rows": self.visible_rows,
+        }
+
+    def keep_compared(self, found: Compared, *, against: str) -> None:
+        """Keep how close an attention came to one that the model would have computed."""
+        self._compared[against] = found.merge(self._compared.get(against, Compared()))
 
     @property
     def watches_attention(self) -> bool:
@@ -131,14 +163,19 @@ class Recorder:
         *,
         gram: Gram | None,
         sources: Mapping[str, Float[Tensor, "sequence kv_head key value_width"]] | None = None,
+        compare: Compare | None = None,
     ) -> Float[Tensor, "sequence head query _"]:
         """Compute one attention, keep what its sites ask for, and return the output.
 
         Without `gram` the sites of what is written wait for `written_through`. Nothing is
-        computed in a lower precision than the call's own, whatever autocast says.
+        computed in a lower precision than the call's own, whatever autocast says. `compare` gets
+        the output before `edit` does.
         """
         with torch.autocast(call.query.device.type, enabled=False):
-            return self._attention(layer, call, gram=gram, sources=sources)
+            out = self._attention(layer, call, gram=gram, sources=sources)
+            if compare is not None:
+                compare(out, self._ran)
+            return out if self.edit is None else self.edit(layer, out)
 
     def _attention(
         self,
@@ -151,6 +188,7 @@ class Recorder:
         self.written_through(None)
         kept = self._begin(layer)
         call = replace(call, weights=self._without_padding(call.weights))
+        self.looks_ahead |= not call.weights.causal
         out, summary, found = self._compute(layer, call)
         lengths = self.lengths if self.key_lengths is None else self.key_lengths
         if SUMMARY in self.sites:
@@ -167,7 +205,7 @@ class Recorder:
             self._open = Attended(layer, call, out, summary, found)
         if gram is not None:
             self.written_through(gram)
-        return out if self.edit is None else self.edit(layer, out)
+        return out
 
     def _without_padding(self, rule: Rule) -> Rule:
         """Hide padding, unless the rule does; keys of another text come with a mask of theirs."""
@@ -210,7 +248,7 @@ class Recorder:
     def _choose(self, call: AttentionCall) -> str:
         """Choose for what a call holds, and keep the names of all that ran in this pass."""
         ran = choose(
-            self._wanted,
+            self.wanted,
             call.query.device,
             query=call.query,
             values=call.values,
@@ -220,6 +258,7 @@ class Recorder:
             self.backend = ran
         elif ran not in self.backend.split("+"):
             self.backend = f"{self.backend}+{ran}"
+        self._ran = ran
         return ran
 
     def _tiles(

@@ -1,6 +1,6 @@
 """What a mask function lets queries see, read off all of its answers, a few rows at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -12,6 +12,9 @@ from dva_lens.kernels.visibility import MaskFunction, Visibility
 from dva_lens.recording.layout import Layout
 
 PAIRS_AT_ONCE = 1 << 20
+ROWS_COMPARED, PAIRS_COMPARED = 64, 1 << 24
+SeenByRow = Callable[[int, Tensor, Tensor], Tensor]
+"""Says which keys of a row of the batch its queries see: a row, queries and keys by number."""
 
 
 def visibility_of(mask: MaskFunction, lengths: Int[Tensor, "sequence"]) -> Visibility:
@@ -83,3 +86,45 @@ def _answers(
             real = place < lengths[:, None]
             seen = seen & real[:, queries, None] & real[:, None, :]
         yield queries, seen
+
+
+def compare_rows(seen: SeenByRow, visibility: Visibility, layout: Layout) -> int:
+    """Hold sampled queries of every sequence, over all keys of its row, against a mask.
+
+    All queries are taken where a sequence has few; elsewhere some at even distances, the first
+    and the last among them. Returned is how many were compared.
+
+    Raises
+    ------
+    RuntimeError
+        A query sees other keys than the mask says; the message names the first.
+    """
+    device = layout.rows.device
+    columns = torch.arange(layout.shape[1], device=device)
+    pairs = max(1, len(layout.rows)) * max(1, len(columns))
+    most, compared = max(1, min(ROWS_COMPARED, PAIRS_COMPARED // pairs)), 0
+    parts = (each.tolist() for each in (layout.rows, layout.starts, layout.lengths))
+    for sequence, (row, start, length) in enumerate(zip(*parts, strict=True)):
+        queries = _sampled(length, most, device)
+        ours = torch.zeros(len(queries), len(columns), dtype=torch.bool, device=device)
+        which = torch.tensor([sequence], device=device)
+        ours[:, start : start + length] = visibility.visible(queries, columns[:length], which)[
+            0, 0
+        ]
+        other = (ours != seen(row, start + queries, columns)).nonzero().tolist()
+        if other:
+            query, key = other[0]
+            hides, takes = ("hides", "visible") if ours[query, key] else ("shows", "hidden")
+            raise RuntimeError(
+                f"The mask of the model {hides} key {key - start} of text {sequence} at position "
+                f"{int(queries[query])}, where the recorder takes it to be {takes}, so the model "
+                f"cannot be measured."
+            )
+        compared += len(queries)
+    return compared
+
+
+def _sampled(length: int, most: int, device: torch.device) -> Int[Tensor, "row"]:
+    if length <= most:
+        return torch.arange(length, device=device)
+    return torch.linspace(0, length - 1, most, dtype=torch.float64, device=device).long().unique()

@@ -53,7 +53,7 @@ def test_no_pass_forms_a_pattern(name):
 
     def recorded(length):
         for backend in ("blocked", "exact"):
-            record(model, tokens_of([length]), backend=backend, fidelity=False)
+            record(model, tokens_of([length]), backend=backend)
 
     assert is_linear(plain, 400)
     assert is_linear(recorded, 400)

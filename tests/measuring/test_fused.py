@@ -29,8 +29,8 @@ MODELS = {
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_every_statistic_comes_out_the_same(make):
     model = make().to("cuda" if torch.cuda.is_available() else "cpu")
-    want = lens.measure(model, IDS, backend="blocked", fidelity=False)
-    found = lens.measure(model, IDS, backend="fused", fidelity=False)
+    want = lens.measure(model, IDS, backend="blocked")
+    found = lens.measure(model, IDS, backend="fused")
     assert found.attrs["backend"] == "fused"
     for name in want.data_vars:
         np.testing.assert_allclose(found[name], want[name], rtol=2e-4, atol=2e-5, err_msg=name)
@@ -41,7 +41,7 @@ def test_sequences_of_several_lengths_are_told_apart():
     tokens[1, 7:] = 0
     model = tiny("transformer").to("cuda" if torch.cuda.is_available() else "cpu")
     want, found = (
-        record(model, tokens, lengths, sites=(SUMMARY,), backend=backend, fidelity=False)
+        record(model, tokens, lengths, sites=(SUMMARY,), backend=backend)
         for backend in ("blocked", "fused")
     )
     for one, other in zip(want.layers, found.layers, strict=True):

@@ -1,72 +1,95 @@
-"""Every position of a recorded pass is judged, and none is refused for rounding."""
+"""What a model puts out as it is recorded is held against its own, and rounding is allowed."""
+
+import dataclasses
 
 import families
 import numpy as np
 import pytest
 import torch
 from families import LANGUAGE, family
+from own_models import tiny
 from torch import nn
 
+import dva_lens as lens
 from dva_lens.recording import fidelity
-from dva_lens.recording.fidelity import OwnPass, rounding_of
-from dva_lens.recording.logits import Formed, OnRequest
+from dva_lens.recording.adapters import adapter_of
+from dva_lens.recording.adapters.decoder import DecoderAdapter
+from dva_lens.recording.fidelity import STRETCH, OwnPass, rounding_of
+from dva_lens.recording.logits import Formed
 from dva_lens.recording.record import record
 from dva_lens.sites import SUMMARY
 
-LENGTHS = np.array([9, 30])
 EPS = torch.finfo(torch.float32).eps
+HALVES = [torch.bfloat16, torch.float16]
+LENGTHS = np.array([9, 60])
+IDS = np.random.default_rng(0).integers(3, 40, (2, 60))
 
 
-def outputs(dtype=torch.float32):
-    return torch.randn(2, 30, 64, generator=torch.manual_seed(0)).to(dtype)
+def model(dtype=torch.float32):
+    return tiny("transformer", context=64, sharp=2.0).to(dtype)
 
 
-def judge(before, now, *, eps=EPS):
-    return OwnPass.of(Formed(before), None, LENGTHS).against(
-        Formed(now), None, LENGTHS, eps=eps
-    )  # fmt: skip
+def compared(change, dtype=torch.float32):
+    """Compare what a model puts out over two texts with what `change` makes of it."""
+    adapter = adapter_of(model(dtype))
+    batch, lengths = torch.as_tensor(IDS), torch.as_tensor(LENGTHS)
+    with torch.no_grad(), adapter.attach((SUMMARY,)) as recorder:
+        output = adapter.forward(batch, lengths).output.clone()
+    with torch.no_grad():
+        own = OwnPass.of(adapter, batch, lengths)
+        change(output)
+        own = dataclasses.replace(own, whole=True)  # else the stretch would be recorded again
+        return own.compare(Formed(output), recorder, adapter)
 
 
-@pytest.mark.parametrize(("text", "position"), [(0, 0), (0, 8), (1, 0), (1, 17), (1, 29)])
-@pytest.mark.parametrize("entries", [1 << 23, 2 * 30 * 4])
-def test_one_position_that_ended_elsewhere_is_named(entries, text, position, monkeypatch):
-    monkeypatch.setattr(fidelity, "KEPT_ENTRIES", entries)
-    now = outputs()
-    now[text, position] *= 1 + 1e-3
-    named = rf"something else at position {position} of text {text} \(1 of {LENGTHS[text]} pos"
+@pytest.mark.parametrize("position", [0, 17, STRETCH - 1])
+@pytest.mark.parametrize("dtype", [torch.float32, *HALVES])
+def test_one_position_that_ended_elsewhere_is_named(position, dtype):
+    def change(output):
+        output[1, position] *= 1 + (1e-3 if dtype == torch.float32 else 0.5)
+
+    named = rf"something else at position {position} of text 1 \(1 of {STRETCH} positions comp"
     with pytest.raises(RuntimeError, match=named):
-        judge(outputs(), now)
+        compared(change, dtype)
 
 
-def test_rounding_is_not_refused():
-    now = outputs()
-    assert judge(outputs(), now * (1 + 16 * EPS))["fidelity_output"] < 64 * EPS * 8
-    half = outputs(torch.bfloat16)
-    assert judge(half, half * (1 + 2**-7), eps=2**-7)["fidelity_output"] > 0
+@pytest.mark.parametrize("dtype", [torch.float32, *HALVES])
+def test_rounding_is_not_refused(dtype):
+    eps = torch.finfo(dtype).eps
+    found = compared(lambda output: output.mul_(1 + 8 * eps), dtype)
+    assert 0 < found["fidelity_output"] < 64 * eps
+    assert found["fidelity_loss"] < 64 * eps
+    assert found["fidelity_tokens"] == STRETCH
 
 
 def test_padding_and_what_no_text_can_be_do_not_count():
-    before, now = outputs(), outputs()
-    now[0, 9:] = torch.nan
-    before[:, :, 5] = now[:, :, 5] = -torch.inf
-    judge(before, now)
+    def change(output):
+        output[0, 9:] = torch.nan
+        output[1, STRETCH:] = torch.nan
+
+    compared(change)
 
 
 def test_what_is_not_finite_is_something_else():
-    now = outputs()
-    now[1, 3, 7] = torch.nan
+    def change(output):
+        output[1, 3, 7] = torch.nan
+
     with pytest.raises(RuntimeError, match="position 3 of text 1"):
-        judge(outputs(), now)
+        compared(change)
 
 
-def test_logits_on_request_are_judged_by_what_they_are_made_of():
-    head, hidden = nn.Linear(64, 4096), outputs()
-    own = OwnPass.of(OnRequest(hidden, head), None, LENGTHS)
-    assert own.states.shape == (2, 30, 64)
-    now = hidden.clone()
-    now[0, 2] += 0.01
-    with torch.no_grad(), pytest.raises(RuntimeError, match="position 2 of text 0"):
-        own.against(OnRequest(now, head), None, LENGTHS, eps=EPS)
+def test_the_stretch_is_of_the_first_text_that_is_long_enough():
+    adapter = adapter_of(model())
+    for lengths, sequence, length in (
+        ([9, 60], 1, STRETCH),
+        ([9, 30], 1, 30),
+        ([60, 60], 0, STRETCH),
+    ):
+        with torch.no_grad():
+            own = OwnPass.of(adapter, torch.as_tensor(IDS), torch.tensor(lengths))
+        assert (own.sequence, own.stretch.shape[1]) == (sequence, length)
+        assert own.whole == (length < STRETCH)
+    assert STRETCH <= 96
 
 
 def test_the_coarsest_numbers_decide_what_rounding_is():
@@ -94,15 +117,21 @@ def test_families_stay_far_below_what_is_allowed(name, monkeypatch):
             record(family(name, dtype=dtype), ids, lengths, sites=(SUMMARY,))
 
 
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_families_are_measured_in_half_precision(name):
+    dtype = HALVES[LANGUAGE.index(name) % 2]
+    found = record(family(name, dtype=dtype, sharp=2.0), IDS, LENGTHS, sites=(SUMMARY,))
+    assert found.provenance["fidelity_attention"] < 4 * torch.finfo(dtype).eps
+
+
 def test_a_chunk_that_hides_keys_from_one_position_alone_is_found_out():
     """A text one token longer than what the attention can see, in code of its own."""
     model = family("llama")
     for layer in model.model.layers:
         layer.self_attn.register_forward_pre_hook(_chunks_of_eight, with_kwargs=True)
-    ids = np.random.default_rng(0).integers(3, families.VOCABULARY, (1, 9))
-    record(model, ids[:, :8], sites=(SUMMARY,))
-    with pytest.raises(RuntimeError, match=r"position 8 of text 0 \(1 of 9 positions\)"):
-        record(model, ids, sites=(SUMMARY,))
+    record(model, IDS[:1, :8], sites=(SUMMARY,))
+    with pytest.raises(RuntimeError, match=r"position 8 of text 0 \(1 of 9 positions"):
+        record(model, IDS[:1, :9], sites=(SUMMARY,))
 
 
 def _chunks_of_eight(module, args, kwargs):
@@ -111,5 +140,40 @@ def _chunks_of_eight(module, args, kwargs):
     if mask is None or isinstance(mask, torch.Tensor):
         place = torch.arange(kwargs["hidden_states"].shape[1])
         seen = (place <= place[:, None]) & (place // 8 == place[:, None] // 8)
-        kwargs["attention_mask"] = seen[None, None]
+        hidden = torch.finfo(kwargs["hidden_states"].dtype).min
+        kwargs["attention_mask"] = torch.where(seen, 0.0, hidden)[None, None]
     return args, kwargs
+
+
+def test_positions_that_the_length_of_a_text_scales_are_no_difference():
+    """The stretch is then recorded by itself, as any model whose layers look ahead."""
+    model = family("llama")
+    own = model.forward
+
+    def forward(input_ids, **call):
+        place = torch.arange(input_ids.shape[1])[None] * (2 if input_ids.shape[1] > STRETCH else 1)
+        return own(input_ids, position_ids=place, **call)
+
+    model.forward = forward
+    found = record(model, IDS[:1], sites=(SUMMARY,))
+    assert found.provenance["fidelity_output"] < 1e-3
+
+
+@pytest.mark.parametrize("call", [lens.measure, record])
+def test_the_comparison_cannot_be_switched_off(call, monkeypatch):
+    measured = model()
+    with pytest.warns(UserWarning, match="fidelity=False changes nothing") as said:
+        found = call(measured, IDS, fidelity=False)
+    assert len(said) == 1
+    facts = found.attrs if call is lens.measure else found.provenance
+    assert facts["fidelity_output"] < 1e-4
+    assert facts["fidelity_attention"] < 1e-5
+    own = DecoderAdapter.forward
+    once = iter([2.0])
+    monkeypatch.setattr(
+        DecoderAdapter,
+        "forward",
+        lambda self, *asked: Formed(next(once, 1.0) * own(self, *asked).output),
+    )
+    with pytest.raises(RuntimeError, match="something else"), pytest.warns(match="nothing"):
+        call(measured, IDS, fidelity=False)

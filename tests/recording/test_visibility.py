@@ -1,11 +1,14 @@
 """A mask has a closed form where the form sees every pair that the mask sees, and no other."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from dva_lens.kernels.visibility import Visibility
 from dva_lens.recording import visibility
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.visibility import separates, visibility_of
+from dva_lens.recording.visibility import compare_rows, separates, visibility_of
 
 
 def form(mask, *lengths):
@@ -76,3 +79,23 @@ def test_texts_are_apart_only_where_no_pair_joins_them():
     assert separates(gap, layout)
     assert not separates(lambda b, q, k: gap(b, q, k) | ((q == 19) & (k == 7)), layout)
     assert not separates(lambda b, q, k: k <= q, layout)
+
+
+@pytest.mark.parametrize("length", [37, 200])
+def test_what_is_read_off_a_mask_is_held_against_it_row_by_row(length):
+    def chunks(sequence, query, key):
+        return (key <= query) & (key // 8 == query // 8) & (sequence >= 0)
+
+    layout = Layout.plain(torch.tensor([length, 30]), length)
+    place = torch.arange(length)
+
+    def seen(row, queries, keys):
+        return chunks(torch.tensor(row), queries[:, None], keys) & (place < layout.lengths[row])
+
+    right = Visibility(causal=True, mask=chunks)
+    assert compare_rows(seen, right, layout) == min(length, 64) + 30
+    for wrong in (Visibility(causal=True), Visibility(causal=True, window=8)):
+        with pytest.raises(RuntimeError, match="The mask of the model hides key"):
+            compare_rows(seen, wrong, layout)
+    with pytest.raises(RuntimeError, match="The mask of the model shows key"):
+        compare_rows(seen, dataclasses.replace(right, window=7), layout)

@@ -29,7 +29,7 @@ def test_a_model_at_its_start_reads_as_the_published_panel(name):
     size = Size(layers=3, width=256, heads=4, vocabulary=VOCABULARY, context=2048)
     model = build(preset(name, size), seed=0).eval()
     ids = np.random.default_rng(0).integers(0, VOCABULARY, (1, 2048))
-    found = measure(model, ids, statistics="importance_entropy", fidelity=False)
+    found = measure(model, ids, statistics="importance_entropy")
     entropy = found["importance_entropy"].values
     assert entropy.shape == (3, 1)
     assert (entropy >= PANEL[0]).all()

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,10 @@ class Adapter(ABC):
             The model takes nothing of such a name.
         """
         raise TypeError(f"{self.name} takes tokens alone, got {', '.join(beside)} beside them.")
+
+    def with_own_attention(self) -> AbstractContextManager[str]:
+        """Have the model compute its own attention as plainly as it can; return which that is."""
+        return nullcontext(self.own_attention)
 
     def check_attended(self, recorder: Recorder) -> None:
         """Refuse a pass in which a layer attended without the recorder.
@@ -113,6 +117,11 @@ class Adapter(ABC):
     def why_not_edited(self) -> str | None:
         """Return why attention cannot be edited as the model runs, or None where it can."""
         return None
+
+    @property
+    def runs_whole(self) -> bool:
+        """Whether the model runs over whole batches alone, and not over parts of them."""
+        return False
 
     @property
     def takes_images(self) -> bool:

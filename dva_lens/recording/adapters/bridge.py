@@ -43,6 +43,7 @@ class BridgeAdapter(Adapter):
         del backend  # the bridge computes
         recorder = Recorder(sites, "reference", torch.device(self.model.cfg.device))
         recorder.backend = "transformerlens"
+        recorder.looks_ahead = not self.predicts_next_token
         hooks: list[tuple[str, Any]] = []
         for layer in range(self.depth):
             if recorder.watches_attention:

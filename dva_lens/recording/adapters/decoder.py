@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.rule import Rule
-from dva_lens.kernels.values import Values
+from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.adapters.adapter import Adapter
+from dva_lens.recording.attention_rows import FIRST_ROWS, Compared, RowSample
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import Formed, Logits
 from dva_lens.recording.norms import Gram, gram_of
@@ -46,7 +47,8 @@ class DecoderAdapter(Adapter):
             for layer, block in enumerate(self.model.blocks):
                 if recorder.watches_attention:
                     gram = self.grams[layer] if recorder.watches_writing else None
-                    block.attn.attend = _recorded(recorder, layer, block.attn, gram)
+                    own = block.attn.attend
+                    block.attn.attend = _recorded(recorder, layer, block.attn, gram, own)
                 if recorder.watches_stream:
                     hook = _stream(recorder, layer)
                     hooks.append(block.hook_resid_post.register_forward_hook(hook))
@@ -104,7 +106,9 @@ class DecoderAdapter(Adapter):
         return "Decoder"
 
 
-def _recorded(recorder: Recorder, layer: int, attention: Any, gram: Gram | None) -> Attend:
+def _recorded(
+    recorder: Recorder, layer: int, attention: Any, gram: Gram | None, own: Attend
+) -> Attend:
     def attend(
         query: Float[Tensor, "sequence head query width"],
         key: Float[Tensor, "sequence kv_head key width"],
@@ -113,9 +117,68 @@ def _recorded(recorder: Recorder, layer: int, attention: Any, gram: Gram | None)
     ) -> Float[Tensor, "sequence head query value_width"]:
         recorder.layout = _layout(weights, query)
         call = AttentionCall(query, key, values, weights)
-        return recorder.attention(layer, call, gram=gram, sources=attention.value_parts)
+
+        def compare(out: Tensor, backend: str) -> None:
+            found = _compared(call, out, own, backend=backend, place=f"Layer {layer}")
+            recorder.keep_compared(found, against="attend")
+
+        return recorder.attention(
+            layer, call, gram=gram, sources=attention.value_parts, compare=compare
+        )
 
     return attend
+
+
+@torch.no_grad()
+def _compared(
+    call: AttentionCall, out: Tensor, own: Attend, *, backend: str, place: str
+) -> Compared:
+    """Compare the first rows of the first sequence with what the model's own attention returns."""
+    rows = min(FIRST_ROWS, call.query.shape[2])
+    wide = torch.promote_types(call.query.dtype, torch.float32)
+    query, key = (each[:1, :, :rows] for each in (call.query, call.key))
+    operands = {name: each[:1, :, :rows].to(wide) for name, each in vars(call.values).items()}
+    values, rule = type(call.values)(**operands), _of_first(call.weights, rows)
+    positions = torch.arange(rows, device=query.device)
+    seen = rule.visible(positions, positions, positions[:1])[0, 0]
+    positions = positions[seen.any(dim=1)]
+    sizes, more = _sizes(values, positions, query.shape[1])
+    sample = RowSample(
+        query[0][:, positions],
+        per_query_head(key, query.shape[1])[0],
+        sizes * (rows if rule.normaliser == "sigmoid" else 1),
+        seen[positions],
+        rule.scale,
+        more + float(torch.as_tensor(rule.bias).abs().max()),
+    )
+    theirs = own(query.to(wide), key.to(wide), values, rule)[0][:, positions]
+    ours = out[0][:, positions]
+    return sample.compare(ours, theirs, backend=backend, positions=positions, place=place)
+
+
+def _of_first(rule: Rule, rows: int) -> Rule:
+    """Return the rule of the first rows of the first sequence."""
+    bias, segments = rule.bias, rule.segments
+    if isinstance(bias, Tensor):
+        bias = bias[:1, :, :rows, :rows]
+    return replace(rule, bias=bias, segments=None if segments is None else segments[:1, :rows])
+
+
+def _sizes(
+    values: Values, queries: Int[Tensor, "row"], heads: int
+) -> tuple[Float[Tensor, "head #row key"], float]:
+    """Return what values are at most, with what they are made of, and how large their gates are.
+
+    A value of a pair is rounded as often as it is formed of something; the argument of a gate or
+    of a choice among values is one more score.
+    """
+    if isinstance(values, Static):
+        return per_query_head(values.value.float().norm(dim=-1), heads)[0][:, None], 0.0
+    operands = {name: each.flatten(3).norm(dim=-1).max() for name, each in vars(values).items()}
+    keys = torch.arange(next(iter(vars(values).values())).shape[2], device=queries.device)
+    formed = values.pairs(queries, keys, heads)[0].norm(dim=-1)
+    inner = operands.get("left", 0.0) * operands.get("right", 0.0)
+    return formed + sum(operands.values()), float(inner)
 
 
 def _layout(weights: Rule, query: Tensor) -> Layout:

@@ -129,6 +129,17 @@ class HuggingFaceAdapter(Adapter):
             )
         return replace(self, beside=beside)
 
+    @contextmanager
+    def with_own_attention(self) -> Iterator[str]:
+        """Have the model attend in its eager functions, where it lets that be chosen."""
+        settings = settings_of(self.model)
+        try:
+            if self.model._can_set_attn_implementation():
+                self.model.set_attn_implementation("eager")
+            yield self.own_attention
+        finally:
+            restore(settings)
+
     def _unattended(self, silent: Sequence[int]) -> str:
         names = [self.anatomy.names[layer] for layer in silent]
         listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
@@ -205,6 +216,11 @@ class HuggingFaceAdapter(Adapter):
         width = self._embeddings[1]
         plain = plain_head(self.model) is not None
         return 4 * (width if plain else max(width, self.vocabulary))
+
+    @property
+    def runs_whole(self) -> bool:
+        """Whether inputs beside tokens belong to all of them."""
+        return bool(self.beside)
 
     @property
     def takes_images(self) -> bool:

@@ -20,9 +20,11 @@ from dva_lens.kernels.values import Static
 from dva_lens.kernels.visibility import Visibility
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.adapters.masks import ModelMask, PassState, model_mask, picked
+from dva_lens.recording.adapters.own_attention import OwnCall
 from dva_lens.recording.adapters.projection import Returned, projection_of
+from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import Gram, accurate, gram_of
-from dva_lens.recording.recorder import AttentionCall, Recorder
+from dva_lens.recording.recorder import AttentionCall, Compare, Recorder
 from dva_lens.sites import MIX, WRITTEN
 
 NAME = "dva_lens"
@@ -86,15 +88,30 @@ def _attention(
     layout, visibility = state.pass_state.of(attention_mask, shape, query.device)
     state.recorder.layout = layout
     recorder = state.recorder
-    value = layout.unpad(value)
+    value_given, value = value, layout.unpad(value)
     rule = _rule(module, query, call, visibility)
     asked = AttentionCall(layout.unpad(query), layout.unpad(key), Static(value), rule)
     sources = {"own": value} if MIX in recorder.sites else None
     recorder.skip(layer, WRITTEN, NOT_WRITTEN.format(type(module).__name__))
-    out = recorder.attention(layer, asked, gram=None, sources=sources)
+    own = OwnCall(module, query, key, value_given, attention_mask, call, rule, layout.real)
+    out = recorder.attention(
+        layer, asked, gram=None, sources=sources, compare=_compare(state, own, layout, layer)
+    )
     returned = layout.repad(out).to(query.dtype).transpose(1, 2).contiguous()
     state.returned = Returned.of(returned)
     return returned, None
+
+
+def _compare(state: HookState, own: OwnCall, layout: Layout, layer: int) -> Compare:
+    """Return what compares an output, before anybody edits it, with the model's own attention."""
+
+    def compare(out: Tensor, backend: str) -> None:
+        place = f"{type(own.module).__name__} of {state.anatomy.names[layer]}"
+        state.recorder.visible_rows = state.pass_state.rows_compared
+        found = own.compare(layout.repad(out), backend=backend, place=place)
+        state.recorder.keep_compared(found, against=own.against)
+
+    return compare
 
 
 def written_through(state: HookState) -> Any:

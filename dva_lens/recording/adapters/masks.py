@@ -11,7 +11,7 @@ from transformers.masking_utils import bidirectional_mask_function, causal_mask_
 from dva_lens.kernels.visibility import Visibility
 from dva_lens.recording.adapters.model_mask import ModelMask, model_mask
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.visibility import separates, visibility_of
+from dva_lens.recording.visibility import compare_rows, separates, visibility_of
 
 __all__ = ["ModelMask", "PassState", "model_mask"]
 
@@ -27,12 +27,14 @@ Pairs = Float[Tensor, "row head query key"] | Bool[Tensor, "row head query key"]
 class PassState:
     """What the running forward pass was called with, and what was read off its masks.
 
-    `given` is the mask of padding that the model was called with.
+    `given` is the mask of padding that the model was called with. `rows_compared` is
+    how many rows of what was read off masks were held against the masks themselves.
     """
 
     positions: Int[Tensor, "_ column"] | None = None
     given: Tensor | None = None
     layout: Layout | None = None
+    rows_compared: int = 0
     _padding: Tensor | None = None
     _known: dict[int, tuple[ModelMask, Visibility]] = field(default_factory=dict)
 
@@ -67,6 +69,8 @@ class PassState:
         ------
         NotImplementedError
             One layer lets texts that another keeps apart see each other.
+        RuntimeError
+            What was read off a mask is not what the mask says.
         """
         if isinstance(mask, Tensor) and mask.ndim > 2:
             return self._of_pairs(mask, shape, device)
@@ -78,7 +82,9 @@ class PassState:
         if not isinstance(mask, ModelMask):
             return self.layout, None
         if id(mask) not in self._known:
-            self._known[id(mask)] = (mask, _visibility(mask, self.layout))
+            found = _visibility(mask, self.layout)
+            self.rows_compared += compare_rows(mask.seen, found, self.layout)
+            self._known[id(mask)] = (mask, found)
         return self.layout, self._known[id(mask)][1]
 
     def _of_pairs(

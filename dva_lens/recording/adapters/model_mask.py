@@ -111,6 +111,18 @@ class ModelMask(BlockMask):
 
     __str__ = __repr__
 
+    def seen(
+        self, row: int, queries: Int[Tensor, "query"], keys: Int[Tensor, "key"]
+    ) -> Bool[Tensor, "query key"]:
+        """Say which keys of a row of the batch its queries see, padding left out."""
+        before_queries, before_keys = self.offsets
+        which = torch.tensor(row, device=queries.device)
+        found = self.function(
+            which, torch.zeros_like(which), queries[:, None] + before_queries, keys + before_keys
+        )
+        found = found.bool().expand(len(queries), len(keys))
+        return found if self.padding is None else found & self.padding[row, keys]
+
     def of_sequences(self, layout: Layout) -> MaskFunction:
         """Return the function with sequences that start at position zero, as `layout` says."""
         before_queries, before_keys = self.offsets

@@ -14,7 +14,7 @@ FULL = np.array([13, 13])
 
 
 def _shares(name):
-    found = record(tiny(name), tokens_of(FULL), fidelity=False)
+    found = record(tiny(name), tokens_of(FULL))
     return [dict(zip(x.mix.sources, x.mix.share.mean((0, 2)), strict=True)) for x in found.layers]
 
 
@@ -69,11 +69,11 @@ def test_an_attention_that_does_not_attend_is_named():
     model = tiny("transformer")
     model.blocks[1].attn.hook_pattern.add_hook(lambda pattern, hook: None)
     with pytest.raises(TypeError, match=r"Layers \[1\] of Decoder did not attend"):
-        record(model, tokens_of(FULL), fidelity=False)
+        record(model, tokens_of(FULL))
 
 
 def test_only_what_is_asked_for_is_recorded():
-    found = record(tiny("transformer"), tokens_of(FULL), sites=(LOSS,), fidelity=False)
+    found = record(tiny("transformer"), tokens_of(FULL), sites=(LOSS,))
     assert found.layers[0].summary is None
     assert np.isfinite(found.loss[:, :-1]).all()
     with pytest.raises(KeyError, match="'stream' was not recorded"):
@@ -84,7 +84,7 @@ def test_the_cache_of_a_model_says_what_recording_says():
     model = tiny("gqa")
     _, cache = model.run_with_cache(torch.as_tensor(tokens_of(FULL)))
     found = from_cache(cache)
-    expected = record(model, tokens_of(FULL), fidelity=False)
+    expected = record(model, tokens_of(FULL))
     for layer, other in zip(found.layers, expected.layers, strict=True):
         for site in ("summary", "values", "stream"):
             for name, value in vars(getattr(other, site)).items():

@@ -89,7 +89,7 @@ def test_images_are_measured_as_their_eager_patterns_say():
 @pytest.mark.parametrize("name", DECODERS)
 def test_the_loss_is_the_models_own(name):
     ids = _ids()
-    found = record(family(name), ids, LENGTHS, sites=(LOSS,), fidelity=False)
+    found = record(family(name), ids, LENGTHS, sites=(LOSS,))
     labels = torch.tensor(np.where(np.arange(13) < LENGTHS[:, None], ids, -100))
     own = family(name)(**_inputs(ids, LENGTHS), labels=labels).loss
     np.testing.assert_allclose(np.nanmean(found.loss), own.item(), rtol=1e-5)
@@ -100,7 +100,7 @@ def test_the_loss_is_the_models_own(name):
 def test_half_precision_stays_within_its_own_error(name, dtype):
     model = family(name, dtype=dtype)
     found = record(model, _ids(), LENGTHS)
-    truth = record(family(name), _ids(), LENGTHS, fidelity=False)
+    truth = record(family(name), _ids(), LENGTHS)
     assert found.provenance["dtype"] == str(dtype).removeprefix("torch.")
     summary, exact = found.layers[0].summary, truth.layers[0].summary
     assert summary.entropy.dtype == np.float32
@@ -113,7 +113,7 @@ def test_half_precision_stays_within_its_own_error(name, dtype):
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gemma3", "gpt-oss"])
 def test_left_padding_changes_nothing(name):
     ids, model = _ids(), family(name)
-    plain = record(model, ids, LENGTHS, fidelity=False)
+    plain = record(model, ids, LENGTHS)
     left = np.stack([np.roll(row, 13 - size) for row, size in zip(ids, LENGTHS, strict=True)])
     mask = torch.tensor((np.arange(13) >= 13 - LENGTHS[:, None]).astype(np.int64))
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
@@ -132,7 +132,7 @@ def test_left_padding_changes_nothing(name):
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gemma3"])
 def test_texts_packed_into_one_row_are_measured_apart(name):
     ids, model = _ids(), family(name)
-    plain = record(model, ids, LENGTHS, fidelity=False)
+    plain = record(model, ids, LENGTHS)
     packed = np.concatenate([ids[0], ids[1, :8]])[None]
     positions = torch.cat([torch.arange(13), torch.arange(8)])[None]
     with torch.no_grad(), attach(model, (SUMMARY,)) as recorder:
@@ -161,7 +161,7 @@ def test_what_a_value_writes_is_what_the_projection_makes_of_it(name, path):
     taken = []
     with torch.no_grad():
         handle = projection.register_forward_pre_hook(lambda m, args: taken.append(args[0]))
-        found = record(model, ids, LENGTHS, fidelity=False).layers[0]
+        found = record(model, ids, LENGTHS).layers[0]
         handle.remove()
         # the first position of a causal model holds its own value and nothing else
         mixed = taken[-1].unflatten(-1, (heads, width))
@@ -209,7 +209,7 @@ def test_a_layer_that_never_calls_is_named():
     layer = model.model.layers[1].self_attn
     layer.forward = lambda hidden_states, **_: (hidden_states, None)
     with pytest.raises(TypeError, match=r"model\.layers\.1 without calling the recorder \(1 of 2"):
-        record(model, _ids(), LENGTHS, fidelity=False)
+        record(model, _ids(), LENGTHS)
     assert model.config._attn_implementation == "sdpa"
 
 
@@ -230,7 +230,7 @@ def test_a_layer_that_never_calls_is_named():
 )  # fmt: skip
 def test_families_with_attention_of_their_own_are_refused_by_name(cls, config):
     with pytest.raises(TypeError, match=f"{cls.__name__} computes attention in code of its own"):
-        record(cls(config), _ids(), LENGTHS, fidelity=False)
+        record(cls(config), _ids(), LENGTHS)
 
 
 def test_a_cache_is_refused():
@@ -250,7 +250,7 @@ def test_nothing_of_the_size_of_a_pattern_is_formed():
 
     def run(length):
         ids = np.random.default_rng(0).integers(3, families.VOCABULARY, (1, length))
-        record(model, ids, fidelity=False)
+        record(model, ids)
 
     assert is_linear(run, 400)
     model.set_attn_implementation("eager")

@@ -95,6 +95,6 @@ def test_whoever_attaches_may_run_the_model_with_its_head():
     with torch.no_grad(), attach(model, (SUMMARY,)) as recorder:
         model(input_ids=torch.tensor(ids), attention_mask=mask)
         layers = recorder.take(2)
-    found = record(model, ids, lengths, sites=(SUMMARY,), fidelity=False)
+    found = record(model, ids, lengths, sites=(SUMMARY,))
     for one, other in zip(layers, found.layers, strict=True):
         np.testing.assert_array_equal(one.summary.entropy, other.summary.entropy)
