@@ -8,6 +8,7 @@ value of N x N x d and lets torch differentiate.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -52,6 +53,7 @@ class BlockOutcome:
     smaller: float
     smaller_bound: float | None
     threads: int
+    pairs: Sequence[tuple[float, float]]
 
     @property
     def holds(self) -> bool:
@@ -89,9 +91,9 @@ def warmed(way: str, case: BlockCase) -> Run:
     return prepare(way, case)
 
 
-def outcome(case: BlockCase, pairs: int) -> BlockOutcome:
+def outcome(case: BlockCase, pairs: int, clock: str) -> BlockOutcome:
     """Run one case."""
-    times = paired(prepare("blocked", case), prepare("materialised", case), pairs)
+    times = paired(prepare("blocked", case), prepare("materialised", case), pairs, clock=clock)
     blocked, materialised = (peak_growth(warmed, way, case) for way in WAYS)
     return BlockOutcome(
         batch=case.batch,
@@ -106,6 +108,7 @@ def outcome(case: BlockCase, pairs: int) -> BlockOutcome:
         smaller=materialised / max(blocked, 0.1),
         smaller_bound=case.smaller,
         threads=torch.get_num_threads(),
+        pairs=times.pairs,
     )
 
 
@@ -128,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
     parser = asking(__doc__, pairs=5)
     chosen = parser.parse_args(arguments)
-    outcomes = [outcome(case, chosen.pairs) for case in CASES]
+    outcomes = [outcome(case, chosen.pairs, chosen.clock) for case in CASES]
     return answered(outcomes, table(outcomes), chosen)
 
 

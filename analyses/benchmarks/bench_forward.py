@@ -12,6 +12,7 @@ token's loss alone and forms them a part at a time; what that saves pays for muc
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -50,6 +51,7 @@ class PassOutcome:
     extra_mib_bound: float
     threads: int
     backend: str
+    pairs: Sequence[tuple[float, float]]
 
     @property
     def holds(self) -> bool:
@@ -94,9 +96,9 @@ def prepared(case: PassCase, backend: str) -> Run:
     return measured
 
 
-def outcome(case: PassCase, backend: str, pairs: int) -> PassOutcome:
+def outcome(case: PassCase, backend: str, pairs: int, clock: str) -> PassOutcome:
     """Run one case."""
-    times = paired(*passes(case, backend), pairs)
+    times = paired(*passes(case, backend), pairs, clock=clock)
     return PassOutcome(
         length=case.length,
         layers=case.layers,
@@ -108,6 +110,7 @@ def outcome(case: PassCase, backend: str, pairs: int) -> PassOutcome:
         extra_mib_bound=case.extra_mib,
         threads=torch.get_num_threads(),
         backend=backend,
+        pairs=times.pairs,
     )
 
 
@@ -131,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = asking(__doc__, pairs=7)
     parser.add_argument("--backend", default="auto")
     chosen = parser.parse_args(arguments)
-    outcomes = [outcome(case, chosen.backend, chosen.pairs) for case in CASES]
+    outcomes = [outcome(case, chosen.backend, chosen.pairs, chosen.clock) for case in CASES]
     return answered(outcomes, table(outcomes), chosen)
 
 

@@ -9,6 +9,7 @@ pattern in full, then reduce it.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -42,6 +43,7 @@ class RecorderOutcome:
     extra_mib: float
     plain_extra_mib: float
     threads: int
+    pairs: Sequence[tuple[float, float]]
 
     @property
     def holds(self) -> bool:
@@ -95,9 +97,9 @@ def fits(way: str, length: int) -> bool:
     return way != MATERIALISED or HEADS * length * length * 4 <= BUDGET
 
 
-def outcome(way: str, length: int, pairs: int) -> RecorderOutcome:
+def outcome(way: str, length: int, pairs: int, clock: str) -> RecorderOutcome:
     """Time one way at one length."""
-    times = paired(prepare(SDPA, length), prepare(way, length), pairs)
+    times = paired(prepare(SDPA, length), prepare(way, length), pairs, clock=clock)
     return RecorderOutcome(
         length=length,
         way=way,
@@ -108,6 +110,7 @@ def outcome(way: str, length: int, pairs: int) -> RecorderOutcome:
         extra_mib=peak_growth(warmed, way, length),
         plain_extra_mib=peak_growth(warmed, SDPA, length),
         threads=torch.get_num_threads(),
+        pairs=times.pairs,
     )
 
 
@@ -132,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     ways = ("blocked", "exact", MATERIALISED)
     outcomes = [
-        outcome(way, length, chosen.pairs)
+        outcome(way, length, chosen.pairs, chosen.clock)
         for length in chosen.lengths
         for way in ways
         if fits(way, length)

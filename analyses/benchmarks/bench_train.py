@@ -40,6 +40,7 @@ class TrainingOutcome:
     ratio: float
     bound: float | None
     threads: int
+    pairs: Sequence[tuple[float, float]]
 
     @property
     def holds(self) -> bool:
@@ -62,13 +63,14 @@ def prepare(name: str, size: Size, recipe: Recipe) -> Run:
     return lambda: train(model, lambda step: tokens[step], recipe)
 
 
-def outcomes_of(names: Sequence[str], pairs: int) -> list[TrainingOutcome]:
+def outcomes_of(names: Sequence[str], pairs: int, *, clock: str = "wall") -> list[TrainingOutcome]:
     """Time every preset beside the baseline at the size of the quick study."""
     study = STUDIES["quick"]
     size, recipe = Size(**study["size"]), recipe_of(study)
     found = []
     for name in names:
-        times = paired(prepare(BASELINE, size, recipe), prepare(name, size, recipe), pairs)
+        ways = prepare(BASELINE, size, recipe), prepare(name, size, recipe)
+        times = paired(*ways, pairs, clock=clock)
         found.append(
             TrainingOutcome(
                 preset=name,
@@ -77,6 +79,7 @@ def outcomes_of(names: Sequence[str], pairs: int) -> list[TrainingOutcome]:
                 ratio=times.ratio,
                 bound=BOUND if name == BOUNDED else None,
                 threads=torch.get_num_threads(),
+                pairs=times.pairs,
             )
         )
     return found
@@ -99,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = asking(__doc__, pairs=5)
     parser.add_argument("--presets", nargs="+", default=DEFAULT, choices=list(PRESETS))
     chosen = parser.parse_args(arguments)
-    outcomes = outcomes_of(chosen.presets, chosen.pairs)
+    outcomes = outcomes_of(chosen.presets, chosen.pairs, clock=chosen.clock)
     return answered(outcomes, table(outcomes), chosen)
 
 

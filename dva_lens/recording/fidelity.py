@@ -23,6 +23,9 @@ from dva_lens.sites import SUMMARY
 STRETCH = 48
 """Tokens of one text that the model runs over with its own attention."""
 
+WITHIN_MODELS = torch.finfo(torch.float32).eps
+"""Rounding of norms, routers and the eager softmax, which stay in float32 in models of float64."""
+
 ROOM, LOOSEST = 1 << 12, 0.25
 """Units of rounding by which a row may differ, relative to its norm, and where that ends.
 

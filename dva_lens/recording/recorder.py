@@ -43,7 +43,7 @@ from dva_lens.sites import (
 )
 
 Compare = Callable[[Tensor, str], None]
-"""Compares the output of a backend, which it is told, with the model's own attention."""
+"""Compares the output of an attention by a named backend with the model's own attention."""
 ATTENTION_SITES = (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, TILES)
 
 

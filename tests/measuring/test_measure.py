@@ -207,7 +207,7 @@ def test_tensors_and_ragged_lists_are_token_ids_too(model):
 def test_progress_tells_what_is_left(model):
     seen = []
     measure(model, IDS, batch=2, statistics="loss", progress=seen.append)
-    assert [each.done for each in seen] == [1, 3, 4]
+    assert [each.done for each in seen] == [2, 4]
     assert seen[-1].total == 4
     assert seen[-1].seconds_left == 0
 
@@ -285,7 +285,6 @@ def test_a_model_is_looked_over_once_and_compared_once(model, monkeypatch):
     measure(model, IDS, batch=1)
     assert looked == [model]
     assert len(compared) == 1
-    assert len(compared[0][2]) == 1
 
 
 @pytest.mark.parametrize("place", [decoder, interface], ids=["own", "transformers"])

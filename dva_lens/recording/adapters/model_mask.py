@@ -8,7 +8,7 @@ it tile by tile. Only a model that works on the entries of its mask itself gets 
 from typing import Any, final
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask
 from transformers.masking_utils import causal_mask_function, prepare_padding_mask
