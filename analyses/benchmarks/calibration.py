@@ -211,7 +211,7 @@ def _row(
     outcomes = np.concatenate([np.ravel(batch) for batch in held]).astype(np.float64)
     error = outcomes.std() / np.sqrt(len(outcomes))
     if len(held) > 1:
-        between = np.std([np.mean(batch) for batch in held], ddof=1) / np.sqrt(len(held))
+        between = np.std([float(np.mean(batch)) for batch in held], ddof=1) / np.sqrt(len(held))
         error = max(error, between)
     low, high = promise or (None, None)
     return Setting(question, setting, low, high, float(outcomes.mean()), float(error))
