@@ -147,11 +147,11 @@ def test_counts_are_those_of_the_mask(mask):
 
 def test_keys_that_the_mask_hides_are_left_out():
     rule = Rule(1.0, causal=False, mask=lambda b, q, k: (q // 300 == k // 300) & (b >= 0))
-    found = list(blocks(rule, slice(0, 1), [slice(0, 2)], 1200, rows=100, device=CPU))
+    found = list(blocks(rule, slice(0, 1), [slice(0, 2)], (1200, 1200), rows=100, device=CPU))
     assert max(each.keys.stop - each.keys.start for each in found) <= 300
     assert found[-1].keys.start == 900
     nothing = Rule(1.0, causal=False, mask=lambda b, q, k: (b + q + k) < 0)
-    (block,) = blocks(nothing, slice(0, 1), [slice(0, 2)], 50, rows=100, device=CPU)
+    (block,) = blocks(nothing, slice(0, 1), [slice(0, 2)], (50, 50), rows=100, device=CPU)
     assert isinstance(block, QueryBlock)
     assert not block.clear
 

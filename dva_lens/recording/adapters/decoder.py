@@ -137,7 +137,11 @@ def _compared(
     rows = min(FIRST_ROWS, call.query.shape[2])
     wide = torch.promote_types(call.query.dtype, torch.float32)
     query, key = (each[:1, :, :rows] for each in (call.query, call.key))
-    operands = {name: each[:1, :, :rows].to(wide) for name, each in vars(call.values).items()}
+    shared = type(call.values).shared
+    operands = {
+        name: (each if name in shared else each[:1, :, :rows]).to(wide)
+        for name, each in vars(call.values).items()
+    }
     values, rule = type(call.values)(**operands), _of_first(call.weights, rows)
     positions = torch.arange(rows, device=query.device)
     seen = rule.visible(positions, positions, positions[:1])[0, 0]
@@ -174,7 +178,11 @@ def _sizes(
     """
     if isinstance(values, Static):
         return per_query_head(values.value.float().norm(dim=-1), heads)[0][:, None], 0.0
-    operands = {name: each.flatten(3).norm(dim=-1).max() for name, each in vars(values).items()}
+    operands = {
+        name: each.flatten(3).norm(dim=-1).max()
+        for name, each in vars(values).items()
+        if each.ndim > 3  # what is not a vector says where a position is
+    }
     keys = torch.arange(next(iter(vars(values).values())).shape[2], device=queries.device)
     formed = values.pairs(queries, keys, heads)[0].norm(dim=-1)
     inner = operands.get("left", 0.0) * operands.get("right", 0.0)

@@ -46,7 +46,8 @@ def test_products_in_tf32_exceed_the_limit_of_every_number(weights, form):
     found = numbers((tf32(query), tf32(key), values, rule))
     slack = limits(query, key, values, rule, dtype=SINGLE)
     constant = "log_sum_exp" if weights == "sigmoid" else "row_mass"
-    for name in set(slack) - {constant} | ({constant} if weights == "sink" else set()):
+    short = {"late_received"} if weights == "packed" else set()  # no query sees enough keys
+    for name in set(slack) - {constant} - short | ({constant} if weights == "sink" else set()):
         assert beyond(found[name], want[name], slack[name]) > 1, name
 
 
