@@ -121,6 +121,6 @@ def stand_in_for_shapes() -> None:
     if sys.modules.get("jaxtyping") or find_spec("jaxtyping") is not None:
         return
     module = ModuleType("jaxtyping")
-    for name in ("Float", "Int", "Bool", "Shaped"):
+    for name in ("Float", "Int", "Bool", "Real", "Shaped"):
         setattr(module, name, _Shape)
     sys.modules["jaxtyping"] = module

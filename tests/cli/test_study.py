@@ -88,8 +88,8 @@ def test_a_text_that_cannot_be_used_is_one_sentence(refused, tiny, tmp_path, con
 
 
 def test_a_text_without_a_name_is_refused(refused, tiny, tmp_path):
-    said = refused("study", "run", tiny, "--out", tmp_path / "out", "--text", "")
-    assert "text must be text that is not empty" in said
+    said = refused("study", "run", tiny, "--out", tmp_path / "out", "--text", "", code=2)
+    assert "--text must not be empty" in said
     assert not (tmp_path / "out").exists()
 
 

@@ -43,7 +43,8 @@ def metadata(depth: str, change: Callable[[dict[str, Any], Random], object]) -> 
     """Change what a group of the archive says of itself."""
 
     def changed(place: Path, draw: Random) -> Culprits:
-        file = draw.choice(sorted((place / ARCHIVE).glob(f"{depth}zarr.json")))
+        every = sorted((place / ARCHIVE).glob(f"{depth}zarr.json"))
+        file = draw.choice([each for each in every if read(each)["attributes"]])
         held = read(file)
         change(held, draw)
         write(file, json.dumps(held))

@@ -96,7 +96,7 @@ def measured():
 def folder(measured, tmp_path_factory):
     place = tmp_path_factory.mktemp("one-number")
     for order, ((model, seed), data) in enumerate(measured.items()):
-        attrs = run_attrs(model, seed, order=order, heads=2) | {"train_seconds": "not trained"}
+        attrs = run_attrs(model, seed, order=order, heads=2) | {"train_seconds": None}
         write_run(place, f"{order:08x}", attrs=attrs, measurements={"held-out": data})
     return place
 

@@ -100,9 +100,9 @@ def test_a_head_that_does_more_than_a_product_is_asked_itself(change):
     model = family("llama")
     tokens, lengths = torch.randint(3, 61, (1, 9)), torch.tensor([9])
     with torch.no_grad():
-        before = outputs.forward(model, tokens, lengths)
+        before = outputs.forward(model, model, tokens, lengths, {})
         change(model)
-        found = outputs.forward(model, tokens, lengths)
+        found = outputs.forward(model, model, tokens, lengths, {})
     assert isinstance(before, OnRequest)
     assert isinstance(found, Formed)
     torch.testing.assert_close(found.rows(0, 0, 9), 2 * before.hidden[0] @ model.lm_head.weight.mT)
@@ -113,7 +113,7 @@ def test_logits_on_request_are_the_models_own(name):
     model = family(name)
     tokens = torch.randint(3, 61, (2, 9), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found = outputs.forward(model, tokens, torch.tensor(LENGTHS))
+        found = outputs.forward(model, model, tokens, torch.tensor(LENGTHS), {})
         mask = (torch.arange(9) < torch.tensor(LENGTHS)[:, None]).long()
         own = model(input_ids=tokens, attention_mask=mask).logits
     assert isinstance(found, Formed if name in AT_ONCE else OnRequest)

@@ -84,9 +84,9 @@ def test_a_training_log_is_no_measurement(tmp_path, small):
     measurements = {"held-out": small}
     write_run(tmp_path, "k0", attrs=ATTRS, measurements=measurements, training=log)
     xr.testing.assert_identical(open_archive(tmp_path).training("k0").load(), log)
-    with pytest.raises(ArchiveError, match="name must be"):
+    with pytest.raises(ArchiveError, match="list of names of texts"):
         write_run(tmp_path, "k1", attrs=ATTRS, measurements={"training": small})
-    with pytest.raises(ArchiveError, match="name must be"):
+    with pytest.raises(ArchiveError, match="list of names of texts"):
         write_run(tmp_path, "k1", attrs=ATTRS, measurements={"../x": small})
 
 

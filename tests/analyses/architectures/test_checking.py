@@ -15,6 +15,7 @@ from dva_lens.analyses.architectures.verdicts import (
 )
 
 import dva_lens.recording.adapters.interface as interface
+from dva_lens.recording.attention_rows import Compared, RowSample
 
 SAMPLE = {
     "GPT2LMHeadModel": (EXACTLY, "text"),
@@ -49,7 +50,8 @@ def test_a_planted_error_is_a_fault(monkeypatch):
         return type(rule)(**{**vars(rule), "scale": rule.scale * (1 + 1e-6)})
 
     monkeypatch.setattr(interface, "_rule", shifted)
-    monkeypatch.setattr("dva_lens.recording.fidelity.OwnPass.against", lambda *_, **__: {})
+    monkeypatch.setattr("dva_lens.recording.fidelity.OwnPass.compare", lambda *_, **__: {})
+    monkeypatch.setattr(RowSample, "compare", lambda *_, **__: Compared(0.0, 1))
     what, reason = verdict(children.result_of("GPT2LMHeadModel"))
     assert what == FAULT
     assert "is off by" in reason
