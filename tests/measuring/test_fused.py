@@ -33,6 +33,9 @@ def test_every_statistic_comes_out_the_same(make):
     found = lens.measure(model, IDS, backend="fused")
     assert found.attrs["backend"] == "fused"
     for name in want.data_vars:
+        if want[name].dtype.kind in "OUT":  # words, such as the text of a token
+            np.testing.assert_array_equal(found[name], want[name], err_msg=name)
+            continue
         np.testing.assert_allclose(found[name], want[name], rtol=2e-4, atol=2e-5, err_msg=name)
 
 
