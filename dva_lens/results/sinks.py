@@ -134,7 +134,7 @@ class _Reader:
             mean, low, high = (
                 float(found[part].values[layer, head]) for part in ("value", "low", "high")
             )
-            if np.isnan(mean) and self.spans and not _has_head(own, layer, head):
+            if np.isnan(mean) and not _has_head(own, layer, head):
                 continue
             numbers = (mean, low, high, float(uniform[layer]), float(before[layer, head]))
             key = {"key": "first key", "position": 0, "token": tokens[layer, head]}

@@ -42,7 +42,10 @@ def test_numbers_of_documents_are_compared_and_those_of_tokens_refused_by_name(c
         assert f"Not compared: {name} depends on how a text is cut into tokens" in said
         assert f"{name}, " not in said
     refused = call("compare", out, "--baseline", "words", "--statistic", "entropy")
-    assert "Not compared: entropy depends on how a text" in " ".join(refused.stdout.split())
+    assert refused.exit_code == 1
+    reason = " ".join(refused.stderr.split())
+    assert "entropy depends on how a text is cut into tokens" in reason
+    assert "choose a number per document" in reason
 
 
 def test_the_report_says_the_same(call, archive, tmp_path):

@@ -23,6 +23,9 @@ def section(material: Material) -> Section:
     if material.comparisons:
         table = difference_table(material, material.comparisons)
         parts.append(Folded(f"All differences from {material.baseline}, with p values", (table,)))
+        refused = "; ".join(material.comparisons.refused.values())
+        if refused:
+            parts.append(Text(f"Not compared: {refused}.", "note"))
     return Section("findings", "In short", tuple(parts))
 
 
