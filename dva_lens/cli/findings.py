@@ -7,12 +7,12 @@ import typer
 
 def say_findings(folder: Path, *models: str) -> None:
     """Print the findings on every text of an archive that is no control, of all or some models."""
-    from dva_lens.reports.findings import findings, main_texts
+    from dva_lens.reports.findings import findings
     from dva_lens.results.archive import open_archive
     from dva_lens.results.schema import ArchiveError
 
     archive = open_archive(folder)
-    for text in main_texts(archive):
+    for text in archive.main_texts:
         try:
             found = findings(archive, text).about(*models)
         except ArchiveError as refusal:  # what was measured stays, and its command succeeded

@@ -141,11 +141,6 @@ def sinks(data: Archive | Data, text: str | None = None) -> pd.DataFrame:
     return sink_table(measured, untrained=untrained)
 
 
-def main_texts(archive: Archive) -> tuple[str, ...]:
-    """Return the texts that runs of an archive were measured on first: the others are controls."""
-    return tuple(dict.fromkeys(archive.texts_of(run)[0] for run in archive.runs))
-
-
 def measured_on(
     data: Archive | Data, text: str | None
 ) -> tuple[Measurements, Measurements | None]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from fakes import fake_archive, fake_measurement
 
-from dva_lens.reports.findings import findings, main_texts, sinks, traits_of
+from dva_lens.reports.findings import findings, sinks, traits_of
 from dva_lens.reports.sentences import readable, trait
 from dva_lens.results.archive import open_archive
 
@@ -70,7 +70,7 @@ def test_some_models_alone_can_be_asked_about(archive):
 
 
 def test_controls_are_no_main_texts(archive):
-    assert main_texts(archive) == ("held-out",)
+    assert archive.main_texts == ("held-out",)
 
 
 def test_a_trait_names_what_the_value_path_has(archive):
