@@ -77,7 +77,7 @@ class Archive:
 
     @property
     def main_texts(self) -> tuple[str, ...]:
-        """The texts that any run was measured on first, one per part of a study; others are controls."""
+        """The texts that runs were measured on first, one per part of a study, not controls."""
         return tuple(dict.fromkeys(self.texts_of(run)[0] for run in self.runs))
 
     def on(self, text: str | None = None) -> Measurements:
