@@ -103,8 +103,7 @@ class BigramBackcopy:
 
         `order` tells trainings of one task apart that see other sequences.
         """
-        draw = np.random.default_rng((self.seed, _TRAIN, step, *([order] if order else ())))
-        return self._draw(draw, self.batch).tokens
+        return self._draw(_training(self.seed, step, order), self.batch).tokens
 
     def sample(self, sequences: int) -> TaskBatch:
         """Return sequences that no training step gives."""
@@ -159,8 +158,7 @@ class RepeatedBlock:
 
         `order` tells trainings of one task apart that see other sequences.
         """
-        draw = np.random.default_rng((self.seed, _TRAIN, step, *([order] if order else ())))
-        return self._draw(draw, self.batch).tokens
+        return self._draw(_training(self.seed, step, order), self.batch).tokens
 
     def sample(self, sequences: int) -> TaskBatch:
         """Return sequences that no training step gives."""
@@ -173,6 +171,10 @@ class RepeatedBlock:
         tokens = np.concatenate([np.full((sequences, 1), START), tokens], axis=1)
         known = np.tile(np.arange(self.length) >= self.period, (sequences, 1))
         return TaskBatch(tokens, known, np.where(known, 0.0, np.log(self.vocabulary - 1)))
+
+
+def _training(seed: int, step: int, order: int) -> np.random.Generator:
+    return np.random.default_rng((seed, _TRAIN, step, *([order] if order else ())))
 
 
 Task = BigramBackcopy | RepeatedBlock
