@@ -30,10 +30,11 @@ class Values(ABC):
     """The values of one attention: per key or per pair, for each key-value head.
 
     Operands begin with (batch, head, position), but for those named in `shared`, which belong to
-    no position.
+    no position. Those named in `places` say where positions are, and are mixed into nothing.
     """
 
     shared: ClassVar[tuple[str, ...]] = ()
+    places: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def pairs(self, queries: Position, keys: Position, heads: int) -> PairValues:
@@ -189,6 +190,7 @@ class Relative(Values):
     """
 
     shared: ClassVar[tuple[str, ...]] = ("moves",)
+    places: ClassVar[tuple[str, ...]] = ("place",)
 
     value: Float[Tensor, "batch kv_head key width"]
     place: Real[Tensor, "batch kv_head key"]

@@ -66,9 +66,8 @@ def _known(values: Values, table: Collection[type[Values]]) -> type[Values]:
 
 def operands_of(values: Values, heads: int, dtype: torch.dtype) -> list[Tensor]:
     """Return the tensors that a mixer reads per query head, in the dtype to compute in."""
-    every = [cast("Tensor", getattr(values, each.name)) for each in fields(values)]  # type: ignore[arg-type]
-    if isinstance(values, Relative):
-        every = [values.value, values.moves]
+    names = [each.name for each in fields(values) if each.name not in values.places]  # type: ignore[arg-type]
+    every = [cast("Tensor", getattr(values, name)) for name in names]
     return [as_heads(each, heads).to(dtype) for each in every]
 
 

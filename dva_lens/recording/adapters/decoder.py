@@ -181,7 +181,7 @@ def _sizes(
     operands = {
         name: each.flatten(3).norm(dim=-1).max()
         for name, each in vars(values).items()
-        if each.ndim > 3  # what is not a vector says where a position is
+        if name not in values.places
     }
     keys = torch.arange(next(iter(vars(values).values())).shape[2], device=queries.device)
     formed = values.pairs(queries, keys, heads)[0].norm(dim=-1)
