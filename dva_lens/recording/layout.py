@@ -115,6 +115,11 @@ class Layout:
         each = each if len(pairs) > 1 else torch.zeros_like(each)
         return pairs.movedim(-1, 1)[each[:, None], self._columns].movedim(1, -1)
 
+    def in_batch(self, sequence: Tensor, *positions: Tensor) -> tuple[Tensor, ...]:
+        """Return the row of a sequence, and the columns of positions in it."""
+        start, last = self.starts[sequence], self.shape[1] - 1
+        return self.rows[sequence], *((start + each).clamp(max=last) for each in positions)
+
     @cached_property
     def _columns(self) -> Int[Tensor, "sequence position"]:
         place = torch.arange(self.longest, device=self.rows.device)

@@ -100,9 +100,7 @@ class PassState:
         layout = self.before_attention(shape, device)
 
         def seen(sequence: Tensor, query: Tensor, key: Tensor) -> Tensor:
-            start, last = layout.starts[sequence], shape[1] - 1
-            query, key = ((start + each).clamp(max=last) for each in (query, key))
-            return allowed[layout.rows[sequence], query, key]
+            return allowed[layout.in_batch(sequence, query, key)]
 
         return layout, visibility_of(seen, layout.lengths)
 

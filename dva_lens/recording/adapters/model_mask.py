@@ -95,14 +95,8 @@ class ModelMask(BlockMask):
             f"A mask with an entry for every pair of {queries} queries and {keys} keys",
             alternative="pass a shorter text; the model works on such a mask itself",
         )
-        before_queries, before_keys = self.offsets
-        device = self.device
-        row, query, key = (torch.arange(size, device=device) for size in self.sizes)
-        head = torch.zeros((), dtype=torch.long, device=device)
-        seen = self.function(
-            row[:, None, None], head, query[:, None] + before_queries, key + before_keys
-        )
-        seen = seen.bool().expand(rows, queries, keys)
+        row, query, key = (torch.arange(size, device=self.device) for size in self.sizes)
+        seen = self._asked(row[:, None, None], query[:, None], key).expand(rows, queries, keys)
         seen = seen if self.padding is None else seen & self.padding[:, None]
         return seen[:, None]
 
@@ -115,28 +109,25 @@ class ModelMask(BlockMask):
         self, row: int, queries: Int[Tensor, "query"], keys: Int[Tensor, "key"]
     ) -> Bool[Tensor, "query key"]:
         """Say which keys of a row of the batch its queries see, padding left out."""
-        before_queries, before_keys = self.offsets
         which = torch.tensor(row, device=queries.device)
-        found = self.function(
-            which, torch.zeros_like(which), queries[:, None] + before_queries, keys + before_keys
-        )
-        found = found.bool().expand(len(queries), len(keys))
+        found = self._asked(which, queries[:, None], keys).expand(len(queries), len(keys))
         return found if self.padding is None else found & self.padding[row, keys]
 
     def of_sequences(self, layout: Layout) -> MaskFunction:
         """Return the function with sequences that start at position zero, as `layout` says."""
-        before_queries, before_keys = self.offsets
-        head = torch.zeros((), dtype=torch.long, device=layout.rows.device)
-        last = layout.shape[1] - 1
 
         def mask(sequence: Tensor, query: Tensor, key: Tensor) -> Tensor:
-            if not layout.is_plain:
-                start = layout.starts[sequence]
-                query, key = ((start + each).clamp(max=last) for each in (query, key))
-                sequence = layout.rows[sequence]
-            return self.function(sequence, head, query + before_queries, key + before_keys).bool()
+            if layout.is_plain:
+                return self._asked(sequence, query, key)
+            return self._asked(*layout.in_batch(sequence, query, key))
 
         return mask
+
+    def _asked(self, row: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        """Ask the function about keys of a row, counted from where the mask starts."""
+        before_queries, before_keys = self.offsets
+        head = torch.zeros((), dtype=torch.long, device=query.device)
+        return self.function(row, head, query + before_queries, key + before_keys).bool()
 
 
 def _is_whole(part: Any, size: int) -> bool:
