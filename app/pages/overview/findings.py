@@ -4,7 +4,7 @@ from typing import Any
 
 from dash import html
 
-from dva_lens.reports.findings import Finding, Findings, findings_of, measured_on, traits_of
+from dva_lens.reports.findings import Finding, Findings, findings
 from dva_lens.views.figure import Row
 from dva_lens.views.words import plain
 
@@ -17,9 +17,8 @@ TITLE = "What these models show"
 
 def found(library: Library, chosen: Selection) -> Findings:
     """Return the findings on the chosen text, in the sentences of the report."""
-    measured = library.as_measured(chosen.text)
-    _, untrained = measured_on(library.archive, chosen.text)
-    return findings_of(measured, untrained=untrained, traits=traits_of(library.archive))
+    library.as_measured(chosen.text)  # a text that no run was measured on is said on the page
+    return findings(library.archive, chosen.text)
 
 
 def cards(library: Library, chosen: Selection) -> html.Ul:
