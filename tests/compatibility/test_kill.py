@@ -17,9 +17,15 @@ KILLS = 2
 
 @pytest.fixture(scope="module")
 def process_of():
-    """Make a process that runs a study: a fork of one that has imported everything."""
+    """Make a process that runs a study: a fork of one that has imported everything.
+
+    One process that does nothing starts the server, so that no timed one waits for the imports.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["dva_lens.study.runner", "dva_lens.measuring"])
+    first = context.Process(target=int)
+    first.start()
+    first.join()
     return lambda study, folder: context.Process(target=run, args=(study, str(folder)))
 
 
