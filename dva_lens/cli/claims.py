@@ -7,8 +7,7 @@ import numpy as np
 import typer
 
 from dva_lens.files import read_yaml
-from dva_lens.statistics.inference.compare import Comparison
-from dva_lens.statistics.inference.plan import Claim, Verdict, claims_from, former_names, judge
+from dva_lens.statistics.inference.plan import Claim, Verdict, claims_from, former_names
 
 
 def read_claims(path: Path) -> tuple[Claim, ...]:
@@ -30,10 +29,10 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
         raise ValueError(f"{path} is no plan. {error}") from error
 
 
-def show_verdicts(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> None:
+def show_verdicts(verdicts: Sequence[Verdict]) -> None:
     """Print what the data say to every claim."""
     typer.echo("\nClaims, p by Holm")
-    for verdict in judge(claims, comparisons):
+    for verdict in verdicts:
         typer.echo(f"  {_line(verdict)}")
 
 
@@ -50,7 +49,10 @@ def _line(verdict: Verdict) -> str:
     elif np.isfinite(verdict.detectable):
         able = f"; differences from {verdict.detectable:.3g} up would be found"
     reason = f": {verdict.reason}" if verdict.reason else ""
+    than = "" if claim.baseline is None else f" than {claim.baseline}"
+    than = than.replace("than", "to") if claim.direction == "equal" else than
+    where = ", ".join([claim.contrast, claim.test, *["equal loss"] * (claim.at == "loss")])
     return (
-        f"{verdict.answer:<10} {claim.statistic} of {claim.model} is {claim.direction}{margin} "
-        f"({claim.contrast}, {claim.test}{p}){reason}{able}"
+        f"{verdict.answer:<10} {claim.statistic} of {claim.model} is {claim.direction}{than}"
+        f"{margin} ({where}{p}){reason}{able}"
     )

@@ -39,7 +39,9 @@ MOMENTS: "dict[At, When]" = {At.STEP: "last", At.LOSS: "loss", At.START: "start"
 def compare(  # noqa: PLR0913 - one argument per option
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Archive folder.")],
     *,
-    baseline: Annotated[str, typer.Option(help="Model to compare all others with.")],
+    baseline: Annotated[
+        str, typer.Option(help="Model to compare all others with; zero for levels alone.")
+    ],
     statistic: Annotated[
         list[str] | None,
         typer.Option(help="Statistic, or one entry of it (sink_rate:0.3); may be repeated."),
@@ -73,29 +75,33 @@ def compare(  # noqa: PLR0913 - one argument per option
     from dva_lens.cli.contrasts import write_tables
     from dva_lens.cli.heads import show_heads
     from dva_lens.cli.pages import opened, show_left_out
+    from dva_lens.results.claims import Asked, held_against
     from dva_lens.results.compare import compare as against
 
     if heads and at is not At.STEP:
         raise typer.BadParameter("--heads uses the last step; omit --at")
-    measured = opened(folder).on(chosen_text(text, probe))
+    archive, wanted = opened(folder), chosen_text(text, probe)
+    measured = archive.on(wanted)
     show_left_out(measured.left_out)
     claims = () if plan is None else read_claims(plan)
+    own = [claim.statistic for claim in claims if claim.text is None]
     found = against(
         measured,
         baseline,
-        [*(statistic or ()), *(claim.statistic for claim in claims)],
+        [*(statistic or ()), *own],
         contrasts=[claim.contrast for claim in claims],
         moment=MOMENTS[at],
     )
     if not found.entries:
         typer.echo(f"{baseline} is the only model of {folder}; there is nothing to compare with.")
         return
-    names = _shown(found, statistic or [claim.statistic for claim in claims] or DEFAULT)
+    names = _shown(found, statistic or own or DEFAULT)
     _show(found, names, power=power)
     if heads:
         show_heads(measured, names, baseline=baseline)
     if claims:
-        show_verdicts(claims, found.entries)
+        compared = Asked(text=wanted, baseline=baseline, moment=MOMENTS[at])
+        show_verdicts(held_against(archive, claims, compared))
     if out is not None:
         write_tables(out, found, measured, names, moment=MOMENTS[at])
 

@@ -11,9 +11,10 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Int, Integer
 from tokenizers import Tokenizer
+from tokenizers import __version__ as tokenizers_version
 
 from dva_lens.data.documents import Corpus, Document
-from dva_lens.data.tokenizer import end_token, tokenizer_hash
+from dva_lens.data.tokenizer import end_token, tokenizer_hash, train_tokenizer
 from dva_lens.writing import write_text, write_whole
 
 FORMAT = 1
@@ -54,6 +55,36 @@ def cache_tokens(corpus: Corpus, tokenizer: Tokenizer, folder: str | Path) -> To
     except (FileNotFoundError, ValueError):
         _write(corpus, tokenizer, place, key)
         return open_cache(place, key)
+
+
+def cache_tokenizer(corpus: Corpus, vocabulary: int, folder: str | Path) -> Tokenizer:
+    """Return the tokenizer of a corpus, from `folder` if it was learned before and is whole.
+
+    Learning it is the slow part of opening a large text again. It is kept for one version of the
+    library that learns it, so that what is read is what would be learned.
+    """
+    identity = f"{FORMAT} {corpus.sha256} {vocabulary} {tokenizers_version}"
+    key = hashlib.sha256(identity.encode()).hexdigest()[:20]
+    file = Path(folder) / f"{key}.tokenizer.json"
+    kept = _kept_tokenizer(file)
+    if kept is not None:
+        return kept
+    tokenizer = train_tokenizer(corpus, vocabulary)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = {"sha256": tokenizer_hash(tokenizer), "tokenizer": tokenizer.to_str()}
+    write_text(file, json.dumps(content))
+    return tokenizer
+
+
+def _kept_tokenizer(file: Path) -> Tokenizer | None:
+    """Return what was kept, None if there is nothing or it is not what was written."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_str(content["tokenizer"])
+        whole = tokenizer_hash(tokenizer) == content["sha256"]
+    except Exception:  # the library raises bare Exception; the tokenizer is learned anew
+        return None
+    return tokenizer if whole else None
 
 
 def open_cache(folder: str | Path, key: str) -> TokenCache:

@@ -34,6 +34,8 @@ from dva_lens.statistics.table import PRIMARY
 from dva_lens.validation import meant
 
 BASELINE = "transformer"
+ZERO = "zero"
+"""In place of a baseline: numbers are compared with nothing, so that they are levels."""
 
 
 @final
@@ -83,6 +85,8 @@ class Comparisons:
 def baseline_of(measurements: Measurements, baseline: str | None = None) -> str:
     """Return the model that others are compared with; default: `transformer`, else the first.
 
+    `zero` stands for itself where no model is called so.
+
     Raises
     ------
     ValueError
@@ -91,7 +95,7 @@ def baseline_of(measurements: Measurements, baseline: str | None = None) -> str:
     models = measurements.models
     if baseline is None:
         return BASELINE if BASELINE in models else models[0]
-    if baseline not in models:
+    if baseline not in (*models, ZERO):
         raise ValueError(
             f"No model {baseline!r} on this text{meant(baseline, models)}; "
             f"there are: {', '.join(models)}."
@@ -116,6 +120,7 @@ def compare(
         What models were measured to be on one text.
     baseline : str, optional
         The model that all others are compared with; default: `transformer`, else the first.
+        `zero` compares every model with nothing: its levels and slopes over depth.
     statistics : sequence of str
         Further statistics, or entries such as `sink_rate:0.1`, to explore.
     contrasts : sequence of str
@@ -196,7 +201,7 @@ class _Reader:
             if not wanted:
                 continue
             paired = paired_over_depth(values, wanted, by_document=self.same.by_document)
-            if self.baseline in paired.models:
+            if self.baseline in (*paired.models, ZERO):
                 cells += [(name, contrast) for contrast in wanted]
                 parts.append(paired)
         return _all_cells(cells, parts, self.baseline) if parts else ()
@@ -225,5 +230,7 @@ def _all_cells(
             columns.append(block)
         models[name] = np.concatenate(columns, axis=-1)
     weights = np.concatenate([part.weights for part in parts], axis=-1)
+    if baseline not in models:
+        models[baseline] = np.zeros((max(seeds.values()), *weights.shape))
     found = compare_cells(cells, models, parts[0].documents, baseline=baseline, weights=weights)
     return tuple(entry for entry in found if np.isfinite(float(entry.text.mean)))

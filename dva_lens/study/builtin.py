@@ -1,13 +1,16 @@
 """The studies that come with the package, and reading one from a file."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from dva_lens.files import read_yaml
 from dva_lens.models.presets import GRID
+from dva_lens.statistics.inference.plan import claims_from
 from dva_lens.study.definition import Study
 from dva_lens.validation import meant, say_former
 
+PLAN = "plan"
 LADDER = ("transformer", "resformer-identity", "dva", "dva-separable")
 
 SMALL = {
@@ -94,9 +97,23 @@ def read_study(name: str) -> Study:
             f"Unknown study {name!r}{meant(name, STUDIES)}: pass one of {', '.join(STUDIES)} or a "
             f".yaml file."
         )
-    values = read_yaml(path)
+    values = dict(read_yaml(path))
     say_former(Study, values, name)
+    if (plan := values.pop(PLAN, None)) is not None:
+        values["plan_sha256"] = _plan_hash(path, plan)
     try:
         return Study.from_dict({"name": path.stem, **values})
     except ValueError as error:
         raise ValueError(f"{name} describes no study. {error}") from error
+
+
+def _plan_hash(study: Path, plan: Any) -> str:
+    """Return the hash of the plan that a study file names, which must be one."""
+    if not isinstance(plan, str):
+        raise TypeError(f"{study} must name its plan as a file beside it, got {plan!r}.")
+    file = study.parent / plan
+    try:
+        claims_from(read_yaml(file))
+    except ValueError as error:
+        raise ValueError(f"{file}, the plan of {study}, is none. {error}") from error
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -20,6 +20,7 @@ _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 TEXTS = (HELD_OUT, *(name for name in CUTS if name != "text"))
 
 Backend = Literal["auto", "reference", "exact", "blocked", "fused"]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 TextName = Annotated[str, one_of(lambda: TEXTS)]
 TaskName = Annotated[str, one_of(lambda: TASKS)]
 StatisticName = Annotated[
@@ -45,7 +46,9 @@ class Study(Value, frozen=True):
 
     `learning_rates` gives presets rates of their own, to be chosen beforehand; they fall to the
     same share of where they began. With `start` a start token comes first, in training and in
-    measuring. `task` names a synthetic task that is trained on in place of a text. Further
+    measuring. `text_sha256` is the hash that the text must have. `task` names a synthetic task
+    that is trained on in place of a text. `plan_sha256` is the hash of a plan of claims written
+    before the first training; a study file names the plan itself: `plan: plan.yaml`. Further
     `parts` are studies of their own in the same archive; their names tell their runs and texts
     apart.
 
@@ -69,12 +72,14 @@ class Study(Value, frozen=True):
     sequences: Annotated[int, Field(ge=1, le=100_000)] = 16
     backend: Backend = "auto"
     text: Annotated[str, Field(min_length=1)] | None = None
+    text_sha256: Hash | None = None
     start: bool = False
     task: TaskName | None = None
     learning_rates: Mapping[str, Positive] = {}
     save_every: Count | None = None
     match: Match | None = None
     parts: Many["Study"] = ()
+    plan_sha256: Hash | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -27,7 +27,17 @@ STUDY = "study.json"
 LOCK = "lock"
 LARGEST_CATALOGUE = 1 << 30
 RATES = "learning_rates"
-_MAY_DIFFER = ("name", "presets", "seeds", "texts", "statistics", "save_every", "text", "parts")
+_MAY_DIFFER = (
+    "name",
+    "presets",
+    "seeds",
+    "texts",
+    "statistics",
+    "save_every",
+    "text",
+    "text_sha256",
+    "parts",
+)
 """What does not decide how models are trained and measured; of the text its content does."""
 
 

@@ -46,8 +46,10 @@ class Job:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What the training rests on besides its plan."""
+        """What the training rests on besides what is planned."""
+        plan = self.whole.plan_sha256
         return {
+            **({} if plan is None else {"plan_sha256": plan}),
             "text": self.texts.name,
             "text_sha256": self.texts.sha256,
             "data": self.texts.data,

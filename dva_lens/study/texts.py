@@ -12,12 +12,12 @@ from jaxtyping import Int
 from tokenizers import Tokenizer
 
 from dva_lens.data.batches import Batches, RandomWindows, held_out_windows
-from dva_lens.data.cache import TokenCache, cache_tokens
+from dva_lens.data.cache import TokenCache, cache_tokenizer, cache_tokens
 from dva_lens.data.corpus import open_corpus
 from dva_lens.data.evaluation import TEXTS, EvaluationText, evaluation_text
 from dva_lens.data.split import split
 from dva_lens.data.tasks import TASKS, Task, task_tokenizer
-from dva_lens.data.tokenizer import end_token, tokenizer_hash, train_tokenizer
+from dva_lens.data.tokenizer import end_token, tokenizer_hash
 from dva_lens.study.definition import HELD_OUT, Study
 from dva_lens.training.recipe import Recipe
 
@@ -103,7 +103,8 @@ def prepare(study: Study, folder: Path, part: str = "") -> Texts:
     FileNotFoundError
         The text is not there.
     ValueError
-        It cannot be read as text, or is too short for the study.
+        It cannot be read as text, is too short for the study, or not the text that the study
+        asks for.
     """
     found = _of_text(study, folder) if study.task is None else _of_task(study, study.task)
     main = next(iter(found.evaluation.values()))
@@ -123,8 +124,13 @@ def _name(kind: str, part: str) -> str:
 
 def _of_text(study: Study, folder: Path) -> Texts:
     corpus = open_corpus(study.text)
+    if study.text_sha256 not in (None, corpus.sha256):
+        raise ValueError(
+            f"The study {study.name!r} reads the text with sha256 {study.text_sha256[:12]}, and "
+            f"{corpus.name} has {corpus.sha256[:12]}; pass that text with --text."
+        )
     parts = split(corpus)
-    tokenizer = train_tokenizer(parts.train, study.size.vocabulary)
+    tokenizer = cache_tokenizer(parts.train, study.size.vocabulary, folder / CACHE)
     train, held_out = (
         cache_tokens(part, tokenizer, folder / CACHE) for part in (parts.train, parts.held_out)
     )

@@ -99,3 +99,22 @@ def test_claims_of_a_plan_are_answered(call, refused, study_folder, tmp_path):
     assert "direction must be one of" in refused(*base, plan)
     plan.write_text("claims: [")
     assert "YAML" in refused(*base, plan)
+
+
+def test_claims_may_name_a_baseline_a_text_and_a_moment_of_their_own(call, study_folder, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "claims:\n"
+        "  - {statistic: first_key_mass, model: dva, direction: higher, test: text}\n"
+        "  - {statistic: first_key_mass, model: dva, direction: higher, test: text,\n"
+        "     baseline: zero, text: shuffled, at: start}\n"
+        "  - {statistic: first_key_mass, model: transformer, direction: higher, test: text,\n"
+        "     baseline: dva}\n"
+    )
+    result = call("compare", study_folder, "--baseline", "transformer", "--plan", plan)
+    assert result.exit_code == 0, result.stderr
+    first, second, third = result.stdout.splitlines()[-3:]
+    assert "first_key_mass of dva is higher (" in first
+    assert second.strip().startswith("supported  first_key_mass of dva is higher than zero")
+    assert "first_key_mass of transformer is higher than dva" in third
+    assert "was not compared" not in third

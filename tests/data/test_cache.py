@@ -5,7 +5,7 @@ import pytest
 from small_text import small_corpus
 
 from dva_lens.data import cache
-from dva_lens.data.cache import cache_tokens, open_cache
+from dva_lens.data.cache import cache_tokenizer, cache_tokens, open_cache
 from dva_lens.data.tokenizer import end_token, token_ids, train_tokenizer
 
 CORPUS = small_corpus()
@@ -74,3 +74,16 @@ def test_the_sidecar_says_where_the_tokens_come_from(tokenizer, tmp_path):
     found = cache_tokens(CORPUS, tokenizer, tmp_path)
     about = json.loads((tmp_path / f"{found.key}.json").read_text())
     assert about["corpus_sha256"] == CORPUS.sha256
+
+
+def test_a_tokenizer_is_learned_once(tokenizer, tmp_path, monkeypatch):
+    first = cache_tokenizer(CORPUS, 300, tmp_path)
+    assert first.to_str() == tokenizer.to_str()
+    (file,) = tmp_path.iterdir()
+    monkeypatch.setattr(cache, "train_tokenizer", None)
+    assert cache_tokenizer(CORPUS, 300, tmp_path).to_str() == tokenizer.to_str()
+    with pytest.raises(TypeError):  # what was not learned yet
+        cache_tokenizer(CORPUS, 301, tmp_path)
+    monkeypatch.undo()
+    file.write_text(file.read_text().replace("Ġ", "x", 1))
+    assert cache_tokenizer(CORPUS, 300, tmp_path).to_str() == tokenizer.to_str()

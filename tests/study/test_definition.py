@@ -1,3 +1,4 @@
+import hashlib
 import json
 import tracemalloc
 from typing import get_args
@@ -249,3 +250,21 @@ def test_seeds_come_one_after_the_other(values):
     study = Study.from_dict(values | {"seeds": [3, 5]})
     labels = [plan.label for plan in planned_runs(study, vocabulary=260, data="", tokenizer="")]
     assert labels == ["transformer-3", "dva-3", "transformer-5", "dva-5"]
+
+
+def test_a_study_file_names_the_plan_it_was_written_after(values, tmp_path):
+    plan, file = tmp_path / "claims.yaml", tmp_path / "mine.yaml"
+    plan.write_text("claims: [{statistic: dynamism, model: dva, direction: higher}]\n")
+    file.write_text(json.dumps(values | {"plan": "claims.yaml"}))
+    found = read_study(str(file))
+    assert found.plan_sha256 == hashlib.sha256(plan.read_bytes()).hexdigest()
+    assert Study.from_dict(found.to_dict()) == found
+    plan.write_text("claims: []\n")
+    with pytest.raises(ValueError, match=r"claims.yaml, the plan of .*mine.yaml, is none"):
+        read_study(str(file))
+    plan.unlink()
+    with pytest.raises(FileNotFoundError, match=r"claims\.yaml"):
+        read_study(str(file))
+    file.write_text(json.dumps(values | {"plan": 3}))
+    with pytest.raises(TypeError, match="must name its plan as a file beside it, got 3"):
+        read_study(str(file))

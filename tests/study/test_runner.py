@@ -304,3 +304,18 @@ def test_a_training_that_diverges_leaves_nothing(values, tmp_path, monkeypatch, 
     with pytest.raises(FloatingPointError):
         run(Study.from_dict(values | {"save_every": every}), tmp_path)
     assert [path.name for path in (tmp_path / ".partial").iterdir()] == ["lock"]
+
+
+def test_a_study_may_name_the_hash_of_its_text_and_of_its_plan(finished, tmp_path):
+    folder, values = finished
+    of_text = json.loads(open_archive(folder).runs[0].attrs["provenance"])["text_sha256"]
+    study = Study.from_dict(
+        values | {"presets": ["transformer"], "text_sha256": of_text, "plan_sha256": "b" * 64}
+    )
+    run(study, tmp_path / "out")
+    (one,) = open_archive(tmp_path / "out").runs
+    assert json.loads(one.attrs["provenance"])["plan_sha256"] == "b" * 64
+    with pytest.raises(ValueError, match=r"holds another study \(plan_sha256: \"bbb"):
+        run(study.changed(plan_sha256="c" * 64), tmp_path / "out")
+    with pytest.raises(ValueError, match=f"aaaaaaaaaaaa, and .* has {of_text[:12]}; pass that"):
+        run(study.changed(text_sha256="a" * 64), tmp_path / "other")

@@ -30,6 +30,7 @@ from dva_lens.validation import Many, Number, Value, one_of
 
 DIRECTIONS = ("higher", "lower", "equal")
 TESTS = ("retrained", "text")
+TIMES = ("step", "loss", "start")
 
 
 def _contrast_of_today(given: object) -> object:
@@ -41,7 +42,10 @@ class Claim(Value, frozen=True):
     """One expectation: in which statistic a model differs from the baseline, and by how much.
 
     `higher` and `lower` mean by more than `margin` (default: zero); `equal` means by less than
-    `margin`. `test` says whether the claim is about the architecture or these checkpoints.
+    `margin`. `test` says whether the claim is about the architecture or these checkpoints, `at`
+    whether trainings are compared at equal step or equal loss. A claim may name a `baseline` of
+    its own, `zero` for a number that is compared with nothing, and an evaluation `text`; what it
+    leaves open is for whoever compares to say.
 
     Raises
     ------
@@ -60,6 +64,9 @@ class Claim(Value, frozen=True):
     )
     margin: Annotated[Number, Field(ge=0)] = 0.0
     test: Annotated[str, one_of(lambda: TESTS)] = "retrained"
+    at: Annotated[str, one_of(lambda: TIMES)] | None = None
+    baseline: str | None = None
+    text: str | None = None
 
     @model_validator(mode="after")
     def _equal_within_a_margin(self) -> "Claim":
@@ -128,8 +135,14 @@ def former_names(plan: Mapping[str, Any]) -> str:
 
 
 def judge(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> tuple[Verdict, ...]:
-    """Hold claims against comparisons: supported, refuted or undecided, Holm over all claims."""
-    estimates = [_estimate_of(claim, comparisons) for claim in claims]
+    """Hold claims against comparisons of one baseline, whatever baseline they name."""
+    return judge_estimates(claims, [estimate_of(claim, comparisons) for claim in claims])
+
+
+def judge_estimates(
+    claims: Sequence[Claim], estimates: Sequence[Estimate | None]
+) -> tuple[Verdict, ...]:
+    """Hold claims against estimates: supported, refuted or undecided, Holm over all claims."""
     pairs = list(zip(claims, estimates, strict=True))
     pro = holm(np.array([_p(claim, estimate) for claim, estimate in pairs]))
     contra = holm(np.array([_p(claim, estimate, against=True) for claim, estimate in pairs]))
@@ -139,7 +152,8 @@ def judge(claims: Sequence[Claim], comparisons: Sequence[Comparison]) -> tuple[V
     )
 
 
-def _estimate_of(claim: Claim, comparisons: Sequence[Comparison]) -> Estimate | None:
+def estimate_of(claim: Claim, comparisons: Sequence[Comparison]) -> Estimate | None:
+    """Return the estimate that a claim speaks of, None where nothing was compared."""
     for entry in comparisons:
         if (entry.statistic, entry.model, entry.contrast) == (
             claim.statistic,
