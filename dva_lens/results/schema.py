@@ -1,6 +1,7 @@
 """What an archive is made of: names of files and groups, what each must say of itself, checks."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -168,8 +169,9 @@ def _check_texts(attrs: Mapping[str, Any], group: str) -> None:
 
 def is_text_name(name: object) -> bool:
     """Say whether something can be the name of a text, and of a group beside the training log."""
-    plain = name.replace("-", "").replace("_", "") if isinstance(name, str) else ""
-    return name != TRAINING and plain.isalnum()
+    if not isinstance(name, str) or name == TRAINING or ".." in name:
+        return False
+    return name[:1] != "." and re.sub("[-_.]", "", name).isalnum()
 
 
 def check_measurement(measurement: xr.Dataset, group: str) -> None:

@@ -10,6 +10,7 @@ from dva_lens.data.evaluation import TEXTS as CUTS
 from dva_lens.data.tasks import TASKS
 from dva_lens.models.presets import named
 from dva_lens.models.size import Size
+from dva_lens.results.schema import TRAINING, is_text_name
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.study.matching import Match, model_of
 from dva_lens.training.recipe import Recipe, Seed
@@ -122,18 +123,28 @@ class Study(Value, frozen=True):
 
     def _check_parts(self) -> None:
         names = [part.name for part in self.parts]
-        if len({*names, *self.texts}) < len(names) + len(self.texts):
+        texts = [
+            *self.texts,
+            *(text for part in self.parts for text in part.texts_after(part.name)),
+        ]
+        if len({*names}) < len(names) or len({*texts}) < len(texts):
             raise ValueError(
-                f"parts must have names of their own, none of them {' or '.join(self.texts)}, "
-                f"got {names}."
+                f"parts must have names of their own, and none of a text such as "
+                f"{' or '.join(self.texts)}, got {names}."
             )
-        if odd := [name for name in names if not _PART.fullmatch(name)]:
+        if odd := [name for name in names if not (_PART.fullmatch(name) and is_text_name(name))]:
             raise ValueError(
-                f"the name of a part begins runs and texts, so it holds letters, digits, dots and "
-                f"dashes, got {odd[0]!r}."
+                f"the name of a part begins runs and texts, so it holds letters, digits, single "
+                f"dots and dashes and is not {TRAINING!r}, got {odd[0]!r}."
             )
         if nested := [part.name for part in self.parts if part.parts]:
             raise ValueError(f"parts hold no further parts, and {nested[0]} does.")
+
+    def texts_after(self, part: str) -> tuple[str, ...]:
+        """Return the names that an archive gives the texts of a part; of the first their own."""
+        if not part:
+            return self.texts
+        return tuple(part if text == HELD_OUT else f"{part}-{text}" for text in self.texts)
 
     def each_part(self) -> dict[str, "Study"]:
         """Return the parts by name; the name of the first is empty."""

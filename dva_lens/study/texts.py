@@ -109,17 +109,10 @@ def prepare(study: Study, folder: Path, part: str = "") -> Texts:
     found = _of_text(study, folder) if study.task is None else _of_task(study, study.task)
     main = next(iter(found.evaluation.values()))
     evaluation = {}
-    for kind in study.texts:
+    for kind, name in zip(study.texts, study.texts_after(part), strict=True):
         text = main if kind == HELD_OUT else TEXTS[kind](main, _CONTROL_SEED)
-        name = _name(kind, part)
         evaluation[name] = replace(text, name=name)
     return replace(found, evaluation=evaluation)
-
-
-def _name(kind: str, part: str) -> str:
-    if not part:
-        return kind
-    return part if kind == HELD_OUT else f"{part}-{kind}"
 
 
 def _of_text(study: Study, folder: Path) -> Texts:

@@ -108,7 +108,12 @@ def test_seeds_and_text_change_in_all_parts(parts):
         ({"task": "bigram-backcop", "text": None}, "did you mean 'bigram-backcopy'"),
         ({"start": 1}, "start must be true or false, got 1"),
         ({"part": {"name": "held-out"}}, "parts must have names of their own"),
-        ({"part": {"name": "../up"}}, r"letters, digits, dots and dashes, got '\.\./up'"),
+        ({"part": {"name": "../up"}}, r"letters, digits, single dots and dashes.*, got '\.\./up'"),
+        (
+            {"part": {"name": "a..b"}},
+            r"single dots .* is not 'training', got 'a\.\.b'",
+        ),
+        ({"part": {"name": "training"}}, "is not 'training', got 'training'"),
         ({"part": {"task": "none"}}, r"parts\[0\]\.task must be one of"),
         ({"part": {"size": {"layers": 2}}}, r"parts\[0\]"),
     ],
@@ -152,3 +157,21 @@ def test_a_preset_may_have_a_learning_rate_of_its_own(parts, tmp_path):
         run(Study.from_dict({**parts, "parts": [changed]}), tmp_path)
     with pytest.raises(ValueError, match="learning_rates names 'dva', which is none of"):
         Study.from_dict({**parts, "learning_rates": {"dva": 1e-3}})
+
+
+def test_texts_of_parts_never_share_a_name(parts):
+    first = parts["parts"][0] | {"name": "a", "texts": ["held-out", "shuffled"]}
+    other = first | {"name": "a-shuffled"}
+    with pytest.raises(ValueError, match=r"names of their own, .* got \['a', 'a-shuffled'\]"):
+        Study.from_dict({**parts, "parts": [first, other]})
+    assert Study.from_dict({**parts, "parts": [first]}).parts[0].texts_after("a") == (
+        "a",
+        "a-shuffled",
+    )
+
+
+def test_a_part_may_be_called_by_a_number(parts, tmp_path):
+    parts["parts"][0]["name"] = "lr-0.002"
+    parts["presets"] = ["transformer"]
+    run(Study.from_dict(parts), tmp_path)
+    assert "lr-0.002" in open_archive(tmp_path).texts
