@@ -21,6 +21,7 @@ _LAZY = {
     "value_gradients": "dva_lens.diagnostics.gradients",
     "sink_atlas": "dva_lens.diagnostics.sinks",
     "open_archive": "dva_lens.results.archive",
+    "edges": "dva_lens.results.edges",
     "findings": "dva_lens.reports.findings",
     "sinks": "dva_lens.reports.findings",
     "pattern_tiles": "dva_lens.measuring.closeup",

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from dva_lens.sites import (
     SITES,
+    AttentionEdges,
     AttentionSummary,
     Found,
     Site,
@@ -93,6 +94,7 @@ class LayerRecord:
     dynamics: ValueDynamics | None = None
     stream: StreamNorms | None = None
     tiles: Mapping[str, np.ndarray] | None = None
+    edges: AttentionEdges | None = None
     geometry: Mapping[str, np.ndarray] | None = None
     why_not: Mapping[str, str] = field(default_factory=dict[str, str])
 

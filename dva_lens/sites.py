@@ -115,6 +115,30 @@ class ValueDynamics:
 
 @final
 @dataclass(frozen=True)
+class AttentionEdges:
+    """The largest weights of single queries, for the first sequences of a pass.
+
+    - `key` and `weight`: where a query looks and how much it gives, the largest first; -1 and 0
+      where it gives nothing to any further key.
+    - `share`: the signed projection share <p W_O v, W_O o> / |W_O o|^2 of each in the output of
+      its query; NaN where W_O is not known.
+    - `visible`: how many keys a query sees.
+    - `rest`: what a query gives to keys that are not listed; `rest_by_key`: what a key receives
+      from these queries without being listed. Both are added up from the weights themselves.
+
+    Queries that keep no edges hold -1 and NaN.
+    """
+
+    key: Int[np.ndarray, "sequence head query rank"]
+    weight: Float[np.ndarray, "sequence head query rank"]
+    share: Float[np.ndarray, "sequence head query rank"]
+    rest: PerQuery
+    rest_by_key: PerKey
+    visible: Int[np.ndarray, "sequence query"]
+
+
+@final
+@dataclass(frozen=True)
 class StreamNorms:
     """Sizes of the residual stream after a layer.
 
@@ -157,6 +181,9 @@ STREAM = Site[StreamNorms]("stream", "layer", "sizes of the residual stream afte
 TILES = Site[Numbers](
     "tiles", "layer", "numbers that need whole rows of the pattern, gathered from tiles of rows"
 )
+EDGES = Site[AttentionEdges](
+    "edges", "layer", "the largest weights of single queries, with their keys"
+)
 GEOMETRY = Site[Numbers](
     "geometry", "layer", "shape of the residual stream after the layer as a cloud"
 )
@@ -166,5 +193,5 @@ LOSS = Site[Float[np.ndarray, "sequence position"]](
 
 SITES: dict[str, Site[object]] = {
     site.name: site
-    for site in (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, STREAM, TILES, GEOMETRY, LOSS)
+    for site in (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, STREAM, TILES, EDGES, GEOMETRY, LOSS)
 }

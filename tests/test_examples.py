@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 STUDY = ROOT / "tests" / "fixtures" / "v1" / "small.tar.xz"
 # What users call most: each of these shows how.
 SHOWN = {
-    "dva_lens": "load measure measure_control open_archive findings sinks",
+    "dva_lens": "load measure measure_control open_archive findings sinks edges",
     "dva_lens.diagnostics.ablation": "head_importance",
     "dva_lens.diagnostics.layers": "layer_similarity",
     "dva_lens.diagnostics.sinks": "sink_atlas",

@@ -50,6 +50,14 @@ def measure(  # noqa: PLR0913 - one argument per option
     queries: Annotated[
         bool, typer.Option(help="Store values per query for the first texts.")
     ] = True,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            help="Bytes for the largest edges of the first texts, such as 64MiB.",
+            show_default="8MiB",
+        ),
+    ] = None,
+    no_edges: Annotated[bool, typer.Option("--no-edges", help="Store no edges.")] = False,
     control: Annotated[
         list[Control] | None,
         typer.Option(help="Also measure a control; may be repeated."),
@@ -65,6 +73,7 @@ def measure(  # noqa: PLR0913 - one argument per option
 
     Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
     """
+    from dva_lens.cli.edges import edge_budget, say_edges
     from dva_lens.cli.findings import say_findings
     from dva_lens.cli.progress import counted, quiet_unless_watched
     from dva_lens.cli.study import say_next
@@ -79,14 +88,18 @@ def measure(  # noqa: PLR0913 - one argument per option
         raise ValueError("This version has no extended statistics; leave --extended out.")
     named = text if text is not None else corpus
     opened = open_corpus(named)
+    budget = edge_budget(edges, none=no_edges)
     from dva_lens.study.single import MeasureOptions, measure_into
 
     quiet_unless_watched()
     statistics = (*RECORDED, *EXTENDED) if extended else RECORDED
     controls = tuple(dict.fromkeys(each.value for each in control or ()))
-    options = MeasureOptions(statistics, length, documents, backend, seed, queries, controls, name)
+    options = MeasureOptions(
+        statistics, length, documents, backend, seed, queries, controls, name, **budget
+    )
     with counted("measuring", "windows") as progress:
         label = measure_into(out, model, opened, options, progress=progress)
     typer.echo(f"Measured {label} on {opened.name}.")
+    say_edges(out, label)
     say_findings(out, label)
     say_next(out)

@@ -21,17 +21,26 @@ def run(
             help="Text file or folder (plain, .gz, .xz), hf:NAME, or - for standard input."
         ),
     ] = None,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            help="Bytes for the largest edges of each run, such as 64MiB.", show_default="2MiB"
+        ),
+    ] = None,
+    no_edges: Annotated[bool, typer.Option("--no-edges", help="Store no edges.")] = False,
 ) -> None:
     """Train and measure the models of a study; repeat the command to resume.
 
     Example: dva-lens study run quick --out runs/quick
     """
+    from dva_lens.cli.edges import edge_budget, say_edges
     from dva_lens.cli.findings import say_findings
     from dva_lens.cli.progress import shown
     from dva_lens.study.builtin import read_study
     from dva_lens.study.folder import refuse_foreign
 
     refuse_foreign(out)
+    budget = edge_budget(edges, none=no_edges)
     study = read_study(name)
     study = study.offset(seed)
     if text is not None:
@@ -39,11 +48,12 @@ def run(
     from dva_lens.study.runner import run as run_study
 
     with shown() as progress:
-        archive = run_study(study, out, progress)
+        archive = run_study(study, out, progress, **budget)
     if os.environ.get("RANK", "0") != "0":  # one of several processes speaks
         return
     say_findings(out)
     typer.echo(f"Archive:  {archive}")
+    say_edges(out)
     say_next(out)
 
 

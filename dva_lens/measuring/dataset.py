@@ -11,7 +11,7 @@ from jaxtyping import Int
 from dva_lens import axes
 from dva_lens.records import LayerRecord, Record
 from dva_lens.results.schema import BESIDE, BY_QUERY, DIMENSIONS, REFERENCE
-from dva_lens.sites import LOSS, Site
+from dva_lens.sites import LOSS, AttentionEdges, Site
 from dva_lens.statistics.spans import reference_by_span, rows_by_span, span_means
 from dva_lens.statistics.statistic import SharedRecord, Statistic
 
@@ -36,6 +36,7 @@ class Part:
     lengths: Int[np.ndarray, "sequence"]
     kept: int = 0
     labels: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+    edges: tuple[AttentionEdges | None, ...] = ()
 
 
 def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept: int = 0) -> Part:
@@ -65,8 +66,9 @@ def part_of(record: Record, statistics: Sequence[Statistic], *, spans: int, kept
             references[statistic.name] = reference
     each_rows = np.stack([rows_by_span(seen, spans) for seen in visible])
     rows = rows_by_span(widest, spans)
+    edges = tuple(layer.edges for layer in record.layers)
     return Part(
-        values, by_query, references, rows, each_rows, why_not, record.lengths, kept, labels
+        values, by_query, references, rows, each_rows, why_not, record.lengths, kept, labels, edges
     )
 
 

@@ -11,15 +11,17 @@ import xarray as xr
 
 from dva_lens import __version__, axes
 from dva_lens.measuring.dataset import assembled, part_of, with_queries
+from dva_lens.measuring.edges import with_edges
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.labels import with_token_texts
 from dva_lens.measuring.passes import MeasureProgress, Passes
 from dva_lens.measuring.prepare import prepare
+from dva_lens.recording.edge_plan import BUDGET
 from dva_lens.recording.fidelity import say_always
 from dva_lens.recording.record import RecordOptions
 from dva_lens.records import Record
 from dva_lens.results.schema import SCHEMA_VERSION
-from dva_lens.sites import Site
+from dva_lens.sites import EDGES, Site
 from dva_lens.statistics.extended.reader import StatisticReader
 from dva_lens.statistics.statistic import Statistic
 from dva_lens.statistics.table import RECORDED, statistic
@@ -33,6 +35,7 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     *,
     statistics: Sequence[str] | None = None,
     keep: str | None = None,
+    edges: int = BUDGET,
     backend: str = "auto",
     length: int | None = None,
     stride: int | None = None,
@@ -58,6 +61,9 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     keep : {"query"}, optional
         Keep the numbers of every query beside the averages, for the first sequences: 8, or as
         many as the budget of memory allows.
+    edges : bytes
+        With `keep`, also keep the largest edges of every query (`dva_lens.edges` gives those of a
+        head): of the first sequences, as many as fit into so many bytes. 0 keeps none.
     backend : str
         The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
     length, stride : int, optional
@@ -122,12 +128,15 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         raise ValueError(f"keep must be 'query' or nothing, got {keep!r}.")
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}.")
+    if edges < 0:
+        raise ValueError(f"edges must be a number of bytes, 0 for none, got {edges}.")
     options = InputOptions(length, stride, documents, tokenizer, special_tokens)
     prepared = prepare(model, text_or_tokens, options)
     if not fidelity:
         say_always()
-    recording = RecordOptions(_sites(chosen), backend, reader=StatisticReader.of(chosen))
-    passes = Passes(prepared, chosen, recording, keep)
+    sites = (*_sites(chosen), *((EDGES,) if keep == "query" and edges else ()))
+    recording = RecordOptions(sites, backend, reader=StatisticReader.of(chosen))
+    passes = Passes(prepared, chosen, recording, keep, edges)
     parts, facts = passes.over(batch, progress)
     sequences, adapter = prepared.sequences, prepared.adapter
     attrs = _attrs(name or adapter.name, facts, sequences.facts)
@@ -140,6 +149,7 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     if keep == "query":
         shown = sum(part.kept for part in parts)
         data = with_queries(data, parts, chosen, passes.words(shown))
+        data = with_edges(data, parts, shown)
     return data
 
 

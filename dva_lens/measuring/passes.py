@@ -11,6 +11,7 @@ from dva_lens.data.tokenizer import token_texts
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.dataset import DISPLAYED, Part, part_of
 from dva_lens.measuring.prepare import Prepared
+from dva_lens.recording.edge_plan import EdgePlan
 from dva_lens.recording.record import RecordOptions, record_pass
 from dva_lens.records import Record
 from dva_lens.statistics.statistic import Statistic
@@ -39,6 +40,7 @@ class Passes:
     statistics: tuple[Statistic, ...]
     options: RecordOptions
     keep: str | None
+    edges: int = 0
 
     def over(
         self, batch: int, progress: Callable[[MeasureProgress], None] | None
@@ -49,7 +51,7 @@ class Passes:
         facts: dict[str, Any] = {}
         sequences = self.prepared.sequences
         for each in sequences.batches(self.prepared.sequences_per_pass(batch)):
-            options = replace(self.options, compared=each.first)
+            options = replace(self.options, compared=each.first, plan=self._plan(done))
             seen = record_pass(self.prepared.adapter, each.tokens, each.lengths, options)
             if each.first:
                 spans = axes.span_count(self._longest(seen))
@@ -72,6 +74,14 @@ class Passes:
         if tokenizer is None:
             return [[str(token) for token in row.tolist()] for row in ids]
         return [token_texts(tokenizer, row.tolist()) for row in ids]
+
+    def _plan(self, done: int) -> EdgePlan | None:
+        """Say which sequences of the pass after so many others may keep their edges."""
+        sequences = self.prepared.sequences
+        if self.keep != "query" or self.edges < 1 or sequences.images or done >= DISPLAYED:
+            return None
+        lengths = tuple(int(length) for length in sequences.lengths[:DISPLAYED])
+        return EdgePlan(self.edges, self.prepared.adapter.depth, lengths, done)
 
     def _longest(self, seen: Record) -> int:
         sequences = self.prepared.sequences

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dva_lens.recording.adapters import Adapter, adapter_of
+from dva_lens.recording.edge_plan import EdgePlan
 from dva_lens.recording.fidelity import OwnPass, evaluating, say_always
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.logits import next_token_loss
@@ -73,13 +74,15 @@ class RecordOptions:
     """What is recorded in a pass, and how: the choices of `record` that bear the same names.
 
     `compared` says whether the model also runs over a short stretch with its own attention, which
-    one pass of a measurement does; the attention of each layer is compared in every pass.
+    one pass of a measurement does; the attention of each layer is compared in every pass. `plan`
+    says which queries keep their largest edges, where the sites ask for these; default: none.
     """
 
     sites: tuple[Site[object], ...] = tuple(SITES.values())
     backend: str = "auto"
     compared: bool = True
     reader: PassReader | None = None
+    plan: EdgePlan | None = None
 
 
 def record(  # noqa: PLR0913  (what is recorded, how, and for whom)
@@ -155,7 +158,7 @@ def record_pass(
         own = OwnPass.of(adapter, batch, counts) if options.compared else None
         with adapter.attach(options.sites, options.backend) as recorder:
             recorder.layout = Layout.plain(counts, batch.shape[1])
-            recorder.reader = options.reader
+            recorder.reader, recorder.plan = options.reader, options.plan
             recorder.tokens = None if batch.is_floating_point() else batch.cpu().numpy()
             output = adapter.forward(batch, counts)
             seen = counts.cpu().numpy() if recorder.layout is None else recorder.lengths

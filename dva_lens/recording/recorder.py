@@ -17,6 +17,7 @@ from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.recording.attention_rows import Compared
+from dva_lens.recording.edge_plan import EdgePlan
 from dva_lens.recording.layout import Layout
 from dva_lens.recording.norms import (
     Gram,
@@ -30,6 +31,7 @@ from dva_lens.recording.tiles import alone, row_tiles
 from dva_lens.records import Fact, LayerRecord, PassReader, RowTile
 from dva_lens.sites import (
     DYNAMICS,
+    EDGES,
     GEOMETRY,
     MIX,
     SITES,
@@ -44,7 +46,7 @@ from dva_lens.sites import (
 
 Compare = Callable[[Tensor, str], None]
 """Compares the output of an attention by a named backend with the model's own attention."""
-ATTENTION_SITES = (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, TILES)
+ATTENTION_SITES = (SUMMARY, VALUES, WRITTEN, MIX, DYNAMICS, TILES, EDGES)
 
 
 @final
@@ -88,6 +90,7 @@ class Recorder:
         self.layout: Layout | None = None
         self.key_layout: Layout | None = None
         self.reader: PassReader | None = None
+        self.plan: EdgePlan | None = None
         self.edit: Callable[[int, Tensor], Tensor] | None = None
         self.listener: Callable[[int, AttentionCall], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
@@ -131,7 +134,7 @@ class Recorder:
     @property
     def watches_writing(self) -> bool:
         """Whether any site asks for what goes through the output projection."""
-        return WRITTEN in self.sites or TILES in self.sites
+        return not self.sites.isdisjoint((WRITTEN, TILES, EDGES))
 
     @property
     def watches_stream(self) -> bool:
@@ -222,10 +225,10 @@ class Recorder:
             self._write(done, gram)
 
     def _write(self, done: Attended, gram: Gram | None) -> None:
-        kept = self._layers[done.layer]
+        kept, call = self._layers[done.layer], done.call
         if WRITTEN in self.sites and gram is not None:
             kept["written"] = written_norms(
-                done.call.values,
+                call.values,
                 done.out,
                 done.summary.first_mass,
                 gram,
@@ -234,7 +237,15 @@ class Recorder:
                 keys=self.key_lengths,
             )
         if TILES in self.sites and self.reader is not None:
-            kept["tiles"] = self.reader.tiles(self._tiles(done.call, gram))
+            kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
+        if self.plan is not None and self._keeps_edges:
+            given = (call.query, call.key, call.values, call.weights)
+            kept["edges"] = self.plan.of_call(*given, done.out, gram, self.lengths)
+
+    @property
+    def _keeps_edges(self) -> bool:
+        """Whether edges are kept: only where queries and keys are of one text."""
+        return EDGES in self.sites and self.plan is not None and self.key_layout is None
 
     def _compute(self, layer: int, call: AttentionCall) -> tuple[Tensor, Summary, Moments | None]:
         """Compute an attention, with the moments of its values where they are needed."""
@@ -288,15 +299,20 @@ class Recorder:
         self,
         layer: int,
         record: LayerRecord,
-        tiles: Iterable[tuple[int, Iterable[RowTile]]] | None = None,
+        tiles: Callable[[], Iterable[tuple[int, Iterable[RowTile]]]] | None = None,
     ) -> None:
-        """Keep what was computed elsewhere of one attention, as far as its sites ask for it."""
+        """Keep what was computed elsewhere of one attention, as far as its sites ask for it.
+
+        `tiles` goes through the rows of its sequences, as often as it is called.
+        """
         kept = self._begin(layer)
         for site in ATTENTION_SITES:
             if site in self.sites and getattr(record, site.name) is not None:
                 kept[site.name] = getattr(record, site.name)
         if TILES in self.sites and self.reader is not None and tiles is not None:
-            kept["tiles"] = self.reader.tiles(tiles)
+            kept["tiles"] = self.reader.tiles(tiles())
+        if self.plan is not None and self._keeps_edges and tiles is not None:
+            kept["edges"] = self.plan.of_rows(tiles())
         self._why_not.setdefault(layer, {}).update(record.why_not)
 
     def stream(self, layer: int, hidden: Float[Tensor, "sequence position channel"]) -> None:

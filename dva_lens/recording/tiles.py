@@ -43,7 +43,7 @@ def row_tiles(  # noqa: PLR0913  (an attention has this many parts)
     inner = None if gram is None else accurate(gram).cpu().numpy()
     every = torch.arange(length if queries is None else queries, device=query.device)
     for some in every.split(rows):
-        pattern, seen = _rows(query, key, weights, some, keys)
+        pattern, seen = rows_of(query, key, weights, some, keys)
         if static is None:
             used = accurate(values.pairs(some, keys, heads)[0]).cpu().numpy()
         else:
@@ -102,7 +102,7 @@ def _has_sequences(name: str, held: object) -> bool:
     return isinstance(held, Tensor) and name != "sink" and held.ndim > 0 and held.shape[0] > 1
 
 
-def _rows(
+def rows_of(
     query: Tensor, key: Tensor, weights: Rule, queries: Tensor, keys: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the weights of some rows as (head, row, key), and what they see."""

@@ -23,6 +23,7 @@ from dva_lens.results.schema import (
     ARCHIVE,
     BY_QUERY,
     CHECKPOINTS,
+    EDGES,
     RUNS,
     SCHEMA_VERSION,
     TOKEN,
@@ -227,7 +228,7 @@ class Archive:
         lost: list[str] = []
         for run in held:
             try:
-                data = read(self.dataset(run, text), self._name(run, text), but=BY_QUERY)
+                data = read(self.dataset(run, text), self._name(run, text), but=(BY_QUERY, *EDGES))
             except ArchiveError as error:
                 lost.append(str(error))
                 continue

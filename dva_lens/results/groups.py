@@ -55,7 +55,7 @@ def open_group(store: Path, group: str, name: str) -> xr.Dataset:
         raise ArchiveError(f"{name} cannot be read: {_short(error)}") from error
 
 
-def read(data: xr.Dataset, name: str, *, but: str = "") -> xr.Dataset:
+def read(data: xr.Dataset, name: str, *, but: tuple[str, ...] = ()) -> xr.Dataset:
     """Read the variables of an opened group, so that a damaged one is found now and named.
 
     Parameters
@@ -65,7 +65,7 @@ def read(data: xr.Dataset, name: str, *, but: str = "") -> xr.Dataset:
     name
         What the group is called.
     but
-        Variables whose names end so are not read, where given.
+        Variables whose names end in one of these are not read.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def read(data: xr.Dataset, name: str, *, but: str = "") -> xr.Dataset:
         A variable cannot be read, such as for a chunk that was cut or changed.
     """
     for variable in data.variables:
-        if but and str(variable).endswith(but):
+        if str(variable).endswith(but):
             continue
         _values(data.variables[variable], f"{variable!s} of {name}")
     return data

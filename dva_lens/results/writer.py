@@ -23,6 +23,7 @@ from zarr.codecs import ZstdCodec
 from dva_lens.results.schema import (
     ARCHIVE,
     CATALOGUE,
+    EDGES,
     FORMAT,
     PARTIAL,
     RUNS,
@@ -111,9 +112,15 @@ def write_group(dataset: xr.Dataset, store: Path, group: str) -> None:
     """Write a dataset as one group of a zarr store; note its variables and number of files.
 
     Every chunk holds a checksum, so that what was changed on the way is not taken for numbers.
+    Edges come in one chunk per layer, everything else whole.
     """
     plain = plain_text(dataset)
-    checked = {name: {"compressors": (ZstdCodec(checksum=True),)} for name in plain.variables}
+    checked: dict[Any, dict[str, Any]] = {
+        name: {"compressors": (ZstdCodec(checksum=True),)} for name in plain.variables
+    }
+    for name in EDGES:  # one layer is read at a time
+        if name in plain:
+            checked[name]["chunks"] = (1, *plain[name].shape[1:])
     plain.to_zarr(
         store, group=group, mode="w", zarr_format=3, consolidated=False, encoding=checked
     )

@@ -9,19 +9,24 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.measuring import measure
 from dva_lens.models.checkpoint import load_checkpoint
-from dva_lens.results.schema import BY_QUERY, REFERENCE, beside, statistics_of
+from dva_lens.results.schema import BY_QUERY, EDGES, REFERENCE, beside, statistics_of
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.study.checkpoints import step_folder
 from dva_lens.study.job import Job
 
+EDGE_BUDGET = 2 << 20
+"""Bytes for the edges of each run of a study, unless something else is asked for."""
 Wanted = Mapping[str, tuple[str, ...]]
 """The statistics to measure on each evaluation text."""
 
 
 def measured(
-    job: Job, wanted: Wanted, *, models: Path, device: torch.device
+    job: Job, wanted: Wanted, *, models: Path, device: torch.device, edges: int = EDGE_BUDGET
 ) -> dict[str, xr.Dataset]:
-    """Measure the models of a run on each wanted text, with the statistics wanted there."""
+    """Measure the models of a run on each wanted text, with the statistics wanted there.
+
+    `edges` are the bytes that the largest edges of the trained model may take on the main text.
+    """
     parts: dict[str, dict[int, xr.Dataset]] = {name: {} for name in wanted}
     for step in job.run.recipe.measure_steps:
         model = load_checkpoint(step_folder(models, step, job.run)).model.to(device)
@@ -33,6 +38,7 @@ def measured(
                 tokenizer=job.texts.tokenizer,
                 statistics=statistics,
                 keep="query" if shown else None,
+                edges=edges,
                 backend=job.study.backend,
             )
     return {name: _named(stacked(steps), job, name) for name, steps in parts.items()}
@@ -79,7 +85,8 @@ def updated(before: xr.Dataset | None, now: xr.Dataset) -> xr.Dataset:
     """Return a measurement with the statistics measured now in place of the former ones."""
     if before is None or before.attrs.get("measure_key") != now.attrs["measure_key"]:
         return now
-    former = [
+    former = [name for name in EDGES if name in now]
+    former += [
         name
         for name in before.data_vars
         for one in statistics_of(now)

@@ -20,7 +20,7 @@ from dva_lens.study import checkpoints
 from dva_lens.study.definition import Study
 from dva_lens.study.folder import check_text, claimed, keep_run, measurements_of, renew_catalogue
 from dva_lens.study.job import Job
-from dva_lens.study.measuring import Wanted, measured, outdated, updated
+from dva_lens.study.measuring import EDGE_BUDGET, Wanted, measured, outdated, updated
 from dva_lens.study.memory import check_memory
 from dva_lens.study.planned import planned_runs
 from dva_lens.study.progress import OnProgress, StudyProgress, silent
@@ -30,8 +30,17 @@ from dva_lens.training.distributed import World, processes
 from dva_lens.training.log import TrainingLog, TrainingProgress
 
 
-def run(study: Study, folder: Path | str, progress: OnProgress = silent) -> Path:
+def run(
+    study: Study,
+    folder: Path | str,
+    progress: OnProgress = silent,
+    *,
+    edges: int = EDGE_BUDGET,
+) -> Path:
     """Train and measure a study into a folder and return the path of its archive.
+
+    `edges` are the bytes that the largest edges of single queries may take in every run that is
+    measured now, 0 for none.
 
     Whatever stops it, runs that were finished stay, and calling it again continues. Where a
     launcher started several processes all of them train; the first one measures and writes.
@@ -56,7 +65,7 @@ def run(study: Study, folder: Path | str, progress: OnProgress = silent) -> Path
     with processes() as world, _held(place, study, world):
         progress = progress if world.reports else silent
         progress(StudyProgress("prepare"))
-        runner = StudyRunner(place, scan(place), world)
+        runner = StudyRunner(place, scan(place), world, edges)
         todo = [job for name in study.each_part() for job in runner.jobs(study, name)]
         for number, job in enumerate(todo, start=1):
             now = StudyProgress("kept", job.run.label, number, len(todo))
@@ -100,6 +109,7 @@ class StudyRunner:
     folder: Path
     archive: Archive
     world: World
+    edges: int = EDGE_BUDGET
 
     @property
     def device(self) -> torch.device:
@@ -168,7 +178,7 @@ class StudyRunner:
             return
         tell("measure")
         wanted = outdated(job, {})
-        now = measured(job, wanted, models=place / MODELS, device=self.device)
+        now = self._measured(job, wanted, place / MODELS)
         # Written before the models are moved: until then a killed process finds all it needs.
         self._write(job, _attrs(job, log), now, log_dataset(log))
         self._tidy(job)
@@ -199,7 +209,7 @@ class StudyRunner:
     ) -> None:
         tell("measure")
         models = checkpoints.kept(self.folder, job.run)
-        fresh = measured(job, wanted, models=models, device=self.device)
+        fresh = self._measured(job, wanted, models)
         joined = {
             name: updated(before.get(name), fresh[name]) if name in fresh else before[name].load()
             for name in dict.fromkeys((*job.texts.evaluation, *before))
@@ -208,6 +218,9 @@ class StudyRunner:
         log = self.archive.training(job.run.key).load()
         self._write(job, attrs, joined, log)
         tell("finished", loss=attrs["loss"])
+
+    def _measured(self, job: Job, wanted: Wanted, models: Path) -> dict[str, xr.Dataset]:
+        return measured(job, wanted, models=models, device=self.device, edges=self.edges)
 
     def _write(
         self,

@@ -17,6 +17,7 @@ from dva_lens.measuring.controls import measure_control
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.costs import flops_per_token, kv_bytes_per_token
 from dva_lens.models.stored_weights import digest_of
+from dva_lens.recording.edge_plan import BUDGET
 from dva_lens.results.archive import Archive, scan
 from dva_lens.results.schema import BY_QUERY, statistics_of
 from dva_lens.statistics.table import RECORDED, STATISTICS
@@ -31,7 +32,10 @@ LONGEST_NAME = 100
 @final
 @dataclass(frozen=True)
 class MeasureOptions:
-    """What to measure of a model: which statistics, of which texts, with which controls."""
+    """What to measure of a model: which statistics, of which texts, with which controls.
+
+    `edges` are the bytes that the largest edges of single queries may take, 0 for none.
+    """
 
     statistics: tuple[str, ...] = RECORDED
     length: int | None = None
@@ -41,6 +45,7 @@ class MeasureOptions:
     queries: bool = True
     controls: tuple[str, ...] = ()
     name: str | None = None
+    edges: int = BUDGET
 
 
 def measure_into(
@@ -79,6 +84,7 @@ def measure_into(
                 text,
                 statistics=wanted[TEXT],
                 keep="query" if options.queries or _has_queries(former) else None,
+                edges=options.edges,
                 backend=options.backend,
                 length=options.length,
                 progress=progress,

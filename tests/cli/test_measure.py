@@ -1,11 +1,14 @@
 import pytest
 from small_text import small_corpus
 
+from dva_lens.cli.edges import bytes_of
 from dva_lens.data.tokenizer import train_tokenizer
+from dva_lens.kernels.guard import readable
 from dva_lens.models.checkpoint import save_checkpoint
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import Size, preset
 from dva_lens.results.archive import open_archive
+from dva_lens.results.edges import edge_bytes
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,9 @@ def test_a_model_is_measured_into_an_archive_that_everything_reads(call, model, 
     assert data["entropy"].dims == ("layer", "head", "sequence", "span")
     assert len(set(data["document"].values)) == 6
     assert archive.run("mine").attrs["parameters"] > 0
+    kept = edge_bytes(data)
+    assert 0 < kept < 8 << 20
+    assert f"Edges:    of 8 texts, {readable(kept)} before compression" in result.stdout
     assert call("report", out, "--out", tmp_path / "report.html").exit_code == 0
     assert call("export", out).exit_code == 0
 
@@ -47,6 +53,25 @@ def test_a_second_model_joins_the_first(call, model, text, tmp_path):
     assert [run.label for run in open_archive(out).runs] == ["mine", "other"]
     result = call("compare", out, "--baseline", "mine", "--statistic", "entropy")
     assert result.exit_code == 0, result.stderr
+
+
+def test_edges_get_the_room_that_is_asked_for(call, model, text, tmp_path):
+    for words, room in (((), 8 << 20), (("--edges", "9KB"), 9000), (("--no-edges",), 0)):
+        out = ("--text", text, "--out", tmp_path / "out", "--length", 16)
+        result = call("measure", model, *out, *words)
+        assert result.exit_code == 0, result.stderr
+        kept = edge_bytes(open_archive(tmp_path / "out").dataset("mine"))
+        assert (kept > 0) == (room > 0) == ("Edges:" in result.stdout)
+        assert kept <= room
+    assert "exclude each other" in call("measure", model, *out, "--edges", "1", *words).stderr
+    assert "takes a size such as 64MiB" in call("measure", model, *out, "--edges", "much").stderr
+
+
+@pytest.mark.parametrize(
+    ("size", "due"), [("64MiB", 64 << 20), ("1.5 GB", 1_500_000_000), ("0", 0), ("2kb", 2000)]
+)
+def test_sizes_are_read_as_they_are_written(size, due):
+    assert bytes_of(size) == due
 
 
 def test_fewer_documents_are_taken_where_asked_for(call, model, text, tmp_path):

@@ -1,12 +1,15 @@
 import pytest
+import xarray as xr
 from own_models import tiny
 from small_text import small_corpus
 from tokens import word_tokenizer
 
-from dva_lens.models.checkpoint import save_checkpoint
+from dva_lens.measuring import measure
+from dva_lens.models.checkpoint import load_checkpoint, save_checkpoint
 from dva_lens.results.archive import open_archive
+from dva_lens.results.edges import edged_sequences, edges, has_edges
 from dva_lens.results.schema import statistics_of
-from dva_lens.study.single import MeasureOptions, measure_into
+from dva_lens.study.single import MeasureOptions, measure_into, spread
 
 FEW = MeasureOptions(statistics=("entropy",), length=8, documents=2, queries=False)
 
@@ -33,7 +36,7 @@ def measured(tmp_path):
     def measure(name, options=FEW):
         return measure_into(tmp_path / "out", name, text, options)
 
-    measure.folder = tmp_path / "out"
+    measure.folder, measure.text = tmp_path / "out", text
     return measure
 
 
@@ -70,3 +73,19 @@ def test_measuring_again_adds_and_drops_nothing(model, measured):
     assert {*statistics_of(archive.dataset("mine", "text"))} == {"entropy", "gini", "loss"}
     assert {*statistics_of(archive.dataset("mine", "shuffled"))} == {"entropy", "gini"}
     assert {*statistics_of(archive.dataset("mine", "repeated"))} == {"entropy", "loss"}
+
+
+def test_edges_stay_in_the_archive_as_they_were_measured(model, measured):
+    name = model("a/mine")
+    measured(name, changed(queries=True))
+    archive = open_archive(measured.folder)
+    opened = archive.dataset(archive.runs[0])
+    assert opened["edge_weight"].encoding["chunks"][0] == 1
+    direct = measure(load_checkpoint(name).model, spread(measured.text, 2, 0), length=8,
+                     statistics="entropy", keep="query", tokenizer=word_tokenizer())  # fmt: skip
+    for sequence in range(edged_sequences(direct)):
+        kept, due = (edges(data, 0, 3, sequence=sequence) for data in (opened, direct))
+        xr.testing.assert_equal(kept.drop_attrs(), due.drop_attrs())
+    assert not any(str(name).startswith("edge") for name in archive.display("mine").data_vars)
+    measured(name, changed(queries=True, edges=0))
+    assert not has_edges(open_archive(measured.folder).dataset("mine"))

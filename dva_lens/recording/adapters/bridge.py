@@ -8,6 +8,7 @@ bridged) is faster and needs no pattern.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -137,7 +138,8 @@ def _attention_hooks(model: Any, recorder: Recorder, layer: int) -> list[tuple[s
             window=window,
         )
         visible = Rule(scale=1.0, causal=causal, window=window)
-        recorder.keep(layer, record, _tiles(recorder, pattern, values[0], output, visible))
+        given = (recorder, pattern, values[0], output, visible)
+        recorder.keep(layer, record, partial(_tiles, *given))
 
     return [(VALUE.format(layer), keep_value), (PATTERN.format(layer), keep_pattern)]
 

@@ -7,6 +7,7 @@ import dva_lens as lens
 from dva_lens.diagnostics.ablation import head_importance
 from dva_lens.measuring import describe
 from dva_lens.recording import from_cache, record
+from dva_lens.results.schema import EDGES
 from dva_lens.sites import LOSS
 
 LENGTHS = np.array([13, 8])
@@ -68,3 +69,15 @@ def test_the_cache_of_a_bridge_is_described_as_its_model_is_measured():
     for name in ("entropy", "largest_weight", "value_drain"):
         np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
     assert expected.attrs["architecture"] == "TransformerBridge of GptOssForCausalLM"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_bridge_keeps_the_edges_of_the_model_inside_it():
+    ids = np.random.default_rng(0).integers(3, 61, (2, 23))
+    found, expected = (
+        lens.measure(each, ids, statistics="gini", keep="query", tokenizer=None)
+        for each in (_bridge("gpt2"), family("gpt2"))
+    )
+    for name in EDGES:
+        assert found[name].dims == expected[name].dims
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
