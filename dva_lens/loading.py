@@ -4,6 +4,7 @@ Nothing is executed on the way: weights come from safetensors alone, and configu
 code of their own are refused. A model is loaded whole or not at all.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ from dva_lens.models.foreign_files import (
     check_weights,
     read_config,
 )
+from dva_lens.models.gguf_copy import copied
+from dva_lens.models.gguf_header import is_gguf
 from dva_lens.validation import shown
 
 Model = Decoder | PreTrainedModel | nn.Module
@@ -51,17 +54,19 @@ def load(what: Any, *, device: str | torch.device | None = None) -> Model:
 
     Parameters
     ----------
-    what : folder, name or model
-        A folder that holds a checkpoint of this package or of transformers, the name of a model
-        on the Hugging Face hub (taken from the local cache where it is there), or a model that
-        has been loaded already.
+    what : folder, file, name or model
+        A folder that holds a checkpoint of this package or of transformers, a GGUF file, the name
+        of a model on the Hugging Face hub (taken from the local cache where it is there), or a
+        model that has been loaded already.
     device : str or torch.device, optional
         Where to put it; default: it stays where it is.
 
     Raises
     ------
+    ImportError
+        If a GGUF file is passed and the package gguf is missing.
     TypeError
-        If `what` is neither a folder, nor a name, nor a model.
+        If `what` is neither a folder, nor a file, nor a name, nor a model.
     FileNotFoundError
         If there is no such folder or model, or weights are missing.
     ConnectionError
@@ -70,20 +75,24 @@ def load(what: Any, *, device: str | torch.device | None = None) -> Model:
         If access to the model must be asked for.
     ValueError
         If the weights are pickles, damaged, incomplete, not finite, or of another architecture.
+    MemoryError
+        If the weights of a GGUF file do not fit into memory once they are unpacked.
 
     Examples
     --------
-    A folder of this package or of transformers, and a name of the hub:
+    A folder of this package or of transformers, a GGUF file, and a name of the hub:
 
     >>> model = load("runs/quick/checkpoints/dva-0")
     >>> type(model).__name__
     'Decoder'
+    >>> model = load("SmolLM2-135M-Instruct.Q4_1.gguf")  # doctest: +SKIP
     >>> model = load("gpt2", device="cuda")  # doctest: +SKIP
     """
     if isinstance(what, Decoder | PreTrainedModel) or is_bridge(what):
         model = what
     elif isinstance(what, str | Path):
-        model = _from_folder(_folder_of(what))
+        path = Path(what).expanduser()
+        model = _from_gguf(path) if is_gguf(path) else _from_folder(_folder_of(what))
     else:
         raise TypeError(
             f"A {type(what).__name__} is not a model that can be loaded; pass a checkpoint "
@@ -99,7 +108,9 @@ def _folder_of(what: str | Path) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise ValueError(f"{str(what)!r} is a file; pass the folder of the checkpoint instead.")
+        raise ValueError(
+            f"{str(what)!r} is a file, but no GGUF file; pass the folder of the checkpoint."
+        )
     if isinstance(what, Path) or what.startswith((".", "/", "~")) or what.count("/") > 1:
         raise FileNotFoundError(f"There is no folder {str(what)!r} to load a model from.")
     return _fetched(what)
@@ -137,6 +148,21 @@ def _fetched(name: str) -> Path:
             f"{name!r} is not a folder, it is not in the local cache, and the Hugging Face hub "
             f"cannot be reached; download it where there is a network and pass the folder."
         ) from error
+
+
+def _from_gguf(file: Path) -> Model:
+    model: Any = _from_folder(copied(file))
+    model.config._name_or_path = model.name_or_path = file.stem
+    unread = model.config.gguf["unread"]
+    if unread:
+        warnings.warn(
+            f"{str(file)!r} scales how positions are rotated ({', '.join(unread)}), and "
+            f"transformers reads GGUF files without that: what is measured is the model without "
+            f"it. Load the original weights instead.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return model
 
 
 def _from_folder(folder: Path) -> Model:

@@ -28,6 +28,7 @@ NEEDED = (
 OPTIONAL = {
     "triton": ("the fused backend on NVIDIA GPUs", "pip install 'dva-lens[gpu]'"),
     "matplotlib": ("figures as PDF", "pip install 'dva-lens[figures]'"),
+    "gguf": ("checkpoints as GGUF files", "pip install 'dva-lens[gguf]'"),
     "datasets": ("texts named hf:NAME", "pip install 'dva-lens[hub]'"),
     "pyarrow": ("export --format parquet", "pip install pyarrow"),
 }

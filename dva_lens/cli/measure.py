@@ -17,7 +17,7 @@ class Control(StrEnum):
 
 def measure(  # noqa: PLR0913 - one argument per option
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Checkpoint folder or Hugging Face model.")
+        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
     ],
     *,
     out: Annotated[

@@ -73,7 +73,7 @@ def measure_into(
     text = spread(corpus, options.documents, options.seed)
     with claimed(folder):
         archive = scan(folder)
-        base = options.name or Path(name).name or name
+        base = options.name or Path(name).name.removesuffix(".gguf") or name
         key = _key(model, base, text, options.length)
         label = _label(archive, key, base, chosen=options.name is not None)
         former = measurements_of(archive, key)
