@@ -6,6 +6,7 @@ so is a file that unfolds into more than `LARGEST_DOCUMENT` values.
 """
 
 import json
+import os
 import re
 import stat
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, final
 
 import yaml
 
+CACHE = "DVA_LENS_CACHE"
 LARGEST_FILE = 1 << 20
 LARGEST_DOCUMENT = 10_000
 
@@ -35,6 +37,15 @@ for _tag, _pattern, _first in (
     PlainYaml.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
     )
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made anew: $DVA_LENS_CACHE, or one of the user's."""
+    given = os.environ.get(CACHE)
+    if given:
+        return Path(given).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "dva-lens"
 
 
 def read_text(path: Path | str, *, limit: int = LARGEST_FILE) -> str:

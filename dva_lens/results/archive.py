@@ -250,7 +250,9 @@ class Archive:
 
 
 def open_archive(folder: Path | str) -> Archive:
-    """Open the archive that a study or a measurement left in a folder.
+    """Open the archive that a study or a measurement left in a folder, or one that is shipped.
+
+    `reference` opens the reference results, which come with the package.
 
     Raises
     ------

@@ -12,6 +12,7 @@ from typing import Any, final
 
 from dva_lens.results.groups import attributes_of
 from dva_lens.results.schema import ARCHIVE, RUNS, ArchiveError, check_run, check_version
+from dva_lens.results.shipped import shipped_folder
 
 
 @final
@@ -58,11 +59,15 @@ def runs_in(folder: Path) -> tuple[tuple[Run, ...], Mapping[str, str]]:
 def archive_folder(folder: Path) -> Path:
     """Return the folder of a study that holds an archive, also where the archive was named.
 
+    The name of results that come with the package stands for the folder they are unpacked into.
+
     Raises
     ------
     ArchiveError
-        There is no such folder, or it holds no archive.
+        There is no such folder, it holds no archive, or its name is that of shipped results too.
     """
+    if (shipped := shipped_folder(folder)) is not None:
+        return shipped
     if folder.name == ARCHIVE:
         folder = folder.parent
     if not folder.exists():
