@@ -17,7 +17,7 @@ SMALL = {
     "size": {"layers": 4, "width": 96, "heads": 4, "vocabulary": 2048, "context": 128},
     "recipe": {
         "steps": 120,
-        "batch": 12,
+        "batch": 8,
         "learning_rate": 3e-3,
         "final_learning_rate": 3e-4,
         "warmup": 20,
