@@ -25,23 +25,14 @@ import transformers
 from filelock import FileLock
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
+from dva_lens.files import CACHE, cache_folder
 from dva_lens.models.foreign_files import blaming, check_weights
 from dva_lens.models.gguf_header import GGUFHeader, read_header
 from dva_lens.validation import shown
 
-CACHE = "DVA_LENS_CACHE"
 FORMAT = 1
 PART = ".partial"
 SPARE_BYTES = 1 << 24
-
-
-def cache_folder() -> Path:
-    """Return the folder for what can be made anew: $DVA_LENS_CACHE, or one of the user's."""
-    given = os.environ.get(CACHE)
-    if given:
-        return Path(given).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "dva-lens"
 
 
 def copied(file: Path) -> Path:
