@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -123,3 +124,38 @@ def problems(done: Done, culprits: Sequence[str], *, base: int, refused: bool | 
 def linked(source: Path, target: Path) -> None:
     """Copy a folder by links: what changes in the copy must be written anew."""
     shutil.copytree(source, target, copy_function=os.link, symlinks=True)
+
+
+def restore(folder: Path, source: Path) -> None:
+    """Make a linked copy what it was; much quicker than another copy of many folders."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        for name in (*folders, *files):
+            if not _same(here / name, source / here.relative_to(folder) / name):
+                _remove(here / name)
+        folders[:] = [name for name in folders if (here / name).is_dir()]
+    for place, folders, files in os.walk(source):
+        there = folder / Path(place).relative_to(source)
+        for name in folders:
+            (there / name).mkdir(exist_ok=True)
+        for name in files:
+            if not os.path.lexists(there / name):
+                os.link(Path(place, name), there / name, follow_symlinks=False)
+
+
+def _same(path: Path, source: Path) -> bool:
+    """Say whether a path is still the linked file, or the folder, that it was."""
+    if not os.path.lexists(source):
+        return False
+    found, before = path.lstat(), source.lstat()
+    if stat.S_ISDIR(found.st_mode):
+        return found.st_mode == before.st_mode
+    return found.st_ino == before.st_ino
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        path.chmod(0o700)
+        shutil.rmtree(path)
+    else:
+        path.unlink()

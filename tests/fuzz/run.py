@@ -26,7 +26,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
 
 import torch
-from harness import Done, call, carry_out, linked, problems
+from harness import Done, call, carry_out, linked, problems, restore
 from subjects import COMMANDS, make
 from table import MUTATIONS, Mutation
 
@@ -118,7 +118,8 @@ class Fuzz:
     def case(self, mutation: Mutation, draw: Random) -> tuple[Any, Done, list[str]]:
         """Carry out one case; return its command, what came of it, and what is wrong."""
         folder = self.place / "case"
-        linked(self.base, folder)
+        if not folder.exists():
+            linked(self.base, folder)
         culprits = mutation.change(folder, draw)
         command = draw.choice(mutation.commands)
         before = state(folder) if mutation.earlier else ""
@@ -126,7 +127,7 @@ class Fuzz:
         found = problems(done, culprits, base=self.bytes, refused=mutation.refused)
         if mutation.earlier and done.code and state(folder) != before:
             found.append("an earlier result changed")
-        shutil.rmtree(folder)
+        restore(folder, self.base)
         return command, done, found
 
 
@@ -157,7 +158,8 @@ def main(words: list[str] | None = None) -> int:
             codes[done.code] += 1
             if found or asked.show:
                 said = " ".join(done.words.split())[-600:]
-                about = f"{number}: {mutation.name}; {repr(command)[:200]}: {', '.join(found)}"
+                what = f"{number} ({done.seconds:.1f} s): {mutation.name}; {repr(command)[:200]}"
+                about = f"{what}: {', '.join(found)}"
                 print(f"{about}\n    {said}", flush=True)
             if found:
                 failed[mutation.name] += 1
