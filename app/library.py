@@ -15,6 +15,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.archive import Archive
+from dva_lens.results.edges import WITHOUT, edged_sequences, edges
 from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.results.measurement import Measurement
 from dva_lens.results.moments import Moment
@@ -50,6 +51,7 @@ class Library:
         self.by_span = lru_cache(maxsize=64)(self._by_span)
         self.level = lru_cache(maxsize=1024)(self._level)
         self.display = lru_cache(maxsize=8)(self._display)
+        self.edges = lru_cache(maxsize=256)(self._edges)
         self.trainings = lru_cache(maxsize=16)(archive.trainings)
 
     def remembered(self, compute: Callable[["Library", Selection], Result]) -> Remembered[Result]:
@@ -185,6 +187,29 @@ class Library:
     def _display(self, run: str, text: str) -> xr.Dataset:
         """Return the tokens and per-query variables of the sequences kept for display."""
         return self.archive.display(self.archive.run(self.catalogue.run(run).key), text)
+
+    def _edges(self, run: str, text: str, layer: int, head: int, sequence: int) -> xr.Dataset:
+        """Return where the queries of one display text look in one head.
+
+        Raises
+        ------
+        NothingToShowError
+            The edges of this text were not kept, or the run was not measured on it.
+        """
+        choice = self.catalogue.run(run)
+        if text not in choice.texts:
+            raise NothingToShowError(f"{run} was not measured on the text “{text}”.")
+        held = self.archive.dataset(self.archive.run(choice.key), text)
+        count = edged_sequences(held)
+        if not count:
+            raise NothingToShowError(WITHOUT)
+        if sequence >= count:
+            which = "sequence 0" if count == 1 else f"sequences 0 to {count - 1}"
+            raise NothingToShowError(
+                f"Edges were kept of {which}; choose one of these to see where tokens look, or "
+                f"measure again with more room (`--edges 64MiB`)."
+            )
+        return edges(held, layer, head, sequence=sequence)
 
 
 _ABOUT_TEXTS = (axes.DOCUMENT, axes.LENGTH, DOCUMENT_HASH, TOKENS_HASH)

@@ -13,7 +13,10 @@ from urllib.parse import parse_qs, urlencode
 from .catalogue import Catalogue
 
 EVERY_SPAN = -1
+NO_TOKEN = -1
 ORDERS = ("highest", "lowest")
+MODES = ("raw", "sink-removed", "value-weighted", "excess")
+"""How the weights of edges are shown; the browser does it."""
 RENAMED = {"probe": "text"}
 """Parameters of older addresses, and what they are called now."""
 _LONGEST_QUERY = 2000
@@ -27,7 +30,8 @@ class Selection:
     `text` is the evaluation text; `statistic` is the measure in question and `other` the one set
     against it; `span` is the context-length bin, or `EVERY_SPAN`; `layer` and `head` name the
     head in question; `sequence` is a display sequence; `baseline` is the model others are
-    compared with; `order` says which heads a list begins with.
+    compared with; `order` says which heads a list begins with; `token` is the token that is
+    locked, or `NO_TOKEN`, and `mode` one of `MODES`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -42,6 +46,8 @@ class Selection:
     sequence: int
     baseline: str
     order: str
+    token: int = NO_TOKEN
+    mode: str = MODES[0]
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -63,12 +69,16 @@ class Selection:
             sequence=_clamped(said.get("sequence"), 8),
             baseline=_listed(said.get("baseline"), models),
             order=_listed(said.get("order"), ORDERS),
+            token=_token(said.get("token")),
+            mode=_listed(said.get("mode"), MODES),
         )
 
     def to_query(self) -> str:
         """Write the whole selection as an address's query, without the question mark."""
         said = {name: getattr(self, name) for name in FIELDS}
-        return urlencode({**said, "span": "all" if self.span == EVERY_SPAN else self.span})
+        said["span"] = "all" if self.span == EVERY_SPAN else self.span
+        said["token"] = "none" if self.token == NO_TOKEN else self.token
+        return urlencode(said)
 
     def but(self, **changes: str | int) -> "Selection":
         """Return the same view with some of it changed."""
@@ -198,6 +208,12 @@ def _clamped(value: str | None, count: int) -> int:
     except ValueError:
         return 0
     return max(0, min(number, count - 1))
+
+
+def _token(value: str | None) -> int:
+    """Return the token that an address names, or none; the text says how many there are."""
+    named = (value or "").strip()
+    return _clamped(named, 1 << 24) if named.isdecimal() and named.isascii() else NO_TOKEN
 
 
 def _span(value: str | None, catalogue: Catalogue) -> int:

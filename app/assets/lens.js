@@ -77,7 +77,10 @@
       return noUpdate();
     }
     if (next === query) return noUpdate();
-    const step = held ? "replaceState" : "pushState";
+    const walks = window.dash_clientside.callback_context.triggered.some(
+      (event) => event.value && event.value.walks,
+    );
+    const step = held || walks ? "replaceState" : "pushState";
     window.history[step](window.history.state, "", `${window.location.pathname}?${next}`);
     showInMenus(next);
     return next;
@@ -110,6 +113,7 @@
 
   function navigation(query, ids) {
     current = query;
+    window.dispatchEvent(new CustomEvent("lens-query", { detail: query }));
     const names = ids.map((id) => id.nav);
     const link = document.querySelector(`nav a[id*='"nav":"${here()}"']`);
     document.title = link ? `${link.textContent} · dva-lens` : "dva-lens";

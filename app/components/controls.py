@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dva_lens import axes
 
 from ..catalogue import Catalogue, Offer
-from ..state import EVERY_SPAN, ORDERS, Selection
+from ..state import EVERY_SPAN, MODES, ORDERS, Selection
 
 Options = list[dict[str, Any]]
 
@@ -79,6 +79,16 @@ def _layers(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": str(layer), "label": str(layer)} for layer in range(most)]
 
 
+def _heads(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    most = max(run.heads for run in catalogue.runs)
+    return [{"value": str(head), "label": str(head)} for head in range(most)]
+
+
+def _modes(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    labels = ("raw weights", "sinks removed", "value weighted", "excess over uniform")
+    return [{"value": mode, "label": label} for mode, label in zip(MODES, labels, strict=True)]
+
+
 def _sequences(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": str(at), "label": f"text {at}"} for at in range(8)]
 
@@ -92,5 +102,7 @@ CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "order": ("Order", _orders),
     "baseline": ("Baseline", _models),
     "layer": ("Layer", _layers),
+    "head": ("Head", _heads),
+    "mode": ("Shown as", _modes),
     "sequence": ("Sequence", _sequences),
 }

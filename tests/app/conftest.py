@@ -11,7 +11,8 @@ from dva_lens.results.archive import open_archive
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    return fake_archive(tmp_path_factory.mktemp("archive"), models=("transformer", "dva"))
+    folder = tmp_path_factory.mktemp("archive")
+    return fake_archive(folder, models=("transformer", "dva"), edges=True)
 
 
 @pytest.fixture(scope="session")

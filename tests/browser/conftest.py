@@ -1,9 +1,13 @@
-"""A real browser that is cut off from every network."""
+"""A real browser that is cut off from every network, with a tab on the explorer of a module.
+
+A module that uses the tab has a fixture `folder`: the archive that is explored.
+"""
 
 import os
 from pathlib import Path
 
 import pytest
+from tabs import NOWHERE, served, watched
 
 CHROMIUM = os.environ.get("LENS_CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
@@ -37,3 +41,50 @@ def browser():
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    """Serve the explorer of the module's archive, and return where."""
+    with served(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def tab(browser, address):
+    """One tab for all tests, so that scripts are fetched and compiled once; and what it did."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, base_url=address)
+    page, outside, errors = watched(context, address)
+    page.goto("/")
+    yield page, outside, errors
+    context.close()
+
+
+@pytest.fixture
+def page(tab):
+    """The tab; after each test nothing may have gone out and nothing gone wrong."""
+    opened, outside, errors = tab
+    yield opened
+    assert not outside, f"asked for from elsewhere: {outside}"
+    assert not errors, f"said in the console: {errors}"
+
+
+@pytest.fixture
+def visit(page):
+    """Return a function that follows an address within the running explorer, as its links do.
+
+    It goes by a page that is not there, so that nothing of the page before is left.
+    """
+
+    def follow(path):
+        for address, arrived in (("/nowhere", NOWHERE), (path, ".controls")):
+            page.evaluate(
+                """address => {
+                    history.pushState({}, "", address);
+                    dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+                }""",
+                address,
+            )
+            page.locator(arrived).first.wait_for()
+
+    return follow

@@ -1,13 +1,12 @@
 """What a reader does: open, follow a link, choose a head, send the address to somebody else."""
 
 import re
-import threading
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fakes import fake_archive
+from tabs import said
 
 import dva_lens as lens
 from dva_lens.views.words import shown
@@ -16,82 +15,11 @@ pytestmark = pytest.mark.browser
 
 MAP = '[id*=\'"panel":"head-map"\']'
 DEPTH = '[id*=\'"panel":"depth"\']'
-NOWHERE = "h1:text('There is no such page')"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return fake_archive(tmp_path_factory.mktemp("archive"), models=("transformer", "dva"))
-
-
-@pytest.fixture(scope="module")
-def address(folder):
-    from dva_lens.app import create_app
-    from waitress import create_server
-
-    server = create_server(create_app(folder).server, host="127.0.0.1", port=0, threads=4)
-
-    def run():
-        with suppress(OSError):  # closing takes the sockets away from under the loop
-            server.run()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(timeout=5)
-
-
-@pytest.fixture(scope="module")
-def tab(browser, address):
-    """One tab for all tests, so that scripts are fetched and compiled once; and what it did."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, base_url=address)
-    page, outside, errors = context.new_page(), [], []
-
-    def note(request):
-        if not request.url.startswith((address, "data:", "blob:")):
-            outside.append(request.url)
-
-    page.on("request", note)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.goto("/")
-    yield page, outside, errors
-    context.close()
-
-
-@pytest.fixture
-def page(tab):
-    """The tab; after each test nothing may have gone out and nothing gone wrong."""
-    opened, outside, errors = tab
-    yield opened
-    assert not outside, f"asked for from elsewhere: {outside}"
-    assert not errors, f"said in the console: {errors}"
-
-
-@pytest.fixture
-def visit(page):
-    """Return a function that follows an address within the running explorer, as its links do.
-
-    It goes by a page that is not there, so that nothing of the page before is left.
-    """
-
-    def follow(path):
-        for address, arrived in (("/nowhere", NOWHERE), (path, ".controls")):
-            page.evaluate(
-                """address => {
-                    history.pushState({}, "", address);
-                    dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
-                }""",
-                address,
-            )
-            page.locator(arrived).first.wait_for()
-
-    return follow
-
-
-def said(page):
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def head_title(page, layer, head):

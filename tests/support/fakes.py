@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from fake_edges import with_edges
 
 from dva_lens import axes
 from dva_lens.results.schema import SCHEMA_VERSION
@@ -102,16 +103,17 @@ def fake_measurement(
     return data
 
 
-def fake_archive(folder: Path, models: Sequence[str] = MODELS, seeds: int = 2) -> Path:
+def fake_archive(
+    folder: Path, models: Sequence[str] = MODELS, seeds: int = 2, *, edges: bool = False
+) -> Path:
     """Write an archive of fake runs with two texts each, and return its folder."""
     rows = []
     for order, model in enumerate(models):
         for seed in range(seeds):
             heads = 1 if model.startswith("dva") else 4
+            main = fake_measurement(model, seed, heads=heads, steps=STEPS, keep_queries=True)
             measurements = {
-                "held-out": fake_measurement(
-                    model, seed, heads=heads, steps=STEPS, keep_queries=True
-                ),
+                "held-out": with_edges(main) if edges else main,
                 "shuffled": fake_measurement(model, seed + 100, heads=heads, steps=STEPS[-1:]),
             }
             attrs = run_attrs(model, seed, order=order, heads=heads)

@@ -5,12 +5,14 @@ from typing import Any
 from dash import html
 
 from dva_lens.reports.findings import Finding, Findings, findings
+from dva_lens.results.display import displayed_tokens
+from dva_lens.results.edges import edged_sequences
 from dva_lens.views.figure import Row
 from dva_lens.views.words import plain
 
 from ...components.links import choice_link
 from ...library import Library
-from ...state import Selection
+from ...state import MODES, Selection
 
 TITLE = "What these models show"
 
@@ -24,7 +26,8 @@ def found(library: Library, chosen: Selection) -> Findings:
 def cards(library: Library, chosen: Selection) -> html.Ul:
     """Return one card per finding, with a link to where its numbers are drawn."""
     return html.Ul(
-        [_card(entry) for entry in library.remembered(found)(chosen).entries], className="findings"
+        [_card(entry, library, chosen) for entry in library.remembered(found)(chosen).entries],
+        className="findings",
     )
 
 
@@ -44,20 +47,48 @@ def rows(library: Library, chosen: Selection) -> list[Row]:
     ]
 
 
-def _card(entry: Finding) -> html.Li:
+def _card(entry: Finding, library: Library, chosen: Selection) -> html.Li:
     badge = "within the scatter of seeds" if entry.muted else entry.verdict
     word = "sink" if entry.verdict == "sink" else "decided" if _decided(entry) else "open"
     parts: list[Any] = [
         html.Span(badge, className=f"badge {'muted' if entry.muted else word}"),
         html.P(entry.words),
     ]
-    if entry.place:
-        path = "/heads" if entry.about == "sink" else "/compare"
-        name = "See this head" if entry.about == "sink" else "See the comparison"
-        label = f"{name}: {entry.model}"
-        evidence: dict[str, Any] = dict(entry.place)
-        parts.append(choice_link(name, path=path, label=label, **evidence))
+    parts += [html.P(_evidence(entry, library, chosen), className="evidence")] * bool(entry.place)
     return html.Li(parts, className="finding muted" if entry.muted else "finding")
+
+
+def _evidence(entry: Finding, library: Library, chosen: Selection) -> list[Any]:
+    """Return links to where the numbers of a finding are drawn, the closest look first."""
+    place: dict[str, Any] = dict(entry.place)
+    links = [("See the comparison", "/compare", place)]
+    if entry.about == "sink":
+        links = [("See this head", "/heads", place)]
+        seen = _in_the_text(entry, library, chosen)
+        if seen is not None:
+            links.insert(0, ("See who looks at it", "/tokens", place | seen))
+    return [
+        choice_link(name, path=path, label=f"{name}: {entry.model}", **chosen_there)
+        for name, path, chosen_there in links
+    ]
+
+
+def _in_the_text(
+    entry: Finding, library: Library, chosen: Selection
+) -> dict[str, str | int] | None:
+    """Return which text shows the key of a finding, and which token it is there, locked.
+
+    None where no edges were kept, so that there is nothing to see at a token.
+    """
+    parts = library.as_measured(chosen.text).parts
+    held = next(part.data for part in parts if part.label == entry.place["run"])
+    position, token = int(entry.numbers["position"]), str(entry.numbers["token"])
+    for sequence in range(edged_sequences(held)):
+        words = displayed_tokens(held, sequence)
+        place = position if position >= 0 else words.index(token) if token in words else -1
+        if 0 <= place < len(words):
+            return {"sequence": sequence, "token": place, "text": chosen.text, "mode": MODES[0]}
+    return None
 
 
 def _decided(entry: Finding) -> bool:
