@@ -1,24 +1,28 @@
 """Results that come with the package: archives that are opened by name, without a folder.
 
-Each is one file beside this module. Opened for the first time it is unpacked into the cache of
-the user, under a name that its content decides; what was unpacked is never written to.
+Each is a folder of packed runs beside this module, one file per run. Opened for the first time,
+they are unpacked into the cache of the user, under a name that their content decides; what was
+unpacked is never written to.
 """
 
 import hashlib
 import shutil
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from dva_lens.files import cache_folder
 from dva_lens.results.schema import ArchiveError
+from dva_lens.results.writer import create_archive
 
 PLACE = Path(__file__).parent / "shipped"
 
 
 def shipped_names() -> tuple[str, ...]:
     """Return the names of the results that come with the package."""
-    return tuple(sorted(file.stem for file in PLACE.glob("*.zip")))
+    return tuple(sorted({file.parent.name for file in PLACE.glob("*/*.zip")}))
 
 
 def shipped_folder(name: Path) -> Path | None:
@@ -37,29 +41,42 @@ def shipped_folder(name: Path) -> Path | None:
             f"{str(name)!r} is the name of results that come with dva-lens and of a folder here; "
             f"pass {name.absolute()} for the folder, or work elsewhere for the results."
         )
-    file = PLACE / f"{name}.zip"
-    content = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-    folder = cache_folder() / f"{name}-{content}"
+    files = sorted((PLACE / name).glob("*.zip"))
+    content = hashlib.sha256()
+    for file in files:
+        content.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    folder = cache_folder() / f"{name}-{content.hexdigest()[:12]}"
     if not folder.is_dir():
-        _unpack(file, folder)
+        _unpack(files, folder)
     return folder
 
 
-def _unpack(file: Path, folder: Path) -> None:
-    """Unpack a file into a folder that appears whole; another process may be as fast."""
+def _unpack(files: Sequence[Path], folder: Path) -> None:
+    """Unpack runs into a folder that appears whole; another process may be as fast."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            with zipfile.ZipFile(file) as packed:
-                packed.extractall(draft)
+            create_archive(draft)
+            for file in files:
+                _unpack_run(file, draft)
             _put(draft, folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise ArchiveError(
-            f"{file.name}, which comes with dva-lens, cannot be unpacked into {folder.parent}: "
-            f"{error}; install dva-lens again, or set $DVA_LENS_CACHE to a folder with room."
+            f"The results that come with dva-lens cannot be unpacked into {folder.parent}: "
+            f"{error}; set $DVA_LENS_CACHE to a folder with room."
+        ) from error
+
+
+def _unpack_run(file: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(file) as packed:
+            packed.extractall(folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ArchiveError(
+            f"{file} is damaged ({error}); it comes with dva-lens, so install that again."
         ) from error
 
 

@@ -66,8 +66,8 @@ STUDIES: dict[str, dict[str, Any]] = {
         "parts": (KNOWN_ANSWER,),
     },
     "grid": {"name": "grid", "presets": (GRID,), "seeds": (0, 1, 2), **SMALL},
-    "reference": {
-        "name": "reference",
+    "reference-gpu": {
+        "name": "reference-gpu",
         "presets": (*LADDER, "svformer", "dva-static"),
         "seeds": (0, 1, 2, 3, 4),
         "size": {"layers": 12, "width": 512, "heads": 8, "vocabulary": 8192, "context": 512},

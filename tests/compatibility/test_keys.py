@@ -43,7 +43,7 @@ FORMER_QUICK = {
 
 @pytest.mark.parametrize(
     ("name", "study"),
-    [("quick", Study.from_dict(FORMER_QUICK)), ("reference", read_study("reference"))],
+    [("quick", Study.from_dict(FORMER_QUICK)), ("reference", read_study("reference-gpu"))],
     ids=["quick", "reference"],
 )
 def test_a_built_in_study_keeps_its_keys(name, study, known):
