@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "load": "dva_lens.loading",
     "measure": "dva_lens.measuring",
+    "measure_parts": "dva_lens.measuring",
     "measure_control": "dva_lens.measuring.controls",
     "layer_similarity": "dva_lens.diagnostics.layers",
     "rollout": "dva_lens.diagnostics.layers",

@@ -42,8 +42,8 @@ def bytes_of(size: str) -> int:
     return int(number * 10 ** _DECIMAL[unit])
 
 
-def say_edges(folder: Path, label: str | None = None) -> None:
-    """Say of how many texts an archive keeps edges, and how large they are."""
+def say_edges(folder: Path, *labels: str) -> None:
+    """Say of how many texts an archive, or runs of it, keep edges, and how large they are."""
     from dva_lens.kernels.guard import readable
     from dva_lens.results.archive import scan
     from dva_lens.results.edges import edge_bytes, edged_sequences
@@ -51,7 +51,7 @@ def say_edges(folder: Path, label: str | None = None) -> None:
 
     archive, total, texts = scan(folder), 0, 0
     for run in archive.runs:
-        if label is not None and run.label != label:
+        if labels and run.label not in labels:
             continue
         try:
             held = archive.dataset(run)

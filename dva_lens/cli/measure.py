@@ -2,9 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from dva_lens.data.documents import Corpus
 
 
 class Control(StrEnum):
@@ -26,6 +29,13 @@ def measure(  # noqa: PLR0913 - one argument per option
     text: Annotated[
         str | None,
         typer.Option(help="Text file or folder (plain, .gz, .xz), or - for standard input."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="What the decoder of an encoder-decoder should write: a file whose lines belong "
+            "to those of --text, or a folder of as many files."
+        ),
     ] = None,
     corpus: Annotated[
         str | None,
@@ -77,7 +87,6 @@ def measure(  # noqa: PLR0913 - one argument per option
     from dva_lens.cli.findings import say_findings
     from dva_lens.cli.progress import counted, quiet_unless_watched
     from dva_lens.cli.study import say_next
-    from dva_lens.data.corpus import open_corpus
     from dva_lens.statistics.table import EXTENDED, RECORDED
     from dva_lens.study.folder import refuse_foreign
 
@@ -86,20 +95,43 @@ def measure(  # noqa: PLR0913 - one argument per option
         raise typer.BadParameter("--text and --corpus both choose the text; pass one of them")
     if extended and not EXTENDED:
         raise ValueError("This version has no extended statistics; leave --extended out.")
-    named = text if text is not None else corpus
-    opened = open_corpus(named)
+    opened, written = _texts(text, target, corpus)
     budget = edge_budget(edges, none=no_edges)
-    from dva_lens.study.single import MeasureOptions, measure_into
+    from dva_lens.study.single import MeasureOptions, measure_runs
 
     quiet_unless_watched()
     statistics = (*RECORDED, *EXTENDED) if extended else RECORDED
     controls = tuple(dict.fromkeys(each.value for each in control or ()))
     options = MeasureOptions(
-        statistics, length, documents, backend, seed, queries, controls, name, **budget
+        statistics,
+        length,
+        documents,
+        backend,
+        seed,
+        queries,
+        controls,
+        name,
+        target=written,
+        **budget,
     )
     with counted("measuring", "windows") as progress:
-        label = measure_into(out, model, opened, options, progress=progress)
-    typer.echo(f"Measured {label} on {opened.name}.")
-    say_edges(out, label)
-    say_findings(out, label)
+        labels = measure_runs(out, model, opened, options, progress=progress)
+    typer.echo(f"Measured {', '.join(labels.values())} on {opened.name}.")
+    say_edges(out, *labels.values())
+    say_findings(out, *labels.values())
+    if list(labels) == ["encoder"]:
+        typer.echo("Its decoder and cross-attention need a target: pass --target.")
     say_next(out)
+
+
+def _texts(
+    text: str | None, target: str | None, corpus: str | None
+) -> "tuple[Corpus, Corpus | None]":
+    from dva_lens.data.corpus import open_corpus
+    from dva_lens.data.pairs import open_pairs
+
+    if target is None:
+        return open_corpus(text if text is not None else corpus), None
+    if text is None:
+        raise typer.BadParameter("--target belongs to --text; pass both")
+    return open_pairs(text, target)

@@ -10,8 +10,8 @@ from torch import Tensor
 from dva_lens.sites import AttentionSummary
 
 PerQuery = Float[Tensor, "batch head query"]
-PER_KEY = ("received", "viewers")
-IN_ONE_TEXT = ("self_mass", "previous_mass", "distance")
+PER_KEY = ("received", "late_received", "viewers")
+IN_ONE_TEXT = ("self_mass", "previous_mass", "distance", "rest_distance")
 
 
 @final

@@ -44,6 +44,8 @@ def measure_control(
     ------
     KeyError
         There is no control of this name.
+    ValueError
+        The control is of one text, and a target came too.
 
     Examples
     --------
@@ -61,9 +63,14 @@ def measure_control(
         return data.assign_attrs(text=control)
     names = [each.name for each in fields(InputOptions)]
     options = InputOptions(**{name: chosen.pop(name) for name in names if name in chosen})
+    if options.target is not None:
+        raise ValueError(
+            f"The control {control!r} is of one text; of pairs of texts only {RANDOM_INIT!r} can "
+            f"be measured."
+        )
     found = prepare_tokens(model, text_or_tokens, options)
     text = TEXTS[control](_evaluation_text(found.sequences), seed)
-    data = measure(model, text, tokenizer=found.tokenizer, **chosen)
+    data = measure(model, text, tokenizer=found.tokenizer, part=options.part, **chosen)
     return data.assign_attrs({**found.sequences.facts, "text": control})
 
 

@@ -13,7 +13,7 @@ from dva_lens.measuring.texts import is_text, of_texts, texts_of
 
 IMAGE_DIMENSIONS = 4
 SEGMENTS = "token_type_ids"
-OF_TEXTS = ("input_ids", "attention_mask", SEGMENTS)
+OF_TEXTS = ("input_ids", "attention_mask", SEGMENTS, "labels")
 
 
 @final
@@ -35,6 +35,8 @@ class InputOptions:
     documents: Sequence[str] | None = None
     tokenizer: Any = None
     special_tokens: bool = True
+    target: Any = None
+    part: str | None = None
 
 
 def sequences_of(data: Any, tokenizer: Any, options: InputOptions, room: Room) -> Sequences:
@@ -100,7 +102,7 @@ def of_encoding(
     ids, mask = encoding["input_ids"], encoding.get("attention_mask")
     if mask is None:
         return replace(of_ids(ids, windowing, documents=documents), beside=beside)
-    pairs = zip(_rows(ids), _rows(mask), strict=True)
+    pairs = zip(rows_of(ids), rows_of(mask), strict=True)
     rows = [_real(row, np.asarray(seen), number) for number, (row, seen) in enumerate(pairs)]
     found = of_ids(rows if _is_nested(ids) else rows[0], windowing, documents=documents)
     facts = {**found.facts, "padding": "taken off as attention_mask says"}
@@ -146,7 +148,7 @@ def of_ids(ids: Any, windowing: Windowing, *, documents: Sequence[str] | None) -
         A sequence has fewer than 2 tokens or more than there is room for, or the names are not as
         many as the sequences.
     """
-    rows, left_out = _rows(ids), 0
+    rows, left_out = rows_of(ids), 0
     if len(rows) == 1 and not _is_nested(ids):
         pieces, left_out = measurable(windowing.pieces(rows[0], 0))
         name = documents[0] if documents else "tokens"
@@ -226,7 +228,14 @@ def _listed(ids: Any) -> list[Any]:
     return list(ids) if _is_nested(ids) else [ids]
 
 
-def _rows(ids: Any) -> list[Tokens]:
+def rows_of(ids: Any) -> list[Tokens]:
+    """Return token ids as one array per sequence.
+
+    Raises
+    ------
+    ValueError
+        There are none, or they are not whole numbers.
+    """
     found = [np.asarray(row) for row in _listed(ids)]
     if not found or not all(len(row) for row in found):
         raise ValueError("There are no token ids to measure; every sequence needs at least 2.")

@@ -33,6 +33,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     model: Any,
     text_or_tokens: Any,
     *,
+    target: Any = None,
+    part: str | None = None,
     statistics: Sequence[str] | None = None,
     keep: str | None = None,
     edges: int = BUDGET,
@@ -56,6 +58,12 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     text_or_tokens : text or token ids
         A text, several texts, a corpus, an evaluation text, or token ids: one row, or one row
         per sequence.
+    target : text or token ids, optional
+        What the decoder of a model with an encoder and a decoder should write, one target per
+        text: the labels of training, which it reads after its start token.
+    part : {"encoder", "decoder", "cross"}, optional
+        Which part of such a model: its encoder over the text, its decoder over the target, or
+        cross-attention, from the target to the text. `measure_parts` measures all three.
     statistics : names, optional
         Which statistics; default: the primary set.
     keep : {"query"}, optional
@@ -101,8 +109,9 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         If a statistic or the backend is unknown.
     ValueError
         If the input is empty, too short or too long, holds tokens that the model has no
-        embedding for, or is a text without a tokenizer; if an option is out of range; or if the
-        weights of the model are on the meta device.
+        embedding for, or is a text without a tokenizer; if a part must be named or a target is
+        missing; if an option is out of range; or if the weights of the model are on the meta
+        device.
     MemoryError
         If the logits of one sequence, or what `keep` asks for, exceed their budgets.
     RuntimeError
@@ -130,7 +139,7 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         raise ValueError(f"batch must be at least 1, got {batch}.")
     if edges < 0:
         raise ValueError(f"edges must be a number of bytes, 0 for none, got {edges}.")
-    options = InputOptions(length, stride, documents, tokenizer, special_tokens)
+    options = InputOptions(length, stride, documents, tokenizer, special_tokens, target, part)
     prepared = prepare(model, text_or_tokens, options)
     if not fidelity:
         say_always()
@@ -141,6 +150,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     sequences, adapter = prepared.sequences, prepared.adapter
     attrs = _attrs(name or adapter.name, facts, sequences.facts)
     attrs["architecture"] = adapter.architecture
+    if part is not None:
+        attrs["part"] = part
     data = assembled(
         parts, chosen, documents=sequences.documents, attrs=attrs, hashes=sequences.hashes
     )

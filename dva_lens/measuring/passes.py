@@ -52,7 +52,10 @@ class Passes:
         sequences = self.prepared.sequences
         for each in sequences.batches(self.prepared.sequences_per_pass(batch)):
             options = replace(self.options, compared=each.first, plan=self._plan(done))
-            seen = record_pass(self.prepared.adapter, each.tokens, each.lengths, options)
+            adapter = self.prepared.adapter
+            if each.source is not None:
+                adapter = adapter.reading(each.source)
+            seen = record_pass(adapter, each.tokens, each.lengths, options)
             if each.first:
                 spans = axes.span_count(self._longest(seen))
                 shown = self._shown(seen) if self.keep == "query" else 0
@@ -85,6 +88,8 @@ class Passes:
 
     def _longest(self, seen: Record) -> int:
         sequences = self.prepared.sequences
+        if seen.keys is not None and sequences.read is not None:
+            return int(sequences.read.lengths.max())
         return int((seen.lengths if sequences.images else sequences.lengths).max())
 
     def _shown(self, seen: Record) -> int:

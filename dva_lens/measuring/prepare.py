@@ -10,6 +10,7 @@ from jaxtyping import Int
 from dva_lens import axes
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.inputs import InputOptions, Room, sequences_of
+from dva_lens.measuring.pairs import pairs_of
 from dva_lens.measuring.sequences import Sequences, check_range
 from dva_lens.recording.adapters import Adapter, adapter_of
 
@@ -82,10 +83,20 @@ def prepare(model: Any, text_or_tokens: Any, options: InputOptions) -> Prepared:
         If the input is empty, too short or too long, or holds tokens that the model has no
         embedding for; or if a text comes without a tokenizer.
     """
-    adapter = adapter_of(model)
+    adapter = adapter_of(model, options.part)
+    adapter.check_input()
     tokenizer = adapter.tokenizer if options.tokenizer is None else options.tokenizer
     room = Room(adapter.positions, adapter.takes_images)
-    sequences = sequences_of(text_or_tokens, tokenizer, options, room)
+    if adapter.reads_source:
+        sequences = pairs_of(text_or_tokens, tokenizer, options, adapter)
+        check_range(sequences.read or sequences, adapter.source_vocabulary)
+    elif options.target is not None:
+        raise ValueError(
+            f"{adapter.name} reads one text here; leave target out, or name the part of an "
+            f"encoder-decoder that reads it with part='decoder' or part='cross'."
+        )
+    else:
+        sequences = sequences_of(text_or_tokens, tokenizer, options, room)
     if not sequences.images:
         check_range(sequences, adapter.vocabulary)
     if sequences.beside:

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float, Int
 
+from dva_lens.recording.adapters import SourceBatch
 from dva_lens.results.schema import DOCUMENT_HASH, TOKENS_HASH, content_hash
 
 Tokens = Int[np.ndarray, "_"]
@@ -21,6 +22,7 @@ class PaddedBatch:
     tokens: Int[np.ndarray, "sequence position"] | Float[np.ndarray, "image channel row column"]
     lengths: Int[np.ndarray, "sequence"] | None
     first: bool
+    source: SourceBatch | None = None
 
 
 @final
@@ -31,6 +33,9 @@ class Sequences:
     `facts` says how special tokens, padding and windows were treated; `sources` are hashes of
     the texts that the sequences were cut from, where there was a text. `beside` is what the model
     takes beside tokens, by name, such as images: then all sequences run together.
+
+    What a decoder reads comes with `read`, the texts that its encoder reads, and with `last`, the
+    token that should follow each sequence.
     """
 
     pieces: tuple[np.ndarray, ...]
@@ -41,12 +46,20 @@ class Sequences:
     images: bool = False
     sources: tuple[str, ...] = ()
     beside: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+    read: "Sequences | None" = None
+    last: tuple[int, ...] = ()
 
     @property
     def hashes(self) -> dict[str, tuple[str, ...]]:
         """Return hashes that tell whether two measurements were of one text and one tokenizer."""
         each = self.pieces if self.images else map(self.tokens, range(len(self)))
-        found = {TOKENS_HASH: tuple(content_hash(np.asarray(one).tobytes()) for one in each)}
+        content = [np.asarray(one).tobytes() for one in each]
+        if self.read is not None:
+            behind = map(self.read.tokens, range(len(self)))
+            content = [
+                one + b"|" + other.tobytes() for one, other in zip(content, behind, strict=True)
+            ]
+        found = {TOKENS_HASH: tuple(content_hash(one) for one in content)}
         return found | ({DOCUMENT_HASH: self.sources} if self.sources else {})
 
     @property
@@ -70,11 +83,23 @@ class Sequences:
             if self.images:
                 yield PaddedBatch(np.stack(self.pieces[start:stop]), None, start == 0)
                 continue
-            lengths = every[start:stop]
-            tokens = np.zeros((stop - start, int(lengths.max())), dtype=np.int64)
-            for row, index in enumerate(range(start, stop)):
-                tokens[row, : lengths[row]] = self.tokens(index)
-            yield PaddedBatch(tokens, lengths, start == 0)
+            tokens = self._padded(start, stop)
+            source = self._source(start, stop)
+            yield PaddedBatch(tokens, every[start:stop], start == 0, source)
+
+    def _padded(self, start: int, stop: int) -> Int[np.ndarray, "sequence position"]:
+        lengths = self.lengths[start:stop]
+        tokens = np.zeros((stop - start, int(lengths.max())), dtype=np.int64)
+        for row, index in enumerate(range(start, stop)):
+            tokens[row, : lengths[row]] = self.tokens(index)
+        return tokens
+
+    def _source(self, start: int, stop: int) -> SourceBatch | None:
+        if self.read is None:
+            return None
+        last = np.array(self.last[start:stop], dtype=np.int64) if self.last else None
+        tokens = self.read._padded(start, stop)
+        return SourceBatch(tokens, self.read.lengths[start:stop], last)
 
 
 @final
@@ -173,7 +198,7 @@ def check_range(sequences: Sequences, vocabulary: int) -> None:
     ValueError
         If there is one; the message names the first.
     """
-    special = np.array([*sequences.prefix, *sequences.suffix], dtype=np.int64)
+    special = np.array([*sequences.prefix, *sequences.suffix, *sequences.last], dtype=np.int64)
     for piece in (*sequences.pieces, special):
         outside = piece[(piece < 0) | (piece >= vocabulary)]
         if len(outside):

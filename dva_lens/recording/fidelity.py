@@ -47,7 +47,10 @@ class OwnPass:
 
     The stretch is the beginning of the first text of `STRETCH` tokens, else of the longest, or an
     image. `whole` says that there is no more of it, and `against` is the attention that ran.
+    `adapter` is that of the model, reading what belongs to the stretch.
     """
+
+    adapter: Adapter
 
     sequence: int
     stretch: Tensor
@@ -69,12 +72,13 @@ class OwnPass:
         else:
             kept = lengths[sequence : sequence + 1].clamp(max=STRETCH)
             row, stretch = 0, batch[sequence : sequence + 1, : int(kept)]
-            lengths, whole = kept, bool(lengths[sequence] == kept)
+            adapter, whole = adapter.of_row(sequence, STRETCH)
+            lengths, whole = kept, whole and bool(lengths[sequence] == kept)
         with adapter.with_own_attention() as against:
             logits = adapter.forward(stretch, lengths)
-        return cls(sequence, stretch, lengths, row, logits, whole, against)
+        return cls(adapter, sequence, stretch, lengths, row, logits, whole, against)
 
-    def compare(self, recorded: Logits, recorder: Recorder, adapter: Adapter) -> dict[str, Fact]:
+    def compare(self, recorded: Logits, recorder: Recorder) -> dict[str, Fact]:
         """Compare a recorded pass over all texts; return what came out, and what was compared.
 
         Where what follows the stretch bears on it, because some layer looks ahead or positions
@@ -85,7 +89,7 @@ class OwnPass:
         RuntimeError
             A row is further away than rounding takes it.
         """
-        length = self.logits.shape[1]
+        adapter, length = self.adapter, self.logits.shape[1]
         if not self.stretch.is_floating_point():
             length = min(length, int(self.lengths[self.row]))
         ours = _Rows.of(recorded, self.sequence, length)

@@ -135,12 +135,13 @@ def _read(rows: Rows, targets: Targets) -> Losses:
 
 def next_token_loss(
     logits: Logits,
-    tokens: Int[Tensor, "sequence position"],
+    tokens: Int[Tensor, "sequence _"],
     lengths: Int[np.ndarray, "sequence"],
 ) -> Float[np.ndarray, "sequence position"]:
     """Return the loss of predicting each next token, NaN where there is none.
 
-    It is in float64 where the model is, and in float32 otherwise.
+    `tokens` may hold one more than the model read, which the last position should predict. The
+    loss is in float64 where the model is, and in float32 otherwise.
     """
     losses = {
         sequence: accurate(logits.losses(sequence, tokens[sequence, 1:length])).cpu().numpy()

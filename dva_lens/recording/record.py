@@ -24,15 +24,20 @@ Lengths = Int[np.ndarray, "sequence"]
 
 
 def attach(
-    model: nn.Module, sites: Iterable[Site[object]] = tuple(SITES.values()), backend: str = "auto"
+    model: nn.Module,
+    sites: Iterable[Site[object]] = tuple(SITES.values()),
+    backend: str = "auto",
+    *,
+    part: str | None = None,
 ) -> AbstractContextManager[Recorder]:
     """Record the attentions of a model that somebody else runs; it is restored afterwards.
 
     Each forward pass inside the context replaces the record of the one before; `take` hands over
-    what the last one left behind. In each, the attention of every layer is compared with the
-    model's own: what the recorder takes to be visible with the mask, and some rows of the output
-    with what the model's attention function makes of the same queries, keys and values.
-    `recorder.fidelity` says what was compared, and how close it came.
+    what the last one left behind. Calls of a model of transformers that continue one cache, as
+    those of `generate`, count as one pass over all of their tokens. In each, the attention of
+    every layer is compared with the model's own: what the recorder takes to be visible with the
+    mask, and some rows of the output with what the model's attention function makes of the same
+    queries, keys and values. `recorder.fidelity` says what was compared, and how close it came.
 
     Parameters
     ----------
@@ -42,6 +47,8 @@ def attach(
         What to record; default: everything.
     backend : str
         The kernel that computes attention: "auto", "exact", "blocked", "fused", "reference".
+    part : {"encoder", "decoder", "cross"}, optional
+        Which part of a model with an encoder and a decoder.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def attach(
     KeyError
         If a site or the backend is unknown.
     ValueError
-        If the weights of the model are on the meta device.
+        If the weights of the model are on the meta device, or a part of it must be named.
     RuntimeError
         In a pass: if a layer attends otherwise than the model's own attention.
 
@@ -65,7 +72,7 @@ def attach(
     >>> layers[0].summary.entropy.shape  # sequence, head, query
     (1, 1, 4)
     """
-    return adapter_of(model).attach(sites, backend)
+    return adapter_of(model, part).attach(sites, backend)
 
 
 @final
@@ -153,12 +160,14 @@ def record_pass(
         lengths = np.full(len(batch), batch.shape[1])
     counts = torch.as_tensor(np.asarray(lengths)).to(batch.device)
     has_loss = LOSS in options.sites and adapter.predicts_next_token
-    targets = batch if has_loss else None
+    text, ends = adapter.continued(batch, counts.cpu().numpy())
+    targets = text if has_loss else None
     with evaluating(adapter.model):
         own = OwnPass.of(adapter, batch, counts) if options.compared else None
         with adapter.attach(options.sites, options.backend) as recorder:
             recorder.layout = Layout.plain(counts, batch.shape[1])
             recorder.reader, recorder.plan = options.reader, options.plan
+            recorder.key_tokens = None if adapter.keys is None else adapter.keys.tokens
             recorder.tokens = None if batch.is_floating_point() else batch.cpu().numpy()
             output = adapter.forward(batch, counts)
             seen = counts.cpu().numpy() if recorder.layout is None else recorder.lengths
@@ -166,9 +175,9 @@ def record_pass(
             layers = recorder.take(adapter.depth)
         facts = _facts(adapter, recorder)
         if own is not None:
-            facts |= own.compare(output, recorder, adapter)
-    loss = None if targets is None else next_token_loss(output, targets, seen)
-    return Record(_tokens(batch, seen), seen, layers, loss, facts)
+            facts |= own.compare(output, recorder)
+    loss = None if targets is None else next_token_loss(output, targets, ends)
+    return Record(_tokens(batch, seen), seen, layers, loss, facts, adapter.keys)
 
 
 def _facts(adapter: Adapter, recorder: Recorder) -> dict[str, Fact]:

@@ -91,6 +91,7 @@ class Recorder:
         self.key_layout: Layout | None = None
         self.reader: PassReader | None = None
         self.plan: EdgePlan | None = None
+        self.finish: Callable[[], None] | None = None
         self.edit: Callable[[int, Tensor], Tensor] | None = None
         self.listener: Callable[[int, AttentionCall], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
@@ -332,6 +333,8 @@ class Recorder:
     def take(self, layers: int) -> tuple[LayerRecord, ...]:
         """Return what the last pass left behind in so many layers, and forget it."""
         self.written_through(None)
+        if self.finish is not None:
+            self.finish()
         taken = tuple(self._taken(layer) for layer in range(layers))
         self.reset()
         return taken
@@ -348,6 +351,11 @@ class Recorder:
         self._attended.clear()
         self._why_not.clear()
         self._open = None
+
+    def again(self, layer: int) -> None:
+        """Forget what was recorded of one layer, to record it anew."""
+        self._layers.pop(layer, None)
+        self._attended.discard(layer)
 
     def attended(self) -> frozenset[int]:
         """Return the layers whose attention was computed here since the last `reset`."""

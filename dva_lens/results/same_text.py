@@ -21,6 +21,7 @@ from dva_lens.results.schema import (
     NotComparableError,
 )
 
+PART = "part"
 TOKEN_LEVEL = ("query", "key", "model")
 NO_HASHES = (
     "The measurements hold no hashes of their texts (schema 1): texts were compared by the "
@@ -58,7 +59,8 @@ def same_text(measurements: Measurements) -> SameText:
     Raises
     ------
     NotComparableError
-        If they were not: it names two trainings and what differs.
+        If they were not, or were parts of models that differ: it names two trainings and what
+        differs.
     """
     first, *others = measurements.parts
     found = [_pairing(first, other) for other in others]
@@ -67,6 +69,7 @@ def same_text(measurements: Measurements) -> SameText:
 
 
 def _pairing(first: Measurement, other: Measurement) -> SameText:
+    _refuse_other_parts(first, other)
     tokens = _both(first, other, TOKENS_HASH)
     documents = _both(first, other, DOCUMENT_HASH)
     names = _both(first, other, axes.DOCUMENT)
@@ -83,6 +86,15 @@ def _pairing(first: Measurement, other: Measurement) -> SameText:
         f"{other.label} was measured on other texts than {first.label} "
         f"({_difference(names, lengths)}); a comparison needs one text for all models."
     )
+
+
+def _refuse_other_parts(first: Measurement, other: Measurement) -> None:
+    ours, theirs = (each.data.attrs.get(PART) for each in (first, other))
+    if ours != theirs and None not in (ours, theirs):
+        raise NotComparableError(
+            f"{other.label} is the part {theirs!r} of a model, and {first.label} the part "
+            f"{ours!r}; only equal parts are compared."
+        )
 
 
 def _both(

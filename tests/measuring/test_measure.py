@@ -14,7 +14,7 @@ import dva_lens as lens
 from dva_lens.data.documents import Document, corpus_of
 from dva_lens.data.evaluation import EvaluationText
 from dva_lens.measuring import describe, measure
-from dva_lens.recording.adapters import decoder, interface
+from dva_lens.recording.adapters import decoder, hooks
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.fidelity import OwnPass
 from dva_lens.results.schema import beside, check_measurement
@@ -287,7 +287,7 @@ def test_a_model_is_looked_over_once_and_compared_once(model, monkeypatch):
     assert len(compared) == 1
 
 
-@pytest.mark.parametrize("place", [decoder, interface], ids=["own", "transformers"])
+@pytest.mark.parametrize("place", [decoder, hooks], ids=["own", "transformers"])
 def test_the_output_projections_are_read_once_whatever_the_number_of_passes(place, monkeypatch):
     read, gram_of = [], place.gram_of
     monkeypatch.setattr(place, "gram_of", lambda output: read.append(output) or gram_of(output))

@@ -39,7 +39,7 @@ def compared(change, dtype=torch.float32):
         own = OwnPass.of(adapter, batch, lengths)
         change(output)
         own = dataclasses.replace(own, whole=True)  # else the stretch would be recorded again
-        return own.compare(Formed(output), recorder, adapter)
+        return own.compare(Formed(output), recorder)
 
 
 @pytest.mark.parametrize("position", [0, 17, STRETCH - 1])

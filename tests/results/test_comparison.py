@@ -89,6 +89,15 @@ def test_other_texts_are_refused_though_they_are_as_many():
         compare(collect({"transformer": ours, "dva": theirs}))
 
 
+def test_other_parts_are_refused_though_their_texts_are_the_same():
+    ours, theirs = fake_measurement("transformer"), fake_measurement("dva")
+    decoders = {"a": ours.assign_attrs(part="decoder"), "b": theirs.assign_attrs(part="decoder")}
+    assert not same_text(collect(decoders)).by_document
+    crossing = decoders | {"b": theirs.assign_attrs(part="cross")}
+    with pytest.raises(ValueError, match="dva-0 is the part 'cross' of a model, and transf"):
+        same_text(collect(crossing))
+
+
 def test_hashes_of_tokens_see_what_names_do_not():
     ours, theirs = fake_measurement("transformer"), fake_measurement("dva")
     assert "schema 1" in same_text(collect({"a": ours, "b": theirs})).note

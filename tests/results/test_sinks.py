@@ -115,3 +115,14 @@ def test_before_training_there_is_none(grown):
 def test_every_step_at_once_is_refused(grown):
     with pytest.raises(ValueError, match="one moment"):
         sinks(grown, moment="every")
+
+
+def test_models_of_unequal_depth_are_read_on_texts_too_short_for_sinks():
+    deep = [np.tile(np.tri(4) / np.tri(4).sum(-1, keepdims=True), (2, HEADS, 1, 1))] * 3
+    each = {"deep": from_patterns(deep), "shallow": from_patterns(deep[:1])}
+    names = ["first_key_mass", "entropy"]
+    data = {model: describe(one, statistics=names, name=model) for model, one in each.items()}
+    assert sinks(collect(data)).groupby("model").size().to_dict() == {
+        "deep": 3 * HEADS,
+        "shallow": HEADS,
+    }

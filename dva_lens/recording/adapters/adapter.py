@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -13,7 +13,32 @@ from torch import Tensor
 
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.recorder import ATTENTION_SITES, Recorder
+from dva_lens.records import KeyText
 from dva_lens.sites import Site
+
+
+@final
+@dataclass(frozen=True)
+class SourceBatch:
+    """The texts that the targets of a batch are of, padded on the right with token 0.
+
+    `last` are the tokens that should follow the last ones of the targets, where they are known.
+    """
+
+    tokens: Int[np.ndarray, "sequence position"]
+    lengths: Int[np.ndarray, "sequence"]
+    last: Int[np.ndarray, "sequence"] | None = None
+
+    @property
+    def text(self) -> KeyText:
+        """Return the texts, with -1 in padding."""
+        real = np.arange(self.tokens.shape[1]) < self.lengths[:, None]
+        return KeyText(np.where(real, self.tokens, -1), self.lengths)
+
+    def beginning(self, row: int, longest: int) -> "SourceBatch":
+        """Return the first tokens of one text."""
+        length = min(int(self.lengths[row]), longest)
+        return SourceBatch(self.tokens[row : row + 1, :length], np.array([length]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +74,66 @@ class Adapter(ABC):
     def with_own_attention(self) -> AbstractContextManager[str]:
         """Have the model compute its own attention as plainly as it can; return which that is."""
         return nullcontext(self.own_attention)
+
+    def reading(self, source: SourceBatch) -> "Adapter":
+        """Return the adapter of the same model reading source texts beside those of a pass.
+
+        Raises
+        ------
+        TypeError
+            The model reads one text.
+        """
+        raise TypeError(
+            f"{self.name} reads one text at a time, got {len(source.lengths)} sources beside it."
+        )
+
+    def of_row(self, row: int, longest: int) -> tuple["Adapter", bool]:
+        """Return the adapter for one row of a batch by itself, and whether it is still whole.
+
+        Of what is read beside the row, at most `longest` tokens are kept.
+        """
+        del row, longest
+        return self, True
+
+    def check_input(self) -> None:
+        """Refuse a model that reads what `measure` cannot pass to it.
+
+        Raises
+        ------
+        TypeError
+            It is one.
+        """
+        return
+
+    @property
+    def reads_source(self) -> bool:
+        """Whether the model reads source texts beside those of a pass."""
+        return False
+
+    @property
+    def source_positions(self) -> int | None:
+        """Return how many tokens of a source there is room for, None where nothing says."""
+        return self.positions
+
+    @property
+    def source_vocabulary(self) -> int:
+        """Return how many tokens of sources the model has embeddings for."""
+        return self.vocabulary
+
+    def decoder_inputs(self, labels: Int[np.ndarray, "position"]) -> Int[np.ndarray, "position"]:
+        """Return what the model reads where it should write these labels."""
+        return labels
+
+    @property
+    def keys(self) -> KeyText | None:
+        """Return the texts of the keys where they are others than those of the queries."""
+        return None
+
+    def continued(
+        self, tokens: Tensor, lengths: Int[np.ndarray, "sequence"]
+    ) -> tuple[Tensor, Int[np.ndarray, "sequence"]]:
+        """Return tokens of which each should follow the one before, with their lengths."""
+        return tokens, lengths
 
     def check_attended(self, recorder: Recorder) -> None:
         """Refuse a pass in which a layer attended without the recorder.

@@ -1,6 +1,6 @@
 """Where the layers of a Hugging Face model are, by looking at it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -51,6 +51,11 @@ class Anatomy:
             f"{type(model).__name__} holds no list of {depth} layers (num_hidden_layers), so its "
             f"attentions cannot be found; it may run layers in stages, or the same ones again."
         )
+
+    def listed(self, layers: Sequence[int]) -> str:
+        """Return the names of some layers, the first few of many."""
+        names = [self.names[layer] for layer in layers]
+        return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
     def around(self, model: PreTrainedModel) -> PreTrainedModel:
         """Return the innermost model with the layers; its configuration says how they attend."""

@@ -1,7 +1,7 @@
 """Recording Hugging Face models as they run: another attention function, and no pattern."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
@@ -14,8 +14,9 @@ from transformers import PreTrainedModel
 
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.adapters.anatomy import Anatomy, longest_input, without_attention
-from dva_lens.recording.adapters.hooks import begin, stream
-from dva_lens.recording.adapters.interface import NAME, STATES, HookState, written_through
+from dva_lens.recording.adapters.hook_state import HookState
+from dva_lens.recording.adapters.hooks import begin, stream, writing
+from dva_lens.recording.adapters.interface import NAME, STATES, Watcher
 from dva_lens.recording.adapters.masks import PassState
 from dva_lens.recording.adapters.outputs import (
     accepts,
@@ -24,8 +25,13 @@ from dva_lens.recording.adapters.outputs import (
     needs_images,
     plain_head,
 )
-from dva_lens.recording.adapters.projection import is_projection
-from dva_lens.recording.adapters.settings import beside_layers, restore, settings_of
+from dva_lens.recording.adapters.settings import (
+    Settings,
+    attending_eagerly,
+    beside_layers,
+    restore,
+    settings_of,
+)
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.norms import Gram
 from dva_lens.recording.recorder import Recorder
@@ -41,20 +47,6 @@ class HuggingFaceAdapter(Adapter):
     beside: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
     _grams: dict[nn.Module, Gram] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        """Refuse models of two stacks.
-
-        Raises
-        ------
-        TypeError
-            If the model has an encoder and a decoder.
-        """
-        if getattr(self.model.config, "is_encoder_decoder", False):
-            raise TypeError(
-                f"{self.architecture} has an encoder and a decoder; a model can be measured that "
-                f"is one stack of layers. Pass one of the two, as a model of its own."
-            )
-
     @cached_property
     def anatomy(self) -> Anatomy:
         """Return where the layers of the model are."""
@@ -66,9 +58,12 @@ class HuggingFaceAdapter(Adapter):
 
         Right or left padding is read off the attention mask and packing off `position_ids`; the
         record is of sequences that start at position zero, whichever way they were laid out.
+        Calls that continue a cache which was empty inside the context, as those of `generate`,
+        are recorded as one pass over all of their tokens.
         """
         model, recorder = self.model, Recorder(sites, backend, self.device)
         state = HookState(recorder, self.anatomy, self._grams, PassState())
+        recorder.finish = state.finish
         settings = settings_of(model)
         hooks = [
             each.register_forward_pre_hook(begin(state), with_kwargs=True, prepend=True)
@@ -81,21 +76,15 @@ class HuggingFaceAdapter(Adapter):
                     for index, layer in enumerate(state.anatomy.layers)
                 ]
             if recorder.watches_attention:
-                _plug_in(model, state)
+                plug_in(model, state)
                 restore(beside_layers(model, state.anatomy, settings))
             if recorder.watches_writing:
-                hooks += [
-                    module.register_forward_pre_hook(written_through(state))
-                    for module in state.anatomy.owner
-                    if is_projection(module)
-                ]
+                hooks += writing(state)
             yield recorder
         finally:
             for hook in hooks:
                 hook.remove()
-            for module in model.modules():
-                STATES.pop(module, None)
-            restore(settings)
+            pull_out(model, settings)
 
     def forward(self, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
         """Run the model over right-padded tokens, images, or both."""
@@ -129,33 +118,25 @@ class HuggingFaceAdapter(Adapter):
             )
         return replace(self, beside=beside)
 
-    @contextmanager
-    def with_own_attention(self) -> Iterator[str]:
+    def with_own_attention(self) -> AbstractContextManager[str]:
         """Have the model attend in its eager functions, where it lets that be chosen."""
-        settings = settings_of(self.model)
-        try:
-            if self.model._can_set_attn_implementation():
-                self.model.set_attn_implementation("eager")
-            yield self.own_attention
-        finally:
-            restore(settings)
+        return attending_eagerly(self.model)
 
     def _unattended(self, silent: Sequence[int]) -> str:
-        names = [self.anatomy.names[layer] for layer in silent]
-        listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         modules = [each for layer in silent for each in self.anatomy.layers[layer].modules()]
         attends = any("attention" in type(each).__name__.lower() for each in modules)
         what = "attend in code of their own" if attends else "hold no attention"
         return (
-            f"{type(self.model).__name__} ran {listed} without calling the recorder "
-            f"({len(silent)} of {self.depth} layers): they {what}. Only attention that goes "
-            f"through transformers' AttentionInterface can be measured."
+            f"{type(self.model).__name__} ran {self.anatomy.listed(silent)} without calling the "
+            f"recorder ({len(silent)} of {self.depth} layers): they {what}. Only attention that "
+            f"goes through transformers' AttentionInterface can be measured."
         )
 
     def _without_attention(self, recorder: Recorder, silent: Sequence[int]) -> Mapping[int, str]:
         layers, attended = self.anatomy.layers, recorder.attended()
         attending = [layers[layer] for layer in attended]
-        attentions = list(STATES[self.model].attentions.values()) if attended else []
+        state = STATES.get(self.model)
+        attentions = list(state.attentions.values()) if isinstance(state, HookState) else []
         found = {each: without_attention(layers[each], attending, attentions) for each in silent}
         return {layer: reason for layer, reason in found.items() if reason is not None}
 
@@ -233,7 +214,21 @@ class HuggingFaceAdapter(Adapter):
         return type(self.model).__name__
 
 
-def _plug_in(model: PreTrainedModel, state: HookState) -> None:
+def pull_out(model: PreTrainedModel, settings: Settings) -> None:
+    """Let a model attend as before."""
+    for module in model.modules():
+        STATES.pop(module, None)
+    restore(settings)
+
+
+def plug_in(model: PreTrainedModel, state: Watcher) -> None:
+    """Let a watcher compute the attentions of a model.
+
+    Raises
+    ------
+    TypeError
+        The model does not ask transformers which attention to use.
+    """
     for module in model.modules():
         STATES[module] = state
     model.set_attn_implementation(NAME)

@@ -15,6 +15,7 @@ from dva_lens.recording.visibility import compare_rows, separates, visibility_of
 
 __all__ = ["ModelMask", "PassState", "model_mask"]
 
+AXES = 3
 PLAIN = {
     causal_mask_function: Visibility(causal=True),
     bidirectional_mask_function: Visibility(causal=False),
@@ -38,11 +39,13 @@ class PassState:
     _padding: Tensor | None = None
     _known: dict[int, tuple[ModelMask, Visibility]] = field(default_factory=dict)
 
-    def begin(
-        self, positions: Int[Tensor, "_ column"] | None, given: Tensor | None = None
-    ) -> None:
-        """Forget the pass before."""
-        self.positions, self.given = positions, given
+    def begin(self, positions: Tensor | None, given: Tensor | None = None) -> None:
+        """Forget the pass before.
+
+        Positions of images have several axes: where there are four, the first are those of the
+        text; three say nothing of packing.
+        """
+        self.positions, self.given = _of_text(positions), given
         self.layout, self._padding = None, None
         self._known.clear()
 
@@ -131,26 +134,34 @@ def picked(
     return pairs & (held if held.dtype == torch.bool else allowed_pairs(held)[:, None])
 
 
-def allowed_pairs(mask: Pairs) -> Bool[Tensor, "row query key"]:
-    """Return which pairs a mask allows: those that are True, or nothing is added to.
+def allowed_pairs(mask: Tensor) -> Bool[Tensor, "row query key"]:
+    """Return which pairs a mask allows: those that are True, or not given the smallest number.
 
     Raises
     ------
     NotImplementedError
-        Heads see different keys, or the mask adds numbers to scores.
+        Heads see different keys.
     """
-    if mask.dtype == torch.bool:
-        allowed = mask
-    else:
+    allowed = mask.bool()
+    if mask.is_floating_point():
         allowed = mask > torch.finfo(mask.dtype).min / 2
-        if bool(mask[allowed].any()):
-            raise NotImplementedError(
-                "A mask that adds numbers to the scores of pairs cannot be recorded, only one "
-                "that allows pairs or not."
-            )
     if not torch.equal(allowed, allowed[:, :1].expand_as(allowed)):
         raise NotImplementedError("A mask that differs between heads cannot be recorded.")
     return allowed[:, 0]
+
+
+def added_by(mask: Tensor | ModelMask | None) -> Float[Tensor, "row head query key"] | None:
+    """Return what a mask of pairs adds to the scores of those that it allows, None for nothing."""
+    if not isinstance(mask, Tensor) or mask.ndim < 4 or not mask.is_floating_point():
+        return None
+    added = mask.masked_fill(mask <= torch.finfo(mask.dtype).min / 2, 0.0)
+    return added if bool(added.any()) else None
+
+
+def _of_text(positions: Tensor | None) -> Int[Tensor, "_ column"] | None:
+    if positions is None or positions.ndim < AXES:
+        return positions
+    return positions[0] if len(positions) > AXES else None
 
 
 def _same(one: Tensor | None, other: Tensor | None) -> bool:

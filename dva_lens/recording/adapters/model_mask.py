@@ -138,15 +138,16 @@ def model_mask(  # noqa: PLR0913  (the signature is transformers')
     batch_size: int,
     q_length: int,
     kv_length: int,
-    q_offset: int = 0,
-    kv_offset: int = 0,
+    q_offset: int | Tensor = 0,
+    kv_offset: int | Tensor = 0,
     mask_function: Any = causal_mask_function,
     attention_mask: Tensor | None = None,
     **_: Any,
 ) -> ModelMask:
     """Keep what transformers would build a mask from."""
+    kv_offset = int(kv_offset)
     padding = prepare_padding_mask(attention_mask, kv_length, kv_offset)
     if padding is not None:
         padding = padding[:, kv_offset : kv_offset + kv_length].bool()
     sizes = (batch_size, q_length, kv_length)
-    return ModelMask(mask_function, sizes, (int(q_offset), int(kv_offset)), padding)
+    return ModelMask(mask_function, sizes, (int(q_offset), kv_offset), padding)

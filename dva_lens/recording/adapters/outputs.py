@@ -31,20 +31,27 @@ def forward(
     is the part that does, and `beside` what it takes beside tokens.
     """
     if tokens.is_floating_point():
-        return formed(_output(runs(**{model.main_input_name: tokens.to(model.dtype)})))
-    place = torch.arange(tokens.shape[1], device=tokens.device)
-    mask = (place < lengths[:, None]).long()
+        return formed(runs(**{model.main_input_name: tokens.to(model.dtype)}))
+    mask = padding_mask(tokens, lengths)
     call = without_cache(runs, {"input_ids": tokens, "attention_mask": mask})
     for name, each in beside.items():
         moved = each.to(tokens.device)
         call[name] = moved.to(model.dtype) if moved.is_floating_point() else moved
     head = plain_head(model)
     if head is None or runs is not model:
-        return formed(_output(runs(**call)))
+        return formed(runs(**call))
     hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
     if hidden is None:
-        return formed(_output(model(**call)))
+        return formed(model(**call))
     return OnRequest(hidden, head)
+
+
+def padding_mask(
+    tokens: Tensor, lengths: Int[Tensor, "sequence"]
+) -> Int[Tensor, "sequence position"]:
+    """Return 1 where a text padded on the right stands, and 0 in padding."""
+    place = torch.arange(tokens.shape[1], device=tokens.device)
+    return (place < lengths[:, None]).long()
 
 
 def needs_images(model: PreTrainedModel, around: PreTrainedModel) -> bool:
@@ -112,20 +119,21 @@ def _body(
     return held[0] if held else None, output.logits
 
 
-def formed(output: Tensor) -> Formed:
-    """Return what a model puts out at every position.
+def formed(output: Any) -> Formed:
+    """Return what a model put out at every position.
 
     Raises
     ------
     TypeError
         It is of another shape, as that of images in stages is.
     """
-    if output.ndim != 3:
+    held = _output(output)
+    if held.ndim != 3:
         raise TypeError(
-            f"The model puts out an array of shape {tuple(output.shape)}, and not numbers for "
+            f"The model puts out an array of shape {tuple(held.shape)}, and not numbers for "
             f"every position, by which a measurement is judged; it cannot be measured."
         )
-    return Formed(output)
+    return Formed(held)
 
 
 def _output(output: Any) -> Tensor:

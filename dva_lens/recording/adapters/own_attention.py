@@ -17,8 +17,10 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from dva_lens.kernels.values import per_query_head
 from dva_lens.kernels.visibility import Visibility
-from dva_lens.recording.adapters.masks import ModelMask, allowed_pairs
+from dva_lens.recording.adapters.masks import ModelMask, added_by, allowed_pairs
 from dva_lens.recording.attention_rows import ENTRIES, Compared, RowSample, first_and_last
+from dva_lens.recording.layout import Layout
+from dva_lens.recording.recorder import Compare, Recorder
 
 EAGER = "eager_attention_forward"
 PICKED = "indices"
@@ -49,6 +51,7 @@ class OwnCall:
     """One call of an attention function, as a layer of the model makes it.
 
     `visibility` says what is seen, and `real` where a text stands, where there is no mask object.
+    With `across` the keys are of another text, of which alone a mask speaks.
     """
 
     module: nn.Module
@@ -59,6 +62,7 @@ class OwnCall:
     asked: dict[str, Any]
     visibility: Visibility
     real: Bool[Tensor, "row column"]
+    across: bool = False
 
     @property
     def against(self) -> str:
@@ -109,7 +113,7 @@ class OwnCall:
                 yield columns, seen[:, :keys]
 
     def _real(self, row: int) -> Bool[Tensor, "column"]:
-        if isinstance(self.mask, ModelMask):
+        if isinstance(self.mask, ModelMask) and not self.across:
             if self.mask.padding is None or self.mask.padding.shape[-1] != self.query.shape[2]:
                 return torch.ones_like(self.real[row])
             return self.mask.padding[row].bool()
@@ -120,7 +124,8 @@ class OwnCall:
         if isinstance(self.mask, ModelMask):
             return self.mask.seen(row, columns, keys)
         if self.mask is not None and self.mask.ndim > 2:
-            return allowed_pairs(self.mask[min(row, len(self.mask) - 1)][None])[0, columns]
+            allowed = allowed_pairs(self.mask[min(row, len(self.mask) - 1)][None])[0]
+            return allowed.expand(self.query.shape[2], -1)[columns]
         found = Visibility(causal=self.visibility.causal, window=self.visibility.window)
         seen = found.visible(columns, keys)[0, 0]
         return seen if self.mask is None else seen & self.mask[row].bool()
@@ -133,15 +138,20 @@ class OwnCall:
             per_query_head(each[row : row + 1, :, :keys], heads)[0]
             for each in (self.key, self.value)
         )
-        scale, bias = self.asked.get("scaling"), self.asked.get("position_bias")
+        scale, added = self.asked.get("scaling"), (self.asked.get("position_bias"), self._added)
         return RowSample(
             self.query[row][:, columns],
             key,
             value.float().norm(dim=-1)[:, None],
             seen,
             self.query.shape[-1] ** -0.5 if scale is None else float(scale),
-            0.0 if bias is None else float(bias.abs().max()),
+            sum((float(each.abs().max()) for each in added if each is not None), 0.0),
         )
+
+    @property
+    def _added(self) -> Tensor | None:
+        """Return what the mask adds to the scores of pairs."""
+        return None if isinstance(self.mask, ModelMask) else added_by(self.mask)
 
     def _own(
         self, row: int, columns: Int[Tensor, "some"], sample: RowSample
@@ -154,6 +164,10 @@ class OwnCall:
         hidden = torch.finfo(torch.float32).min
         mask = torch.zeros(sample.seen.shape, dtype=wide, device=columns.device)
         mask = mask.masked_fill_(~sample.seen, hidden)[None, None]
+        if self._added is not None:
+            added = self._added.to(wide)[min(row, len(self._added) - 1)][None]
+            added = added.expand(-1, -1, self.query.shape[2], -1)[:, :, columns, :keys]
+            mask = mask + added.masked_fill(~sample.seen, 0.0)
         asked = {name: self._part(each, row, columns, keys) for name, each in self.asked.items()}
         asked |= {"dropout": 0.0} if "dropout" in asked else {}
         _, function = own_function(self.module)
@@ -166,3 +180,20 @@ class OwnCall:
             return given
         given = given[row : row + 1] if given.shape[0] == len(self.query) else given
         return given[:, :, columns, :keys]
+
+
+def compare_with(
+    own: OwnCall, layout: Layout, recorder: Recorder, name: str, visible_rows: int
+) -> Compare:
+    """Return what compares an output, before anybody edits it, with the model's own attention.
+
+    `name` is that of the layer, and `visible_rows` how many rows were held against masks.
+    """
+
+    def compare(out: Tensor, backend: str) -> None:
+        place = f"{type(own.module).__name__} of {name}"
+        recorder.visible_rows = visible_rows
+        found = own.compare(layout.repad(out), backend=backend, place=place)
+        recorder.keep_compared(found, against=own.against)
+
+    return compare

@@ -12,6 +12,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+NOT_WRITTEN = (
+    "what {} returns does not go into an output projection as it is: a gate, a norm or something "
+    "else comes between"
+)
+
 
 @final
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Which attention the parts of a Hugging Face model use, as their configurations say."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -37,6 +38,18 @@ def restore(settings: Settings) -> None:
     """Let configurations name the attention that they named before."""
     for config, named in settings:
         config._attn_implementation_internal = named
+
+
+@contextmanager
+def attending_eagerly(model: PreTrainedModel) -> Iterator[str]:
+    """Have a model attend in its eager functions, where it lets that be chosen; say in which."""
+    settings = settings_of(model)
+    try:
+        if model._can_set_attn_implementation():
+            model.set_attn_implementation("eager")
+        yield str(model.config._attn_implementation)
+    finally:
+        restore(settings)
 
 
 def _models(model: PreTrainedModel) -> Iterable[PreTrainedModel]:

@@ -17,7 +17,12 @@ from dva_lens.records import LayerRecord
 from dva_lens.sites import SUMMARY, AttentionSummary
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import UNIT, Labels, SharedRecord, Statistic
-from dva_lens.statistics.visible import positions, summed_over_viewers, uniform_received
+from dva_lens.statistics.visible import (
+    positions,
+    summed_over_viewers,
+    uniform_received,
+    uniform_received_across,
+)
 
 FEWEST_SHARE = 0.5
 """Keys count of which even attention gives so much in all: a single query cannot lift one high."""
@@ -32,12 +37,21 @@ class TopKey(NamedTuple):
     even: Float[np.ndarray, "sequence key"]
 
 
-def top_key(summary: AttentionSummary, lengths: Int[np.ndarray, "sequence"]) -> TopKey:
-    """Return the key with the largest mean weight over the queries that see it and many others."""
+def top_key(
+    summary: AttentionSummary, lengths: Int[np.ndarray, "sequence"], *, across: bool = False
+) -> TopKey:
+    """Return the key with the largest mean weight over the queries that see it and many others.
+
+    With `across` the keys are those of another text, each of which all queries see or none.
+    """
     visible, viewers = summary.visible, summary.viewers
     many = (visible >= MANY_KEYS).astype(np.float64)
-    queries = summed_over_viewers(many, visible, viewers, lengths=lengths)
-    share = uniform_received(visible, viewers, lengths, MANY_KEYS)
+    if across:
+        queries = np.where(viewers > 0, many.sum(-1)[:, None], 0.0)
+        share = uniform_received_across(np.where(many > 0, visible, 0), viewers)
+    else:
+        queries = summed_over_viewers(many, visible, viewers, lengths=lengths)
+        share = uniform_received(visible, viewers, lengths, MANY_KEYS)
     counted: Bool[np.ndarray, "sequence key"] = (share >= FEWEST_SHARE) & (queries > 0)
     mean = ratio(
         summary.late_received.astype(np.float64), np.where(counted, queries, 0.0)[:, None]
@@ -51,22 +65,27 @@ def top_key(summary: AttentionSummary, lengths: Int[np.ndarray, "sequence"]) -> 
 
 def top_key_mass(layer: LayerRecord, shared: SharedRecord) -> Float[np.ndarray, "sequence head"]:
     """Return the mean weight on the most attended key."""
-    return top_key(layer.at(SUMMARY), shared.lengths).mass
+    return _of(layer, shared).mass
+
+
+def _of(layer: LayerRecord, shared: SharedRecord) -> TopKey:
+    return top_key(layer.at(SUMMARY), shared.lengths, across=shared.keys is not None)
 
 
 def top_key_labels(layer: LayerRecord, shared: SharedRecord) -> Mapping[str, np.ndarray]:
     """Return where the most attended key stands, which token it is, and what its value is like."""
-    found = top_key(layer.at(SUMMARY), shared.lengths)
+    found = _of(layer, shared)
+    tokens = shared.tokens if shared.keys is None else shared.keys.tokens
     held = np.isfinite(found.position)
     place = np.where(held, found.position, 0).astype(np.int64)
-    earlier = earlier_alike(shared.tokens)
+    earlier = earlier_alike(tokens)
 
     def of_key(numbers: Float[np.ndarray, "sequence key"]) -> np.ndarray:
         return np.where(held, np.take_along_axis(numbers, place, -1), np.nan)
 
     return {
         "top_key_position": found.position,
-        "top_key_token": of_key(shared.tokens.astype(np.float64)),
+        "top_key_token": of_key(tokens.astype(np.float64)),
         "top_key_earlier": of_key(earlier.astype(np.float64)),
         "top_key_queries": of_key(found.queries),
         "top_key_even": of_key(found.even),

@@ -14,7 +14,7 @@ from dva_lens.analyses.architectures.verdicts import (
     verdict,
 )
 
-import dva_lens.recording.adapters.interface as interface
+from dva_lens.recording.adapters import hook_state
 from dva_lens.recording.attention_rows import Compared, RowSample
 
 SAMPLE = {
@@ -43,13 +43,13 @@ def test_a_class_is_what_the_page_says(name):
 
 
 def test_a_planted_error_is_a_fault(monkeypatch):
-    plain = interface._rule
+    plain = hook_state.rule_of
 
-    def shifted(*args):
-        rule = plain(*args)
+    def shifted(*args, bias):
+        rule = plain(*args, bias=bias)
         return type(rule)(**{**vars(rule), "scale": rule.scale * (1 + 1e-6)})
 
-    monkeypatch.setattr(interface, "_rule", shifted)
+    monkeypatch.setattr(hook_state, "rule_of", shifted)
     monkeypatch.setattr("dva_lens.recording.fidelity.OwnPass.compare", lambda *_, **__: {})
     monkeypatch.setattr(RowSample, "compare", lambda *_, **__: Compared(0.0, 1))
     what, reason = verdict(children.result_of("GPT2LMHeadModel"))

@@ -58,10 +58,6 @@ REFUSED = {
          "d_inner": 48},
         "computes attention in code of its own",
     ),
-    "bart": (
-        tf.BartForConditionalGeneration, tf.BartConfig, BART,
-        "BartForConditionalGeneration has an encoder and a decoder",
-    ),
     "mamba": (
         tf.MambaForCausalLM, tf.MambaConfig,
         {"vocab_size": families.VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2},

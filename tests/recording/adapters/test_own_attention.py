@@ -13,7 +13,7 @@ from transformers.models.llama.modeling_llama import LlamaAttention
 
 import dva_lens as lens
 from dva_lens.recording import recorder as recording
-from dva_lens.recording.adapters import interface, masks
+from dva_lens.recording.adapters import hook_state, masks
 from dva_lens.recording.adapters.own_attention import own_function
 from dva_lens.recording.record import attach
 from dva_lens.sites import SUMMARY
@@ -50,12 +50,12 @@ PLANTED = {
 @pytest.mark.parametrize(("name", "change"), PLANTED.values(), ids=PLANTED)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_an_attention_that_is_not_the_models_is_refused(name, change, dtype, monkeypatch):
-    model, own = family(name, dtype=dtype, sharp=3.0), interface._rule
+    model, own = family(name, dtype=dtype, sharp=3.0), hook_state.rule_of
     attached(model, input_ids=IDS)
     monkeypatch.setattr(
-        interface,
-        "_rule",
-        lambda *asked: dataclasses.replace(rule := own(*asked), **change(rule)),
+        hook_state,
+        "rule_of",
+        lambda *asked, bias: dataclasses.replace(rule := own(*asked, bias=bias), **change(rule)),
     )
     with pytest.raises(RuntimeError, match=rf"Attention of .*layers?\.0.* {REFUSED}"):
         attached(model, input_ids=IDS)
