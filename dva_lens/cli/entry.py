@@ -8,7 +8,7 @@ import typer
 
 from dva_lens import __version__
 from dva_lens.allocator import keep_freed_memory
-from dva_lens.cli import compare, doctor, export, listing, measure, pages, study
+from dva_lens.cli import archive, compare, doctor, export, listing, measure, pages, study
 from dva_lens.cli.guard import DEBUG, IMPORT, Guarded
 
 app = typer.Typer(
@@ -24,8 +24,12 @@ studies = typer.Typer(
 )
 studies.command("run", short_help="Train and measure; repeat to resume.")(study.run)
 app.add_typer(studies, name="study")
+archives = typer.Typer(help="Say what an archive holds, or remove a run.", no_args_is_help=True)
+archives.command("info", short_help="Runs, texts, sizes and versions.")(archive.info)
+archives.command("remove", short_help="Remove a run and its checkpoint.")(archive.remove)
+app.add_typer(archives, name="archive")
 for name, command, about in (
-    ("measure", measure.measure, "Measure a model on a text."),
+    ("measure", measure.measure, "Measure models on a text."),
     ("compare", compare.compare, "Compare the models of an archive with a baseline."),
     ("report", pages.report, "Write a self-contained HTML report."),
     ("explore", pages.explore, "Explore an archive in the browser."),
