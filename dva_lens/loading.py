@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -21,35 +20,30 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from torch import nn
-from transformers import (
-    CONFIG_MAPPING,
-    AutoConfig,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel
 
 from dva_lens.models.bridge import is_bridge
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.models.decoder import Decoder
-from dva_lens.models.foreign_files import (
-    CONFIG,
-    WANTED,
-    blaming,
-    check_amount,
-    check_regular,
-    check_weights,
-    read_config,
-)
+from dva_lens.models.foreign_files import CONFIG, WANTED, read_config
 from dva_lens.models.gguf_copy import copied
 from dva_lens.models.gguf_header import is_gguf
-from dva_lens.validation import shown
+from dva_lens.models.placing import Placement, room_for
+from dva_lens.models.pretrained import open_pretrained
+from dva_lens.models.seeing import attend
 
 Model = Decoder | PreTrainedModel | nn.Module
-TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "*.model")
 
 
-def load(what: Any, *, device: str | torch.device | None = None) -> Model:
+def load(
+    what: Any,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    device_map: str | dict[str, Any] | None = None,
+    revision: str | None = None,
+    attention: str | None = None,
+) -> Model:
     """Return a model, ready to be measured, with its tokenizer as `model.tokenizer`.
 
     Parameters
@@ -60,6 +54,15 @@ def load(what: Any, *, device: str | torch.device | None = None) -> Model:
         model that has been loaded already.
     device : str or torch.device, optional
         Where to put it; default: it stays where it is.
+    dtype : {"float16", "bfloat16", "float32", "float64"} or torch.dtype, optional
+        The numbers to compute with; default: those of the weights (float32 of a GGUF file).
+    device_map : str or dict, optional
+        How to spread a model of transformers over devices: "auto", "balanced", or a mapping.
+    revision : str, optional
+        The branch, tag or commit of a model on the hub.
+    attention : {"causal", "bidirectional"}, optional
+        Have a model of transformers attend to what came before alone, or to both sides; default:
+        as it was trained to.
 
     Raises
     ------
@@ -74,9 +77,10 @@ def load(what: Any, *, device: str | torch.device | None = None) -> Model:
     PermissionError
         If access to the model must be asked for.
     ValueError
-        If the weights are pickles, damaged, incomplete, not finite, or of another architecture.
+        If the weights are pickles, damaged, incomplete, not finite, or of another architecture;
+        the device is not there; or an option does not fit the model or the others.
     MemoryError
-        If the weights of a GGUF file do not fit into memory once they are unpacked.
+        If the device has no room, or the unpacked weights of a GGUF file do not fit into memory.
 
     Examples
     --------
@@ -86,24 +90,65 @@ def load(what: Any, *, device: str | torch.device | None = None) -> Model:
     >>> type(model).__name__
     'Decoder'
     >>> model = load("SmolLM2-135M-Instruct.Q4_1.gguf")  # doctest: +SKIP
-    >>> model = load("gpt2", device="cuda")  # doctest: +SKIP
+    >>> model = load("gpt2", device="cuda", dtype="bfloat16")  # doctest: +SKIP
     """
+    placement = Placement(device, dtype, device_map)
     if isinstance(what, Decoder | PreTrainedModel) or is_bridge(what):
+        _refuse_beside(what, device_map=device_map, revision=revision)
         model = what
     elif isinstance(what, str | Path):
-        path = Path(what).expanduser()
-        model = _from_gguf(path) if is_gguf(path) else _from_folder(_folder_of(what))
+        model = _from_place(what, placement, revision)
     else:
         raise TypeError(
             f"A {type(what).__name__} is not a model that can be loaded; pass a checkpoint "
             f"folder, the name of a Hugging Face model, or a loaded model of transformers."
         )
-    if device is not None:
-        nn.Module.to(model, device)
+    placement.put(model)
+    if attention is not None:
+        attend(model, attention)
     return model.eval()
 
 
-def _folder_of(what: str | Path) -> Path:
+def path_of(what: str | Path, revision: str | None = None) -> Path:
+    """Return where the files of a model lie on this disk; nothing is fetched.
+
+    Raises
+    ------
+    FileNotFoundError
+        They are not on this disk.
+    ValueError
+        It is a file, but no GGUF file, or no possible name of a model.
+    """
+    path = Path(what).expanduser()
+    if is_gguf(path):
+        return path
+    return _folder_of(what, revision, fetch=False)
+
+
+def _from_place(what: str | Path, placement: Placement, revision: str | None) -> Model:
+    """Open a file, a folder, or what the hub has under a name."""
+    path = Path(what).expanduser()
+    if revision is not None and path.exists():
+        _refuse_beside(what, revision=revision)
+    with room_for(f"The model {str(what)!r}", placement.device or "its devices"):
+        if is_gguf(path):
+            return _from_gguf(path, placement)
+        return _from_folder(_folder_of(what, revision), placement)
+
+
+def _refuse_beside(what: Any, **chosen: Any) -> None:
+    """Refuse options that say nothing of what is there already."""
+    for name, value in chosen.items():
+        if value is not None:
+            kind = "is on this disk" if isinstance(what, str | Path) else "is loaded already"
+            named = str(what) if isinstance(what, str | Path) else type(what).__name__
+            raise ValueError(
+                f"{name}={value!r} says how to fetch or open a model, and {named!r} {kind}; leave "
+                f"it out."
+            )
+
+
+def _folder_of(what: str | Path, revision: str | None, *, fetch: bool = True) -> Path:
     folder = Path(what).expanduser()
     if folder.is_dir():
         return folder
@@ -113,23 +158,36 @@ def _folder_of(what: str | Path) -> Path:
         )
     if isinstance(what, Path) or what.startswith((".", "/", "~")) or what.count("/") > 1:
         raise FileNotFoundError(f"There is no folder {str(what)!r} to load a model from.")
-    return _fetched(what)
+    return _fetched(what, revision, fetch=fetch)
 
 
-def _fetched(name: str) -> Path:
-    """Return the folder of a named model: from the cache if it is whole there, or the network."""
+def _cached(name: str, chosen: dict[str, Any]) -> Path | None:
+    """Return the folder of a named model in the local cache, None where it is not whole there."""
     try:
-        cached = Path(snapshot_download(name, allow_patterns=[*WANTED], local_files_only=True))
-        if (cached / CONFIG).exists() and any(cached.glob("*.safetensors")):
-            return cached
+        found = Path(snapshot_download(name, local_files_only=True, **chosen))
     except LocalEntryNotFoundError:
-        pass
+        return None
     except HFValidationError as error:
         raise ValueError(
             f"{name!r} is neither a folder nor a possible name of a Hugging Face model."
         ) from error
+    whole = (found / CONFIG).exists() and any(found.glob("*.safetensors"))
+    return found if whole else None
+
+
+def _fetched(name: str, revision: str | None, *, fetch: bool) -> Path:
+    """Return the folder of a named model: from the cache if it is whole there, or the network."""
+    chosen: dict[str, Any] = {"allow_patterns": [*WANTED], "revision": revision}
+    cached = _cached(name, chosen)
+    if cached is not None:
+        return cached
+    if not fetch:
+        raise FileNotFoundError(
+            f"The Hugging Face model {name!r} is not in the local cache, so its size is not known "
+            f"here; it would be downloaded."
+        )
     try:
-        return Path(snapshot_download(name, allow_patterns=[*WANTED]))
+        return Path(snapshot_download(name, **chosen))
     except GatedRepoError as error:
         raise PermissionError(
             f"The Hugging Face model {name!r} is gated; ask for access on its page and log in."
@@ -150,8 +208,8 @@ def _fetched(name: str) -> Path:
         ) from error
 
 
-def _from_gguf(file: Path) -> Model:
-    model: Any = _from_folder(copied(file))
+def _from_gguf(file: Path, placement: Placement) -> Model:
+    model: Any = _from_folder(copied(file), placement)
     model.config._name_or_path = model.name_or_path = file.stem
     unread = model.config.gguf["unread"]
     if unread:
@@ -165,84 +223,12 @@ def _from_gguf(file: Path) -> Model:
     return model
 
 
-def _from_folder(folder: Path) -> Model:
+def _from_folder(folder: Path, placement: Placement) -> Model:
     config = read_config(folder)
     if "model_type" not in config and "architectures" not in config:
+        _refuse_beside(folder, device_map=placement.device_map)
         checkpoint = load_checkpoint(folder)
         own: Any = checkpoint.model
         own.tokenizer, own.name_or_path = checkpoint.tokenizer, folder.resolve().name
         return own
-    check_regular(folder)
-    check_weights(folder)
-    architecture, described = _architecture(folder, config.get("model_type"))
-    check_amount(folder, architecture, described)
-    model = _whole(folder, architecture)
-    model.tokenizer = _tokenizer(folder)
-    return model
-
-
-def _architecture(folder: Path, kind: Any) -> tuple[type[PreTrainedModel], PreTrainedConfig]:
-    if kind is not None and not (isinstance(kind, str) and kind in CONFIG_MAPPING):
-        raise ValueError(
-            f"{str(folder / CONFIG)!r} says that the model is of type {shown(kind)}, which this "
-            f"version of transformers does not know, or which needs code of its own; code is not "
-            f"run from checkpoints."
-        )
-    with blaming(folder / CONFIG, f"is no configuration of a model of type {kind!r}"):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return _class_of(config, folder), config
-
-
-def _class_of(config: PreTrainedConfig, folder: Path) -> type[PreTrainedModel]:
-    names: Any = config.architectures
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        names = []
-    for name in names:
-        found = getattr(transformers, name, None)
-        if isinstance(found, type) and issubclass(found, PreTrainedModel):
-            return found
-    raise ValueError(
-        f"The configuration of {str(folder)!r} ({CONFIG}) names "
-        f"{shown(', '.join(names)) if names else 'no architecture'}, and transformers has no such "
-        f"model."
-    )
-
-
-def _whole(folder: Path, architecture: type[PreTrainedModel]) -> PreTrainedModel:
-    with blaming(folder, f"holds weights that do not fit {architecture.__name__}"):
-        loaded: Any = architecture.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are refused here, by name
-        )
-    model, info = loaded
-    for key, held, due in sorted(info["mismatched_keys"])[:1]:
-        raise ValueError(
-            f"{str(folder)!r} holds weights that do not fit {architecture.__name__}: {key!r} must "
-            f"have shape {tuple(due)}, got {tuple(held)}."
-        )
-    if info["missing_keys"]:
-        keys = sorted(info["missing_keys"])
-        raise ValueError(
-            f"{str(folder)!r} lacks {len(keys)} weights of {architecture.__name__}, such as "
-            f"{keys[0]!r}; they would have been random."
-        )
-    for key, weight in model.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
-            raise ValueError(f"Weight {key!r} of {str(folder)!r} holds NaN or infinity.")
-    return model
-
-
-def _tokenizer(folder: Path) -> Any:
-    """Return the tokenizer beside the weights, or None where there is none."""
-    files = sorted(file.name for pattern in TOKENIZERS for file in folder.glob(pattern))
-    if not files:
-        return None
-    with blaming(folder, f"holds a tokenizer ({', '.join(files)}) that cannot be read"):
-        found = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-        found("a b")  # some of what is wrong shows when it is used
-    return found
+    return open_pretrained(folder, config, placement)

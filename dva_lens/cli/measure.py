@@ -1,13 +1,27 @@
-"""`dva-lens measure`: one existing model, one text, one archive."""
+"""`dva-lens measure`: existing models, one text, one archive."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dva_lens.cli.opening import (
+    AttentionOption,
+    BatchSizeOption,
+    ChatOption,
+    DeviceMapOption,
+    DeviceOption,
+    DtypeOption,
+    RevisionOption,
+    SystemPromptOption,
+    opening,
+)
+
 if TYPE_CHECKING:
     from dva_lens.data.documents import Corpus
+    from dva_lens.study.single import MeasureOptions
 
 
 class Control(StrEnum):
@@ -20,7 +34,8 @@ class Control(StrEnum):
 
 def measure(  # noqa: PLR0913 - one argument per option
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
+        list[str],
+        typer.Argument(metavar="MODEL...", help="Checkpoint folders, GGUF files or hub names."),
     ],
     *,
     out: Annotated[
@@ -48,7 +63,11 @@ def measure(  # noqa: PLR0913 - one argument per option
         bool, typer.Option("--extended", help="Also compute the extended set of statistics.")
     ] = False,
     name: Annotated[
-        str | None, typer.Option(help="Name in the archive; default: the last part of MODEL.")
+        list[str] | None,
+        typer.Option(
+            help="Name in the archive; repeat it for several models.",
+            show_default="the last part of MODEL",
+        ),
     ] = None,
     length: Annotated[int | None, typer.Option(min=2, help="Window length in tokens.")] = None,
     documents: Annotated[
@@ -78,14 +97,27 @@ def measure(  # noqa: PLR0913 - one argument per option
             min=0, max=2**63 - 1, help="Random seed for sampling documents and for the controls."
         ),
     ] = 0,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+    device_map: DeviceMapOption = None,
+    batch_size: BatchSizeOption = 8,
+    revision: RevisionOption = None,
+    attention: AttentionOption = None,
+    chat: ChatOption = False,
+    system_prompt: SystemPromptOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what it will take in time, memory and disk, and stop."
+        ),
+    ] = False,
 ) -> None:
-    """Measure a model on a text and store the results in an archive.
+    """Measure models on a text and store the results in an archive.
 
     Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
     """
-    from dva_lens.cli.edges import edge_budget, say_edges
-    from dva_lens.cli.findings import say_findings
-    from dva_lens.cli.progress import counted, quiet_unless_watched
+    from dva_lens.cli.edges import edge_budget
+    from dva_lens.cli.forecast import say_forecast
     from dva_lens.cli.study import say_next
     from dva_lens.statistics.table import EXTENDED, RECORDED
     from dva_lens.study.folder import refuse_foreign
@@ -97,31 +129,58 @@ def measure(  # noqa: PLR0913 - one argument per option
         raise ValueError("This version has no extended statistics; leave --extended out.")
     opened, written = _texts(text, target, corpus)
     budget = edge_budget(edges, none=no_edges)
-    from dva_lens.study.single import MeasureOptions, measure_runs
+    from dva_lens.study.single import MeasureOptions
 
-    quiet_unless_watched()
+    names = _names(model, name)
     statistics = (*RECORDED, *EXTENDED) if extended else RECORDED
     controls = tuple(dict.fromkeys(each.value for each in control or ()))
     options = MeasureOptions(
-        statistics,
-        length,
-        documents,
-        backend,
-        seed,
-        queries,
-        controls,
-        name,
-        target=written,
-        **budget,
-    )
-    with counted("measuring", "windows") as progress:
-        labels = measure_runs(out, model, opened, options, progress=progress)
-    typer.echo(f"Measured {', '.join(labels.values())} on {opened.name}.")
-    say_edges(out, *labels.values())
-    say_findings(out, *labels.values())
-    if list(labels) == ["encoder"]:
-        typer.echo("Its decoder and cross-attention need a target: pass --target.")
+        statistics, length, documents, backend, seed, queries, controls, None, target=written,
+        **budget, batch_size=batch_size, chat=chat, system_prompt=system_prompt,
+        opening=opening(
+            device=device, dtype=dtype, device_map=device_map, revision=revision,
+            attention=attention,
+        ),
+    )  # fmt: skip
+    if dry_run:
+        say_forecast(model, opened, options, out)
+        return
+    _measure_each(list(zip(model, names, strict=True)), out, opened, options)
     say_next(out)
+
+
+def _measure_each(
+    models: "list[tuple[str, str | None]]", out: Path, corpus: "Corpus", options: "MeasureOptions"
+) -> None:
+    """Measure one model after another into one archive, and say what was found."""
+    from dva_lens.cli.edges import say_edges
+    from dva_lens.cli.findings import say_findings
+    from dva_lens.cli.progress import counted, quiet_unless_watched
+    from dva_lens.study.single import measure_runs
+
+    quiet_unless_watched()
+    labels: list[str] = []
+    for model, name in models:
+        with counted("measuring", "windows") as progress:
+            asked = replace(options, name=name)
+            found = measure_runs(out, model, corpus, asked, progress=progress)
+        labels += found.values()
+        typer.echo(f"Measured {', '.join(found.values())} on {corpus.name}.")
+        say_edges(out, *found.values())
+        if list(found) == ["encoder"]:
+            typer.echo("Its decoder and cross-attention need a target: pass --target.")
+    say_findings(out, *labels)
+
+
+def _names(models: list[str], names: list[str] | None) -> list[str | None]:
+    """Return the name of each model in the archive, None where it is that of its file."""
+    if names is None:
+        return [None] * len(models)
+    if len(names) != len(models):
+        raise typer.BadParameter(
+            f"--name must be passed once for each of {len(models)} models, got {len(names)}"
+        )
+    return [*names]
 
 
 def _texts(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from dva_lens.data.evaluation import EvaluationText
+from dva_lens.measuring.chat import frame_for, refuse_tokens
 from dva_lens.measuring.sequences import Sequences, Tokens, Windowing, measurable
 from dva_lens.measuring.texts import is_text, of_texts, texts_of
 
@@ -37,6 +38,8 @@ class InputOptions:
     special_tokens: bool = True
     target: Any = None
     part: str | None = None
+    chat: bool = False
+    system_prompt: str | None = None
 
 
 def sequences_of(data: Any, tokenizer: Any, options: InputOptions, room: Room) -> Sequences:
@@ -65,8 +68,10 @@ def sequences_of(data: Any, tokenizer: Any, options: InputOptions, room: Room) -
                 "The model came without a tokenizer, so a text cannot be turned into tokens; "
                 "pass tokenizer=..., or token ids instead of a text."
             )
-        texts = texts_of(data, documents)
-        return of_texts(texts, tokenizer, windowing, special_tokens=options.special_tokens)
+        texts, special = texts_of(data, documents), options.special_tokens
+        frame = frame_for(tokenizer, chat=options.chat, system_prompt=options.system_prompt)
+        return of_texts(texts, tokenizer, windowing, special_tokens=special, frame=frame)
+    refuse_tokens(chat=options.chat)
     if isinstance(data, Mapping):
         return of_encoding(data, windowing, documents=documents)
     if not hasattr(data, "__len__"):

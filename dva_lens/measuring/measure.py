@@ -16,6 +16,7 @@ from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.labels import with_token_texts
 from dva_lens.measuring.passes import MeasureProgress, Passes
 from dva_lens.measuring.prepare import prepare
+from dva_lens.models.placing import room_for
 from dva_lens.recording.edge_plan import BUDGET
 from dva_lens.recording.fidelity import say_always
 from dva_lens.recording.record import RecordOptions
@@ -41,13 +42,16 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     backend: str = "auto",
     length: int | None = None,
     stride: int | None = None,
-    batch: int = 8,
+    batch_size: int = 8,
     documents: Sequence[str] | None = None,
     tokenizer: Any = None,
     special_tokens: bool = True,
+    chat: bool = False,
+    system_prompt: str | None = None,
     fidelity: bool = True,
     progress: Callable[[MeasureProgress], None] | None = None,
     name: str | None = None,
+    batch: int | None = None,
 ) -> xr.Dataset:
     """Run a model over a text as it is, and return statistics of its attention and values.
 
@@ -77,14 +81,20 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     length, stride : int, optional
         Texts longer than `length` tokens (default: what the model has room for) are cut into
         windows that start `stride` tokens apart (default: they do not overlap).
-    batch : int
-        At most so many sequences run together; fewer where their logits would be large.
+    batch_size : int
+        As many sequences run together as so many of the longest have tokens; fewer where their
+        logits would be large.
     documents : names, optional
         What to call the texts or sequences; intervals are taken over documents.
     tokenizer : tokenizer, optional
         In place of the model's own.
     special_tokens : bool
         Whether each window gets the special tokens that the tokenizer adds to a text.
+    chat : bool
+        Put each window into the chat template of the tokenizer, as the turn of a user; what
+        stands around it is stored in the attributes.
+    system_prompt : str, optional
+        What the template is given as the system's turn; default: what it says without one.
     fidelity : bool
         Kept for code that passes it: what is measured is always compared with the model's own
         attention, and the attributes `fidelity_*` say what was compared.
@@ -92,6 +102,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         Called after each batch with what is done and the seconds that are left.
     name : str, optional
         What to call the model in the data.
+    batch : int, optional
+        The former name of `batch_size`.
 
     Returns
     -------
@@ -113,7 +125,8 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
         missing; if an option is out of range; or if the weights of the model are on the meta
         device.
     MemoryError
-        If the logits of one sequence, or what `keep` asks for, exceed their budgets.
+        If the logits of one sequence, or what `keep` asks for, exceed their budgets, or the
+        device has no room.
     RuntimeError
         If a layer attends otherwise than the model's own attention does with the same queries,
         keys and values, or the model puts out something else with its attention recorded.
@@ -135,18 +148,30 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     chosen = tuple(statistic(each) for each in _listed(statistics))
     if keep not in (None, "query"):
         raise ValueError(f"keep must be 'query' or nothing, got {keep!r}.")
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1, got {batch}.")
+    batch_size = batch_size if batch is None else batch
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
     if edges < 0:
         raise ValueError(f"edges must be a number of bytes, 0 for none, got {edges}.")
-    options = InputOptions(length, stride, documents, tokenizer, special_tokens, target, part)
+    options = InputOptions(
+        length,
+        stride,
+        documents,
+        tokenizer,
+        special_tokens,
+        target,
+        part,
+        chat=chat,
+        system_prompt=system_prompt,
+    )
     prepared = prepare(model, text_or_tokens, options)
     if not fidelity:
         say_always()
     sites = (*_sites(chosen), *((EDGES,) if keep == "query" and edges else ()))
     recording = RecordOptions(sites, backend, reader=StatisticReader.of(chosen))
     passes = Passes(prepared, chosen, recording, keep, edges)
-    parts, facts = passes.over(batch, progress)
+    with room_for("This measurement", prepared.adapter.device):
+        parts, facts = passes.over(batch_size, progress)
     sequences, adapter = prepared.sequences, prepared.adapter
     attrs = _attrs(name or adapter.name, facts, sequences.facts)
     attrs["architecture"] = adapter.architecture

@@ -45,6 +45,8 @@ def pairs_of(data: Any, tokenizer: Any, options: InputOptions, adapter: Adapter)
         )
     if options.length is not None or options.stride is not None:
         raise ValueError("Pairs of texts are not cut into windows; leave length and stride out.")
+    if options.chat:
+        raise ValueError("Pairs of texts are put into no chat template; leave chat out.")
     read = sequences_of(data, tokenizer, options, Room(None))
     labels, texts = labels_of(target, tokenizer, special_tokens=options.special_tokens)
     if len(labels) != len(read):

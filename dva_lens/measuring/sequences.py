@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float, Int
 
+from dva_lens.measuring.batching import boundaries
 from dva_lens.recording.adapters import SourceBatch
 from dva_lens.results.schema import DOCUMENT_HASH, TOKENS_HASH, content_hash
 
@@ -76,9 +77,15 @@ class Sequences:
         return np.concatenate([self.prefix, self.pieces[index], self.suffix]).astype(np.int64)
 
     def batches(self, size: int) -> Iterator[PaddedBatch]:
-        """Go through the sequences, `size` at a time; with inputs beside tokens, all together."""
+        """Go through the sequences, as many at a time as `size` of the longest have positions.
+
+        Images run `size` at a time; with inputs beside tokens, all sequences run together.
+        """
         step = max(1, len(self)) if self.beside else size
         bounds, every = [*range(0, len(self), step), len(self)], self.lengths
+        if not (self.images or self.beside):
+            both = every if self.read is None else np.maximum(every, self.read.lengths)
+            bounds = boundaries(both.tolist(), size * int(both.max()))
         for start, stop in itertools.pairwise(bounds):
             if self.images:
                 yield PaddedBatch(np.stack(self.pieces[start:stop]), None, start == 0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from dva_lens.data.documents import Corpus
 from dva_lens.data.tokenizer import token_ids, token_texts
+from dva_lens.measuring.chat import ChatFrame
 from dva_lens.measuring.sequences import Sequences, Tokens, Windowing, measurable
 from dva_lens.results.schema import content_hash
 
@@ -14,9 +15,16 @@ SAMPLE = "a b"
 
 
 def of_texts(
-    texts: Sequence[tuple[str, str]], tokenizer: Any, windowing: Windowing, *, special_tokens: bool
+    texts: Sequence[tuple[str, str]],
+    tokenizer: Any,
+    windowing: Windowing,
+    *,
+    special_tokens: bool,
+    frame: ChatFrame | None = None,
 ) -> Sequences:
     """Tokenise named texts and cut them; every window gets the tokenizer's special tokens.
+
+    In a conversation what the chat template says stands around each window in place of these.
 
     Raises
     ------
@@ -24,6 +32,8 @@ def of_texts(
         There is no text, or one of them has fewer than 2 tokens.
     """
     prefix, suffix = special_around(tokenizer) if special_tokens else ((), ())
+    if frame is not None:
+        prefix, suffix = frame.around(tokenizer)
     extra = len(prefix) + len(suffix)
     pieces, documents, sources = [], [], []
     left_out = marked = 0
@@ -43,9 +53,11 @@ def of_texts(
     if not pieces:
         raise ValueError("There is no text to measure; pass at least one text of 2 tokens.")
     facts = {
-        "bos": _described(tokenizer, prefix, suffix, special_tokens) + _once(marked, len(texts)),
+        "bos": _described(tokenizer, prefix, suffix, special_tokens or frame is not None)
+        + _once(marked, len(texts)),
         "chat_template": _chat(tokenizer),
         "padding_side": "right",
+        **({} if frame is None else frame.facts),
         **windowing.facts(extra, left_out),
     }
     return Sequences(

@@ -111,6 +111,18 @@ def check_weights(folder: Path) -> None:
         _shapes(folder / name)
 
 
+def numbers_in(folder: Path) -> int:
+    """Return how many numbers the weights of a folder hold, read off the headers of their files.
+
+    Raises
+    ------
+    ValueError
+        A file is damaged.
+    """
+    files = [folder / name for name in _weight_files(folder)]
+    return sum(prod(shape) for file in files for shape in _shapes(file))
+
+
 def check_amount(folder: Path, architecture: type[nn.Module], config: Any) -> None:
     """Refuse a configuration of a model that the weights cannot fill, before memory is taken.
 

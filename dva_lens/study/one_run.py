@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -32,7 +32,8 @@ class MeasureOptions:
     """What to measure of a model: which statistics, of which texts, with which controls.
 
     `target` holds what the decoder of a model with an encoder and a decoder should write. `edges`
-    are the bytes that the largest edges of single queries may take, 0 for none.
+    are the bytes that the largest edges of single queries may take, 0 for none. `opening` is what
+    `load` is called with beside the model, such as its device.
     """
 
     statistics: tuple[str, ...] = RECORDED
@@ -45,6 +46,16 @@ class MeasureOptions:
     name: str | None = None
     edges: int = BUDGET
     target: Corpus | None = None
+    batch_size: int = 8
+    chat: bool = False
+    system_prompt: str | None = None
+    opening: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def running(self) -> dict[str, Any]:
+        """How `measure` is to run the model, by its own names."""
+        names = ("batch_size", "chat", "system_prompt")
+        return {name: getattr(self, name) for name in names}
 
 
 @final
@@ -77,7 +88,7 @@ class OneRun:
         options, model = self.options, self.model
         archive = scan(self.folder)
         base = name if self.part is None else f"{name} · {self.part}"
-        key = _key(model, base, self._read.sha256, options.length)
+        key = _key(model, base, self._read.sha256, options)
         label = _label(archive, key, base, chosen=options.name is not None)
         former = measurements_of(archive, key)
         wanted = _with_former(options, former)
@@ -92,6 +103,7 @@ class OneRun:
                 edges=options.edges,
                 backend=options.backend,
                 length=options.length,
+                **options.running,
                 progress=progress,
                 name=label,
             )
@@ -135,6 +147,7 @@ class OneRun:
                 statistics=wanted[control],
                 backend=options.backend,
                 length=options.length,
+                **options.running,
                 name=label,
             )
             for control in options.controls
@@ -154,10 +167,11 @@ def _blamed(name: str) -> Iterator[None]:
         ) from error
 
 
-def _key(model: Any, base: str, text: str, length: int | None) -> str:
+def _key(model: Any, base: str, text: str, options: MeasureOptions) -> str:
     """Name a measurement by what the model is (its weights and how they are used) and reads."""
     content = {"weights": digest_of(model.state_dict()), "config": _config(model)}
-    return digest({"model": content, "name": base, "text": text, "length": length})
+    about = {"model": content, "name": base, "text": text, "length": options.length}
+    return digest(about | ({"chat": options.system_prompt or ""} if options.chat else {}))
 
 
 def _label(archive: Archive, key: str, base: str, *, chosen: bool) -> str:

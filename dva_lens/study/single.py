@@ -20,7 +20,7 @@ LONGEST_NAME = 100
 
 def measure_into(
     folder: Path,
-    name: str,
+    name: Any,
     corpus: Corpus,
     options: MeasureOptions,
     *,
@@ -38,7 +38,7 @@ def measure_into(
 
 def measure_runs(
     folder: Path,
-    name: str,
+    name: Any,
     corpus: Corpus,
     options: MeasureOptions,
     *,
@@ -63,7 +63,7 @@ def measure_runs(
         encoder.
     """
     _check_name(options.name)
-    model = load(name)
+    model = load(name, **options.opening)
     text = _drawn_text(corpus, options)
     whole = options.name or Path(name).name.removesuffix(".gguf") or name
     parts: tuple[str | None, ...] = parts_of(model) or (None,)

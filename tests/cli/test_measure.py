@@ -108,3 +108,42 @@ def test_a_damaged_checkpoint_is_named(refused, model, text, tmp_path):
     finally:
         weights.write_bytes(whole)
     assert "model.safetensors" in found
+
+
+def test_several_models_in_one_command_land_in_one_archive(call, refused, model, text, tmp_path):
+    out, other = tmp_path / "out", tmp_path / "other"
+    other.symlink_to(model)
+    words = ("--text", text, "--out", out, "--length", 16, "--no-queries")
+    result = call("measure", model, other, *words, "--name", "one", "--name", "two")
+    assert result.exit_code == 0, result.stderr
+    assert [run.label for run in open_archive(out).runs] == ["one", "two"]
+    sentence = refused("measure", model, other, *words, "--name", "one", code=2)
+    assert "--name must be passed once for each of 2 models, got 1" in sentence
+
+
+def test_options_reach_the_model_and_the_archive(call, refused, model, text, tmp_path):
+    out = tmp_path / "out"
+    words = ("measure", model, "--text", text, "--out", out, "--length", 16)
+    placed = ("--device", "cpu", "--dtype", "float64", "--batch-size", 2)
+    assert call(*words, *placed).exit_code == 0
+    assert open_archive(out).dataset("mine").attrs["dtype"] == "float64"
+    assert "no device 'cuda:99'" in refused(*words, "--device", "cuda:99")
+    assert "no chat template" in refused(*words, "--chat")
+    assert "attends as it is built" in refused(*words, "--attention", "bidirectional")
+    assert "is on this disk" in refused(*words, "--revision", "main")
+    assert "says how to fetch or open" in refused(*words, "--device-map", "auto")
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(call, model, text, tmp_path):
+    out = tmp_path / "out"
+    result = call("measure", model, "--text", text, "--out", out, "--length", 16, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    for word in (
+        "6 documents",
+        "time    about",
+        "memory  about",
+        "disk    at most",
+        "Nothing was",
+    ):
+        assert word in result.stdout
+    assert not out.exists()
