@@ -48,7 +48,8 @@ VARIABLES = {
 
 def with_edges(data: xr.Dataset, parts: Sequence[Part], shown: int) -> xr.Dataset:
     """Add the edges of the first sequences, at most as many as are shown, where any were kept."""
-    layers = [_of_layer(parts, layer) for layer in range(data.sizes[axes.LAYER])]
+    depth = max(len(part.edges) for part in parts)
+    layers = [_of_layer(parts, layer) for layer in range(depth)]
     held = [each for each in layers if each is not None]
     if not held or not shown:
         return data

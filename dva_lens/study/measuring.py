@@ -92,7 +92,7 @@ def updated(before: xr.Dataset | None, now: xr.Dataset) -> xr.Dataset:
         for one in statistics_of(now)
         if name in (one, one + REFERENCE, one + BY_QUERY, *beside(before, one))
     ]
-    kept = before.drop_vars(former).load()
+    kept = before.drop_vars(former, errors="ignore").load()  # edges may be new
     fresh = [name for name in now.data_vars if name not in kept]
     return kept.assign({name: now[name] for name in fresh})
 

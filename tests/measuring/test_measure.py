@@ -258,7 +258,7 @@ def test_records_from_elsewhere_are_described_alike():
         (IDS, {"length": 1}, ValueError, "length must be at least 2"),
         (IDS[0], {"length": 5, "stride": 6}, ValueError, "tokens are left out, got 6"),
         (IDS[0], {"stride": 0}, ValueError, "stride must be at least 1"),
-        (IDS, {"batch": 0}, ValueError, "batch must be at least 1"),
+        (IDS, {"batch": 0}, ValueError, "batch_size must be at least 1"),
         (IDS, {"documents": ["x"]}, ValueError, "name each of 4 sequences, got 1"),
         (IDS, {"statistics": ["entropi"]}, KeyError, "entropi.*entropy"),
         (IDS, {"statistics": []}, ValueError, "statistics is empty"),

@@ -94,7 +94,7 @@ def test_other_parts_are_refused_though_their_texts_are_the_same():
     decoders = {"a": ours.assign_attrs(part="decoder"), "b": theirs.assign_attrs(part="decoder")}
     assert not same_text(collect(decoders)).by_document
     crossing = decoders | {"b": theirs.assign_attrs(part="cross")}
-    with pytest.raises(ValueError, match="dva-0 is the part 'cross' of a model, and transf"):
+    with pytest.raises(ValueError, match="b-0 is the part 'cross' of a model, and a-0"):
         same_text(collect(crossing))
 
 

@@ -84,9 +84,9 @@ def test_an_interrupted_study_says_that_it_continues_and_does_so_step_by_step(
     start, values, tmp_path
 ):
     values |= {"presets": ["transformer"], "save_every": 5}
-    values["recipe"]["steps"] = 40
+    values["recipe"]["steps"] = 160
     process, _ = start()
-    wait_for(process, "step 20 of 40")
+    wait_for(process, "step 80 of 160")
     process.send_signal(signal.SIGINT)
     said = process.stderr.read()
     assert process.wait(30) == 130
@@ -94,6 +94,6 @@ def test_an_interrupted_study_says_that_it_continues_and_does_so_step_by_step(
     assert "Traceback" not in said
     process, out = start()
     said = wait_for(process, "finished")
-    assert "step 10 of" not in said
+    assert "step 40 of" not in said
     assert process.wait(60) == 0
     same_training(values, out, tmp_path / "whole")
