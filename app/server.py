@@ -1,7 +1,9 @@
 """The explorer as a program: put together from an archive and the pages, and served locally."""
 
 import logging
+import os
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -88,14 +90,25 @@ def serve(app: Dash, port: int = 8050) -> None:
     """
     check_port(port)
     logging.getLogger(QUEUE).setLevel(logging.ERROR)
-    warm = threading.Thread(target=app.server.extensions.get(WARM), daemon=True)
+    warm = threading.Thread(target=app.server.extensions.get(WARM), name=WARM, daemon=True)
     warm.start()
     server = create_server(app.server, host=HOST, port=port, threads=8, ident=None)
     try:
         server.run()
     finally:
         server.close()
-        warm.join()  # a reader that outlives the interpreter ends in a traceback
+
+
+def leave() -> None:
+    """End the process at once if the first page is still being made, which writes nothing.
+
+    A thread that reads while the interpreter shuts down ends in a traceback, and waiting for it
+    takes seconds.
+    """
+    if any(thread.name == WARM for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def check_port(port: int) -> None:

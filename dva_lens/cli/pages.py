@@ -46,7 +46,7 @@ def explore(
     """
     opened(folder)
     from dva_lens.app import create_app  # pyright: ignore[reportMissingImports] - a mapped folder
-    from dva_lens.app.server import check_port, serve  # pyright: ignore[reportMissingImports]
+    from dva_lens.app.server import check_port, leave, serve  # pyright: ignore[reportMissingImports]
 
     check_port(port)
     app = create_app(folder)
@@ -55,6 +55,7 @@ def explore(
         serve(app, port)
     except KeyboardInterrupt:
         typer.echo("Explorer stopped.", err=True)
+        leave()
 
 
 def opened(folder: Path) -> "Archive":
