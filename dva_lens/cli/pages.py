@@ -1,6 +1,7 @@
 """`dva-lens report` and `dva-lens explore`: the two ways to look at an archive."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,11 +52,10 @@ def explore(
     check_port(port)
     app = create_app(folder)
     typer.echo(f"Explorer of {folder}: http://127.0.0.1:{port} (press Ctrl-C to stop)")
-    try:
+    with suppress(KeyboardInterrupt):  # the server takes most interrupts for itself and returns
         serve(app, port)
-    except KeyboardInterrupt:
-        typer.echo("Explorer stopped.", err=True)
-        leave()
+    typer.echo("Explorer stopped.", err=True)
+    leave()
 
 
 def opened(folder: Path) -> "Archive":
