@@ -50,6 +50,7 @@ class Library:
         self.by_head = lru_cache(maxsize=1024)(self._by_head)
         self.by_span = lru_cache(maxsize=64)(self._by_span)
         self.level = lru_cache(maxsize=1024)(self._level)
+        self.dataset = lru_cache(maxsize=64)(self._dataset)
         self.display = lru_cache(maxsize=8)(self._display)
         self.edges = lru_cache(maxsize=256)(self._edges)
         self.trainings = lru_cache(maxsize=16)(archive.trainings)
@@ -107,6 +108,10 @@ class Library:
             )
         return Measurements(tuple(parts), text)
 
+    def _dataset(self, run: str, text: str) -> xr.Dataset:
+        """Return what was measured of one run on a text, opened once and read where needed."""
+        return self.archive.dataset(self.archive.run(self.catalogue.run(run).key), text)
+
     def _of_run(self, run: str, text: str) -> Measurements:
         """Return the measures of one run on a text, per query head where heads differ."""
         choice = self.catalogue.run(run)
@@ -114,7 +119,7 @@ class Library:
             raise NothingToShowError(
                 f"{run} was not measured on the text “{text}”, but on: {', '.join(choice.texts)}."
             )
-        data = self.archive.dataset(self.archive.run(choice.key), text)
+        data = self.dataset(run, text)
         held = self._by_measure(data, self.as_measured(text).moment())
         part = Measurement(run, choice.seed, run, self._by_query_head(held, choice.heads))
         return Measurements((part,), text)
@@ -122,9 +127,7 @@ class Library:
     def kept(self, run: str, text: str) -> Measurements:
         """Return what was measured of one run on a text, under the names of the archive."""
         part = self.of_run(run, text).parts[0]
-        choice = self.catalogue.run(run)
-        data = self.archive.dataset(self.archive.run(choice.key), text)
-        return Measurements((replace(part, data=data),), text)
+        return Measurements((replace(part, data=self.dataset(run, text)),), text)
 
     def _by_head(self, run: str, text: str, measure: str, span: int) -> xr.DataArray | None:
         """Return a measure over (layer, head), averaged over sequences, or None if not held."""
@@ -199,7 +202,7 @@ class Library:
         choice = self.catalogue.run(run)
         if text not in choice.texts:
             raise NothingToShowError(f"{run} was not measured on the text “{text}”.")
-        held = self.archive.dataset(self.archive.run(choice.key), text)
+        held = self.dataset(run, text)
         count = edged_sequences(held)
         if not count:
             raise NothingToShowError(WITHOUT)

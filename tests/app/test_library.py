@@ -137,3 +137,10 @@ def test_shorter_texts_have_empty_spans(library, chosen):
         assert show(name, library, chosen).title
     assert "sees 256-511 keys" in show("head-map", library, chosen).missing
     assert library.by_head("dva-0", "held-out", "entropy", 8).isnull().all()
+
+
+def test_another_head_on_tokens_opens_the_archive_no_more(folder, monkeypatch):
+    library = Library(open_archive(folder))
+    library.edges("transformer-0", "held-out", 0, 0, 0)
+    monkeypatch.delattr(type(library.archive), "dataset")
+    assert library.edges("transformer-0", "held-out", 1, 2, 0).attrs["head"] == 2
