@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal, final
 
 import numpy as np
-import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.archive import Archive
+from dva_lens.results.outline import Outline
 from dva_lens.results.runs import Run
-from dva_lens.results.schema import DIMENSIONS, ArchiveError, statistics_of
+from dva_lens.results.schema import DIMENSIONS, ArchiveError
+from dva_lens.results.spans import ROWS
 from dva_lens.statistics.statistic import Place
 
 PUBLISHED_THRESHOLD = 0.3
@@ -163,7 +164,7 @@ def _add(draft: _Draft, archive: Archive, run: Run, *, name: str) -> None:
     texts = archive.texts_of(run)
     if not texts:
         raise ArchiveError(f"Run {run.label} was measured on no text.")
-    opened = archive.dataset(run, texts[0])
+    opened = archive.outline(run, texts[0])
     for measure in _measures(opened):
         draft.measures.setdefault(measure.name, measure)
     draft.spans.update(_spans(opened))
@@ -181,9 +182,9 @@ def _add(draft: _Draft, archive: Archive, run: Run, *, name: str) -> None:
     )
 
 
-def _measures(opened: xr.Dataset) -> Iterator[Measure]:
-    for variable in statistics_of(opened):
-        values = opened[variable]
+def _measures(opened: Outline) -> Iterator[Measure]:
+    for variable in opened.statistics:
+        values = opened.variables[variable]
         attrs = values.attrs
         due = {*DIMENSIONS[attrs["at"]], axes.STEP}
         extra = [str(dim) for dim in values.dims if dim not in due]
@@ -205,14 +206,14 @@ def _measures(opened: xr.Dataset) -> Iterator[Measure]:
 
 
 def _places(
-    variable: str, title: str, opened: xr.Dataset, extra: list[str]
+    variable: str, title: str, opened: Outline, extra: list[str]
 ) -> Iterator[tuple[str, str, dict[str, float | str]]]:
     """List the numbers of a variable with a further dimension: one threshold, every source."""
     if not extra:
         yield variable, title, {}
         return
     for dim in extra[:1]:
-        places = opened[dim].values
+        places = opened.values(dim)
         if dim == axes.THRESHOLD:
             nearest = float(places[np.abs(places - PUBLISHED_THRESHOLD).argmin()])
             yield variable, f"{title} ({dim} {nearest:g})", {dim: nearest}
@@ -222,11 +223,12 @@ def _places(
             yield f"{variable}.{found}", f"{title} ({found})", {dim: found}
 
 
-def _spans(opened: xr.Dataset) -> Iterator[int]:
+def _spans(opened: Outline) -> Iterator[int]:
     """List the spans that hold any query."""
-    if "rows" not in opened:
+    held = opened.variables.get(ROWS)
+    if held is None:
         return
-    counts = opened["rows"].max(axes.SEQUENCE)
-    for span, rows in zip(opened[axes.SPAN].values, counts.values, strict=True):
+    counts = opened.values(ROWS).max(held.dims.index(axes.SEQUENCE))
+    for span, rows in zip(opened.values(axes.SPAN), counts, strict=True):
         if rows > 0:
             yield int(span)

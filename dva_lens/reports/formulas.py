@@ -3,8 +3,6 @@
 import html
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from latex2mathml.converter import convert_to_element
-
 _ATTRIBUTES = {
     "display", "displaystyle", "fence", "form", "linethickness", "lspace", "mathvariant",
     "maxsize", "minsize", "movablelimits", "rspace", "scriptlevel", "separator", "stretchy",
@@ -38,6 +36,8 @@ def formula(latex: str) -> str:
 
 
 def _set(latex: str) -> Element | None:
+    from latex2mathml.converter import convert_to_element  # slow, and a page may have no formula
+
     try:
         math = convert_to_element(latex, display="block")
     except Exception:

@@ -17,6 +17,7 @@ from dva_lens.results.groups import open_group, read
 from dva_lens.results.joining import over_texts
 from dva_lens.results.measurement import Measurement
 from dva_lens.results.moments import When
+from dva_lens.results.outline import Outline, outline
 from dva_lens.results.reader import Measurements
 from dva_lens.results.runs import Run, archive_folder, runs_in
 from dva_lens.results.schema import (
@@ -169,6 +170,17 @@ class Archive:
             )
         return self._open(found, name)
 
+    def outline(self, run: Run | str, text: str) -> Outline:
+        """Return what the measurement of a run on a text holds, its numbers unread.
+
+        Raises
+        ------
+        ArchiveError
+            If its group cannot be read.
+        """
+        found = self._find(run)
+        return outline(self._store(found) / text, self._name(found, text))
+
     def training(self, run: Run | str) -> xr.Dataset:
         """Open the training log of a run: loss, held-out loss, seconds and tokens per step."""
         return self._open(self._find(run), TRAINING)
@@ -242,8 +254,10 @@ class Archive:
         return self.run(run) if isinstance(run, str) else run
 
     def _open(self, run: Run, group: str) -> xr.Dataset:
-        store = self.folder / ARCHIVE / RUNS / run.key
-        return open_group(store, group, self._name(run, group))
+        return open_group(self._store(run), group, self._name(run, group))
+
+    def _store(self, run: Run) -> Path:
+        return self.folder / ARCHIVE / RUNS / run.key
 
     def _name(self, run: Run, group: str) -> str:
         return f"/{RUNS}/{run.key}/{group} of {self.folder}"

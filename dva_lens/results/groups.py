@@ -15,7 +15,7 @@ from zarr.errors import BaseZarrError
 from dva_lens.results.schema import ArchiveError
 from dva_lens.results.writer import count_files
 
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     LookupError,
@@ -37,13 +37,7 @@ def open_group(store: Path, group: str, name: str) -> xr.Dataset:
     ArchiveError
         If the group is missing, half written or unreadable; it is called `name`.
     """
-    about = attributes_of(store / group, name)
-    due, found = about.get("files", 0), count_files(store / group)
-    if found < due:
-        raise ArchiveError(
-            f"{name} is half written: it holds {found} of its {due} files; delete {store} "
-            f"and run the study again."
-        )
+    checked_attributes(store / group, name, store=store)
     try:
         opened = xr.open_zarr(store, group=group, consolidated=False, chunks=None)
         names = opened.attrs.pop("variables", list(opened))
@@ -51,8 +45,8 @@ def open_group(store: Path, group: str, name: str) -> xr.Dataset:
         return _with_python_text(opened[names], name)
     except ArchiveError:
         raise
-    except _UNREADABLE as error:
-        raise ArchiveError(f"{name} cannot be read: {_short(error)}") from error
+    except UNREADABLE as error:
+        raise ArchiveError(f"{name} cannot be read: {short(error)}") from error
 
 
 def read(data: xr.Dataset, name: str, *, but: tuple[str, ...] = ()) -> xr.Dataset:
@@ -83,11 +77,29 @@ def _values(variable: xr.Variable, name: str) -> np.ndarray:
     """Return the values of a variable, which keeps them; a damaged one is named."""
     try:
         return variable.load().values
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ArchiveError(
-            f"{name} cannot be read, it is damaged: {_short(error)}; delete the group of this "
+            f"{name} cannot be read, it is damaged: {short(error)}; delete the group of this "
             f"run and run the same command again."
         ) from error
+
+
+def checked_attributes(path: Path, name: str, *, store: Path) -> dict[str, Any]:
+    """Return what a group says of itself, if all of its files are there.
+
+    Raises
+    ------
+    ArchiveError
+        If the group is missing, half written or unreadable; it is called `name`.
+    """
+    about = attributes_of(path, name)
+    due, found = about.get("files", 0), count_files(path)
+    if found < due:
+        raise ArchiveError(
+            f"{name} is half written: it holds {found} of its {due} files; delete {store} "
+            f"and run the study again."
+        )
+    return about
 
 
 def attributes_of(path: Path, name: str) -> dict[str, Any]:
@@ -103,13 +115,14 @@ def attributes_of(path: Path, name: str) -> dict[str, Any]:
         raise ArchiveError(f"{name} cannot be read: {about} is not a regular file.")
     try:
         return dict(zarr.open_group(path, mode="r", zarr_format=3).attrs)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ArchiveError(
-            f"{name} cannot be read, it is missing, locked or half written: {_short(error)}"
+            f"{name} cannot be read, it is missing, locked or half written: {short(error)}"
         ) from error
 
 
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
+    """Return the kind of an exception and its first line."""
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
 
 

@@ -10,7 +10,6 @@ under test would manufacture agreement. So the collection of heads is compared a
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
@@ -34,6 +33,8 @@ def wasserstein(ours: np.ndarray, theirs: np.ndarray) -> float:
     ours, theirs = ours[np.isfinite(ours)], theirs[np.isfinite(theirs)]
     if not ours.size or not theirs.size:
         return float("nan")
+    from scipy import stats  # takes a second, which is not spent where no distance is asked for
+
     return float(stats.wasserstein_distance(ours, theirs))
 
 
@@ -77,4 +78,6 @@ def rank_agreement(ours: np.ndarray, theirs: np.ndarray) -> float:
     held = np.isfinite(ours) & np.isfinite(theirs)
     if held.sum() < 2 or np.ptp(ours[held]) == 0 or np.ptp(theirs[held]) == 0:
         return float("nan")
+    from scipy import stats
+
     return float(np.asarray(stats.kendalltau(ours[held], theirs[held]))[0])

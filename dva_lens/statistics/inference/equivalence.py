@@ -5,8 +5,8 @@
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+
+from dva_lens.statistics.inference import student
 
 Number = float | int
 Numbers = np.ndarray | float | int
@@ -17,8 +17,8 @@ def equivalence(mean: Numbers, error: Numbers, freedom: Numbers, margin: Number)
     _check(margin)
     mean, error = np.asarray(mean, dtype=np.float64), np.asarray(error, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        above = stats.t.sf((mean + margin) / error, freedom)
-        below = stats.t.sf((margin - mean) / error, freedom)
+        above = student.upper_tail((mean + margin) / error, freedom)
+        below = student.upper_tail((margin - mean) / error, freedom)
     exact = np.where(np.abs(mean) < margin, 0.0, 1.0)
     return np.where(error == 0, exact, np.maximum(above, below))
 
@@ -30,8 +30,10 @@ def equivalence_power(
     _check(margin)
     if error == 0:
         return 1.0 if abs(truth) < margin else 0.0
+    from scipy import stats  # takes a second, which is not spent where only verdicts are read
+
     # Owen's formula needs an integral over the spread; the chance of both tests is taken over it.
-    quantile = stats.t.ppf(1 - alpha, freedom)
+    quantile = student.quantile(1 - alpha, freedom)
     widest = margin / (quantile * error)
     spread = np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, freedom) / freedom)
     reach = np.where(spread < widest, margin / error - quantile * spread, np.nan)
@@ -43,7 +45,9 @@ def power(error: Number, freedom: Number, difference: Number, *, alpha: Number =
     """Return the chance that a two-sided t test finds a true difference of this size."""
     if error == 0:
         return 1.0 if difference else float(alpha)
-    quantile = stats.t.ppf(1 - alpha / 2, freedom)
+    from scipy import stats
+
+    quantile = student.quantile(1 - alpha / 2, freedom)
     shift = difference / error
     found = float(stats.nct.sf(quantile, freedom, shift))
     opposite = float(stats.nct.cdf(-quantile, freedom, shift))  # NaN where too small to compute
@@ -62,6 +66,8 @@ def detectable(
     """
     if not 0 < chance < 1:
         raise ValueError(f"chance must lie between 0 and 1, got {chance}.")
+    from scipy.optimize import brentq
+
     high = 1.0
     while power(1.0, freedom, high, alpha=alpha) < chance:
         high *= 2

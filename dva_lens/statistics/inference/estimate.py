@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
-from scipy import stats
 
-from dva_lens.statistics.inference import text_interval
+from dva_lens.statistics.inference import student, text_interval
 
 Estimand = Literal["these checkpoints, new text", "this architecture, retrained"]
 NEW_TEXT: Estimand = "these checkpoints, new text"
@@ -119,7 +118,7 @@ def t_estimate(
 ) -> Estimate:
     """Return the t interval of a mean with a standard error, as an estimate over seeds."""
     freedom = np.where(np.asarray(freedom) > 0, freedom, np.nan)
-    half = stats.t.ppf(0.5 + level / 2, freedom) * error
+    half = student.quantile(0.5 + level / 2, freedom) * error
     return Estimate(
         mean=np.asarray(mean),
         low=np.asarray(mean - half),

@@ -15,8 +15,8 @@ from typing import Annotated, Any, ClassVar, Literal, cast, final
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
-from scipy import stats
 
+from dva_lens.statistics.inference import student
 from dva_lens.statistics.inference.compare import Comparison
 from dva_lens.statistics.inference.depth import CONTRASTS, FORMER_NAMES
 from dva_lens.statistics.inference.equivalence import (
@@ -182,7 +182,7 @@ def _beyond(shortfall: float, error: float, freedom: float) -> float:
     """Return the p value of the mean not going past a mark it misses by `shortfall`."""
     if error == 0:
         return 0.0 if shortfall < 0 else 1.0
-    return float(stats.t.sf(-shortfall / error, freedom))
+    return float(student.upper_tail(-shortfall / error, freedom))
 
 
 def _verdict(claim: Claim, estimate: Estimate | None, pro: float, contra: float) -> Verdict:

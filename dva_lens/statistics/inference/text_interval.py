@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy import stats
+
+from dva_lens.statistics.inference import student
 
 FEW = 8
 _CELLS_AT_ONCE = 4096
@@ -86,7 +87,7 @@ def ratio(
         part = slice(start, start + _CELLS_AT_ONCE)
         found[:, part] = _mean_and_error(tops[:, part], bottoms[:, part])
     mean, error, freedom = found
-    half = stats.t.ppf(0.5 + level / 2, freedom) * error
+    half = student.quantile(0.5 + level / 2, freedom) * error
     return Interval(
         mean=mean.reshape(shape),
         low=(mean - half).reshape(shape),
@@ -102,7 +103,7 @@ def ratio(
 def t_test(mean: np.ndarray, error: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     """Return the two-sided p value of a mean of zero; without spread it is 1 at zero, else 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = 2 * stats.t.sf(np.abs(mean) / error, freedom)
+        p = 2 * student.upper_tail(np.abs(mean) / error, freedom)
     exact = (np.asarray(error) == 0) & np.isfinite(freedom)
     return np.asarray(np.where(exact, np.where(np.asarray(mean) == 0, 1.0, 0.0), p))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dva_lens.statistics.inference import depth, distributions, fairness
+from dva_lens.statistics.inference import depth, distributions, fairness, student
 from dva_lens.statistics.inference.equivalence import (
     detectable,
     equivalence,
@@ -17,6 +17,15 @@ from dva_lens.statistics.inference.multiplicity import benjamini_hochberg, holm
 def over_depth(values, contrast):
     held = np.isfinite(values)
     return (depth.coefficients(contrast, held) * np.where(held, values, 0.0)).sum(-1)
+
+
+@pytest.mark.parametrize("freedom", [1, 2.5, 7, 1e6, np.inf, 0, np.nan])
+def test_students_t_is_that_of_scipy_to_the_bit(freedom):
+    rng = np.random.default_rng(0)
+    t = np.concatenate([5 * rng.standard_normal(2000), [0, np.inf, -np.inf, np.nan]])
+    chance = np.concatenate([rng.uniform(size=2000), [0.5, 0.975, 1, np.nan, 2]])
+    np.testing.assert_array_equal(student.upper_tail(t, freedom), stats.t.sf(t, freedom))
+    np.testing.assert_array_equal(student.quantile(chance, freedom), stats.t.ppf(chance, freedom))
 
 
 def test_benjamini_hochberg_agrees_with_scipy():
