@@ -17,7 +17,8 @@ from .sizes import (
     TYPES,
 )
 
-ORDINARY = {"pad_token_id": 0, "bos_token_id": 1, "decoder_start_token_id": 1, "eos_token_id": 2}
+START = "decoder_start_token_id"
+ORDINARY = {"pad_token_id": 0, "bos_token_id": 1, START: 1, "eos_token_id": 2}
 SHARP = 8.0
 LARGEST = 30_000_000
 
@@ -36,6 +37,8 @@ def build(name: str, *, attention: str | None = None) -> PreTrainedModel:
     cls: Any = getattr(transformers, name)
     config = tiny(cls.config_class, {})
     _choose(config, attention)
+    if getattr(config, "is_encoder_decoder", False) and getattr(config, START, None) is None:
+        setattr(config, START, ORDINARY[START])  # what the files of a trained model say
     with torch.device("meta"):
         size = sum(each.numel() for each in cls(config).parameters())
     if size > LARGEST:

@@ -1,106 +1,130 @@
 """One class, measured and compared with its own eager attention."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from dva_lens import axes
-from dva_lens.measuring.dataset import part_of
-from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import prepare
 from dva_lens.measuring.sequences import PaddedBatch
-from dva_lens.recording.adapters.anatomy import Anatomy
-from dva_lens.recording.adapters.outputs import without_cache
+from dva_lens.recording.adapters import parts_of
 from dva_lens.recording.record import RecordOptions, record_pass
 from dva_lens.records import LayerRecord, Record
 from dva_lens.sites import SITES
 from dva_lens.statistics.extended.reader import StatisticReader
-from dva_lens.statistics.table import STATISTICS
 
 from . import inputs, truth
 from .building import build
+from .comparison import ALL, EagerComparison, compared, joined
 from .eager import Watched, watch
 from .float64 import in_float64
 
-EXACT = 1e-9
-OWN_ERROR = "It does not run over this input by itself"
-ALL = tuple(STATISTICS.values())
+WHOLE = ""
+"""The name of the one part of a model that is one stack of layers."""
 
 
 @final
 @dataclass(frozen=True)
-class EagerComparison:
-    """How far the statistics of a model are from what its eager attention says.
+class MeasuredPart:
+    """A model, or one part of it, that was recorded over a batch."""
 
-    `worst` is the largest error, relative where a number is above one, and `where` the statistic
-    that has it; `missing` maps statistics that are NaN somewhere to the reason, `unverified` are
-    those that eager attention says nothing about.
-    """
-
-    worst: float
-    where: str
-    missing: dict[str, str] = field(default_factory=dict)
-    unverified: tuple[str, ...] = ()
-    layers: int = 0
-    attending: int = 0
-    form: str = ""
+    adapter: Any
+    batch: PaddedBatch
+    own: Record
+    form: str
 
 
 def compare(name: str) -> EagerComparison:
     """Measure a class as `lens.measure` does, and compare it with its eager attention.
 
-    A model of images and text gets both where a form of them is known that it takes.
+    A model of images and text gets both where a form of them is known that it takes. One with an
+    encoder and a decoder is measured in its parts; the first refusal is raised where none can be.
     """
     with in_float64():
         model = build(name)
-        given = inputs.given_to(model)
-        prepared = prepare(model, given, InputOptions())
-        prepared.sequences_per_pass(2)
-        adapter, batch = prepared.adapter, inputs.whole(prepared.sequences)
-        _run_by_itself(adapter, batch)
         reader = StatisticReader.of(ALL)
-        options = RecordOptions(tuple(SITES.values()), reader=reader)
-        own = record_pass(adapter, batch.tokens, batch.lengths, options)
+        measured, refused = _parts(model, reader)
         model.set_attn_implementation("eager")
-        expected = _expected(adapter, batch, own, reader)
-    return replace(_compared(own, expected), form=inputs.form(prepared.sequences))
+        found = {
+            part: replace(compared(each.own, _expected(part, each, reader)), form=each.form)
+            for part, each in measured.items()
+        }
+    said = {part: f"{type(error).__name__}: {error}"[:600] for part, error in refused.items()}
+    return joined(found, said)
 
 
-def _run_by_itself(adapter: Any, batch: PaddedBatch) -> None:
-    """Run a model without any recording, so that an error of its own is known as one."""
-    call = inputs.call_of(adapter, batch)
-    try:
-        with torch.no_grad():
-            adapter.runs(**without_cache(adapter.runs, call))
-    except Exception as error:
-        raise ValueError(f"{OWN_ERROR}: {error}") from error
+def _parts(
+    model: Any, reader: StatisticReader
+) -> tuple[dict[str, MeasuredPart], dict[str, Exception]]:
+    """Measure all parts of a model; return those that can be, and what was said of the others."""
+    measured: dict[str, MeasuredPart] = {}
+    refused: dict[str, Exception] = {}
+    for part in parts_of(model) or (WHOLE,):
+        try:
+            measured[part] = _measured(model, part, reader)
+        except Exception as error:  # whatever it is, the page says it
+            refused[part] = error
+    if not measured:
+        raise next(iter(refused.values()))
+    return measured, refused
 
 
-def _expected(adapter: Any, batch: PaddedBatch, own: Record, reader: StatisticReader) -> Record:
-    anatomy: Anatomy = adapter.anatomy
+def _measured(model: Any, part: str, reader: StatisticReader) -> MeasuredPart:
+    given, options = inputs.given_to(model, part or None)
+    prepared = prepare(model, given, options)
+    prepared.sequences_per_pass(2)
+    adapter, batch = prepared.adapter, inputs.whole(prepared.sequences)
+    if batch.source is not None:
+        adapter = adapter.reading(batch.source)
+    recording = RecordOptions(tuple(SITES.values()), reader=reader)
+    own = record_pass(adapter, batch.tokens, batch.lengths, recording)
+    return MeasuredPart(adapter, batch, own, inputs.form(prepared.sequences))
+
+
+def _expected(part: str, measured: MeasuredPart, reader: StatisticReader) -> Record:
+    """Return the record that eager attention gives of a model or a part of one."""
+    adapter, own = measured.adapter, measured.own
     streams: dict[int, Tensor] = {}
-    for index, layer in enumerate(anatomy.layers):
+    hooks = [
         layer.register_forward_hook(_keep(streams, index))
-    call = inputs.call_of(adapter, batch)
-    calls, output = watch(adapter.runs, call)
-    found: dict[int, list[Watched]] = {}
-    for each in calls:
-        if each.module in anatomy.owner:
-            found.setdefault(anatomy.owner[each.module], []).append(each)
+        for index, layer in enumerate(adapter.anatomy.layers)
+    ]
+    calls, output = watch(inputs.run_by(adapter), inputs.call_of(adapter, measured.batch))
+    for hook in hooks:
+        hook.remove()
+    found = _by_layer(calls, adapter.anatomy.owner) if part == WHOLE else _of(part, calls, output)
     layers = [
         truth.with_stream(
-            _layer(found.get(index, []), anatomy.parent, own, reader),
+            _layer(found.get(index, []), adapter.anatomy.parent, own, reader),
             streams.get(index), own.lengths, reader,
         )
-        for index in range(len(anatomy.layers))
+        for index in range(len(adapter.anatomy.layers))
     ]  # fmt: skip
     loss = None
     if own.loss is not None:
-        loss = truth.loss_of(output.logits, call["input_ids"], own.lengths)
+        loss = truth.loss_of(output.logits, inputs.wanted(adapter, measured.batch))
     return truth.record_of_layers(layers, own, loss)
+
+
+def _by_layer(
+    calls: Sequence[Watched], owner: Mapping[nn.Module, int]
+) -> dict[int, list[Watched]]:
+    found: dict[int, list[Watched]] = {}
+    for each in calls:
+        if each.module in owner:
+            found.setdefault(owner[each.module], []).append(each)
+    return found
+
+
+def _of(part: str, calls: Sequence[Watched], output: Any) -> dict[int, list[Watched]]:
+    """Return the attentions of a part: those whose patterns the model puts out as such."""
+    patterns = output[f"{part}_attentions"]
+    return {
+        index: [each for each in calls if each.pattern is pattern]
+        for index, pattern in enumerate(patterns)
+    }
 
 
 def _layer(
@@ -116,7 +140,7 @@ def _layer(
         matrix = projection.weight.detach()
         matrix = matrix.T if isinstance(projection, torch.nn.Linear) else matrix
         output = matrix.unflatten(0, (heads, width))
-    return truth.layer_truth(one, output, own.tokens, own.lengths, reader)
+    return truth.layer_truth(one, output, own, reader)
 
 
 def _keep(streams: dict[int, Tensor], index: int) -> Any:
@@ -125,34 +149,3 @@ def _keep(streams: dict[int, Tensor], index: int) -> Any:
         streams[index] = output[0] if isinstance(output, tuple) else output
 
     return keep
-
-
-def _compared(own: Record, expected: Record) -> EagerComparison:
-    spans = axes.span_count(int(own.lengths.max()))
-    ours, theirs = (part_of(each, ALL, spans=spans) for each in (own, expected))
-    worst, where, unverified, missing = 0.0, "", [], {}
-    for name, mine in ours.values.items():
-        other = theirs.values[name]
-        if name in ours.why_not:
-            missing[name] = ours.why_not[name]
-        if mine.shape != other.shape:
-            if np.isfinite(mine).any():
-                unverified.append(name)
-            continue
-        held = np.isfinite(mine)
-        if (held & ~np.isfinite(other)).any():
-            unverified.append(name)
-        both = held & np.isfinite(other)
-        if name == "sink_rate":
-            both &= ~_tied(theirs.values["sink_importance"])
-        gap = np.abs(mine - other)[both] / np.maximum(1.0, np.abs(other[both]))
-        if gap.size and gap.max() > worst:
-            worst, where = float(gap.max()), name
-    attending = sum(each.summary is not None for each in own.layers)
-    return EagerComparison(worst, where, missing, tuple(unverified), len(own.layers), attending)
-
-
-def _tied(importance: np.ndarray) -> np.ndarray:
-    """Say where a sink is just as strong as a threshold, so that rounding decides on its rate."""
-    thresholds = np.array(STATISTICS["sink_rate"].extra["threshold"], dtype=float)
-    return np.abs(importance[..., None] - thresholds) < EXACT

@@ -17,12 +17,13 @@ from dva_lens.recording.norms import gram_of, stream_norms
 from dva_lens.recording.tiles import pattern_tiles
 from dva_lens.records import LayerRecord, PassReader, Record, RowTile
 
+from .across import layer_across
 from .eager import Watched
 
 Lengths = Int[np.ndarray, "sequence"]
 OUTPUTS = (
     "o_proj", "out_proj", "c_proj", "dense", "out_lin", "wo", "proj", "to_out", "projection",
-    "output", "fc_out", "output_linear", "Wo",
+    "output", "fc_out", "output_linear", "Wo", "o",
 )  # fmt: skip
 """What families call their output projection; here it is looked up, in recording it is tried."""
 
@@ -30,30 +31,36 @@ OUTPUTS = (
 def layer_truth(
     watched: Watched,
     output: Float[Tensor, "head width model"] | None,
-    tokens: Int[np.ndarray, "sequence position"],
-    lengths: Lengths,
+    own: Record,
     reader: PassReader,
 ) -> LayerRecord:
-    """Return the record of one attention from its pattern."""
+    """Return the record of one attention from its pattern, over the texts of another record."""
     pattern, value = watched.pattern.detach(), watched.value.detach()
-    seen = _real(watched.seen(), lengths)
+    lengths, keys = own.lengths, own.lengths if own.keys is None else own.keys.lengths
+    seen = _real(watched.seen(), lengths, keys)
     clean = torch.where(torch.tensor(seen)[:, None], pattern, 0.0)
-    found = layer_of(clean, value, output, lengths=lengths, causal=False, window=None)
+    if own.keys is None:
+        found = layer_of(clean, value, output, lengths=lengths, causal=False, window=None)
+    else:
+        found = layer_across(clean, value, output, lengths=lengths, key_lengths=keys)
     if found.summary is None:
         return found
-    real = np.arange(seen.shape[1]) < lengths[:, None]
-    visible, viewers = (np.where(real, seen.sum(axis), -1) for axis in (2, 1))
-    tiles = reader.tiles(_tiles(clean, value, output, tokens=tokens, seen=seen))
+    visible = np.where(np.arange(seen.shape[1]) < lengths[:, None], seen.sum(2), -1)
+    viewers = np.where(np.arange(seen.shape[2]) < keys[:, None], seen.sum(1), -1)
+    tiles = reader.tiles(_tiles(clean, value, output, own=own, seen=seen))
     return replace(
         found, summary=replace(found.summary, visible=visible, viewers=viewers), tiles=tiles
     )
 
 
 def _real(
-    seen: Bool[np.ndarray, "row query key"], lengths: Lengths
+    seen: Bool[np.ndarray, "row query key"], lengths: Lengths, keys: Lengths
 ) -> Bool[np.ndarray, "row query key"]:
-    real = np.arange(seen.shape[1]) < lengths[:, None]
-    return seen & real[:, :, None] & real[:, None, :]
+    inside, behind = (
+        np.arange(size) < each[:, None]
+        for size, each in zip(seen.shape[1:], (lengths, keys), strict=True)
+    )
+    return seen & inside[:, :, None] & behind[:, None, :]
 
 
 def _tiles(
@@ -61,20 +68,23 @@ def _tiles(
     value: Tensor,
     output: Tensor | None,
     *,
-    tokens: Int[np.ndarray, "sequence position"],
+    own: Record,
     seen: Bool[np.ndarray, "row query key"],
 ) -> Iterator[tuple[int, Iterator[RowTile]]]:
     gram = None if output is None else gram_of(output)
-    for row in range(len(tokens)):
-        words = tokens[row][tokens[row] >= 0]
+    for row, (tokens, length) in enumerate(zip(own.key_tokens, own.lengths, strict=True)):
+        words = tokens[tokens >= 0]
         allowed = torch.tensor(seen[row])
 
         def mask(_: Tensor, query: Tensor, key: Tensor, allowed: Tensor = allowed) -> Tensor:
             return allowed[query, key][None]
 
         rule = Rule(scale=1.0, causal=False, mask=mask)
-        tiles = pattern_tiles(pattern[row], value[row], gram=gram, tokens=words, visible=rule)
-        yield len(words), tiles
+        queries = None if own.keys is None else int(length)
+        tiles = pattern_tiles(
+            pattern[row], value[row], gram=gram, tokens=words, visible=rule, queries=queries
+        )
+        yield int(length), tiles
 
 
 def output_of(
@@ -106,15 +116,14 @@ def with_stream(
     return replace(layer, stream=stream_norms(hidden, lengths), geometry=reader.geometry(clouds))
 
 
-def loss_of(logits: Tensor, tokens: Tensor, lengths: Lengths) -> Float[np.ndarray, "_ _"]:
-    """Return the next-token loss at every position from logits, NaN where there is none."""
-    found = np.full(tokens.shape, np.nan)
-    for row, length in enumerate(int(each) for each in lengths):
-        if length > 1:
-            losses = cross_entropy(
-                logits[row, : length - 1], tokens[row, 1:length], reduction="none"
-            )
-            found[row, : length - 1] = losses.numpy()
+def loss_of(logits: Tensor, wanted: Sequence[np.ndarray]) -> Float[np.ndarray, "_ _"]:
+    """Return the loss at every position from logits, NaN where no token is wanted."""
+    found = np.full(logits.shape[:2], np.nan)
+    for row, tokens in enumerate(wanted):
+        if len(tokens):
+            target = torch.as_tensor(tokens)
+            losses = cross_entropy(logits[row, : len(target)], target, reduction="none")
+            found[row, : len(target)] = losses.numpy()
     return found
 
 
@@ -123,4 +132,4 @@ def record_of_layers(
 ) -> Record:
     """Return the record beside one of this package, of the same tokens."""
     facts: dict[str, Any] = {"backend": "eager"}
-    return Record(own.tokens, own.lengths, tuple(layers), loss, facts)
+    return Record(own.tokens, own.lengths, tuple(layers), loss, facts, own.keys)

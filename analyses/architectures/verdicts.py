@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .checking import EXACT, OWN_ERROR
+from .comparison import EXACT
 
 Result = Mapping[str, Any]
 EXACTLY, PARTLY, REFUSED, FAULT, NOT_BUILT = "exactly", "partly", "refused", "FAULT", "not built"
@@ -20,13 +20,14 @@ REFUSALS = {
     r"queries for \d+ keys": "attends to other keys than those of its text",
     r"does not say how many layers|holds no list of": NO_STACK,
     r"tokens at every position": "takes several tokens at a position",
-    OWN_ERROR: "does not run over a text or images alone at this size",
+    r"does not run over": "does not run over a text or images alone at this size",
+    r"reads more than the source at once": "attends to the source and the target at once",
     r"and not numbers for every position": "puts out no state for every position",
     r"no table of embeddings": "has no table of token embeddings",
     r"differs between heads": "a mask that differs between heads",
     r"adds numbers to the scores": "a mask that adds numbers to scores",
     r"asks for position_bias": "a bias per pair of positions",
-    r"has an encoder and a decoder": "an encoder and a decoder",
+    r"reads \w+ and no text": "its encoder reads images or sounds",
     r"puts out something else": "its own attention differs from the one that it states",
 }
 """The reasons why a class is refused, by what the refusal says."""
@@ -34,12 +35,13 @@ REFUSALS = {
 ABSENCES = {
     r"predict a next token": "no next token is predicted",
     r"the layer has no attention": "layers without attention",
+    r"compares places of queries with": "places in two texts do not compare",
     r"does not go into an output projection": "between attention and W_O stands a gate or a norm",
     r"not one state for every position": "the residual stream is no single stream",
 }
-"""The reasons why a statistic is NaN, by what its data say; the first two leave a class exact."""
+"""The reasons why a statistic is NaN, by what its data say; three leave a class exact."""
 
-NOT_PART = tuple(ABSENCES.values())[:2]
+NOT_PART = tuple(ABSENCES.values())[:3]
 
 BUILDING = {
     r"requires the (\S+) library": r"needs the package \1",
@@ -61,8 +63,13 @@ def verdict(result: Result) -> tuple[str, str]:
         return FAULT, f"{result['where']} is off by {result['worst']:.2g}"
     if result["unverified"]:
         return FAULT, f"nothing to compare with: {', '.join(result['unverified'])}"
+    refused = {part: _known(REFUSALS, said) for part, said in result["refused"].items()}
+    for part, reason in refused.items():
+        if reason is None:
+            return FAULT, f"{part}: {result['refused'][part]}"
     reasons = absences(result["missing"].values())
     parts = [each for each in reasons if each not in NOT_PART]
+    parts = [f"{part}: {reason}" for part, reason in refused.items()] + parts
     return (PARTLY, "; ".join(parts)) if parts else (EXACTLY, "; ".join(reasons))
 
 

@@ -17,7 +17,7 @@ import transformers
 from dva_lens.writing import write_text
 
 from ..architectures import children, classes
-from ..architectures.checking import EXACT
+from ..architectures.comparison import EXACT
 from ..architectures.verdicts import (
     EXACTLY,
     FAULT,
@@ -41,8 +41,12 @@ its output projection.
 - **partly**: so do all that there are; the others are NaN for the reason given.
 - **refused**: the model is not measured, and the refusal says why.
 
-A loss where no next token is predicted, and attention in layers without any, are nobody's to
-measure and do not count.
+A loss where no next token is predicted, attention in layers without any, and distances between
+places in two texts are nobody's to measure and do not count.
+
+A model with an encoder and a decoder is measured in three parts, each over two pairs of texts:
+the encoder, the decoder, and the cross-attention between them. The layers of all three are
+counted. Where a part is refused and another is not, the class is measured partly.
 """
 VERDICTS = (EXACTLY, PARTLY, REFUSED, FAULT)
 Judged = tuple[Result, str, str]
@@ -54,7 +58,7 @@ def page(results: Sequence[Result]) -> str:
     parts = [INTRODUCTION.format(version=transformers.__version__, exact=EXACT), _figures(judged)]
     parts += [
         _counted("Why classes are refused", judged, REFUSED),
-        _counted("Why statistics are NaN", judged, PARTLY),
+        _counted("Why classes are measured partly", judged, PARTLY),
         _counted("Why classes are not built", judged, NOT_BUILT),
     ]
     parts += [_family(name, judged) for name in classes.TABLES]

@@ -66,22 +66,28 @@ def pattern_tiles(
     gram: Float[Tensor, "head width width"] | None,
     tokens: Int[np.ndarray, "token"],
     visible: Rule,
+    queries: int | None = None,
 ) -> Iterator[RowTile]:
-    """Go through the rows of a pattern that exists already, as `visible` lets queries see."""
+    """Go through the rows of a pattern that exists already, as `visible` lets queries see.
+
+    `queries` says how many there are of another text than that of the keys.
+    """
     length = len(tokens)
     keys = torch.arange(length, device=pattern.device)
     used = accurate(value[:, :length]).cpu().numpy()
     inner = None if gram is None else accurate(gram).cpu().numpy()
-    for queries in keys.split(MOST_ROWS):
-        seen = _seen(visible, queries, keys)
-        rows = accurate(pattern[:, queries, :length]).masked_fill(~seen, 0.0)
+    every = keys if queries is None else torch.arange(queries, device=pattern.device)
+    for some in every.split(MOST_ROWS):
+        seen = _seen(visible, some, keys)
+        rows = accurate(pattern[:, some, :length]).masked_fill(~seen, 0.0)
         yield RowTile(
-            queries=queries.cpu().numpy(),
+            queries=some.cpu().numpy(),
             weights=rows.cpu().numpy(),
             seen=seen.cpu().numpy(),
             values=used,
             gram=inner,
             tokens=tokens,
+            one_text=queries is None,
         )
 
 

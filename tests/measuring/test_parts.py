@@ -153,6 +153,32 @@ def test_what_is_missing_is_said_in_one_sentence(model, options, reason):
         lens.measure(model, IDS, **options)
 
 
+def unmarked(name, **tokens):
+    """Return a model whose configuration has no start token, but what is given of others."""
+    model = two_towers.built(name)
+    towers = model.get_encoder(), model.get_decoder()
+    for name in ("decoder_start_token_id", "bos_token_id"):
+        setattr(model.generation_config, name, tokens.get(name))
+        for each in (model, *towers):
+            setattr(each.config, name, None)
+    return model
+
+
+@pytest.mark.parametrize("token", ["decoder_start_token_id", "bos_token_id"])
+def test_a_decoder_starts_as_it_does_when_it_generates(model, token):
+    other = unmarked("t5", **{token: 0})
+    ours, usual = (
+        lens.measure(each, IDS, target=TARGETS, part="decoder", statistics=["entropy"])
+        for each in (other, model)
+    )
+    np.testing.assert_array_equal(ours["entropy"], usual["entropy"])
+
+
+def test_a_decoder_without_a_start_token_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"set model.config.decoder_start_token_id to the id"):
+        lens.measure(unmarked("t5"), IDS, target=TARGETS, part="cross", statistics=FEW)
+
+
 def test_a_pair_that_is_too_long_is_refused():
     with pytest.raises(ValueError, match="Source 0 has 70 tokens, but there is room for 64"):
         lens.measure(two_towers.built("bart"), [[3] * 70], target=[[4, 5]], part="cross")

@@ -1,8 +1,9 @@
 """Where the layers of a Hugging Face model are, by looking at it."""
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -23,14 +24,14 @@ class Anatomy:
         """Find the list of layers, as long as the configuration says the model is deep.
 
         Where several are, as in models of images and text, it is the one in the part that has the
-        configuration of the text.
+        configuration of the text, or of the images where the model reads nothing else.
 
         Raises
         ------
         TypeError
             The model holds no list of that many layers, or does not say how many there are.
         """
-        config = model.config.get_text_config()
+        config = _read_config(model)
         depth = getattr(config, "num_hidden_layers", None)
         if depth is None:
             raise TypeError(
@@ -65,6 +66,18 @@ class Anatomy:
             if isinstance(found, PreTrainedModel):
                 return found
         return model
+
+
+def reads_images_alone(model: PreTrainedModel) -> bool:
+    """Say whether a model takes images and no text."""
+    taken = inspect.signature(model.forward).parameters
+    return model.main_input_name == "pixel_values" and "input_ids" not in taken
+
+
+def _read_config(model: PreTrainedModel) -> Any:
+    """Return the configuration of the tower that reads what a model is measured on."""
+    images = getattr(model.config, "vision_config", None)
+    return images if images and reads_images_alone(model) else model.config.get_text_config()
 
 
 def _lists(

@@ -17,7 +17,7 @@ from dva_lens.recording.adapters.adapter import Adapter, SourceBatch
 from dva_lens.recording.adapters.anatomy import Anatomy
 from dva_lens.recording.adapters.hooks import writing
 from dva_lens.recording.adapters.huggingface import plug_in, pull_out
-from dva_lens.recording.adapters.outputs import body_of, formed, padding_mask
+from dva_lens.recording.adapters.outputs import body_of, formed, padding_mask, run
 from dva_lens.recording.adapters.part_hooks import begin, cross, stream
 from dva_lens.recording.adapters.parts import ModelPart, anatomy_of, towers
 from dva_lens.recording.adapters.settings import attending_eagerly, settings_of
@@ -129,7 +129,7 @@ class PartAdapter(Adapter):
         """
         if self.part.queries == "source":
             mask = padding_mask(tokens, lengths)
-            return formed(self.tower(input_ids=tokens, attention_mask=mask))
+            return formed(run(self.tower, {"input_ids": tokens, "attention_mask": mask}))
         if self.source is None:
             raise ValueError(
                 f"The part {self.part.name!r} of {self.name} reads a source; record it with "
@@ -138,15 +138,14 @@ class PartAdapter(Adapter):
         runs: Any = body_of(self.model) or self.model
         source = torch.as_tensor(self.source.tokens).to(tokens.device)
         counts = torch.as_tensor(self.source.lengths).to(tokens.device)
-        return formed(
-            runs(
-                input_ids=source,
-                attention_mask=padding_mask(source, counts),
-                decoder_input_ids=tokens,
-                decoder_attention_mask=padding_mask(tokens, lengths),
-                use_cache=False,
-            )
-        )
+        call = {
+            "input_ids": source,
+            "attention_mask": padding_mask(source, counts),
+            "decoder_input_ids": tokens,
+            "decoder_attention_mask": padding_mask(tokens, lengths),
+            "use_cache": False,
+        }
+        return formed(run(runs, call))
 
     def check_input(self) -> None:
         """Refuse a model whose encoder reads no text.

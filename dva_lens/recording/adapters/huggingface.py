@@ -13,7 +13,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dva_lens.recording.adapters.adapter import Adapter
-from dva_lens.recording.adapters.anatomy import Anatomy, longest_input, without_attention
+from dva_lens.recording.adapters.anatomy import (
+    Anatomy,
+    longest_input,
+    reads_images_alone,
+    without_attention,
+)
 from dva_lens.recording.adapters.hook_state import HookState
 from dva_lens.recording.adapters.hooks import begin, stream, writing
 from dva_lens.recording.adapters.interface import NAME, STATES, Watcher
@@ -22,8 +27,8 @@ from dva_lens.recording.adapters.outputs import (
     accepts,
     body_of,
     forward,
-    needs_images,
     plain_head,
+    stands_alone,
 )
 from dva_lens.recording.adapters.settings import (
     Settings,
@@ -96,11 +101,11 @@ class HuggingFaceAdapter(Adapter):
         """Return the part of the model that runs: all of it, or what is below its head.
 
         Of towers of texts and images side by side it is that of the texts, unless images are
-        there too.
+        there too; of a classifier without a body it is the tower that it pools.
         """
         around = self.anatomy.around(self.model)
-        two = not self.beside and needs_images(self.model, around)
-        return around if two else body_of(self.model) or self.model
+        alone = not self.beside and stands_alone(self.model, around)
+        return around if alone else body_of(self.model) or self.model
 
     def given(self, beside: Mapping[str, np.ndarray]) -> Adapter:
         """Return the adapter of the same model that runs over more than tokens.
@@ -206,7 +211,7 @@ class HuggingFaceAdapter(Adapter):
     @property
     def takes_images(self) -> bool:
         """Whether the model takes images in place of tokens."""
-        return self.model.main_input_name == "pixel_values"
+        return reads_images_alone(self.model)
 
     @property
     def architecture(self) -> str:

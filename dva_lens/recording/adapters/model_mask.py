@@ -81,6 +81,31 @@ class ModelMask(BlockMask):
 
     __radd__ = __add__
 
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do what is done to a tensor with a mask: it is added, asked for pairs, or joined.
+
+        Masks are joined by models whose queries read two texts at once.
+
+        Raises
+        ------
+        NotImplementedError
+            Something else is to be done with a mask.
+        """
+        del types
+        if func in OPERATORS:
+            tensor, mask = args
+            return OPERATORS[func](mask, tensor)
+        if func not in JOINING:
+            raise NotImplementedError(
+                f"A model computes {getattr(func, '__name__', func)} of its mask, which is kept "
+                f"as a function; such a model cannot be recorded."
+            )
+        masks = [each.pairs() if isinstance(each, cls) else each for each in args[0]]
+        return func(masks, *args[1:], **(kwargs or {}))
+
     def pairs(self) -> Bool[Tensor, "row 1 query key"]:
         """Return the mask with an entry for every pair, as the model itself would form it.
 
@@ -128,6 +153,13 @@ class ModelMask(BlockMask):
         before_queries, before_keys = self.offsets
         head = torch.zeros((), dtype=torch.long, device=query.device)
         return self.function(row, head, query + before_queries, key + before_keys).bool()
+
+
+OPERATORS = {
+    **dict.fromkeys((torch.add, Tensor.add, Tensor.__add__), ModelMask.__add__),
+    **dict.fromkeys((torch.bitwise_and, Tensor.__and__), ModelMask.__and__),
+}
+JOINING = (torch.cat, torch.concat, torch.concatenate)
 
 
 def _is_whole(part: Any, size: int) -> bool:

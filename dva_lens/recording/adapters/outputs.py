@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
+from dva_lens.recording.adapters.interface import STATES
 from dva_lens.recording.logits import Formed, Logits, OnRequest
 
 SCALES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
@@ -31,7 +32,7 @@ def forward(
     is the part that does, and `beside` what it takes beside tokens.
     """
     if tokens.is_floating_point():
-        return formed(runs(**{model.main_input_name: tokens.to(model.dtype)}))
+        return formed(run(runs, {model.main_input_name: tokens.to(model.dtype)}))
     mask = padding_mask(tokens, lengths)
     call = without_cache(runs, {"input_ids": tokens, "attention_mask": mask})
     for name, each in beside.items():
@@ -39,11 +40,39 @@ def forward(
         call[name] = moved.to(model.dtype) if moved.is_floating_point() else moved
     head = plain_head(model)
     if head is None or runs is not model:
-        return formed(runs(**call))
+        return formed(run(runs, call))
     hidden, _ = _body(model, call, keep=torch.zeros(0, dtype=torch.long, device=model.device))
     if hidden is None:
-        return formed(model(**call))
+        return formed(run(model, call))
     return OnRequest(hidden, head)
+
+
+def run(model: nn.Module, call: dict[str, Any]) -> Any:
+    """Run a model, and say whose error it is where it does not run by itself.
+
+    Raises
+    ------
+    ValueError
+        The model does not take these inputs, whether anybody records its attention or not.
+    """
+    if model in STATES:
+        return model(**call)
+    try:
+        return model(**call)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        said = str(error).rstrip(".") or type(error).__name__
+        raise ValueError(
+            f"{type(model).__name__} does not run over {_named(call)} by itself, with nothing "
+            f"recorded: {said}. What it needs beside texts, such as images or sounds, is passed "
+            f"as its processor returns it."
+        ) from error
+
+
+def _named(call: dict[str, Any]) -> str:
+    tensors = {name: each for name, each in call.items() if isinstance(each, Tensor)}
+    return " and ".join(f"{name} of shape {tuple(each.shape)}" for name, each in tensors.items())
 
 
 def padding_mask(
@@ -54,12 +83,14 @@ def padding_mask(
     return (place < lengths[:, None]).long()
 
 
-def needs_images(model: PreTrainedModel, around: PreTrainedModel) -> bool:
-    """Say whether a model puts out nothing without images, though its text tower stands alone."""
+def stands_alone(model: PreTrainedModel, around: PreTrainedModel) -> bool:
+    """Say whether a tower is all that runs of a model: what is around it pools or needs more.
+
+    So it is in models of texts and images side by side, and in classifiers without a body.
+    """
     if model.get_output_embeddings() is not None or around is model:
         return False
-    images = inspect.signature(model.forward).parameters.get("pixel_values")
-    return images is not None and model.base_model is model and accepts(around, "input_ids")
+    return model.base_model is model and accepts(around, model.main_input_name)
 
 
 def body_of(model: PreTrainedModel) -> PreTrainedModel | None:
@@ -92,7 +123,10 @@ def _tried(model: PreTrainedModel, head: nn.Linear) -> bool:
     tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
     with torch.no_grad():
         last = torch.ones(1, dtype=torch.long, device=model.device)
-        hidden, logits = _body(model, without_cache(model, {"input_ids": tokens}), keep=last)
+        try:
+            hidden, logits = _body(model, without_cache(model, {"input_ids": tokens}), keep=last)
+        except Exception:  # it needs more than two tokens: its pass says what
+            return False
         if hidden is None or hidden.shape[-1] != head.in_features:
             return False
         return torch.equal(linear(hidden[:, -1:], head.weight, head.bias), logits)

@@ -10,7 +10,9 @@ from transformers import PreTrainedModel
 
 from dva_lens.recording.adapters.anatomy import longest_input
 
-BIASED, START = "relative_attention_bias", "decoder_start_token_id"
+BIASED = "relative_attention_bias"
+START, BEGIN = "decoder_start_token_id", "bos_token_id"
+CONFIGS = ("config", "generation_config")
 
 
 def positions_of(tower: nn.Module) -> int | None:
@@ -39,23 +41,42 @@ def decoder_inputs(
 ) -> Int[np.ndarray, "position"]:
     """Return what the decoder of a model reads where it should write these labels.
 
+    A model that knows how moves them itself. Else they go one place further, behind the token
+    that the decoder starts with when it generates.
+
     Raises
     ------
     ValueError
         Nothing says which token it starts with.
     """
-    moves: Any = getattr(model, "prepare_decoder_input_ids_from_labels", None)
-    if moves is not None:
-        return moves(torch.as_tensor(labels)[None].to(model.device))[0].cpu().numpy()
-    starts = [getattr(_config(each), START, None) for each in (model, tower)]
-    start = next((each for each in starts if each is not None), None)
+    moved = _moved(model, labels)
+    if moved is not None:
+        return moved
+    start = _start(model, tower)
     if start is None:
         raise ValueError(
             f"The configuration of {type(model).__name__} must say which token its decoder starts "
-            f"with ({START}), and does not."
+            f"with, and does not; set model.config.{START} to the id of that token (T5 and its "
+            f"like start with the one for padding)."
         )
     return np.concatenate([[start], labels[:-1]]).astype(np.int64)
 
 
-def _config(tower: nn.Module) -> Any:
-    return getattr(tower, "config", None)
+def _moved(
+    model: PreTrainedModel, labels: Int[np.ndarray, "position"]
+) -> Int[np.ndarray, "position"] | None:
+    """Return labels as a model moves them, None where it does not or lacks a token for that."""
+    moves: Any = getattr(model, "prepare_decoder_input_ids_from_labels", None)
+    if moves is None:
+        return None
+    try:
+        return moves(torch.as_tensor(labels)[None].to(model.device))[0].cpu().numpy()
+    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError):
+        return None  # each family says in a way of its own that no token is set
+
+
+def _start(model: PreTrainedModel, tower: nn.Module) -> int | None:
+    """Return the token that a decoder starts with, found where `generate` looks for it."""
+    places = [getattr(each, name, None) for name in CONFIGS for each in (model, tower)]
+    found = (getattr(place, token, None) for token in (START, BEGIN) for place in places)
+    return next((int(each) for each in found if each is not None), None)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from dva_lens.analyses.architectures import checking, children
+from dva_lens.analyses.architectures import checking, children, comparison, truth
 from dva_lens.analyses.architectures.float64 import in_float64
 from dva_lens.analyses.architectures.verdicts import (
     EXACTLY,
@@ -28,6 +28,8 @@ SAMPLE = {
     "ViTForImageClassification": (EXACTLY, "images"),
     "Qwen3VLForConditionalGeneration": (EXACTLY, "images and text"),
     "PaliGemmaForConditionalGeneration": (EXACTLY, "images and text"),
+    "T5ForConditionalGeneration": (EXACTLY, "text"),
+    "CLIPForImageClassification": (EXACTLY, "images"),
     "BloomForCausalLM": (REFUSED, ""),
     "MambaForCausalLM": (REFUSED, ""),
 }
@@ -57,6 +59,32 @@ def test_a_planted_error_is_a_fault(monkeypatch):
     assert "is off by" in reason
 
 
+def test_a_planted_error_in_one_part_is_a_fault_and_another_part_may_be_refused(monkeypatch):
+    plain = truth.layer_across
+    monkeypatch.setattr(
+        truth, "layer_across", lambda pattern, *rest, **more: plain(pattern * 0.999, *rest, **more)
+    )
+    monkeypatch.setattr(checking, "parts_of", lambda model: ("encoder", "cross"))
+    found = children.result_of("LongT5ForConditionalGeneration")
+    assert "without calling the recorder for its part 'encoder'" in found["refused"]["encoder"]
+    what, reason = verdict(found)
+    assert what == FAULT
+    assert " of cross is off by" in reason
+
+
+def test_a_part_that_is_refused_without_a_reason_is_a_fault():
+    found = {"stage": "measured", "worst": 0.0, "missing": {}, "unverified": []}
+    known = found | {"refused": {"encoder": "TypeError: they attend in code of their own"}}
+    assert verdict(known) == (
+        PARTLY,
+        "encoder: attends in code of its own, without transformers' AttentionInterface",
+    )
+    assert verdict(found | {"refused": {"cross": "KeyError: 'x'"}}) == (
+        FAULT,
+        "cross: KeyError: 'x'",
+    )
+
+
 def test_nothing_stays_in_float32():
     with in_float64():
         ones = torch.ones(3)
@@ -75,6 +103,6 @@ def test_what_has_no_reason_on_the_list_is_a_fault():
 
 
 def test_a_tie_with_a_threshold_is_no_error():
-    tied = checking._tied(np.array([[0.3, 0.5]]))
+    tied = comparison.tied(np.array([[0.3, 0.5]]))
     assert tied.any()
-    assert not checking._tied(np.array([[0.3123]])).any()
+    assert not comparison.tied(np.array([[0.3123]])).any()

@@ -11,9 +11,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 
 def result(name, family="decoder", **more):
     plain = {"stage": "measured", "worst": 1e-15, "where": "gini", "missing": {}, "form": "text"}
-    return {"name": name, "family": family, "unverified": [], "attending": 2, "layers": 2} | (
-        plain | more
-    )
+    plain |= {"unverified": [], "refused": {}, "attending": 2, "layers": 2}
+    return {"name": name, "family": family} | plain | more
 
 
 def test_figures_count_what_the_tables_list():

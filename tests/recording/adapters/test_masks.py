@@ -215,5 +215,15 @@ def test_a_mask_goes_through_a_model_as_a_tensor_of_four_dimensions_would():
     pairs = torch.ones(9, 9, dtype=torch.bool).tril()[None, None]
     assert torch.equal(mask[:, :, 1:], pairs[:, :, 1:])
     assert torch.equal(mask & pairs, pairs)
+    assert torch.equal(pairs & mask, pairs)
     scores = torch.zeros(1, 2, 9, 9)
     assert torch.equal(scores + mask == 0, pairs.expand(1, 2, 9, 9))
+
+
+def test_masks_are_joined_where_queries_read_two_texts_at_once_and_computed_with_nowhere():
+    mask = plain(lambda b, h, q, k: k <= q, 3)
+    both = torch.cat([mask, mask], dim=-1)
+    assert both.shape == (1, 1, 3, 6)
+    assert torch.equal(both[..., :3], mask.pairs())
+    with pytest.raises(NotImplementedError, match="computes exp of its mask"):
+        torch.exp(mask)

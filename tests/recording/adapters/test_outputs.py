@@ -28,6 +28,13 @@ HEADS = {
     "gpt2-classes": (tf.GPT2ForSequenceClassification, tf.GPT2Config, GPT2),
     "vit-classes": (tf.ViTForImageClassification, tf.ViTConfig, IMAGES),
 }  # fmt: skip
+HEADS["clip-classes"] = (
+    tf.CLIPForImageClassification,
+    lambda attn_implementation, **sizes: tf.CLIPConfig(
+        vision_config=sizes, attn_implementation=attn_implementation
+    ),
+    IMAGES | {"projection_dim": 16},
+)
 LENGTHS = np.array([13, 8])
 
 
@@ -43,7 +50,7 @@ def built(name, attention="sdpa"):
 
 def inputs(name):
     generator = np.random.default_rng(0)
-    if name.startswith("vit"):
+    if name.startswith(("vit", "clip")):
         return generator.standard_normal((2, 3, 12, 12)), None
     ids = generator.integers(3, families.VOCABULARY, (2, 13))
     return np.where(np.arange(13) < LENGTHS[:, None], ids, 0), LENGTHS
@@ -52,6 +59,7 @@ def inputs(name):
 def patterns(name):
     """Return the patterns of the body, which needs no token of padding."""
     model, (data, lengths) = built(name, "eager").base_model, inputs(name)
+    model = getattr(model, "vision_model", model)
     call = {model.main_input_name: torch.tensor(data)}
     if lengths is not None:
         call["attention_mask"] = torch.tensor(np.arange(13) < lengths[:, None]).long()
@@ -98,3 +106,14 @@ def test_whoever_attaches_may_run_the_model_with_its_head():
     found = record(model, ids, lengths, sites=(SUMMARY,))
     for one, other in zip(layers, found.layers, strict=True):
         np.testing.assert_array_equal(one.summary.entropy, other.summary.entropy)
+
+
+def test_what_a_model_says_of_an_input_that_it_does_not_take_is_named_as_its_own():
+    model = built("llama-answers")
+    model.base_model.register_forward_pre_hook(refuse)
+    with pytest.raises(ValueError, match=r"^LlamaModel does not run over input_ids of shape"):
+        record(model, np.array([[3, 4, 5]]), sites=(SUMMARY,))
+
+
+def refuse(module, args):
+    raise KeyError("sounds")
