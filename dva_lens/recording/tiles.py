@@ -111,22 +111,39 @@ def _has_sequences(name: str, held: object) -> bool:
 def rows_of(
     query: Tensor, key: Tensor, weights: Rule, queries: Tensor, keys: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the weights of some rows as (head, row, key), and what they see."""
+    """Return the weights of some rows as (head, row, key), and what they see.
+
+    Keys after the last one that any row sees have no weight, and no scores are formed for them.
+    """
+    seen = _seen(weights, queries, keys)
+    reached = seen.any(0).nonzero()
+    last = int(reached[-1]) + 1 if len(reached) else 0
+    formed = _formed(query, key, weights, queries, keys[:last], seen=seen[:, :last])
+    if last == len(keys):
+        return formed, seen
+    found = formed.new_zeros(*formed.shape[:2], len(keys))
+    found[..., :last] = formed
+    return found, seen
+
+
+def _formed(
+    query: Tensor, key: Tensor, weights: Rule, queries: Tensor, keys: Tensor, *, seen: Tensor
+) -> Float[Tensor, "head row key"]:
     chosen, others = accurate(query[0, :, queries]), accurate(key[0, :, keys])
     others = others.repeat_interleave(len(chosen) // len(others), dim=0)
     scores = weights.scale * chosen @ others.mT
     if weights.softcap is not None:
         scores = weights.softcap * torch.tanh(scores / weights.softcap)
-    scores = scores + _bias(weights.bias, queries, keys)
-    seen = _seen(weights, queries, keys)
+    if isinstance(weights.bias, Tensor) or weights.bias:
+        scores = scores + _bias(weights.bias, queries, keys)
     scores = scores.masked_fill(~seen, -torch.inf)
     if weights.normaliser == "sigmoid":
-        return torch.sigmoid(scores), seen
+        return torch.sigmoid(scores)
     normaliser = torch.logsumexp(scores, dim=-1)
     if weights.sink is not None:
         normaliser = torch.logaddexp(normaliser, accurate(weights.sink)[:, None])
     normaliser = normaliser.masked_fill(normaliser == -torch.inf, 0.0)
-    return torch.exp(scores - normaliser[..., None]), seen
+    return torch.exp(scores - normaliser[..., None])
 
 
 def _seen(weights: Rule, queries: Tensor, keys: Tensor) -> Bool[Tensor, "query key"]:

@@ -11,9 +11,11 @@ from dva_lens.statistics.extended.tiles import (
     gathered,
     outputs,
     projection,
+    row_mass,
     sum_over_keys,
     times_gram,
     values_per_head,
+    weights_of,
 )
 from dva_lens.statistics.extended.twoway import query_part
 from dva_lens.statistics.ratios import ratio
@@ -46,9 +48,9 @@ def _by_account(
 
 def mass_sums(tile: RowTile) -> Float[np.ndarray, "head account"]:
     """Return the weight in every account, what rows lack of one as virtual, and the rows."""
-    weights = tile.weights.astype(np.float64)
+    weights = weights_of(tile)
     found = _by_account(tile, weights)
-    virtual = (1.0 - weights.sum(-1)).sum(-1)
+    virtual = (1.0 - row_mass(tile)).sum(-1)
     rows = np.full(len(weights), float(len(tile.queries)))
     return np.column_stack([found, virtual, rows])
 
@@ -61,14 +63,16 @@ def contributions(
     t_i is the part of v_ij that depends on the query alone; its account is rho_i <W_O t_i, W_O
     o_i>. Together they total |W_O o_i|^2.
     """
-    weights, values = tile.weights.astype(np.float64), values_per_head(tile)
+    weights, values = weights_of(tile), values_per_head(tile)
     inner = times_gram(outputs(tile), projection(tile))
     if values.ndim == 3:
-        return weights * (inner @ values.swapaxes(1, 2)), np.zeros(weights.shape[:2])
+        by_key = inner @ values.swapaxes(1, 2)
+        by_key *= weights
+        return by_key, np.zeros(weights.shape[:2])
     own = query_part(values, tile.seen.astype(np.float64))
     alone = (own * inner).sum(-1)
     along = (values @ inner[..., None])[..., 0] - alone[..., None]
-    return weights * along, weights.sum(-1) * alone
+    return weights * along, row_mass(tile) * alone
 
 
 def remainder_shares(tile: RowTile) -> Float[np.ndarray, "head row key"]:
@@ -76,7 +80,7 @@ def remainder_shares(tile: RowTile) -> Float[np.ndarray, "head row key"]:
 
     a_ij <W_O (v_ij - t_i), o_i - rho_i W_O t_i> / |o_i - rho_i W_O t_i|^2, which totals one.
     """
-    weights, values = tile.weights.astype(np.float64), values_per_head(tile)
+    weights, values = weights_of(tile), values_per_head(tile)
     if values.ndim == 3:
         values = np.broadcast_to(values[:, None], (*weights.shape, values.shape[-1]))
     values = values - query_part(values, tile.seen.astype(np.float64))[:, :, None]

@@ -8,8 +8,11 @@ from dva_lens.statistics.extended.tiles import (
     PerRow,
     RowMeasure,
     gathered,
+    mean_value,
+    row_mass,
     sum_over_keys,
     values_per_head,
+    weights_of,
 )
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import UNIT, Statistic
@@ -17,13 +20,12 @@ from dva_lens.statistics.statistic import UNIT, Statistic
 
 def surviving_size(tile: RowTile) -> PerRow:
     """Return |sum p (v - mean)|^2 over sum p |v - mean|^2, with p divided by its sum."""
-    values = values_per_head(tile)
-    weights = tile.weights.astype(np.float64)
-    share = ratio(weights, weights.sum(-1, keepdims=True))
+    values, weights, mass = values_per_head(tile), weights_of(tile), row_mass(tile)
     if values.ndim == 3:
-        values = values - values.mean(1, keepdims=True)
-        kept = ((share @ values) ** 2).sum(-1)
-        return ratio(kept, np.einsum("hrk,hk->hr", share, (values**2).sum(-1)))
+        values = values - mean_value(tile)[:, None]
+        mixed, size = weights @ values, weights @ (values**2).sum(-1)[..., None]
+        return ratio((mixed**2).sum(-1), mass * size[..., 0])
+    share = ratio(weights, mass[..., None])
     seen = tile.seen.astype(np.float64)
     mean = sum_over_keys(seen[None], values).sum(1) / max(seen.sum(), 1.0)
     kept = ((sum_over_keys(share, values) - share.sum(-1)[..., None] * mean[:, None]) ** 2).sum(-1)

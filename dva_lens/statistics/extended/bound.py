@@ -5,7 +5,13 @@ from jaxtyping import Float
 
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES
-from dva_lens.statistics.extended.tiles import PerRow, RowMeasure, gathered, visible_keys
+from dva_lens.statistics.extended.tiles import (
+    PerRow,
+    RowMeasure,
+    gathered,
+    visible_keys,
+    weights_of,
+)
 from dva_lens.statistics.statistic import Statistic, entropy_range
 
 UNDERFLOW = float(np.finfo(np.float32).tiny)
@@ -62,10 +68,12 @@ def score_spread(tile: RowTile) -> PerRow:
     the smallest number there is.
     """
     count = np.maximum(visible_keys(tile), 1.0)[:, None]
-    logs = np.log(np.maximum(tile.weights, UNDERFLOW).astype(np.float64))
-    seen = np.where(tile.seen, logs, 0.0)
-    mean = seen.sum(-1, keepdims=True) / count
-    return np.sqrt((np.where(tile.seen, logs - mean, 0.0) ** 2).sum(-1))
+    logs, seen = np.maximum(weights_of(tile), UNDERFLOW), tile.seen.astype(np.float64)
+    np.log(logs, out=logs)
+    logs *= seen
+    logs -= logs.sum(-1, keepdims=True) / count
+    logs *= seen
+    return np.linalg.norm(logs, axis=-1)
 
 
 def entropy_floor(tile: RowTile) -> PerRow:

@@ -4,7 +4,14 @@ import numpy as np
 
 from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import SUMMARY, TILES
-from dva_lens.statistics.extended.tiles import PerRow, RowMeasure, gathered, visible_keys
+from dva_lens.statistics.extended.tiles import (
+    PerRow,
+    RowMeasure,
+    gathered,
+    ordered_weights,
+    row_mass,
+    visible_keys,
+)
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic, entropy_range
 from dva_lens.statistics.visible import positions, visible_counts
@@ -36,10 +43,10 @@ def gini(tile: RowTile) -> PerRow:
     Keys that a row does not see hold zero and sort first, so only the ranks have to be moved.
     """
     count = visible_keys(tile)
-    ordered = np.sort(tile.weights.astype(np.float64), axis=-1)
+    ordered = ordered_weights(tile)
     hidden = tile.weights.shape[-1] - count
     rank = 1 + positions(ordered.shape[-1]) - hidden[:, None]
-    mean_rank = ratio((ordered * rank).sum(-1), ordered.sum(-1))
+    mean_rank = ratio(np.einsum("hrk,rk->hr", ordered, rank), row_mass(tile))
     several = np.where(count >= 2, count, np.nan)
     return np.clip((2 * mean_rank - several - 1) / (several - 1), 0.0, 1.0)
 
@@ -47,11 +54,7 @@ def gini(tile: RowTile) -> PerRow:
 def top_mass(tile: RowTile) -> PerRow:
     """Return the weight on the `TOP` heaviest keys, for rows that see as many."""
     count = visible_keys(tile)
-    weights = tile.weights.astype(np.float64)
-    if weights.shape[-1] < TOP:
-        return np.full(weights.shape[:2], np.nan)
-    top = np.partition(weights, -TOP, axis=-1)[..., -TOP:].sum(-1)
-    return np.where(count >= TOP, top, np.nan)
+    return np.where(count >= TOP, ordered_weights(tile)[..., -TOP:].sum(-1), np.nan)
 
 
 MEASURES = {"gini": RowMeasure(gini), "top_mass": RowMeasure(top_mass)}

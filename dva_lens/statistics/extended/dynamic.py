@@ -19,6 +19,7 @@ from dva_lens.statistics.extended.tiles import (
     gathered,
     projection,
     values_per_head,
+    weights_of,
     written_power,
 )
 from dva_lens.statistics.extended.twoway import static_squares, sums_of_squares
@@ -34,16 +35,18 @@ KEYS_PER_CHANNEL, KEYS_PER_COEFFICIENT = 8, 4
 
 def decomposition_sums(tile: RowTile) -> Float[np.ndarray, "head weighting part"]:
     """Return squares explained by key, query and neither within a tile, and their total."""
-    values = values_per_head(tile)
-    uniform = np.broadcast_to(tile.seen.astype(np.float64), tile.weights.shape)
-    attention = np.abs(tile.weights.astype(np.float64))
-    key = positions(tile.weights.shape[-1])
-    later = (key > 0).astype(np.float64)
-    weightings = (uniform, attention, uniform * later, attention * later)
-    power, squares = written_power(tile), static_squares if values.ndim == 3 else sums_of_squares
-    return np.stack(
-        [squares(values, each, projection(tile), power) for each in weightings], axis=1
-    )
+    values, power, gram = values_per_head(tile), written_power(tile), projection(tile)
+    uniform, attention = tile.seen.astype(np.float64)[None], np.abs(weights_of(tile))
+    later = (positions(tile.weights.shape[-1]) > 0).astype(np.float64)
+    if values.ndim == 3:
+        masses = (uniform.sum(1), attention.sum(1))
+        masses = (*masses, *(each * later for each in masses))
+        found = [static_squares(values, mass, gram, power) for mass in masses]
+    else:
+        uniform = np.broadcast_to(uniform, attention.shape)
+        weightings = (uniform, attention, uniform * later, attention * later)
+        found = [sums_of_squares(values, each, gram, power) for each in weightings]
+    return np.stack(found, axis=1)
 
 
 def decomposition_shares(sums: np.ndarray) -> Float[np.ndarray, "head weighting part"]:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from dva_lens.records import LayerRecord, RowTile
 from dva_lens.sites import SUMMARY, TILES
-from dva_lens.statistics.extended.tiles import SumMeasure, gathered
+from dva_lens.statistics.extended.tiles import SumMeasure, gathered, row_mass, weights_of
 from dva_lens.statistics.ratios import ratio
 from dva_lens.statistics.statistic import UNIT, SharedRecord, Statistic
 from dva_lens.statistics.visible import (
@@ -63,11 +63,10 @@ def induction_targets(tile: RowTile) -> np.ndarray:
 
 def score_sums(tile: RowTile, targets: np.ndarray) -> Float[np.ndarray, "head part"]:
     """Return weight on targets, rows that see one, and all weight."""
-    weights = tile.weights.astype(np.float64)
-    targets = targets & tile.seen
-    hits = np.einsum("rk,hrk->h", targets, weights)
+    weights, targets = weights_of(tile), targets & tile.seen
+    hits = weights.reshape(len(weights), -1) @ targets.ravel().astype(np.float64)
     rows = np.full(len(weights), float(targets.any(-1).sum()))
-    return np.column_stack([hits, rows, weights.sum((1, 2))])
+    return np.column_stack([hits, rows, row_mass(tile).sum(-1)])
 
 
 def scores(sums: np.ndarray) -> np.ndarray:

@@ -1,18 +1,26 @@
 """Weights times what they carry: Kobayashi's norm-based attention, as it is and centred."""
 
+# Strict but for what scipy leaves untyped in its own signatures.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import numpy as np
 from jaxtyping import Float
+from scipy.special import entr
 
 from dva_lens.records import RowTile
 from dva_lens.sites import TILES, WRITTEN
 from dva_lens.statistics.extended.tiles import (
     PerRow,
     RowMeasure,
+    cached,
     gathered,
+    mean_value,
     projection,
     sum_over_keys,
     times_gram,
     values_per_head,
+    weights_of,
     written_power,
 )
 from dva_lens.statistics.ratios import ratio
@@ -23,6 +31,11 @@ WHY_NO_REFERENCE = "it depends on the values; with values of equal size it is th
 
 def weighted_norms(tile: RowTile, *, centred: bool) -> Float[np.ndarray, "head row key"]:
     """Return |a_ij W_O v_ij| for every pair, the mean value of the keys taken off if `centred`."""
+    name = "centred norms" if centred else "norms"
+    return cached(tile, name, lambda: _weighted_norms(tile, centred=centred))
+
+
+def _weighted_norms(tile: RowTile, *, centred: bool) -> Float[np.ndarray, "head row key"]:
     power = written_power(tile)
     if centred:
         values, centre = values_per_head(tile), _centre(tile)
@@ -31,14 +44,14 @@ def weighted_norms(tile: RowTile, *, centred: bool) -> Float[np.ndarray, "head r
         own = (inner[:, 0] * centre).sum(-1).reshape(-1, *(1,) * (power.ndim - 1))
         power = np.maximum(power - 2 * along[..., 0] + own, 0.0)
     size = np.sqrt(power)
-    return np.abs(tile.weights) * (size if size.ndim == 3 else size[:, None])
+    return np.abs(weights_of(tile)) * (size if size.ndim == 3 else size[:, None])
 
 
 def norm_entropy(tile: RowTile, *, centred: bool = False) -> PerRow:
     """Return the entropy of the weighted norms divided by their sum."""
     sizes = weighted_norms(tile, centred=centred)
     share = ratio(sizes, sizes.sum(-1, keepdims=True))
-    return -(share * np.log(np.where(share > 0, share, 1.0))).sum(-1)
+    return entr(share).sum(-1)
 
 
 def first_norm_share(tile: RowTile, *, centred: bool = False) -> PerRow:
@@ -52,7 +65,7 @@ def _centre(tile: RowTile) -> Float[np.ndarray, "head width"]:
     """Return the mean value of each head over the keys, or over the pairs of this tile."""
     values = values_per_head(tile)
     if values.ndim == 3:
-        return values.mean(1)
+        return mean_value(tile)
     seen = tile.seen.astype(np.float64)[None]
     return sum_over_keys(seen, values).sum(1) / max(tile.seen.sum(), 1)
 

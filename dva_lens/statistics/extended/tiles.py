@@ -6,7 +6,7 @@ however many rows they hold, the result is the same.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -95,7 +95,7 @@ def gather(
     those named in `in_one_text` where queries are not of the text of the keys.
     """
     state: Gathered | None = None
-    for tile in tiles:
+    for tile in map(trimmed, tiles):
         usable = {
             name: each
             for name, each in measures.items()
@@ -136,6 +136,56 @@ def gathered(name: str) -> Compute:
         return held[name]
 
     return compute
+
+
+def trimmed(tile: RowTile) -> RowTile:
+    """Return a tile without the keys after the last one that a row of it sees, or is.
+
+    Where queries look back alone, half of all pairs are such, and they add nothing to anything.
+    """
+    seen = np.flatnonzero(tile.seen.any(0))
+    last = int(seen[-1]) + 1 if len(seen) else 1
+    if tile.one_text:
+        last = max(last, int(tile.queries.max()) + 1)
+    if last == tile.weights.shape[-1]:
+        return tile
+    memo = {} if tile.values.ndim == 4 else {_MEAN: _mean_value(tile)}
+    return replace(
+        tile,
+        weights=tile.weights[..., :last],
+        seen=tile.seen[:, :last],
+        values=tile.values[..., :last, :],
+        tokens=tile.tokens[:last],
+        memo=memo,
+    )
+
+
+_MEAN = "mean value"
+
+
+def mean_value(tile: RowTile) -> Float[np.ndarray, "head width"]:
+    """Return the mean of v_j over all keys of the sequence, for values of keys alone."""
+    return cached(tile, _MEAN, lambda: _mean_value(tile))
+
+
+def _mean_value(tile: RowTile) -> Float[np.ndarray, "head width"]:
+    found = tile.values.mean(1, dtype=np.float64)
+    return found.repeat(tile.weights.shape[0] // len(found), axis=0)
+
+
+def weights_of(tile: RowTile) -> Float[np.ndarray, "head row key"]:
+    """Return the weights in float64."""
+    return cached(tile, "weights", lambda: tile.weights.astype(np.float64))
+
+
+def row_mass(tile: RowTile) -> PerRow:
+    """Return what the weights of each row sum to."""
+    return cached(tile, "row mass", lambda: weights_of(tile).sum(-1))
+
+
+def ordered_weights(tile: RowTile) -> Float[np.ndarray, "head row key"]:
+    """Return the weights of each row in float64, the smallest first."""
+    return cached(tile, "ordered", lambda: np.sort(tile.weights, axis=-1).astype(np.float64))
 
 
 def visible_keys(tile: RowTile) -> Float[np.ndarray, "row"]:
@@ -207,5 +257,5 @@ def sum_over_rows(
 
 def outputs(tile: RowTile) -> Float[np.ndarray, "head row width"]:
     """Return what each row of each head writes, before W_O."""
-    values, weights = values_per_head(tile), tile.weights.astype(np.float64)
+    values, weights = values_per_head(tile), weights_of(tile)
     return weights @ values if values.ndim == 3 else sum_over_keys(weights, values)

@@ -59,12 +59,15 @@ def sums_of_squares(
 
 def static_squares(
     values: Float[np.ndarray, "head key width"],
-    weights: Weighting,
+    key_mass: Float[np.ndarray, "#head key"],
     gram: Gram,
     power: Float[np.ndarray, "head key"],
 ) -> Float[np.ndarray, "head part"]:
-    """Return the same for values of keys alone, which explain everything."""
-    mass = np.broadcast_to(weights.astype(np.float64).sum(1), values.shape[:2])
+    """Return the same for values of keys alone, which explain everything.
+
+    `key_mass` is the sum of the weights of each key.
+    """
+    mass = np.broadcast_to(key_mass, values.shape[:2])
     total = np.maximum((mass * power).sum(1) - _mean_square(values, mass, gram), 0.0)
     return np.column_stack([total, np.zeros_like(total), np.zeros_like(total), total])
 

@@ -17,7 +17,7 @@ from dva_lens.statistics.extended.accounts import (
 from dva_lens.statistics.extended.measures import MEASURES
 from dva_lens.statistics.extended.norms import weighted_norms
 from dva_lens.statistics.extended.rollout import Carried, rollout_step
-from dva_lens.statistics.extended.tiles import gather
+from dva_lens.statistics.extended.tiles import gather, mean_value, trimmed
 from dva_lens.statistics.table import STATISTICS
 
 LENGTH = 24
@@ -30,6 +30,19 @@ def pieces(request):
 
 def from_tiles(name, pieces, **options):
     return gather(tiles.tiles_of(pieces, **options), {name: MEASURES[name]}, LENGTH)[name]
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_keys_that_no_row_of_a_tile_sees_change_nothing(name, pieces, monkeypatch):
+    found = from_tiles(name, pieces)
+    monkeypatch.setattr(f"{gather.__module__}.trimmed", lambda tile: tile)
+    np.testing.assert_allclose(found, from_tiles(name, pieces), rtol=1e-12, atol=1e-14)
+
+
+def test_a_tile_ends_with_the_last_key_that_it_sees(pieces):
+    cut = [trimmed(tile) for tile in tiles.tiles_of(pieces, rows=8)]
+    assert [tile.weights.shape[-1] for tile in cut] == [8, 16, 24]
+    np.testing.assert_allclose(mean_value(cut[0])[0], pieces.values[0, 0, 0].mean(0))
 
 
 def rows(pieces):
