@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from dva_lens import axes
 from dva_lens.results.archive import Archive
@@ -82,9 +83,13 @@ def write_csv(rows: Rows | pd.DataFrame, path: Path) -> Path:
         If the file cannot be written; no draft is left behind.
     """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([dict(row) for row in rows])
-    cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
-    text = to_csv([str(column) for column in frame.columns], cells)
-    return write_text(path, text)
+    frame = frame.apply(_inert_column)
+    frame.columns = [str(_inert(str(name))) for name in frame.columns]
+    return write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _inert_column(column: pd.Series) -> pd.Series:
+    return column if is_numeric_dtype(column) else column.map(_inert, na_action="ignore")
 
 
 def _inert(cell: object) -> object:

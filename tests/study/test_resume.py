@@ -83,7 +83,7 @@ def test_a_killed_study_continues_with_the_run_it_was_in(start, values, tmp_path
 def test_an_interrupted_study_says_that_it_continues_and_does_so_step_by_step(
     start, values, tmp_path
 ):
-    values |= {"presets": ["transformer"], "save_every": 5}
+    values |= {"presets": ["transformer"], "save_every": 20}
     values["recipe"]["steps"] = 160
     process, _ = start()
     wait_for(process, "step 80 of 160")
