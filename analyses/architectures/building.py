@@ -8,19 +8,13 @@ import torch
 import transformers
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
-from .sizes import (
-    ABSENT,
-    FIRST_SPECIAL,
-    HEADS,
-    LAYERS,
-    SIZES,
-    TYPES,
-)
+from .kinds import CLASSES, LAYERS, TYPES
+from .sizes import ABSENT, FIRST_SPECIAL, HEADS, SIZES
 
 START = "decoder_start_token_id"
 ORDINARY = {"pad_token_id": 0, "bos_token_id": 1, START: 1, "eos_token_id": 2}
 SHARP = 8.0
-LARGEST = 30_000_000
+LARGEST = 50_000_000
 
 
 def build(name: str, *, attention: str | None = None) -> PreTrainedModel:
@@ -36,6 +30,7 @@ def build(name: str, *, attention: str | None = None) -> PreTrainedModel:
     """
     cls: Any = getattr(transformers, name)
     config = tiny(cls.config_class, {})
+    _set(config, CLASSES.get(name, {}))
     _choose(config, attention)
     if getattr(config, "is_encoder_decoder", False) and getattr(config, START, None) is None:
         setattr(config, START, ORDINARY[START])  # what the files of a trained model say
@@ -70,6 +65,14 @@ def tiny(cls: type[PreTrainedConfig], ids: dict[str, int]) -> PreTrainedConfig:
     return _with_every_kind(cls, {**given, **special})
 
 
+def _set(config: PreTrainedConfig, chosen: Mapping[str, Any]) -> None:
+    for name, value in chosen.items():
+        if isinstance(value, Mapping):
+            _set(getattr(config, name), value)
+        else:
+            setattr(config, name, value)
+
+
 def _with_every_kind(cls: type[PreTrainedConfig], given: dict[str, Any]) -> PreTrainedConfig:
     """Return a configuration with one layer at least of every kind that a large model has."""
     found: Any = cls(**given)
@@ -100,12 +103,20 @@ def _parts(cls: type[PreTrainedConfig]) -> Mapping[str, type[PreTrainedConfig]]:
     found = dict(getattr(cls, "sub_configs", {}))
     if not found:
         return {}
-    held = cls()
+    held = _usual(cls)
     kinds = {name: type(getattr(held, name, None)) for name in found}
     chosen: dict[str, Any] = {
         name: kinds[name] if _is_config(kinds[name]) else found[name] for name in found
     }
     return {name: part for name, part in chosen.items() if part is not AutoConfig}
+
+
+def _usual(cls: type[PreTrainedConfig]) -> PreTrainedConfig | None:
+    """Return the configuration that a class makes by itself, None where it refuses its own."""
+    try:
+        return cls()
+    except Exception:  # validators raise errors of their own
+        return None
 
 
 def _is_config(kind: type) -> TypeGuard[type[PreTrainedConfig]]:

@@ -20,10 +20,10 @@ def images_and_texts(model: PreTrainedModel) -> Call | None:
     """Return two texts with an image in each, as a processor would, or None where none fits."""
     config: Any = model.config
     token = getattr(config, "image_token_id", None) or getattr(config, "image_token_index", None)
-    if token is None:
+    if token is None and "pixel_values" not in inspect.signature(model.forward).parameters:
         return None
     for images in _forms(model):
-        found = _fitting(model, images, int(token))
+        found = _beside(model, images) if token is None else _fitting(model, images, int(token))
         if found is not None:
             return found
     return None
@@ -47,6 +47,12 @@ def _forms(model: PreTrainedModel) -> Iterator[Call]:
 
 def _side(size: Any) -> int | None:
     return size[0] if isinstance(size, list | tuple) else size
+
+
+def _beside(model: PreTrainedModel, images: Call) -> Call | None:
+    """Return texts in which no token stands for the image, as where other layers read it."""
+    call = _texts(model, 0, -1) | images
+    return call if _runs(model, call) is None else None
 
 
 def _fitting(model: PreTrainedModel, images: Call, token: int) -> Call | None:

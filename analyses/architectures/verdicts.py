@@ -20,7 +20,9 @@ REFUSALS = {
     r"queries for \d+ keys": "attends to other keys than those of its text",
     r"does not say how many layers|holds no list of": NO_STACK,
     r"tokens at every position": "takes several tokens at a position",
-    r"does not run over": "does not run over a text or images alone at this size",
+    r"does not run over": "needs something else beside texts and images",
+    r"it cuts them into windows": "cuts images into windows, each a row of its own",
+    r"each time it runs over the same": "puts out something else each time it runs",
     r"reads more than the source at once": "attends to the source and the target at once",
     r"and not numbers for every position": "puts out no state for every position",
     r"no table of embeddings": "has no table of token embeddings",
@@ -28,7 +30,7 @@ REFUSALS = {
     r"adds numbers to the scores": "a mask that adds numbers to scores",
     r"asks for position_bias": "a bias per pair of positions",
     r"reads \w+ and no text": "its encoder reads images or sounds",
-    r"puts out something else": "its own attention differs from the one that it states",
+    r"puts out something else|attends otherwise than": "its own attention differs from the one that it states",
 }
 """The reasons why a class is refused, by what the refusal says."""
 
@@ -47,13 +49,16 @@ BUILDING = {
     r"requires the (\S+) library": r"needs the package \1",
     r"has \d+ parameters at its smallest": "not tiny at its smallest",
 }
+"""The reasons why a class is not built, by what it says; any other stands in its result alone."""
+
+NO_SIZES = "no small sizes are known that its configuration takes"
 
 
 def verdict(result: Result) -> tuple[str, str]:
     """Return what became of a class, and why: its reason, or its message where none is known."""
     stage = result["stage"]
     if stage == "building":
-        return NOT_BUILT, _known(BUILDING, result["message"]) or _line(result)
+        return NOT_BUILT, _known(BUILDING, result["message"]) or NO_SIZES
     if stage != "measured":
         reason = _known(REFUSALS, result["message"])
         return (

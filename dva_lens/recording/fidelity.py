@@ -87,7 +87,7 @@ class OwnPass:
         Raises
         ------
         RuntimeError
-            A row is further away than rounding takes it.
+            A row is further away than rounding takes it, or the model draws random numbers.
         """
         adapter, length = self.adapter, self.logits.shape[1]
         if not self.stretch.is_floating_point():
@@ -102,6 +102,7 @@ class OwnPass:
             ours = _Rows.of(again, self.row, length)
             outside = own.outside(ours, eps)
         if outside.any():
+            self._refuse_chance(eps)
             first = int(outside.nonzero()[0, 0])
             raise RuntimeError(
                 f"{ANOTHER_OUTPUT} at position {first} of text {self.sequence} "
@@ -112,6 +113,18 @@ class OwnPass:
             tokens = self.stretch[self.row, :length]
             found["fidelity_loss"] = abs(own.loss(tokens) - ours.loss(tokens))
         return {**found, "fidelity_tokens": len(outside), "fidelity_output_against": self.against}
+
+    def _refuse_chance(self, eps: float) -> None:
+        """Refuse a model that puts out something else whenever it runs, recorded or not."""
+        with self.adapter.with_own_attention():
+            again = self.adapter.forward(self.stretch, self.lengths)
+        length = self.logits.shape[1]
+        first, second = (_Rows.of(each, self.row, length) for each in (self.logits, again))
+        if first.outside(second, eps).any():
+            raise RuntimeError(
+                "The model puts out something else each time it runs over the same input, also "
+                "with its own attention; what is drawn at random cannot be measured."
+            )
 
 
 @final

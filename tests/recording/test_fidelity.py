@@ -168,6 +168,13 @@ def test_positions_that_the_length_of_a_text_scales_are_no_difference():
     assert found.provenance["fidelity_output"] < 1e-3
 
 
+def test_a_model_that_draws_random_numbers_is_refused_with_that_reason():
+    drawing = family("llama")
+    drawing.model.embed_tokens.register_forward_hook(lambda *call: torch.rand_like(call[2]))
+    with pytest.raises(RuntimeError, match="puts out something else each time it runs"):
+        record(drawing, IDS[:, :9], sites=(SUMMARY,))
+
+
 @pytest.mark.parametrize("call", [lens.measure, record])
 def test_the_comparison_cannot_be_switched_off(call, monkeypatch):
     measured = model()

@@ -33,7 +33,8 @@ from dva_lens.sites import MIX, WRITTEN
 class HookState:
     """What the plugged-in function needs to know of the model whose attention called it.
 
-    `grams` are those of the output projections found so far, and outlast the pass.
+    `grams` are those of the output projections found so far, and outlast the pass. `rows` are the
+    texts or images of the running call, None where nothing says how many they are.
     """
 
     recorder: Recorder
@@ -45,6 +46,7 @@ class HookState:
     projections: dict[int, nn.Module] = field(default_factory=dict)
     cached: CachedPass | None = None
     layer: int = 0
+    rows: int | None = None
     running: set[int] = field(default_factory=set)
 
     def attention(
@@ -60,6 +62,7 @@ class HookState:
             pairs = mask.pairs() if isinstance(mask, ModelMask) else mask
             return sdpa_attention_forward(module, *heads, pairs, **call)[0]
         refuse_unreadable(module, call)
+        _refuse_windows(self.rows, module, heads[0])
         _refuse_second(self, layer, module)
         self.layer = layer
         if self.cached is not None and not is_of_each_pair(mask, call):
@@ -127,6 +130,14 @@ class HookState:
             layout = layout or self.pass_state.of(held.padding, shape, hidden.device)[0]
             self.recorder.layout = layout
             self.recorder.stream(layer, layout.unpad(hidden))
+
+
+def _refuse_windows(rows: int | None, module: nn.Module, query: Heads) -> None:
+    if rows is not None and query.shape[0] != rows:
+        raise NotImplementedError(
+            f"{type(module).__name__} attends over {query.shape[0]} rows where {rows} texts or "
+            f"images came in: it cuts them into windows, and a record holds them whole."
+        )
 
 
 def _refuse_second(state: HookState, layer: int, module: nn.Module) -> None:

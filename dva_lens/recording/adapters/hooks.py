@@ -13,6 +13,7 @@ from dva_lens.recording.adapters.projection import is_projection, projection_of
 from dva_lens.recording.norms import gram_of
 from dva_lens.sites import GEOMETRY, STREAM
 
+INPUTS = ("input_ids", "inputs_embeds", "pixel_values")
 NO_STREAM = "the layer hands on an array of shape {}, and not one state for every position"
 
 
@@ -25,6 +26,8 @@ def begin(state: HookState) -> Any:
         past = 0 if cache is None else int(cache.get_seq_length())
         state.returned = None
         state.running.clear()
+        came = (given.get(name) for name in INPUTS)
+        state.rows = next((len(each) for each in came if isinstance(each, Tensor)), None)
         if not past or state.cached is None or state.cached.columns != past:
             wants = getattr(module, "config", None)
             holds = given.get("use_cache", getattr(wants, "use_cache", False))

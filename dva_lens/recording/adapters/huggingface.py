@@ -241,6 +241,6 @@ def plug_in(model: PreTrainedModel, state: Watcher) -> None:
         raise TypeError(
             f"{type(model).__name__} computes attention in code of its own and offers no "
             f"AttentionInterface, so it cannot be measured as it runs (ALiBi families such as "
-            f"bloom, mpt and falcon do that); measure patterns of your own with "
-            f"`dva_lens.recording.from_patterns`."
+            f"bloom, mpt and falcon do that, and DeBERTa with its terms for every pair of "
+            f"positions); measure patterns of your own with `dva_lens.recording.from_patterns`."
         )

@@ -63,6 +63,8 @@ def towers(model: PreTrainedModel) -> tuple[nn.Module, nn.Module] | None:
     if not getattr(model.config, "is_encoder_decoder", False):
         return None
     encoder, decoder = model.get_encoder(), model.get_decoder()
+    if isinstance(decoder, PreTrainedModel) and any(each is encoder for each in decoder.modules()):
+        decoder = decoder.get_decoder()  # it was the model of both, as in Florence-2
     inner = all(each is not model and each is not None for each in (encoder, decoder))
     return (encoder, decoder) if inner and encoder is not decoder else None
 

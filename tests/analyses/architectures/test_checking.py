@@ -100,6 +100,8 @@ def test_what_has_no_reason_on_the_list_is_a_fault():
     assert verdict(said) == (FAULT, "KeyError: 'x'")
     built = {"stage": "building", "error": "ImportError", "message": "X requires the timm library"}
     assert verdict(built) == (NOT_BUILT, "needs the package timm")
+    raw = built | {"message": "Class validation error for validator"}
+    assert verdict(raw) == (NOT_BUILT, "no small sizes are known that its configuration takes")
 
 
 def test_a_tie_with_a_threshold_is_no_error():

@@ -7,7 +7,7 @@ import torch
 import transformers as tf
 
 from dva_lens.recording.adapters import adapter_of
-from dva_lens.recording.adapters.anatomy import without_attention
+from dva_lens.recording.adapters.anatomy import reads_images_alone, without_attention
 from dva_lens.recording.record import record
 from dva_lens.sites import STREAM, SUMMARY
 
@@ -81,6 +81,22 @@ def test_a_mixer_in_the_place_of_an_attention_is_named_though_it_has_its_name():
     attending, other = Layer(torch.nn.MultiheadAttention(2, 1)), Layer(torch.nn.GRU(2, 2))
     reason = without_attention(other, [attending], [attending.mixer])
     assert reason == "the layer has no attention; it has GRU in its place"
+
+
+def test_windows_cut_out_of_images_are_refused_by_name():
+    config = tf.SwinConfig(
+        embed_dim=8, num_heads=(1, 2), depths=(1, 1), window_size=2, image_size=16, patch_size=2
+    )
+    with pytest.raises(NotImplementedError, match="over 32 rows where 2 texts or images came in"):
+        record(tf.SwinModel(config).eval(), np.zeros((2, 3, 16, 16), dtype=np.float32))
+
+
+def test_a_model_of_images_and_texts_reads_texts_whatever_it_calls_its_main_input():
+    with torch.device("meta"):
+        model = tf.Blip2ForConditionalGeneration(tf.Blip2Config())
+    assert model.main_input_name == "pixel_values"
+    assert not reads_images_alone(model)
+    assert reads_images_alone(tf.ViTModel(tf.ViTConfig(**TOWER)))
 
 
 def test_a_model_that_is_no_stack_of_layers_says_so():

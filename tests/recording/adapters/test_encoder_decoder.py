@@ -11,6 +11,7 @@ import two_towers
 
 import dva_lens as lens
 from dva_lens.recording.adapters import across, adapter_of, parts_of
+from dva_lens.recording.adapters.parts import towers
 from dva_lens.recording.record import attach
 from dva_lens.sites import DYNAMICS, MIX, STREAM, SUMMARY, VALUES, WRITTEN
 
@@ -191,6 +192,13 @@ def test_gradients_flow_through_parts_that_are_not_recorded():
 def test_a_part_must_be_named_and_known(options, reason):
     with pytest.raises(ValueError, match=reason):
         attach(two_towers.built("bart"), **options)
+
+
+def test_a_decoder_that_is_the_model_of_both_is_looked_into(monkeypatch):
+    model = two_towers.built("bart")
+    usual = towers(model)
+    monkeypatch.setattr(model, "get_decoder", lambda: model.model)
+    assert towers(model) == usual
 
 
 def test_one_stack_has_no_parts():

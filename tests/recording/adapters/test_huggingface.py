@@ -225,8 +225,15 @@ def test_a_layer_that_never_calls_is_named():
                 alibi=True,
             ),
         ),
+        *(
+            (cls, config(**families.COMMON, relative_attention=True, pos_att_type=["c2p", "p2c"]))
+            for cls, config in (
+                (tf.DebertaForMaskedLM, tf.DebertaConfig),
+                (tf.DebertaV2ForSequenceClassification, tf.DebertaV2Config),
+            )
+        ),
     ],
-    ids=["bloom", "mpt", "falcon"],
+    ids=["bloom", "mpt", "falcon", "deberta", "deberta-v2"],
 )  # fmt: skip
 def test_families_with_attention_of_their_own_are_refused_by_name(cls, config):
     with pytest.raises(TypeError, match=f"{cls.__name__} computes attention in code of its own"):
