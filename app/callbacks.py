@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 
 from .components.figure import caption_of, table_box
 from .drawing import drawing_of, figure_of, shapes_of, words_of
+from .inspector import spoken
 from .layout import page_at
 from .library import Library
 from .page import Page, Panel, Words
@@ -95,7 +96,7 @@ def register(app: Dash, library: Library) -> None:
             refill(_words(part["id"]["words"]), library, before, chosen)
             for part in ctx.outputs_list[7]
         ]
-        said = page.announce(library, chosen) if page.announce else ""
+        said = (page.announce or spoken)(library, chosen)
         expanded = [str(now).lower() for now in is_open]
         now = {"path": page.path, "of": query, "is": chosen.to_query(), "open": is_open}
         return (*columns, tables, expanded, words, said, now)

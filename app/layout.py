@@ -9,7 +9,9 @@ from .components.attributes import attributes
 from .components.controls import control
 from .components.figure import figure_card
 from .components.frame import not_found
+from .components.inspector_box import inspector_box
 from .drawing import drawing_of, figure_of, words_of
+from .inspector import BAR, INSPECTOR
 from .library import Library
 from .page import Card, Columns, Page, Panel, Part, Words
 from .pages import PAGES
@@ -38,20 +40,26 @@ def render(page: Page, library: Library, chosen: Selection, notes: Sequence[str]
         [
             dcc.Store(id="query", data=query),
             dcc.Store(id="drawn", data={"path": page.path, "of": query, "is": query}),
-            html.Header(
+            html.Div(
                 [
-                    html.H1(page.question),
-                    html.P(lead, className="lead"),
-                    *(html.P(note, className="note", role="status") for note in notes),
+                    html.Header(
+                        [
+                            html.H1(page.question),
+                            html.P(lead, className="lead"),
+                            *(html.P(note, className="note", role="status") for note in notes),
+                        ],
+                        className="page-head",
+                    ),
+                    html.Form(
+                        _menus(page.menus, page, library, chosen),
+                        className="controls",
+                        **attributes(aria_label="What to show"),
+                    ),
+                    *(_part(part, page, library, chosen) for part in page.parts),
                 ],
-                className="page-head",
+                className="page-main",
             ),
-            html.Form(
-                _menus(page.menus, page, library, chosen),
-                className="controls",
-                **attributes(aria_label="What to show"),
-            ),
-            *(_part(part, page, library, chosen) for part in page.parts),
+            inspector_box(words_of(BAR, library)(chosen), words_of(INSPECTOR, library)(chosen)),
         ],
         className=f"page page-{page.name.lower()}",
         **attributes(data_path=page.path),

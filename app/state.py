@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, final
 from urllib.parse import parse_qs, urlencode
 
 from .catalogue import Catalogue
+from .head import NO_HEAD, Head, head_named
 
 EVERY_SPAN = -1
 NO_TOKEN = -1
@@ -31,7 +32,8 @@ class Selection:
     against it; `span` is the context-length bin, or `EVERY_SPAN`; `layer` and `head` name the
     head in question; `sequence` is a display sequence; `baseline` is the model others are
     compared with; `order` says which heads a list begins with; `token` is the token that is
-    locked, or `NO_TOKEN`, and `mode` one of `MODES`.
+    locked, or `NO_TOKEN`, and `mode` one of `MODES`; `pin` is the head that is pinned beside the
+    chosen one, as `str(Head)`, or `NO_HEAD`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -48,6 +50,7 @@ class Selection:
     order: str
     token: int = NO_TOKEN
     mode: str = MODES[0]
+    pin: str = NO_HEAD
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -71,6 +74,7 @@ class Selection:
             order=_listed(said.get("order"), ORDERS),
             token=_token(said.get("token")),
             mode=_listed(said.get("mode"), MODES),
+            pin=_pin(said.get("pin"), catalogue),
         )
 
     def to_query(self) -> str:
@@ -79,6 +83,16 @@ class Selection:
         said["span"] = "all" if self.span == EVERY_SPAN else self.span
         said["token"] = "none" if self.token == NO_TOKEN else self.token
         return urlencode(said)
+
+    @property
+    def at_hand(self) -> Head:
+        """The chosen head."""
+        return Head(self.run, self.layer, self.head)
+
+    @property
+    def pinned(self) -> Head | None:
+        """The head that is pinned beside the chosen one, or None."""
+        return head_named(self.pin)
 
     def but(self, **changes: str | int) -> "Selection":
         """Return the same view with some of it changed."""
@@ -214,6 +228,15 @@ def _token(value: str | None) -> int:
     """Return the token that an address names, or none; the text says how many there are."""
     named = (value or "").strip()
     return _clamped(named, 1 << 24) if named.isdecimal() and named.isascii() else NO_TOKEN
+
+
+def _pin(value: str | None, catalogue: Catalogue) -> str:
+    """Return the head that an address pins, if there is such a head, or none."""
+    head = head_named(value or "")
+    run = next((run for run in catalogue.runs if head and run.name == head.run), None)
+    if head is None or run is None:
+        return NO_HEAD
+    return str(head) if head.layer < run.layers and head.head < run.heads else NO_HEAD
 
 
 def _span(value: str | None, catalogue: Catalogue) -> int:

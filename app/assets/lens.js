@@ -152,7 +152,7 @@
   document.addEventListener("keydown", (event) => {
     const move = ARROWS[event.key];
     if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!event.target.matches || !event.target.matches("[data-headgrid]")) return;
+    if (!event.target.matches || !event.target.matches("[data-headgrid], [data-headmove]")) return;
     event.preventDefault();
     held = event.repeat;
     request({ move });

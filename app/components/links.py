@@ -14,7 +14,13 @@ from .attributes import attributes
 
 
 def choice_link(
-    children: Any, *, path: str = "", label: str = "", current: bool = False, **chosen: str | int
+    children: Any,
+    *,
+    path: str = "",
+    label: str = "",
+    current: bool = False,
+    class_name: str = "",
+    **chosen: str | int,
 ) -> html.A:
     """Return a link that changes fields of the selection, on the page at `path` or on this one.
 
@@ -26,6 +32,7 @@ def choice_link(
     return html.A(
         children,
         href=f"{path}?{said}",
+        className=class_name,
         **attributes(**{name: value for name, value in names.items() if value}),
     )
 

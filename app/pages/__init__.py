@@ -4,6 +4,7 @@ from importlib import import_module
 
 from dva_lens.plugins import Registry
 
+from ..inspector import PARTS
 from ..page import Page, Panel, Words, single_parts
 
 NAMES = (
@@ -21,5 +22,6 @@ PAGES: Registry[Page] = Registry({page.path: page for page in _FOUND})
 
 
 def parts_by_name() -> dict[str, Panel | Words]:
-    """Return the figures and words of all pages by name."""
-    return {part.name: part for page in PAGES.values() for part in single_parts(page.parts)}
+    """Return the figures and words of all pages, and of what stands beside them, by name."""
+    pages = {part.name: part for page in PAGES.values() for part in single_parts(page.parts)}
+    return {**pages, **{part.name: part for part in PARTS}}

@@ -166,11 +166,12 @@ def findings_of(
     untrained: Measurements | None = None,
     traits: Mapping[str, str] | None = None,
     comparisons: Comparisons | None = None,
+    table: pd.DataFrame | None = None,
 ) -> Findings:
-    """Return the findings of measurements; a comparison that was made already is taken."""
+    """Return the findings of measurements; sinks and a comparison found already are taken."""
     entries: list[Finding] = []
     if "first_key_mass" in measured.statistics:
-        table = sink_table(measured, untrained=untrained)
+        table = sink_table(measured, untrained=untrained) if table is None else table
         entries += [_sink(measured, table, model) for model in measured.models]
     if len(measured.models) > 1:
         entries += _changes(measured, traits or {}, comparisons)

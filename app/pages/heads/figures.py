@@ -1,20 +1,24 @@
 """Every head of one model: a map, and a cloud of points by two statistics."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+import xarray as xr
 
 from dva_lens import axes, views
 from dva_lens.results.reader import Measurements
 from dva_lens.views import theme
 
 from ...catalogue import Measure
+from ...head import Head
 from ...library import Library, NothingToShowError
 from ...state import EVERY_SPAN, Selection
 
-_MARK = {"color": theme.PALETTE[2], "width": 3}
+_MARK: dict[str, Any] = {"color": theme.PALETTE[2], "width": 3}
+_PINNED = {**_MARK, "dash": "dot"}
 
 
 def head_map(library: Library, chosen: Selection) -> go.Figure:
@@ -24,17 +28,16 @@ def head_map(library: Library, chosen: Selection) -> go.Figure:
 
 
 def mark_in_map(library: Library, chosen: Selection) -> list[dict[str, Any]]:  # noqa: ARG001
-    """Return the frame around the chosen head in the map."""
-    return [
-        {
-            "type": "rect",
-            "x0": chosen.head - 0.5,
-            "x1": chosen.head + 0.5,
-            "y0": chosen.layer - 0.5,
-            "y1": chosen.layer + 0.5,
-            "line": _MARK,
-        }
-    ]
+    """Return the frames around the chosen head and, broken, the pinned one in the map."""
+    pin = chosen.pinned
+    frames = [_frame(pin, _PINNED)] if pin is not None and pin.run == chosen.run else []
+    return [*frames, _frame(chosen.at_hand, _MARK)]
+
+
+def _frame(head: Head, line: dict[str, Any]) -> dict[str, Any]:
+    x, y = head.head, head.layer
+    return {"type": "rect", "x0": x - 0.5, "x1": x + 0.5, "y0": y - 0.5, "y1": y + 0.5,
+            "line": line}  # fmt: skip
 
 
 def head_scatter(library: Library, chosen: Selection) -> go.Figure:
@@ -65,15 +68,27 @@ def head_scatter(library: Library, chosen: Selection) -> go.Figure:
 
 
 def mark_in_scatter(library: Library, chosen: Selection) -> list[dict[str, Any]]:
-    """Return the ring around the chosen head among all."""
-    run, at = (chosen.run, chosen.text), (chosen.layer, chosen.head)
+    """Return the rings around the chosen head and, broken, the pinned one among all."""
+    run, pin = (chosen.run, chosen.text), chosen.pinned
     names = (chosen.statistic, chosen.other)
     found = [library.by_head(*run, name, chosen.span) for name in names]
+    heads = [(pin, _PINNED)] if pin is not None and pin.run == chosen.run else []
+    return [
+        ring
+        for head, line in (*heads, (chosen.at_hand, _MARK))
+        for ring in _ring(found, head, line)
+    ]
+
+
+def _ring(
+    found: Sequence[xr.DataArray | None], head: Head, line: dict[str, Any]
+) -> list[dict[str, Any]]:
+    at = head.layer, head.head
     x, y = (float("nan") if one is None else float(one.values[at]) for one in found)
     if not np.isfinite([x, y]).all():
         return []
     ring = {"xsizemode": "pixel", "ysizemode": "pixel", "x0": -9, "x1": 9, "y0": -9, "y1": 9}
-    return [{"type": "circle", **ring, "xanchor": x, "yanchor": y, "line": _MARK}]
+    return [{"type": "circle", **ring, "xanchor": x, "yanchor": y, "line": line}]
 
 
 def of_run(library: Library, chosen: Selection) -> tuple[Measure, Measurements]:

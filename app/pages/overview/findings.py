@@ -4,13 +4,20 @@ from typing import Any
 
 from dash import html
 
-from dva_lens.reports.findings import Finding, Findings, findings
+from dva_lens.reports.findings import (
+    Finding,
+    Findings,
+    findings_of,
+    measured_on,
+    traits_of,
+)
 from dva_lens.results.display import displayed_tokens
 from dva_lens.results.edges import edged_sequences
 from dva_lens.views.figure import Row
 from dva_lens.views.words import plain
 
 from ...components.links import choice_link
+from ...inspector.readings import sink_table
 from ...library import Library
 from ...state import MODES, Selection
 
@@ -19,8 +26,10 @@ TITLE = "What these models show"
 
 def found(library: Library, chosen: Selection) -> Findings:
     """Return the findings on the chosen text, in the sentences of the report."""
-    library.as_measured(chosen.text)  # a text that no run was measured on is said on the page
-    return findings(library.archive, chosen.text)
+    table = library.remembered(sink_table)(chosen)
+    measured, untrained = measured_on(library.archive, chosen.text)
+    traits = traits_of(library.archive)
+    return findings_of(measured, untrained=untrained, traits=traits, table=table)
 
 
 def cards(library: Library, chosen: Selection) -> html.Ul:

@@ -1,0 +1,34 @@
+"""Where the inspector stands: beside the page, or behind a bar at its foot where it is narrow."""
+
+from typing import Any
+
+from dash import html
+
+from .attributes import attributes
+
+
+def inspector_box(bar: Any, words: Any) -> html.Aside:
+    """Return the inspector with its bar; arrow keys on its name move the chosen head."""
+    return html.Aside(
+        [
+            html.Button(
+                [html.Span(bar, id={"words": "inspector-bar"}), html.I(className="chevron")],
+                type="button",
+                className="inspector-bar",
+                **attributes(data_inspector="", aria_expanded="false", aria_controls="inspector"),
+            ),
+            html.Div(
+                html.Div(words, id={"words": "inspector"}),
+                id="inspector",
+                className="inspector-body",
+                role="group",
+                tabIndex="0",
+                **attributes(
+                    data_headmove="",
+                    aria_label="The chosen head; arrow keys move to the next layer or head",
+                ),
+            ),
+        ],
+        className="inspector",
+        **attributes(aria_label="Inspector"),
+    )
