@@ -14,6 +14,7 @@ NAMES = (
     "values",
     "compare",
     "training",
+    "about",
 )
 
 _FOUND = (import_module(f".{name}", __name__).PAGE for name in NAMES)

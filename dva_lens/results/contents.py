@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+import xarray as xr
+
 from dva_lens import axes
 from dva_lens.results.archive import Archive
 from dva_lens.results.runs import Run
@@ -71,15 +73,24 @@ def size_of(folder: Path) -> int:
 
 def _of_text(archive: Archive, run: Run, text: str) -> TextContents:
     try:
-        data = archive.dataset(run, text)
-        documents = {str(each) for each in data[axes.DOCUMENT].values}
-        longest = int(data[axes.LENGTH].max())
+        return contents_of(archive.dataset(run, text))
     except (ArchiveError, KeyError) as error:
         return TextContents(trouble=str(error))
+
+
+def contents_of(data: xr.Dataset) -> TextContents:
+    """Return what a measurement holds.
+
+    Raises
+    ------
+    KeyError
+        It does not say its documents and lengths.
+    """
+    documents = {str(each) for each in data[axes.DOCUMENT].values}
     return TextContents(
         len(documents),
         data.sizes[axes.SEQUENCE],
-        longest,
+        int(data[axes.LENGTH].max()),
         len(statistics_of(data)),
         _versions(data.attrs),
     )

@@ -1,15 +1,6 @@
 """What a sink is: the one definition, for whoever finds, draws or tells of one.
 
-A head has a sink at a key where the lower 95 % bound of the mean weight on that key, over queries
-that see at least `axes.MANY_KEYS` keys, exceeds `TIMES_UNIFORM` times what uniform attention gives
-it, and `TIMES_UNTRAINED` times what the untrained model of the same seed gives it.
-
-The key must not be chosen by the numbers that it is judged by: on noise the largest of many keys
-is above the mean too. The first key is chosen beforehand. Any other key is chosen on one half of
-the documents, as the position, or the first occurrence of a token, that is most often on top
-(`chosen_key`), and judged on the other half, where a text with another key on top counts as zero.
-As weights are not negative, that is at most the mean weight on the chosen key, so the bound that
-is judged is a lower one still.
+`DEFINITION` says it in words, with the numbers below in their places.
 
 Source: the threshold of Gu et al. 2024 (arXiv 2410.10781) stands beside it as the sink rate; the
 comparison with uniform attention and the untrained model is ours.
@@ -21,10 +12,30 @@ from typing import Literal, NamedTuple, final
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from dva_lens import axes
+
 TIMES_UNIFORM = 3.0
 TIMES_UNTRAINED = 2.0
 DRAINED = 0.5
 """A value whose size is surely below this share of the median is drained."""
+
+DEFINITION = (
+    f"A head has a sink at a key where the lower 95 % bound of the mean weight on that key, over "
+    f"queries that see at least {axes.MANY_KEYS} keys, exceeds {TIMES_UNIFORM:g} times what "
+    f"uniform attention gives it, and {TIMES_UNTRAINED:g} times what the untrained model of the "
+    f"same seed gives it.",
+    "The key must not be chosen by the numbers that it is judged by: on noise the largest of many "
+    "keys is above the mean too. The first key is chosen beforehand. Any other key is chosen on "
+    "one half of the documents, as the position, or the first occurrence of a token, that is most "
+    "often on top, and judged on the other half, where a text with another key on top counts as "
+    "zero. As weights are not negative, that is at most the mean weight on the chosen key, so the "
+    "bound that is judged is a lower one still.",
+)
+"""What a sink is, one paragraph each."""
+DRAIN_DEFINITION = (
+    f"The value at a key is drained where the whole 95 % interval of its size, over the median "
+    f"size of the values of its text, is below {DRAINED:g}."
+)
 
 Drain = Literal["drained", "not drained", "undecided"]
 Kind = Literal["position", "token"]

@@ -9,8 +9,50 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.reports.facts import any_run, definition, number_range, sequences
 from dva_lens.reports.material import Material, facts_of
-from dva_lens.reports.page import DataTable, Folded, Part, Section, Text
+from dva_lens.reports.page import DataTable, Folded, Part, Points, Section, Text
 
+LIMITS = (
+    (
+        "Attention is not use",
+        "A weight says where a head reads, not what the model would lose without it; only an "
+        "intervention, such as an ablation beside its control, says that.",
+    ),
+    (
+        "These checkpoints, this kind of text",
+        "An interval covers other texts of the kind that was measured, at these lengths. It does "
+        "not cover other domains, longer contexts or another training.",
+    ),
+    (
+        "Architectures need seeds",
+        "What holds for one checkpoint may be its seed. Nothing is claimed about an architecture "
+        "with fewer than three trainings of it.",
+    ),
+    (
+        "Heads have no names",
+        "Head 3 of one training is not head 3 of another, so heads of different trainings are "
+        "never paired to make a claim; a pinned head is set beside another to look at.",
+    ),
+    (
+        "Undecided is not equal",
+        "A difference that is not decided may be large; its interval says how large.",
+    ),
+    (
+        "Uniform attention is a reference",
+        "It is what a statistic reads when nothing is preferred. It is no hypothesis that is "
+        "tested, and a number that differs from it need not mean anything by itself.",
+    ),
+    (
+        "Length moves most numbers",
+        "A query that sees more keys can spread its attention more widely: compare queries that "
+        "see as many keys.",
+    ),
+    (
+        "Texts that are shown are examples",
+        "What single tokens do in a text that is shown illustrates a number; the number is a mean "
+        "over all texts.",
+    ),
+)
+"""What a reader must not take from the numbers: what it is about, and why."""
 _FIDELITY = "fidelity_"
 
 
@@ -29,6 +71,7 @@ def section(material: Material) -> Section:
             "The dotted reference is the value of a statistic under uniform attention over the "
             "keys that a query can see. It is a point of reference, not a null hypothesis."
         ),
+        Folded("What the numbers cannot say", (Points(LIMITS),)),
         _provenance(material),
         _runs(material),
         Folded(

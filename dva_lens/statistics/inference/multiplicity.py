@@ -11,6 +11,15 @@ from jaxtyping import Float
 P = Float[np.ndarray, "*tests"]
 
 
+CORRECTIONS = (
+    "Many comparisons at once are corrected: p values of the primary statistics by Holm over all "
+    "their contrasts, so that the chance of any false claim stays at 5 %; those of all other "
+    "statistics, marked exploratory, by Benjamini and Hochberg within the statistic, so that the "
+    "expected share of false finds does."
+)
+"""How `results.compare` corrects, for whoever shows its verdicts."""
+
+
 def holm(p: P) -> P:
     """Return p values adjusted so that the chance of any false claim stays within the level."""
     return _adjusted(p, _holm_flat)
