@@ -10,6 +10,7 @@ Result = Mapping[str, Any]
 EXACTLY, PARTLY, REFUSED, FAULT, NOT_BUILT = "exactly", "partly", "refused", "FAULT", "not built"
 
 OWN_CODE = "attends in code of its own, without transformers' AttentionInterface"
+OTHERWISE = "its own attention differs from the one that it states"
 NO_STACK = "is no single stack of layers: it runs them in stages, or again"
 REFUSALS = {
     r"computes attention in code of its own": OWN_CODE,
@@ -30,7 +31,7 @@ REFUSALS = {
     r"adds numbers to the scores": "a mask that adds numbers to scores",
     r"asks for position_bias": "a bias per pair of positions",
     r"reads \w+ and no text": "its encoder reads images or sounds",
-    r"puts out something else|attends otherwise than": "its own attention differs from the one that it states",
+    r"puts out something else|attends otherwise than": OTHERWISE,
 }
 """The reasons why a class is refused, by what the refusal says."""
 
