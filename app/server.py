@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 
 from dash import Dash
@@ -19,6 +20,7 @@ from .guard import HOST, guard
 from .layout import page_at
 from .library import Library
 from .pages import PAGES
+from .search_index import search_index
 
 WARM = "dva-lens-warm"
 """Under this name an explorer leaves a function that reads what its first page shows."""
@@ -75,7 +77,8 @@ def create_app(folder: Path | str) -> Dash:
         suppress_callback_exceptions=True,
         enable_mcp=False,
     )
-    app.layout = frame([(page.path, page.name) for page in PAGES.values()], library.catalogue)
+    names = [(page.path, page.name) for page in PAGES.values()]
+    app.layout = cache(lambda: frame(names, library.catalogue, search_index(library)))
     callbacks.register(app, library)
     serve_downloads(app.server, library)
     guard(app, _SCHEME, pages=PAGES)

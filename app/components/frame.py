@@ -16,8 +16,13 @@ _THEME: Any = {
 }
 
 
-def frame(pages: Iterable[tuple[str, str]], catalogue: Catalogue) -> dmc.MantineProvider:
-    """Return the frame in which pages appear; `pages` are paths and names."""
+def frame(
+    pages: Iterable[tuple[str, str]], catalogue: Catalogue, index: str
+) -> dmc.MantineProvider:
+    """Return the frame in which pages appear; `pages` are paths and names.
+
+    `index` is what search finds, as `search_index` returns it.
+    """
     sizes = {run.name: [run.layers, run.heads] for run in catalogue.runs}
     links = [html.A(name, href=path, id={"nav": path}) for path, name in pages]
     return dmc.MantineProvider(
@@ -25,6 +30,9 @@ def frame(pages: Iterable[tuple[str, str]], catalogue: Catalogue) -> dmc.Mantine
             dcc.Location(id="address", refresh=False),
             dcc.Store(id="sizes", data=sizes),
             dcc.Store(id="request"),
+            html.Div(hidden=True, **attributes(data_index=index)),
+            html.Div(className="waiting-bar", **attributes(aria_hidden="true")),
+            html.P(className="lost-note", role="alert"),
             html.A("Skip to the page", href="#page", className="skip"),
             html.Header(
                 [
@@ -32,6 +40,19 @@ def frame(pages: Iterable[tuple[str, str]], catalogue: Catalogue) -> dmc.Mantine
                     html.Nav(links, **attributes(aria_label="Pages")),
                     html.Div(
                         [
+                            html.Button(
+                                ["Search", html.Kbd("Ctrl K")],
+                                type="button",
+                                className="action keep",
+                                **attributes(data_search=""),
+                            ),
+                            html.Button(
+                                "?",
+                                type="button",
+                                className="action",
+                                title="Keys",
+                                **attributes(data_keys="", aria_label="Keys"),
+                            ),
                             html.Button(
                                 "Copy link",
                                 type="button",
