@@ -5,6 +5,10 @@ output and the whole summary (per query and per key, received mass included) and
 torch's own fused attention, which leaves the output. `materialised` is the usual way: form the
 pattern in full, then reduce it.
 
+A model may say what is visible by a function alone. `masked` asks such a function, tile by tile,
+for what `blocked` knows in closed form, and `masked window` for a window of 256 keys; both are
+timed against the closed form that sees the same pairs.
+
     python -m dva_lens.analyses.benchmarks.bench_recorder --lengths 512 2048 [--json] [--check]
 """
 
@@ -26,16 +30,25 @@ from .timing import Run, answered, asking, paired, peak_growth
 
 HEADS, WIDTH = 12, 64
 SDPA, MATERIALISED = "sdpa", "materialised"
-BOUNDS = {("blocked", 2048): 2.5, ("exact", 2048): 3.0}
+WINDOW = 256
+BESIDE = {"masked": "blocked", "masked window": "window"}
+"""What a way is timed against where that is not torch's fused attention."""
+WAYS = ("blocked", "exact", MATERIALISED, *BESIDE)
+BOUNDS = {
+    ("blocked", 2048): 2.5,
+    ("exact", 2048): 3.0,
+    **{(way, length): 1.5 for way in BESIDE for length in (1024, 2048, 4096)},
+}
 
 
 @final
 @dataclass(frozen=True)
 class RecorderOutcome:
-    """What one way of recording took at one length, beside torch's fused attention."""
+    """What one way of recording took at one length, and what it was timed against."""
 
     length: int
     way: str
+    beside: str
     plain_seconds: float
     seconds: float
     ratio: float
@@ -78,12 +91,26 @@ def prepare(way: str, length: int) -> Run:
     """Return a call of one way, over projections laid out as a model leaves them."""
     torch.manual_seed(0)
     query, key, value = (torch.randn(1, length, HEADS, WIDTH).transpose(1, 2) for _ in range(3))
-    weights = Rule(scale=WIDTH**-0.5)
+    weights = _rule(way)
     if way == SDPA:
         return lambda: F.scaled_dot_product_attention(query, key, value, is_causal=True)
     if way == MATERIALISED:
         return lambda: materialised(query, key, value, weights)
-    return lambda: BACKENDS[way](query, key, Static(value), weights)
+    backend = way if way in BACKENDS else "blocked"
+    return lambda: BACKENDS[backend](query, key, Static(value), weights)
+
+
+def _rule(way: str) -> Rule:
+    scale = WIDTH**-0.5
+    if way == "masked":
+        return Rule(scale=scale, causal=False, mask=lambda _, query, key: key <= query)
+    if way == "masked window":
+        return Rule(
+            scale=scale,
+            causal=False,
+            mask=lambda _, query, key: (key <= query) & (query - key < WINDOW),
+        )
+    return Rule(scale=scale, window=WINDOW if way == "window" else None)
 
 
 def warmed(way: str, length: int) -> Run:
@@ -99,16 +126,18 @@ def fits(way: str, length: int) -> bool:
 
 def outcome(way: str, length: int, pairs: int, clock: str) -> RecorderOutcome:
     """Time one way at one length."""
-    times = paired(prepare(SDPA, length), prepare(way, length), pairs, clock=clock)
+    beside = BESIDE.get(way, SDPA)
+    times = paired(prepare(beside, length), prepare(way, length), pairs, clock=clock)
     return RecorderOutcome(
         length=length,
         way=way,
+        beside=beside,
         plain_seconds=times.baseline,
         seconds=times.contender,
         ratio=times.ratio,
         ratio_bound=BOUNDS.get((way, length)),
         extra_mib=peak_growth(warmed, way, length),
-        plain_extra_mib=peak_growth(warmed, SDPA, length),
+        plain_extra_mib=peak_growth(warmed, beside, length),
         threads=torch.get_num_threads(),
         pairs=times.pairs,
     )
@@ -116,9 +145,11 @@ def outcome(way: str, length: int, pairs: int, clock: str) -> RecorderOutcome:
 
 def table(outcomes: list[RecorderOutcome]) -> list[str]:
     """Return outcomes as lines of text."""
-    lines = ["tokens  way            SDPA [ms]   this [ms]   ratio  bound  peak [MiB]  SDPA's"]
+    lines = [
+        "tokens  way            beside        it [ms]   this [ms]   ratio  bound  peak [MiB]  its"
+    ]
     lines += [
-        f"{each.length:6d}  {each.way:12s}  {1e3 * each.plain_seconds:10.1f}"
+        f"{each.length:6d}  {each.way:13s}  {each.beside:8s}  {1e3 * each.plain_seconds:10.1f}"
         f"  {1e3 * each.seconds:10.1f}  {each.ratio:6.2f}"
         f"  {'' if each.ratio_bound is None else format(each.ratio_bound, '.1f'):>5s}"
         f"  {each.extra_mib:10.1f}  {each.plain_extra_mib:6.1f}"
@@ -132,12 +163,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
     parser = asking(__doc__, pairs=9)
     parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048, 4096])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     chosen = parser.parse_args(arguments)
-    ways = ("blocked", "exact", MATERIALISED)
     outcomes = [
         outcome(way, length, chosen.pairs, chosen.clock)
         for length in chosen.lengths
-        for way in ways
+        for way in chosen.ways
         if fits(way, length)
     ]
     return answered(outcomes, table(outcomes), chosen)

@@ -31,6 +31,14 @@ def test_every_way_of_recording_finds_the_same():
         torch.testing.assert_close(summary.value_norm, in_full[-3], rtol=1e-4, atol=1e-5)
 
 
+def test_a_mask_is_timed_against_the_closed_form_that_sees_the_same():
+    for way, beside in bench_recorder.BESIDE.items():
+        ours, summary = bench_recorder.prepare(way, 300)()
+        output, closed = bench_recorder.prepare(beside, 300)()
+        torch.testing.assert_close(ours, output, rtol=1e-4, atol=1e-5)
+        assert torch.equal(summary.visible.expand_as(closed.visible), closed.visible)
+
+
 def test_patterns_that_would_not_fit_are_left_out():
     assert bench_recorder.fits("materialised", 2048)
     assert not bench_recorder.fits("materialised", 16384)
