@@ -123,7 +123,8 @@ def blocks(
 
     `size` is how many queries and how many keys there are.
     Blocks that see no key come too. A mask function narrows the range of keys to the shortest; it
-    is asked about a block's queries and all keys in that range at once, and once for all heads.
+    is asked about a block's queries and all keys in that range at once, and once for all heads,
+    which then come one after the other.
     """
     found = []
     for queries in cuts(size[0], rows):
@@ -132,8 +133,11 @@ def blocks(
         if visibility.mask is not None:
             block = replace(block, keys=_unmasked(visibility, block, device))
         found.append(block)
-    for few in heads:
-        yield from (replace(block, heads=few) for block in found)
+    if visibility.mask is None:
+        found = [replace(block, heads=few) for few in heads for block in found]
+    else:
+        found = [replace(block, heads=few) for block in found for few in heads]
+    yield from found
 
 
 def hidden(
@@ -168,13 +172,19 @@ def counts(
     batch: int,
     device: torch.device,
     keys: int | None = None,
+    among: Sequence[QueryBlock] | None = None,
 ) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
     """Return the keys that each query sees and the queries that see each key.
 
-    `keys` is how many keys there are; default: as many as queries.
+    `keys` is how many keys there are; default: as many as queries. `among` are blocks, of one
+    group of heads, that hold every visible pair; where they are known, a mask is asked about no
+    others.
     """
     if not visibility.closed or keys not in (None, length):
-        return _counted(visibility, (length, keys or length), batch, device)
+        size = (length, keys or length)
+        if among is None:
+            among = tuple(_uncut(visibility, size, batch))
+        return _counted(visibility, size, batch, device, among)
     before = torch.arange(length, device=device)
     after = before.flip(0)
     if visibility.window is not None:
@@ -186,21 +196,30 @@ def counts(
     return visible.repeat(batch, 1), viewers.repeat(batch, 1)
 
 
-def _counted(
-    visibility: Visibility, size: tuple[int, int], batch: int, device: torch.device
-) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
-    visible, viewers = (
-        torch.zeros(batch, each, dtype=torch.int64, device=device) for each in size
-    )
+def _uncut(visibility: Visibility, size: tuple[int, int], batch: int) -> Iterator[QueryBlock]:
+    """Go through all queries, with the keys that closed forms leave them."""
     rows = max(1, (1 << 20) // (batch * size[1]))
     whole = slice(0, batch)
     for queries in cuts(size[0], rows):
         keys = key_range(visibility, whole, queries, size[1])
-        block = QueryBlock(whole, slice(0, 1), queries, keys)
+        yield QueryBlock(whole, slice(0, 1), queries, keys)
+
+
+def _counted(
+    visibility: Visibility,
+    size: tuple[int, int],
+    batch: int,
+    device: torch.device,
+    among: Sequence[QueryBlock],
+) -> tuple[Int[Tensor, "batch query"], Int[Tensor, "batch key"]]:
+    visible, viewers = (
+        torch.zeros(batch, each, dtype=torch.int64, device=device) for each in size
+    )
+    for block in among:
         if block.clear:
             seen = _seen(visibility, block, device)[:, 0]
-            visible[:, block.queries] = seen.sum(dim=-1)
-            viewers[:, block.keys] += seen.sum(dim=-2)
+            visible[block.batch, block.queries] = seen.sum(dim=-1)
+            viewers[block.batch, block.keys] += seen.sum(dim=-2)
     return visible, viewers
 
 

@@ -1,5 +1,6 @@
 """Which keys a query sees: closed forms, and a mask function that is asked tile by tile."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,21 +63,22 @@ class Visibility:
         TypeError
             The mask does not answer in booleans.
         """
-        gap = queries[:, None] - keys[None, :]
-        seen = torch.ones_like(gap, dtype=torch.bool)
+        conditions: list[Tensor] = []
         if self.causal:
-            seen &= gap >= 0
+            conditions.append((keys <= queries[:, None])[None, None])
         if self.window is not None:
-            seen &= gap.abs() < self.window
-        seen = seen[None, None]
+            near = (queries[:, None] - keys).abs() < self.window
+            conditions.append(near[None, None])
         if self.segments is not None:
             segments = self.segments if sequences is None else self.segments[sequences]
             mine, theirs = segments[:, queries], segments[:, keys]
             same = (mine[:, :, None] == theirs[:, None, :]) & (mine[:, :, None] != 0)
-            seen = seen & same[:, None]
+            conditions.append(same[:, None])
         if self.mask is not None:
-            seen = seen & self._allowed(queries, keys, sequences)[:, None]
-        return seen
+            conditions.append(self._allowed(queries, keys, sequences)[:, None])
+        if not conditions:
+            return torch.ones(1, 1, len(queries), len(keys), dtype=torch.bool, device=keys.device)
+        return functools.reduce(torch.logical_and, conditions)
 
     def _allowed(
         self,

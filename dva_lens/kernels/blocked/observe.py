@@ -17,7 +17,7 @@ from dva_lens.kernels.blocked.readers import (
     ValueReader,
 )
 from dva_lens.kernels.blocked.relative import RelativeReader
-from dva_lens.kernels.blocks import counts
+from dva_lens.kernels.blocks import QueryBlock, counts
 from dva_lens.kernels.late import late_received
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
@@ -60,12 +60,15 @@ class Observation:
         self.rows = query.new_zeros(len(PER_QUERY), batch, heads, length)
         self.rows[PER_QUERY.index("log_sum_exp")] = of_nothing(query, rule)
         self.received = query.new_zeros(batch, heads, keys)
+        self._blocks: list[QueryBlock] = []
         places = torch.arange(max(length, keys), device=query.device)
         self._positions = places.to(query.dtype)
 
     def add(self, part: BlockPattern, read: Read) -> None:
         """Keep what one block says of its queries, and add what its keys receive."""
         block, pattern = part.block, part.weights
+        if block.heads.start == 0:
+            self._blocks.append(block)
         rows = self.rows[:, block.batch, block.heads, block.queries].unbind()
         found = dict(zip(PER_QUERY, rows, strict=True))
         found["log_sum_exp"].copy_(part.log_sum_exp)
@@ -105,7 +108,9 @@ class Observation:
         """Return everything that was seen."""
         batch, _, keys = self.received.shape
         device, length = self.received.device, self.rows.shape[-1]
-        visible, viewers = counts(self.rule, length, keys=keys, batch=batch, device=device)
+        visible, viewers = counts(
+            self.rule, length, keys=keys, batch=batch, device=device, among=self._blocks
+        )
         late = late_received(self.received, query, key, self.rule, visible=visible)
         return Summary(
             **dict(zip(PER_QUERY, self.rows.unbind(), strict=True)),

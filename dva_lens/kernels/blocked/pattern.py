@@ -69,6 +69,8 @@ def block_pattern(
     if not _special(rule):
         return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, rest)
     empty = top <= nowhere(scores.dtype) / 2
+    if rule.sink is None and not empty.any():
+        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, rest)
     part = BlockPattern(block, pattern, log_sum, energy, largest, rest)
     return _lessened(part, rule, empty=empty)
 

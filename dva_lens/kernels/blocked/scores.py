@@ -52,6 +52,7 @@ class Scorer:
         self.rule = rule
         self.group = query.shape[1] // key.shape[1]
         self._masks: dict[tuple[int, int, int], Tensor | None] = {}
+        self._last: tuple[QueryBlock, int, Tensor | None] | None = None
 
     def tiles(self) -> list[QueryBlock]:
         """Return the blocks that see any key."""
@@ -78,9 +79,9 @@ class Scorer:
 
     def _hide(self, scores: OfBlock, block: QueryBlock) -> None:
         if not self.rule.closed:
-            unseen = hidden(self.rule, block, scores.device)
-            if unseen is not None:
-                scores.masked_fill_(unseen, nowhere(scores.dtype))
+            first, added = self._open_mask(block)
+            if added is not None:
+                scores[..., first : first + added.shape[-1]].add_(added)
             return
         first = 0
         if self.rule.window is None:
@@ -89,6 +90,28 @@ class Scorer:
         mask = self._mask(tail)
         if mask is not None:
             scores[..., first:].add_(mask)
+
+    def _open_mask(self, block: QueryBlock) -> tuple[int, Tensor | None]:
+        """Return what to add to scores, and from which key of the block on.
+
+        Keys at both ends that all queries of the block see need nothing. All heads of a block
+        see the same, and come one after the other.
+        """
+        whole = replace(block, heads=slice(0, 1))
+        if self._last is None or self._last[0] != whole:
+            self._last = (whole, *self._narrow(hidden(self.rule, block, self.query.device)))
+        return self._last[1:]
+
+    def _narrow(self, unseen: Tensor | None) -> tuple[int, Tensor | None]:
+        if unseen is None:
+            return 0, None
+        some = unseen.flatten(0, -2).any(dim=0).nonzero()
+        if len(some) == 0:
+            return 0, None
+        first, last = int(some[0]), int(some[-1])
+        unseen = unseen[..., first : last + 1]
+        added = torch.zeros(unseen.shape, dtype=self.query.dtype, device=unseen.device)
+        return first, added.masked_fill_(unseen, nowhere(added.dtype))
 
     def _mask(self, block: QueryBlock) -> Tensor | None:
         """Return what to add to scores so that invisible pairs drop out; None for nothing."""
