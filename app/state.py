@@ -16,6 +16,8 @@ from .head import NO_HEAD, Head, head_named
 EVERY_SPAN = -1
 NO_TOKEN = -1
 ORDERS = ("highest", "lowest")
+PLACES = ("layer", "head")
+"""What models are compared by."""
 MODES = ("raw", "sink-removed", "value-weighted", "excess")
 """How the weights of edges are shown; the browser does it."""
 RENAMED = {"probe": "text"}
@@ -33,7 +35,7 @@ class Selection:
     head in question; `sequence` is a display sequence; `baseline` is the model others are
     compared with; `order` says which heads a list begins with; `token` is the token that is
     locked, or `NO_TOKEN`, and `mode` one of `MODES`; `pin` is the head that is pinned beside the
-    chosen one, as `str(Head)`, or `NO_HEAD`.
+    chosen one, as `str(Head)`, or `NO_HEAD`; `by` is one of `PLACES`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -51,6 +53,7 @@ class Selection:
     token: int = NO_TOKEN
     mode: str = MODES[0]
     pin: str = NO_HEAD
+    by: str = PLACES[0]
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -75,6 +78,7 @@ class Selection:
             token=_token(said.get("token")),
             mode=_listed(said.get("mode"), MODES),
             pin=_pin(said.get("pin"), catalogue),
+            by=_listed(said.get("by"), PLACES),
         )
 
     def to_query(self) -> str:

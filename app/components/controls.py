@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dva_lens import axes
 
 from ..catalogue import Catalogue, Offer
-from ..state import EVERY_SPAN, MODES, ORDERS, Selection
+from ..state import EVERY_SPAN, MODES, ORDERS, PLACES, Selection
 
 Options = list[dict[str, Any]]
 
@@ -89,6 +89,10 @@ def _modes(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": mode, "label": label} for mode, label in zip(MODES, labels, strict=True)]
 
 
+def _by(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    return [{"value": place, "label": f"each {place}"} for place in PLACES]
+
+
 def _sequences(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": str(at), "label": f"text {at}"} for at in range(8)]
 
@@ -104,5 +108,6 @@ CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "layer": ("Layer", _layers),
     "head": ("Head", _heads),
     "mode": ("Shown as", _modes),
+    "by": ("By", _by),
     "sequence": ("Sequence", _sequences),
 }

@@ -18,7 +18,7 @@ from dva_lens.results.reader import Measurements
 from dva_lens.results.same_text import same_text
 from dva_lens.results.schema import NotComparableError
 from dva_lens.results.spans import Spans
-from dva_lens.statistics.inference.contrasts import text_contrast
+from dva_lens.statistics.inference.contrasts import same_against_same, text_contrast
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
 
 COLUMNS = ("value", "low", "high", "p", "adjusted")
@@ -42,7 +42,8 @@ def differences(
     -------
     xarray.Dataset
         `value`, `low`, `high`, `p` and `adjusted` over (model, *along): the difference for these
-        checkpoints with its 95 % interval over documents; attributes of the statistic.
+        checkpoints with its 95 % interval over documents; `same` over `along`: what two halves
+        of the baseline's seeds differ by, NaN with one seed; attributes of the statistic.
 
     Raises
     ------
@@ -85,12 +86,18 @@ def _apart(found: Paired, baseline: str, values: xr.DataArray, along: Sequence[s
         numbers = (one.mean, one.low, one.high, one.p, benjamini_hochberg(one.p))
         for column, array in zip(columns.values(), numbers, strict=True):
             column.append(array.reshape(shape))
+    base = found.models[baseline]
+    same = same_against_same(base, found.documents, weights=found.weights)
+    level = np.full(shape, np.nan) if same is None else same.mean.reshape(shape)
     places = {axes.MODEL: models} | {dim: values[dim].values for dim in along}
     blank = np.empty((0, *shape))
     return xr.Dataset(
         {
-            name: ((axes.MODEL, *along), np.stack(column) if column else blank)
-            for name, column in columns.items()
+            **{
+                name: ((axes.MODEL, *along), np.stack(column) if column else blank)
+                for name, column in columns.items()
+            },
+            "same": (tuple(along), level),
         },
         coords=places,
         attrs=values.attrs,

@@ -194,6 +194,28 @@ def test_a_statistic_is_defined_one_click_away(page, visit):
     assert page.locator(".meaning mfrac").count() == 0
 
 
+def test_differences_are_sorted_and_filtered_in_the_browser(page, visit):
+    visit("/compare?statistic=entropy")
+    table = page.locator("table.sorted")
+    table.wait_for()
+    rows = table.locator("tbody tr")
+    assert rows.count() == 4
+    table.get_by_role("button", name="Place").click()
+    assert [row.split()[1] for row in rows.locator("th").all_text_contents()] == [
+        "L0", "L1", "L2", "L3",
+    ]  # fmt: skip
+    table.get_by_role("button", name="Difference").click()
+    numbers = rows.evaluate_all("rows => rows.map(row => Number(row.children[1].dataset.value))")
+    assert numbers == sorted(numbers, reverse=True)
+    page.get_by_label("Filter").fill("dva l2")
+    page.get_by_text("1 row").wait_for()
+    assert rows.locator("visible=true").count() == 1
+    page.get_by_role("textbox", name="By", exact=True).click()
+    page.get_by_role("option", name="each head").click()
+    page.get_by_text("as many heads as transformer").wait_for()
+    assert said(page)["by"] == "head"
+
+
 def test_every_page_of_the_navigation_draws(page, visit):
     visit("/")
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")

@@ -10,6 +10,7 @@ from ...components.meaning import MEANING
 from ...library import Library
 from ...page import Card, Page, Panel, Words
 from ...state import Selection
+from .cells import cell_rows, cell_table
 from .difference import comparisons, difference_by_depth
 from .table import contrast_table
 
@@ -41,6 +42,7 @@ def _estimate(name: str, found: Estimate) -> Row:
     return {f"{name}{part}": plain(value) for part, value in parts.items()}
 
 
+_PLACES = "The chosen statistic, place by place"
 _ALL = "All statistics against the baseline"
 
 PAGE = Page(
@@ -55,6 +57,11 @@ PAGE = Page(
     parts=(
         MEANING,
         Panel("difference", "Difference from the baseline by depth", difference_by_depth),
+        Card(
+            _PLACES,
+            (Words("cells", cell_table, label=_PLACES, rows=cell_rows),),
+            menus=("by",),
+        ),
         Card(_ALL, (Words("contrasts", _table, label=_ALL, rows=_rows),)),
     ),
 )

@@ -120,7 +120,7 @@ def _rows(group: Group, catalogue: Catalogue) -> list[html.Tr]:
                 html.Th(one.model, scope="row"),
                 _estimate(one.text),
                 _estimate(one.retrained),
-                html.Td(_said(one), className=f"verdict {one.word}"),
+                html.Td(_said(one), className=f"verdict {'muted' if one.muted else one.word}"),
             ],
             className="first" if at == 0 else "",
         )

@@ -1,0 +1,80 @@
+"""Tables that the browser sorts by a column and filters by words (`assets/tables.js`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from dash import html
+from dash.dcc import Input
+
+from .attributes import attributes
+from .links import numbers_link
+
+
+@final
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, and what the heading says when it is pointed at."""
+
+    name: str
+    title: str = ""
+    numeric: bool = True
+
+
+def sorted_table(
+    name: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[tuple[Any, Any]]],
+    *,
+    note: str,
+    key: str,
+) -> html.Div:
+    """Return rows of (what is shown, what it is sorted by) as a table.
+
+    The first column stays in sight. `name` is that of the CSV; a table of another `key` is a
+    new one, in the order in which it comes.
+    """
+    head = html.Thead(html.Tr([_heading(column, at) for at, column in enumerate(columns)]))
+    body = html.Tbody([html.Tr([_cell(*pair, at) for at, pair in enumerate(row)]) for row in rows])
+    return html.Div(
+        [
+            html.P([note, " ", numbers_link("Download as CSV", name, label=note)],
+                   className="caption"),
+            html.Div(
+                [
+                    html.Label(["Filter ", _field(name)]),
+                    html.Span(f"{len(rows):,} rows", className="filter-count", role="status"),
+                ],
+                className="filter",
+            ),
+            html.Div(
+                html.Table([head, body], className="numbers sorted"),
+                className="scroll tall",
+                tabIndex="0",
+                role="region",
+                **attributes(aria_label=note),
+            ),
+        ],
+        className="sorted-table",
+        key=key,
+    )  # fmt: skip
+
+
+def _field(name: str) -> Input:
+    return Input(
+        id=f"filter-{name}", type="search", placeholder="words, such as L2 higher",
+        className="filter-field", autoComplete="off",
+    )  # fmt: skip
+
+
+def _heading(column: Column, at: int) -> html.Th:
+    sorts = html.Button(column.name, type="button", className="sort", **attributes(data_sort=at))
+    kind = "number" if column.numeric else ""
+    return html.Th(sorts, scope="col", title=column.title, className=kind)
+
+
+def _cell(shown: Any, by: Any, at: int) -> html.Td | html.Th:
+    value = attributes(data_value=str(by))
+    if not at:
+        return html.Th(shown, scope="row", **value)
+    return html.Td(shown, className="number" if isinstance(by, float) else "word", **value)
