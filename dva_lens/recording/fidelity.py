@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dva_lens.recording.adapters.adapter import Adapter
-from dva_lens.recording.attention_rows import MATMUL_ROUNDING
 from dva_lens.recording.logits import Logits
 from dva_lens.recording.norms import accurate
 from dva_lens.recording.recorder import Recorder
+from dva_lens.recording.rounding import rounding_of, rounding_of_stored
 from dva_lens.records import Fact
 from dva_lens.sites import SUMMARY
 
@@ -82,7 +82,8 @@ class OwnPass:
         """Compare a recorded pass over all texts; return what came out, and what was compared.
 
         Where what follows the stretch bears on it, because some layer looks ahead or positions
-        are scaled by the length of a text, the stretch is recorded by itself.
+        are scaled by the length of a text, the stretch is recorded by itself; so it is where texts
+        beside it do, because matrices round what they are given by the largest number in a batch.
 
         Raises
         ------
@@ -94,9 +95,12 @@ class OwnPass:
             length = min(length, int(self.lengths[self.row]))
         ours = _Rows.of(recorded, self.sequence, length)
         own = _Rows.of(self.logits, self.row, length)
-        eps = max(rounding_of(adapter.model), WITHIN_MODELS)
+        stored = rounding_of_stored(adapter.model)
+        eps = max(rounding_of(adapter.model), stored, WITHIN_MODELS)
         outside = own.outside(ours, eps)
-        if not self.whole and (recorder.looks_ahead or outside.any()):
+        follows = not self.whole and (recorder.looks_ahead or bool(outside.any()))
+        beside = stored > WITHIN_MODELS and recorded.shape[0] > len(self.stretch)
+        if follows or beside:
             with adapter.attach((SUMMARY,), recorder.wanted):
                 again = adapter.forward(self.stretch, self.lengths)
             ours = _Rows.of(again, self.row, length)
@@ -170,18 +174,6 @@ NOT_STATED = (
     "its own attention must mask or weigh in a way that it does not state, so it cannot be "
     "measured."
 )
-
-
-def rounding_of(model: nn.Module) -> float:
-    """Return the unit of rounding of the coarsest numbers that a model computes with."""
-    parameters = [each for each in model.parameters() if each.is_floating_point()]
-    found = max((torch.finfo(each.dtype).eps for each in parameters), default=0.0)
-    device = parameters[0].device.type if parameters else "cpu"
-    if torch.is_autocast_enabled(device):
-        found = max(found, torch.finfo(torch.get_autocast_dtype(device)).eps)
-    if any(each.dtype == torch.float32 for each in parameters):
-        found = max(found, MATMUL_ROUNDING[torch.get_float32_matmul_precision()])
-    return found
 
 
 @contextmanager

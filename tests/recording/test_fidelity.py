@@ -14,9 +14,10 @@ import dva_lens as lens
 from dva_lens.recording import fidelity
 from dva_lens.recording.adapters import adapter_of
 from dva_lens.recording.adapters.decoder import DecoderAdapter
-from dva_lens.recording.fidelity import STRETCH, OwnPass, rounding_of
+from dva_lens.recording.fidelity import STRETCH, OwnPass
 from dva_lens.recording.logits import Formed
 from dva_lens.recording.record import record
+from dva_lens.recording.rounding import rounding_of
 from dva_lens.sites import SUMMARY
 
 EPS = torch.finfo(torch.float32).eps

@@ -193,7 +193,9 @@ class HuggingFaceAdapter(Adapter):
                 f"{self.architecture} has no table of embeddings with a row for every token, so "
                 f"it cannot be said which tokens it takes."
             )
-        count, width = embeddings.weight.shape
+        weight: Any = embeddings.weight
+        table: Any = weight() if callable(weight) else weight  # packed ones are asked for it
+        count, width = table.shape
         return count, width
 
     @property

@@ -51,6 +51,13 @@ def is_projection(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear | Conv1D) or hasattr(module, "in_features")
 
 
+def is_stored_otherwise(module: nn.Module) -> bool:
+    """Say whether a module multiplies by a matrix that is stored in integers, or packed."""
+    weight = getattr(module, "weight", None)
+    plain = isinstance(weight, Tensor) and weight.is_floating_point()
+    return hasattr(module, "in_features") and not plain
+
+
 @torch.no_grad()
 def projection_of(
     module: nn.Module, taken: Float[Tensor, "row column head width"]

@@ -1,5 +1,7 @@
 """W_O is what takes the output of the attention, whatever it is called and however stored."""
 
+import warnings
+
 import families
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ import transformers as tf
 from families import family
 
 import dva_lens as lens
+from dva_lens.recording.adapters.own_attention import OwnCall
 from dva_lens.recording.record import record
+from dva_lens.recording.rounding import rounding_of_stored
 from dva_lens.sites import SUMMARY, VALUES, WRITTEN
 from dva_lens.statistics.table import STATISTICS
 
@@ -95,6 +99,63 @@ def test_a_matrix_is_what_the_module_makes_of_vectors(change):
     expected = sizes_by_hand(model, "model.layers.0.self_attn.o_proj", kv_heads=2)
     np.testing.assert_allclose(found.norm[:, :, 0], expected, rtol=1e-12)
     np.testing.assert_allclose(found.first[:, :, 0], 1.0, rtol=1e-12)
+
+
+def packed(name):
+    """Return a model whose matrices are of eight bits, and round what they are given."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it will stand elsewhere in torch
+        chosen = {torch.nn.Linear}
+        return torch.ao.quantization.quantize_dynamic(family(name), chosen, dtype=torch.qint8)
+
+
+PACKED = {
+    "llama": ("model.layers.0.self_attn.v_proj", "model.layers.0.self_attn.o_proj"),
+    "bert": (
+        "bert.encoder.layer.0.attention.self.value",
+        "bert.encoder.layer.0.attention.output.dense",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_packed_matrices_are_asked_and_values_are_those_of_the_pass(name):
+    model, taken = packed(name), []
+    value, projection = (model.get_submodule(path) for path in PACKED[name])
+    value.register_forward_hook(lambda module, args, output: taken.append(output))
+    layer = record(model, TOKENS, sites=(SUMMARY, VALUES, WRITTEN)).layers[0]
+    both = next(each for each in taken if len(each) == len(TOKENS))
+    values = both.unflatten(-1, (-1, 8)).transpose(1, 2)
+    np.testing.assert_allclose(layer.values.norm, values.norm(dim=-1).numpy(), rtol=1e-5)
+    heads = layer.summary.entropy.shape[1]
+    matrix = projection.weight().dequantize().T.unflatten(0, (heads, 8))
+    each = values.repeat_interleave(heads // values.shape[1], dim=1) @ matrix
+    groups = each.square().sum(-1).unflatten(1, (values.shape[1], -1)).mean(2)
+    np.testing.assert_allclose(layer.written.norm, groups.sqrt().numpy(), rtol=1e-3)
+
+
+def test_every_statistic_of_a_packed_model_is_there():
+    data = lens.measure(packed("llama"), TOKENS[:1, :6], statistics=tuple(STATISTICS))
+    assert not [name for name in data.data_vars if "why_not" in data[name].attrs]
+
+
+def test_matrices_that_round_what_they_are_given_decide_what_rounding_is():
+    assert rounding_of_stored(family("llama")) == 0.0
+    assert 1e-3 < rounding_of_stored(packed("llama")) < 2e-2
+    stored = family("llama")
+    stored.lm_head = Stored(stored.lm_head)
+    assert 0.0 < rounding_of_stored(stored) < 1e-6
+
+
+def test_a_packed_model_is_held_against_itself_alone_and_a_planted_error_is_refused(monkeypatch):
+    model = packed("llama")
+    assert record(model, TOKENS, sites=(SUMMARY,)).provenance["fidelity_output"] < 1e-2
+    shifted = OwnCall.compare
+    monkeypatch.setattr(
+        OwnCall, "compare", lambda own, out, **place: shifted(own, 1.01 * out, **place)
+    )
+    with pytest.raises(RuntimeError, match="attends otherwise than the model's own attention"):
+        record(model, TOKENS, sites=(SUMMARY,))
 
 
 def test_a_projection_of_another_name_is_found():
