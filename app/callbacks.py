@@ -5,13 +5,15 @@ what changed, and nothing for the rest. Browsers can send anything here, so name
 and every value is checked; what no page of the explorer would send is answered 400.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, Patch, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.dependencies import ALL
 from werkzeug.exceptions import BadRequest
 
 from .components.figure import caption_of, table_box
+from .components.markup import is_plain, markup
 from .drawing import drawing_of, figure_of, shapes_of, words_of
 from .inspector import spoken
 from .layout import page_at
@@ -27,28 +29,37 @@ FIGURE_PARTS = 5
 def redraw(
     panel: Panel, library: Library, before: Selection, chosen: Selection
 ) -> tuple[Any, ...]:
-    """Return what a figure needs after a choice: all of it, moved marks, or nothing."""
+    """Return what a figure needs after a choice: all of it, or nothing."""
     figure = figure_of(panel, library)
     earlier, shown = figure.held(before), figure(chosen)
     if earlier is None or earlier[0] is not shown:
         caption = caption_of(shown, panel.hint)
         drawing = drawing_of(panel, library, chosen)
         return drawing, shown.title, caption, bool(shown.missing), shown.missing
-    unchanged: list[Any] = [no_update] * FIGURE_PARTS
-    if panel.mark is not None and not shown.missing:
-        shapes = shapes_of(panel, library, chosen)
-        if shapes != shapes_of(panel, library, before):
-            moved = Patch()
-            moved["layout"]["shapes"] = shapes
-            unchanged[0] = moved
-    return tuple(unchanged)
+    return (no_update,) * FIGURE_PARTS
 
 
-def refill(words: Words, library: Library, before: Selection, chosen: Selection) -> Any:
-    """Return what fills words after a choice, or nothing where they stay."""
+def marks_of(panels: Sequence[Panel], library: Library, chosen: Selection) -> dict[str, Any]:
+    """Return the shapes that mark the chosen head, by figure; the browser moves them."""
+    return {
+        panel.name: shapes_of(panel, library, chosen)
+        for panel in panels
+        if panel.mark is not None and not figure_of(panel, library)(chosen).missing
+    }
+
+
+def refill(
+    words: Words, library: Library, before: Selection, chosen: Selection
+) -> tuple[Any, Any]:
+    """Return the markup and the components that fill words after a choice, or no change."""
     fill = words_of(words, library)
     earlier, filled = fill.held(before), fill(chosen)
-    return filled if earlier is None or earlier[0] is not filled else no_update
+    if earlier is not None and earlier[0] is filled:
+        return no_update, no_update
+    was_plain = earlier is not None and is_plain(earlier[0])
+    if is_plain(filled):
+        return markup(filled), no_update if was_plain else None
+    return "", filled
 
 
 def register(app: Dash, library: Library) -> None:
@@ -68,6 +79,7 @@ def register(app: Dash, library: Library) -> None:
         Output({"missing": ALL}, "children"),
         Output({"table": ALL}, "children"),
         Output({"toggle": ALL}, "aria-expanded"),
+        Output({"markup": ALL}, "data-markup"),
         Output({"words": ALL}, "children"),
         Output("spoken", "children"),
         Output("drawn", "data"),
@@ -94,14 +106,22 @@ def register(app: Dash, library: Library) -> None:
         ]
         words = [
             refill(_words(part["id"]["words"]), library, before, chosen)
-            for part in ctx.outputs_list[7]
+            for part in ctx.outputs_list[8]
         ]
         said = (page.announce or spoken)(library, chosen)
-        expanded = [str(now).lower() for now in is_open]
+        expanded = [
+            str(now).lower() if now != then else no_update
+            for now, then in zip(is_open, was_open, strict=True)
+        ]
         now = {"path": page.path, "of": query, "is": chosen.to_query(), "open": is_open}
-        return (*columns, tables, expanded, words, said, now)
+        now["marks"] = marks_of(panels, library, chosen)
+        return (*columns, tables, expanded, *_columns(words), said, now)
 
     _in_the_browser(app)
+
+
+def _columns(words: Sequence[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
+    return [said for said, _ in words], [living for _, living in words]
 
 
 def _in_the_browser(app: Dash) -> None:
@@ -112,7 +132,6 @@ def _in_the_browser(app: Dash) -> None:
         Input({"panel": ALL}, "clickData"),
         Input("request", "data"),
         State("query", "data"),
-        State("sizes", "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
@@ -121,13 +140,6 @@ def _in_the_browser(app: Dash) -> None:
         Input("drawn", "data"),
         State("query", "data"),
         prevent_initial_call=True,
-    )
-    app.clientside_callback(
-        ClientsideFunction("lens", "navigation"),
-        Output({"nav": ALL}, "href"),
-        Output({"nav": ALL}, "aria-current"),
-        Input("query", "data"),
-        State({"nav": ALL}, "id"),
     )
 
 

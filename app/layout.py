@@ -10,6 +10,7 @@ from .components.controls import control
 from .components.figure import figure_card
 from .components.frame import not_found
 from .components.inspector_box import inspector_box
+from .components.markup import place_of
 from .drawing import drawing_of, figure_of, words_of
 from .inspector import BAR, INSPECTOR
 from .library import Library
@@ -62,7 +63,7 @@ def render(page: Page, library: Library, chosen: Selection, notes: Sequence[str]
             inspector_box(words_of(BAR, library)(chosen), words_of(INSPECTOR, library)(chosen)),
         ],
         className=f"page page-{page.name.lower()}",
-        **attributes(data_path=page.path),
+        **attributes(data_path=page.path, data_query=query),
     )
 
 
@@ -77,7 +78,7 @@ def _part(part: Part, page: Page, library: Library, chosen: Selection) -> Any:
         )
     if isinstance(part, Words):
         filled = words_of(part, library)(chosen)
-        return html.Div(filled, id={"words": part.name}, className=part.class_name)
+        return place_of(part.name, filled, class_name=part.class_name)
     if isinstance(part, Card):
         return _card(part, page, library, chosen)
     return _columns(part, page, library, chosen)

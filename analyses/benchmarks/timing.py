@@ -141,12 +141,21 @@ def asking(question: str | None, pairs: int) -> argparse.ArgumentParser:
     return parser
 
 
-def answered(outcomes: Sequence[Result], lines: Sequence[str], chosen: argparse.Namespace) -> int:
-    """Print the lines given, or JSON; return 1 where a bound is broken and `--check` asks."""
+def answered(
+    outcomes: Sequence[Result],
+    lines: Sequence[str],
+    chosen: argparse.Namespace,
+    *,
+    installed: Sequence[str] = (),
+) -> int:
+    """Print the lines given, or JSON; return 1 where a bound is broken and `--check` asks.
+
+    JSON names the versions of what is `installed` beside those that every benchmark names.
+    """
     found = {
         "clock": chosen.clock,
         "machine": idle_check(),
-        "versions": {name: version(name) for name in VERSIONS}
+        "versions": {name: version(name) for name in (*VERSIONS, *installed)}
         | {"python": platform.python_version()},
         "cases": [{**asdict(each), "holds": each.holds} for each in outcomes],
     }

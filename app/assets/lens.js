@@ -3,6 +3,7 @@
   "use strict";
 
   let current = ""; /* the query of what is shown, complete */
+  const menus = {}; /* what every menu shows */
   let held = false; /* an arrow key that is held down makes one step of history */
 
   const clamp = (value, count) => Math.max(0, Math.min(value, count - 1));
@@ -30,11 +31,13 @@
   }
 
   function show(query) {
-    set("query", { data: query });
     showInMenus(query);
+    set("query", { data: query });
+    navigation(query);
   }
 
-  function moved(move, query, sizes) {
+  function moved(move, query) {
+    const sizes = JSON.parse(document.getElementById("page").dataset.sizes);
     const said = new URLSearchParams(query || "");
     const [layers, heads] = sizes[said.get("run")] || [1, 1];
     return {
@@ -53,54 +56,99 @@
   }
 
   /* What an event asks for, as changes of the query; menus are keyed by their field. */
-  function changesOf(event, query, sizes) {
+  function changesOf(event, query) {
     const [id, property] = [
       event.prop_id.slice(0, event.prop_id.lastIndexOf(".")),
       event.prop_id.slice(event.prop_id.lastIndexOf(".") + 1),
     ];
     if (event.value === undefined || event.value === null) return {};
-    if (property === "value") return { [JSON.parse(id).control]: event.value };
+    if (property === "value") {
+      const field = JSON.parse(id).control;
+      menus[field] = event.value;
+      return { [field]: event.value };
+    }
     if (property === "clickData") return clicked(JSON.parse(id).panel, event.value);
-    if (event.value.move) return moved(event.value.move, query, sizes);
+    if (event.value.move) return moved(event.value.move, query);
     return event.value.choose || {};
   }
 
-  function choose(_values, _clicks, _wish, query, sizes) {
-    let changes = {};
-    for (const event of window.dash_clientside.callback_context.triggered) {
-      changes = { ...changes, ...changesOf(event, query, sizes) };
-    }
+  /* Write changes into the address; return the query to show on this page, or null for none. */
+  function taken(changes, query, walks) {
     const { path, ...fields } = changes;
     const next = merged(query, fields);
     if (path && path !== here()) {
       visit(path, next);
-      return noUpdate();
+      return null;
     }
-    if (next === query) return noUpdate();
-    const walks = window.dash_clientside.callback_context.triggered.some(
-      (event) => event.value && event.value.walks,
-    );
+    if (next === query) return null;
     const step = held || walks ? "replaceState" : "pushState";
     window.history[step](window.history.state, "", `${window.location.pathname}?${next}`);
     showInMenus(next);
+    navigation(next);
     return next;
+  }
+
+  function choose(_values, _clicks, _wish, query) {
+    const events = window.dash_clientside.callback_context.triggered;
+    const changes = events.map((event) => changesOf(event, query));
+    const walks = events.some((event) => event.value && event.value.walks);
+    return taken(Object.assign({}, ...changes), query, walks) ?? noUpdate();
+  }
+
+  /* A key asks without a detour: every callback on the way is time until the next head. */
+  function step(move) {
+    const next = taken(moved(move, current), current, false);
+    if (next !== null) set("query", { data: next });
   }
 
   function showInMenus(query) {
     new URLSearchParams(query).forEach((value, field) => {
+      if (menus[field] === value) return;
+      menus[field] = value;
       if (document.querySelector(`[id*='"control":"${field}"']`)) {
         set({ control: field }, { value });
       }
     });
   }
 
+  /* Moved marks are drawn here: a figure that the server sends again would be drawn as a whole. */
+  function mark(marks) {
+    Object.entries(marks || {}).forEach(([name, shapes]) => {
+      const plot = document.querySelector(`[id*='"panel":"${name}"'] .js-plotly-plot`);
+      if (!plot || !plot.layout) return;
+      if (JSON.stringify(plot.layout.shapes || []) === JSON.stringify(shapes)) return;
+      if (!slid(plot, shapes)) window.Plotly.update(plot, {}, { shapes });
+    });
+  }
+
+  /* Move drawn shapes to where the new ones are; false if they differ in more than their place. */
+  function slid(plot, shapes) {
+    const { xaxis, yaxis } = plot._fullLayout || {};
+    const paths = plot.querySelectorAll(".shapelayer path");
+    const before = plot.layout.shapes || [];
+    if (!xaxis || !yaxis || paths.length !== shapes.length) return false;
+    const at = (shape) => [
+      xaxis.d2p(shape.xanchor ?? shape.x0), yaxis.d2p(shape.yanchor ?? shape.y0),
+    ];
+    if (shapes.some((shape, each) => !before[each] || before[each].type !== shape.type)) return false;
+    shapes.forEach((shape, each) => {
+      paths[each].lensDrawn = paths[each].lensDrawn || at(before[each]);
+      const [x, y] = at(shape).map((now, axis) => now - paths[each].lensDrawn[axis]);
+      paths[each].setAttribute("transform", `translate(${x},${y})`);
+    });
+    plot.layout.shapes = shapes;
+    return true;
+  }
+
   /* Where the server read a query as something else (a head the model lacks), say that instead. */
   function correct(drawn, query) {
+    mark(drawn && drawn.marks);
     if (!drawn || drawn.of !== query || drawn.is === query) return noUpdate();
     window.history.replaceState(
       window.history.state, "", `${window.location.pathname}?${drawn.is}`,
     );
     showInMenus(drawn.is);
+    navigation(drawn.is);
     return drawn.is;
   }
 
@@ -111,20 +159,21 @@
     show(window.location.search.slice(1));
   });
 
-  function navigation(query, ids) {
+  function navigation(query) {
     current = query;
+    new URLSearchParams(query).forEach((value, field) => (menus[field] = value));
     window.dispatchEvent(new CustomEvent("lens-query", { detail: query }));
-    const names = ids.map((id) => id.nav);
-    const link = document.querySelector(`nav a[id*='"nav":"${here()}"']`);
-    document.title = link ? `${link.textContent} · dva-lens` : "dva-lens";
-    return [
-      names.map((path) => `${path}?${query}`),
-      names.map((path) => (path === here() ? "page" : undefined)),
-    ];
+    document.title = "dva-lens";
+    document.querySelectorAll("[data-nav]").forEach((link) => {
+      link.href = `${link.dataset.nav}?${query}`;
+      if (link.dataset.nav !== here()) return link.removeAttribute("aria-current");
+      link.setAttribute("aria-current", "page");
+      document.title = `${link.textContent} · dva-lens`;
+    });
   }
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    lens: { choose, correct, navigation },
+    lens: { choose, correct },
   });
 
   /* Links say only what they change; their address is completed before it can be used. */
@@ -155,7 +204,7 @@
     if (!event.target.matches || !event.target.matches("[data-headgrid], [data-headmove]")) return;
     event.preventDefault();
     held = event.repeat;
-    request({ move });
+    step(move);
   });
   document.addEventListener("keyup", () => (held = false));
 
@@ -220,6 +269,15 @@
     childList: true,
     attributeFilter: ["data-mathml"],
   });
+
+  /* A page that has come says what it shows. */
+  let page = null;
+  new MutationObserver(() => {
+    const now = document.querySelector(".page[data-query]");
+    if (now === page) return;
+    page = now;
+    if (now) navigation(now.dataset.query);
+  }).observe(document.documentElement, { subtree: true, childList: true });
 
   document.addEventListener("submit", (event) => event.preventDefault());
 })();

@@ -49,7 +49,7 @@
   }
 
   function pages() {
-    return [...document.querySelectorAll("nav a[id*='\"nav\"']")].map((link) => ({
+    return [...document.querySelectorAll("[data-nav]")].map((link) => ({
       kind: "Page", name: link.textContent, choose: { path: new URL(link.href).pathname },
     }));
   }

@@ -371,6 +371,12 @@
       follow(event.detail);
     }
   });
+  /* Words that were filled anew have lost what was drawn on them. */
+  window.addEventListener("lens-filled", () => {
+    if (!text) return;
+    gather();
+    follow(window.location.search);
+  });
   new MutationObserver(arrived).observe(document.documentElement, {
     subtree: true,
     childList: true,

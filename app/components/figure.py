@@ -12,6 +12,7 @@ from ..page import Panel
 from ..state import Selection
 from .attributes import attributes
 from .links import numbers_link
+from .markup import as_markup
 from .table import table_of
 
 _CONFIG: Any = {**CONFIG, "displayModeBar": False}
@@ -74,7 +75,7 @@ def table_box(shown: Shown, label: str) -> Any:
     """Return the numbers of a figure as a table that scrolls in its own box."""
     if shown.missing:
         return html.P(shown.missing, className="missing")
-    return table_of(shown.rows, label)
+    return as_markup(table_of(shown.rows, label))
 
 
 def _actions(panel: Panel, chosen: Selection) -> html.Div:

@@ -1,5 +1,6 @@
 """What surrounds every page: navigation, the colour scheme, and what is said aloud."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,11 +25,10 @@ def frame(
     `index` is what search finds, as `search_index` returns it.
     """
     sizes = {run.name: [run.layers, run.heads] for run in catalogue.runs}
-    links = [html.A(name, href=path, id={"nav": path}) for path, name in pages]
+    links = [html.A(name, href=path, **attributes(data_nav=path)) for path, name in pages]
     return dmc.MantineProvider(
         [
             dcc.Location(id="address", refresh=False),
-            dcc.Store(id="sizes", data=sizes),
             dcc.Store(id="request"),
             html.Div(hidden=True, **attributes(data_index=index)),
             html.Div(className="waiting-bar", **attributes(aria_hidden="true")),
@@ -74,7 +74,7 @@ def frame(
                 className="top",
             ),
             html.Aside(_refused(catalogue), className="refused", hidden=not catalogue.refused),
-            html.Main(id="page", tabIndex="-1"),
+            html.Main(id="page", tabIndex="-1", **attributes(data_sizes=json.dumps(sizes))),
             html.Div(
                 id="spoken", className="unseen", role="status", **attributes(aria_live="polite")
             ),

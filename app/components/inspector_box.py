@@ -5,6 +5,7 @@ from typing import Any
 from dash import html
 
 from .attributes import attributes
+from .markup import place_of
 
 
 def inspector_box(bar: Any, words: Any) -> html.Aside:
@@ -12,13 +13,13 @@ def inspector_box(bar: Any, words: Any) -> html.Aside:
     return html.Aside(
         [
             html.Button(
-                [html.Span(bar, id={"words": "inspector-bar"}), html.I(className="chevron")],
+                [place_of("inspector-bar", bar, element=html.Span), html.I(className="chevron")],
                 type="button",
                 className="inspector-bar",
                 **attributes(data_inspector="", aria_expanded="false", aria_controls="inspector"),
             ),
             html.Div(
-                html.Div(words, id={"words": "inspector"}),
+                place_of("inspector", words),
                 id="inspector",
                 className="inspector-body",
                 role="group",

@@ -1,8 +1,8 @@
 """A changed selection redraws what depends on it, and nothing else."""
 
 import pytest
-from dash import Patch, no_update
-from dva_lens.app.callbacks import redraw, refill
+from dash import no_update
+from dva_lens.app.callbacks import marks_of, redraw, refill
 from dva_lens.app.layout import page_at
 from dva_lens.app.library import Library
 from dva_lens.app.pages.heads import spoken
@@ -15,11 +15,12 @@ from dva_lens.statistics.inference import text_interval
 
 def test_another_head_moves_the_frame_only(library, chosen):
     page_at(library, "/heads", "")
-    figure, title, caption, hidden, missing = redraw(
-        PARTS["head-map"], library, chosen, chosen.but(layer=1)
-    )
-    assert isinstance(figure, Patch)
-    assert title is caption is hidden is missing is no_update
+    panels = [PARTS["head-map"], PARTS["head-scatter"], PARTS["depth"]]
+    other = chosen.but(layer=1)
+    assert all(part is no_update for part in redraw(panels[0], library, chosen, other))
+    marks = marks_of(panels, library, other)
+    assert set(marks) == {"head-map", "head-scatter"}
+    assert marks["head-map"][-1]["y0"] == 0.5
 
 
 def test_what_does_not_depend_on_it_stays(library, chosen):
@@ -27,7 +28,7 @@ def test_what_does_not_depend_on_it_stays(library, chosen):
     parts = redraw(PARTS["depth"], library, chosen, chosen.but(head=1))
     assert all(part is no_update for part in parts)
     stays = refill(PARTS["headline"], library, chosen, chosen.but(head=1, layer=2))
-    assert stays is no_update
+    assert stays == (no_update, no_update)
 
 
 def test_another_statistic_draws_anew(library, chosen):
@@ -92,10 +93,20 @@ def call(client, app, query, *, drawn, clicks=None):
     """Make the call that a browser makes when something is chosen on the page of heads."""
     panels = ("head-map", "head-spans", "head-scatter")
     words = ("meaning", "head", "numbers", "finder")
-    kinds = ("panel", "title", "caption", "drawing", "missing", "table", "toggle", "words")
+    kinds = (
+        "panel",
+        "title",
+        "caption",
+        "drawing",
+        "missing",
+        "table",
+        "toggle",
+        "markup",
+        "words",
+    )
     (output,) = [name for name in app.callback_map if '"panel":["ALL"]}.figure' in name]
     properties = [part.rsplit(".", 1)[1] for part in output.strip(".").split("...")]
-    named = {kind: words if kind == "words" else panels for kind in kinds}
+    named = {kind: words if kind in ("markup", "words") else panels for kind in kinds}
     outputs = [
         [{"id": {kind: name}, "property": property_} for name in named[kind]]
         for kind, property_ in zip(kinds, properties, strict=False)
@@ -127,8 +138,8 @@ def test_one_call_renews_all_that_a_choice_changes(client, app, chosen):
     assert found["drawn"]["data"]["open"] == [True, False, False]
     assert '{"table":"head-map"}' in found
     assert '{"table":"head-spans"}' not in found
-    assert '{"words":"head"}' in found
-    assert '{"words":"meaning"}' not in found
+    assert '{"markup":"head"}' in found
+    assert '{"markup":"meaning"}' not in found
 
 
 MALFORMED = (

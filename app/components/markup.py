@@ -1,0 +1,84 @@
+"""Words as markup that a browser reads at once, instead of components that it keeps one by one.
+
+A table of a hundred cells is a hundred components, each of which looks at every change of the
+page; as markup it is one. `assets/markup.js` puts it in place and keeps focus and what is open.
+"""
+
+import html as text
+import re
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from .attributes import attributes
+
+_NAMES = {"className": "class", "htmlFor": "for"}
+_EMPTY = frozenset({"br", "hr", "img", "input", "wbr"})
+_LIVING = frozenset({"id", "n_clicks", "n_clicks_timestamp", "key"})
+"""What only a component can have, which callbacks know."""
+
+
+def as_markup(filled: Any) -> Any:
+    """Return words as one component that holds their markup, or as they are if that cannot be."""
+    if not is_plain(filled):
+        return filled
+    return html.Div(className="filled", **attributes(data_markup=markup(filled)))
+
+
+def place_of(
+    name: str, filled: Any, *, class_name: str = "", element: type[Component] = html.Div
+) -> Component:
+    """Return the place of words: their markup, and components where markup cannot be."""
+    plain = is_plain(filled)
+    said = attributes(data_markup=markup(filled) if plain else "")
+    return element(
+        [
+            element(id={"markup": name}, className="filled", **said),
+            element(None if plain else filled, id={"words": name}, className="filled"),
+        ],
+        className=class_name,
+    )
+
+
+def is_plain(part: Any) -> bool:
+    """Say whether words are components of HTML alone, none of which callbacks know."""
+    if isinstance(part, list | tuple):
+        return all(map(is_plain, part))
+    if not isinstance(part, Component):
+        return part is None or isinstance(part, str | int | float)
+    if part._namespace != "dash_html_components" or any(hasattr(part, at) for at in _LIVING):
+        return False
+    return is_plain(getattr(part, "children", None))
+
+
+def markup(part: Any) -> str:
+    """Return components of HTML, and text between them, as markup; all text is escaped."""
+    if part is None:
+        return ""
+    if isinstance(part, list | tuple):
+        return "".join(map(markup, part))
+    if not isinstance(part, Component):
+        return text.escape(str(part), quote=False)
+    given = {name: getattr(part, name) for name in part._prop_names if hasattr(part, name)}
+    given |= {name: value for name, value in vars(part).items() if "-" in name}
+    children = given.pop("children", None)
+    name = str(part._type).lower()
+    opened = f"<{name}{''.join(_attribute(each, value) for each, value in sorted(given.items()))}>"
+    return opened if name in _EMPTY else f"{opened}{markup(children)}</{name}>"
+
+
+def _attribute(name: str, value: Any) -> str:
+    if value is None or value is False:
+        return ""
+    called = _NAMES.get(name, name.lower())
+    if value is True:
+        return f" {called}"
+    if isinstance(value, dict):
+        value = ";".join(f"{_property(each)}:{held}" for each, held in value.items())
+    return f' {called}="{text.escape(str(value))}"'
+
+
+def _property(name: str) -> str:
+    """Return a property of a style by its name in style sheets."""
+    return name if name.startswith("--") else re.sub("[A-Z]", lambda at: f"-{at[0].lower()}", name)
