@@ -29,6 +29,7 @@ REFUSALS = {
     r"no table of embeddings": "has no table of token embeddings",
     r"differs between heads": "a mask that differs between heads",
     r"adds numbers to the scores": "a mask that adds numbers to scores",
+    r"asks for sinks": "a learned sink that each query weighs by itself",
     r"asks for position_bias": "a bias per pair of positions",
     r"reads \w+ and no text": "its encoder reads images or sounds",
     r"puts out something else|attends otherwise than": OTHERWISE,

@@ -18,6 +18,7 @@ from dva_lens.recording.norms import accurate
 UNREADABLE = {
     "cu_seq_lens_q": "packing by cumulative lengths; pass position_ids that start again instead",
     "block_table": "a paged cache",
+    "sinks": "a learned sink that each query weighs by itself",
 }
 PER_PAIR = ("position_bias", "indices")
 

@@ -8,6 +8,7 @@ import transformers as tf
 from families import DECODERS, FAMILIES, LANGUAGE, family
 from shapes import is_linear
 
+from dva_lens.recording.adapters.call import UNREADABLE
 from dva_lens.recording.patterns import summary_of
 from dva_lens.recording.record import attach, record
 from dva_lens.sites import LOSS, STREAM, SUMMARY, VALUES, WRITTEN
@@ -238,6 +239,16 @@ def test_a_layer_that_never_calls_is_named():
 def test_families_with_attention_of_their_own_are_refused_by_name(cls, config):
     with pytest.raises(TypeError, match=f"{cls.__name__} computes attention in code of its own"):
         record(cls(config), _ids(), LENGTHS)
+
+
+@pytest.mark.parametrize("argument", UNREADABLE)
+def test_what_no_kernel_knows_is_refused_by_name(argument):
+    model = family("llama")
+    model.model.layers[0].self_attn.register_forward_pre_hook(
+        lambda module, args, call: (args, call | {argument: torch.ones(1)}), with_kwargs=True
+    )
+    with pytest.raises(NotImplementedError, match=f"asks for {argument}, {UNREADABLE[argument]}"):
+        record(model, _ids(), LENGTHS)
 
 
 def test_a_cache_is_refused():
