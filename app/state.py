@@ -15,6 +15,7 @@ from .head import NO_HEAD, Head, head_named
 
 EVERY_SPAN = -1
 NO_TOKEN = -1
+LAST_STEP = -1
 ORDERS = ("highest", "lowest")
 PLACES = ("layer", "head")
 """What models are compared by."""
@@ -35,7 +36,8 @@ class Selection:
     head in question; `sequence` is a display sequence; `baseline` is the model others are
     compared with; `order` says which heads a list begins with; `token` is the token that is
     locked, or `NO_TOKEN`, and `mode` one of `MODES`; `pin` is the head that is pinned beside the
-    chosen one, as `str(Head)`, or `NO_HEAD`; `by` is one of `PLACES`.
+    chosen one, as `str(Head)`, or `NO_HEAD`; `by` is one of `PLACES`;
+    `step` is the training step that is looked at, or `LAST_STEP`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -54,6 +56,7 @@ class Selection:
     mode: str = MODES[0]
     pin: str = NO_HEAD
     by: str = PLACES[0]
+    step: int = LAST_STEP
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -79,12 +82,14 @@ class Selection:
             mode=_listed(said.get("mode"), MODES),
             pin=_pin(said.get("pin"), catalogue),
             by=_listed(said.get("by"), PLACES),
+            step=_token(said.get("step")),
         )
 
     def to_query(self) -> str:
         """Write the whole selection as an address's query, without the question mark."""
         said = {name: getattr(self, name) for name in FIELDS}
         said["span"] = "all" if self.span == EVERY_SPAN else self.span
+        said["step"] = "last" if self.step == LAST_STEP else self.step
         said["token"] = "none" if self.token == NO_TOKEN else self.token
         return urlencode(said)
 
@@ -229,7 +234,7 @@ def _clamped(value: str | None, count: int) -> int:
 
 
 def _token(value: str | None) -> int:
-    """Return the token that an address names, or none; the text says how many there are."""
+    """Return the token or step that an address names, or none; what is shown has the most."""
     named = (value or "").strip()
     return _clamped(named, 1 << 24) if named.isdecimal() and named.isascii() else NO_TOKEN
 

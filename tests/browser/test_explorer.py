@@ -216,6 +216,44 @@ def test_differences_are_sorted_and_filtered_in_the_browser(page, visit):
     assert said(page)["by"] == "head"
 
 
+def test_training_is_stepped_through_and_played_without_the_server(page, visit):
+    visit("/training?run=transformer-0&statistic=first_key_mass")
+    slider = page.get_by_role("slider", name="Training step")
+    page.locator(".scrub-said", has_text="step 160").wait_for()
+    page.wait_for_load_state("networkidle")
+    calls = []
+
+    def note(request):
+        calls.append(request.url)
+
+    page.on("request", note)
+    page.get_by_role("button", name="Play").click()
+    page.locator(".scrub-said", has_text="step 10 ").wait_for()
+    assert calls == []
+    page.get_by_role("button", name="Pause").click()
+    page.remove_listener("request", note)
+    page.wait_for_url("**/training*step=*")
+    slider.press("Home")
+    page.locator(".scrub-said", has_text="step 0").wait_for()
+    drawn = 'name => document.querySelector(`[id*=\'"panel":"${name}"\'] .js-plotly-plot`)'
+    first = page.evaluate(f"({drawn})('training-map').data[0].z")
+    assert page.evaluate(f"({drawn})('history').layout.shapes[0].x0") == 0
+    slider.press("End")
+    page.locator(".scrub-said", has_text="step 160").wait_for()
+    assert page.evaluate(f"({drawn})('training-map').data[0].z") != first
+    slider.press("ArrowLeft")
+    page.wait_for_url("**/training*step=40*")
+
+
+def test_a_step_is_part_of_the_address_and_stays_with_another_head(page, visit):
+    visit("/training?run=transformer-0&statistic=first_key_mass&step=40")
+    page.locator(".scrub-said", has_text="step 40").wait_for()
+    page.locator("#inspector").focus()
+    page.keyboard.press("ArrowRight")
+    page.locator(".inspector h2", has_text="L0H1").wait_for()
+    assert page.locator(".scrub-said").text_content().startswith("step 40")
+
+
 def test_every_page_of_the_navigation_draws(page, visit):
     visit("/")
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")

@@ -12,11 +12,14 @@ from dva_lens.views.conditions import conditions, label_of
 from dva_lens.views.figure import compose
 from dva_lens.views.lines import Line
 
-from ..components.meaning import MEANING
-from ..estimates import of_model, reading_of
-from ..library import Library, NothingToShowError, spans_of
-from ..page import Page, Panel
-from ..state import Selection
+from ...components.meaning import MEANING
+from ...estimates import of_model, reading_of
+from ...library import Library, NothingToShowError, spans_of
+from ...page import Card, Page, Panel, Words
+from ...state import Selection
+from ..heads.figures import mark_in_map
+from .onsets import onset_rows, onset_table
+from .scrubber import scrubber, step_map
 
 
 def _loss(library: Library, chosen: Selection) -> go.Figure:
@@ -73,6 +76,8 @@ def _lines(library: Library, chosen: Selection) -> list[Line]:
     return drawn
 
 
+_ONSETS = "When sinks appear"
+
 PAGE = Page(
     path="/training",
     name="Training",
@@ -85,6 +90,19 @@ PAGE = Page(
     parts=(
         MEANING,
         Panel("history", "The statistic during training", _statistic),
+        Card("Step", (Words("scrubber", scrubber),), spoken=True),
+        Panel(
+            "training-map",
+            "Every head, step by step",
+            step_map,
+            height=400,
+            mark=mark_in_map,
+            click="cell",
+            keys=True,
+            hint="Click a cell, or use the arrow keys, to choose a head.",
+            menus=("run",),
+        ),
+        Card(_ONSETS, (Words("onsets", onset_table, label=_ONSETS, rows=onset_rows),)),
         Panel("loss", "Loss during training", _loss),
     ),
 )
