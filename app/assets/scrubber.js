@@ -138,7 +138,8 @@
 
   function arrived() {
     const now = document.querySelector("[data-scrub]");
-    if (now === place && (!now || now.lensScrub === now.dataset.scrub)) return;
+    const same = now === place && (!now || now.lensScrub === now.dataset.scrub);
+    if (same && (!now || now.children.length)) return;
     window.clearInterval(playing);
     playing = 0;
     place = now;

@@ -43,6 +43,24 @@
     box.querySelector(".filter-count").textContent = `${shown.toLocaleString("en")} row${shown === 1 ? "" : "s"}`;
   }
 
+  /* The field comes and goes with its table. */
+  function fields() {
+    document.querySelectorAll(".filter").forEach((place) => {
+      if (place.querySelector("input")) return;
+      const input = document.createElement("input");
+      const label = document.createElement("label");
+      input.type = "search";
+      input.className = "filter-field";
+      input.placeholder = "words, such as L2 higher";
+      label.append("Filter ", input);
+      place.prepend(label);
+    });
+  }
+  new MutationObserver(fields).observe(document.documentElement, {
+    subtree: true,
+    childList: true,
+  });
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-sort]");
     if (button) sort(button);

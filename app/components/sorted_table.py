@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from dash import html
-from dash.dcc import Input
 
 from .attributes import attributes
 from .links import numbers_link
@@ -27,12 +26,11 @@ def sorted_table(
     rows: Sequence[Sequence[tuple[Any, Any]]],
     *,
     note: str,
-    key: str,
 ) -> html.Div:
     """Return rows of (what is shown, what it is sorted by) as a table.
 
-    The first column stays in sight. `name` is that of the CSV; a table of another `key` is a
-    new one, in the order in which it comes.
+    The first column stays in sight. `name` is that of the CSV. The browser adds the field to
+    filter by.
     """
     head = html.Thead(html.Tr([_heading(column, at) for at, column in enumerate(columns)]))
     body = html.Tbody([html.Tr([_cell(*pair, at) for at, pair in enumerate(row)]) for row in rows])
@@ -41,10 +39,7 @@ def sorted_table(
             html.P([note, " ", numbers_link("Download as CSV", name, label=note)],
                    className="caption"),
             html.Div(
-                [
-                    html.Label(["Filter ", _field(name)]),
-                    html.Span(f"{len(rows):,} rows", className="filter-count", role="status"),
-                ],
+                html.Span(f"{len(rows):,} rows", className="filter-count", role="status"),
                 className="filter",
             ),
             html.Div(
@@ -56,14 +51,6 @@ def sorted_table(
             ),
         ],
         className="sorted-table",
-        key=key,
-    )  # fmt: skip
-
-
-def _field(name: str) -> Input:
-    return Input(
-        id=f"filter-{name}", type="search", placeholder="words, such as L2 higher",
-        className="filter-field", autoComplete="off",
     )  # fmt: skip
 
 

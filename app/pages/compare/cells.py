@@ -130,8 +130,7 @@ def cell_table(library: Library, chosen: Selection) -> html.Div:
         + (f"{pairs}not claim." if chosen.by == "head" else "")
         + (cut if len(found) > MOST_ROWS else "")
     )
-    key = f"{chosen.statistic} {chosen.by} {chosen.baseline} {chosen.text}"
-    return sorted_table("cells", COLUMNS, shown, note=note, key=key)
+    return sorted_table("cells", COLUMNS, shown, note=note)
 
 
 def _row(one: Cell, run: str) -> list[tuple[Any, Any]]:
