@@ -4,6 +4,7 @@ Which module is W_O is found out while the model runs: the one that takes what t
 returned. Nothing goes by names.
 """
 
+import inspect
 from dataclasses import dataclass
 from typing import final
 
@@ -54,8 +55,9 @@ def is_projection(module: nn.Module) -> bool:
 def is_stored_otherwise(module: nn.Module) -> bool:
     """Say whether a module multiplies by a matrix that is stored in integers, or packed."""
     weight = getattr(module, "weight", None)
-    plain = isinstance(weight, Tensor) and weight.is_floating_point()
-    return hasattr(module, "in_features") and not plain
+    if isinstance(weight, Tensor):
+        return hasattr(module, "in_features") and not weight.is_floating_point()
+    return hasattr(module, "in_features") and inspect.ismethod(weight)  # it unpacks them
 
 
 @torch.no_grad()

@@ -142,6 +142,9 @@ def test_every_statistic_of_a_packed_model_is_there():
 def test_matrices_that_round_what_they_are_given_decide_what_rounding_is():
     assert rounding_of_stored(family("llama")) == 0.0
     assert 1e-3 < rounding_of_stored(packed("llama")) < 2e-2
+    several = family("llama")
+    several.model.in_features = 3  # a module of several others may say so, as that of Aria does
+    assert rounding_of_stored(several) == 0.0
     stored = family("llama")
     stored.lm_head = Stored(stored.lm_head)
     assert 0.0 < rounding_of_stored(stored) < 1e-6
