@@ -1,6 +1,7 @@
 """From an address to a page: its heading, its menus and its parts, filled."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from dash import dcc, html
@@ -11,6 +12,7 @@ from .components.figure import figure_card
 from .components.frame import not_found
 from .components.inspector_box import inspector_box
 from .components.markup import place_of
+from .describe import model_words
 from .drawing import drawing_of, figure_of, words_of
 from .inspector import BAR, INSPECTOR
 from .library import Library
@@ -104,4 +106,8 @@ def _columns(part: Columns, page: Page, library: Library, chosen: Selection) -> 
 
 
 def _menus(names: Sequence[str], page: Page, library: Library, chosen: Selection) -> list[Any]:
-    return [control(name, library.catalogue, chosen, about=page.about) for name in names]
+    meanings = partial(model_words, library)
+    return [
+        control(name, library.catalogue, chosen, about=page.about, meanings=meanings)
+        for name in names
+    ]

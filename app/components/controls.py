@@ -14,11 +14,22 @@ Options = list[dict[str, Any]]
 
 
 def control(
-    field: str, catalogue: Catalogue, chosen: Selection, *, about: Offer = "layers"
+    field: str,
+    catalogue: Catalogue,
+    chosen: Selection,
+    *,
+    about: Offer = "layers",
+    meanings: Callable[[str], str] | None = None,
 ) -> dmc.Select:
-    """Return the menu of a field, showing what is chosen."""
+    """Return the menu of a field, showing what is chosen.
+
+    `meanings` says what makes a model differ: menus of models stand under these words.
+    """
     label, options = CONTROLS[field]
-    data = options(catalogue, about)
+    listed = options(catalogue, about)
+    data: Any = listed
+    if field in _OF_MODELS and meanings is not None:
+        data = _grouped(listed, catalogue, meanings)
     value = getattr(chosen, field)
     return dmc.Select(
         id={"control": field},
@@ -26,7 +37,7 @@ def control(
         data=data,
         value="all" if field == "span" and value == EVERY_SPAN else str(value),
         allowDeselect=False,
-        searchable=len(data) > _MANY,
+        searchable=len(listed) > _MANY,
         nothingFoundMessage="No match",
         maxDropdownHeight=380,
         className=f"control control-{field}",
@@ -35,6 +46,20 @@ def control(
 
 
 _MANY = 6
+_OF_MODELS = ("run", "baseline")
+
+
+def _grouped(
+    listed: Options, catalogue: Catalogue, meanings: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """Put what is listed under the words of its model."""
+    models: dict[str, str] = {run.name: run.model for run in catalogue.runs}
+    groups: dict[str, Options] = {}
+    for option in listed:
+        value = str(option["value"])
+        model = str(models.get(value) or value)
+        groups.setdefault(meanings(model) or model, []).append(option)
+    return [{"group": words, "items": items} for words, items in groups.items()]
 
 
 def _runs(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001  one signature for all

@@ -1,14 +1,16 @@
 """Values: where the values of each layer come from, and what becomes of the first key's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
 import xarray as xr
+from dash import html
 
-from dva_lens import views
+from dva_lens import axes, views
 from dva_lens.results.reader import Measurements
+from dva_lens.views import words
 
 from ..catalogue import Catalogue, Measure
 from ..components.meaning import meaning
@@ -16,6 +18,9 @@ from ..library import Library, NothingToShowError
 from ..page import Page, Panel, Words
 from ..state import Selection
 
+OWN = "own"
+NOTHING = 1e-6
+"""A share or a dynamism up to this is that of rounding."""
 SHARE, DYNAMISM = "value_source_share", "dynamism"
 DRAINS = ("value_drain", "written_value_drain")
 
@@ -25,6 +30,13 @@ def _sources(library: Library, chosen: Selection) -> go.Figure:
     held = library.kept(chosen.run, chosen.text)
     if lack := _lack(held.parts[0].data, SHARE):
         raise NothingToShowError(f"{chosen.run} {lack}")
+    shares = held.parts[0].data[SHARE]
+    others = shares.where(shares[axes.SOURCE] != OWN)
+    if not bool((abs(others) > NOTHING).any()):
+        raise NothingToShowError(
+            f"Every layer of {chosen.run} reads its own values only, so no other source has a "
+            f"share; choose a model with a value residual."
+        )
     return views.value_source_flow(held)
 
 
@@ -34,8 +46,38 @@ def _drains(library: Library, chosen: Selection) -> go.Figure:
 
 
 def _dynamism(library: Library, chosen: Selection) -> go.Figure:
-    """Draw how much values differ between queries, by depth, one line per model."""
-    return _by_model(library, chosen, views.dynamism_profile, DYNAMISM)
+    """Draw how much values differ between queries, by depth, of the models where they do."""
+    moving = _dynamic(library, chosen)
+    if not moving:
+        raise NothingToShowError(
+            f"The values of every model on “{chosen.text}” are static: they are the same for all "
+            f"queries, and dynamism is 0."
+        )
+    return _by_model(library, chosen, views.dynamism_profile, DYNAMISM, only=moving)
+
+
+def _dynamic(library: Library, chosen: Selection) -> tuple[str, ...]:
+    """Return the models whose values differ between queries, or of which that is not known."""
+    parts = library.on(chosen.text).parts
+    held = [part for part in parts if DYNAMISM in part.data]
+    if not held:
+        return tuple(part.model for part in parts)
+    unknown = [part for part in held if not part.data[DYNAMISM].notnull().any()]
+    moving = [part for part in held if bool((part.data[DYNAMISM] > NOTHING).any())]
+    return tuple(dict.fromkeys(part.model for part in (moving or unknown)))
+
+
+def _one_key(library: Library, chosen: Selection) -> html.P | None:
+    """Say why the value of one key is not drawn query by query, and which models are static."""
+    models = library.on(chosen.text).models
+    moving = _dynamic(library, chosen)
+    static = [model for model in models if model not in moving]
+    said = f"Static values, not drawn: {words.listed(static)}. " if static and moving else ""
+    kept = (
+        "The archive keeps what values do on average, not the vectors themselves, so how the "
+        "value of one key moves from query to query is not drawn from it."
+    )
+    return html.P(said + kept, className="caption") if moving else None
 
 
 def _about(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all words
@@ -53,9 +95,14 @@ def measures(catalogue: Catalogue) -> list[Measure]:
 
 
 def _by_model(
-    library: Library, chosen: Selection, draw: Callable[..., go.Figure], *names: str
+    library: Library,
+    chosen: Selection,
+    draw: Callable[..., go.Figure],
+    *names: str,
+    only: Sequence[str] = (),
 ) -> go.Figure:
     measured = library.on(chosen.text)
+    measured = measured.of(*only) if only else measured
     parts = tuple(part for part in measured.parts if not _lack(part.data, *names))
     if not parts:
         first = measured.parts[0]
@@ -94,5 +141,6 @@ PAGE = Page(
         ),
         Panel("drains", "The first key's value beside the median", _drains),
         Panel("dynamism", "How much values differ between queries", _dynamism),
+        Words("one-key", _one_key),
     ),
 )

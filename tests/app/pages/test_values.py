@@ -1,7 +1,6 @@
 """The page of values shows what the archive holds of them, or says what it does not hold."""
 
 import numpy as np
-import pytest
 from dva_lens.app.library import Library
 from dva_lens.app.pages.values import DRAINS, DYNAMISM, SHARE, measures
 from explorer import fill, show
@@ -33,11 +32,19 @@ def test_another_run_leaves_the_other_figures(library, chosen):
         assert show(name, library, chosen) is show(name, library, chosen.but(run="dva-1"))
 
 
-@pytest.mark.parametrize(("name", "variables"), [("drains", DRAINS), ("dynamism", (DYNAMISM,))])
-def test_every_model_is_drawn(library, chosen, name, variables):
-    shown = show(name, library, chosen)
+def test_every_model_has_drains(library, chosen):
+    shown = show("drains", library, chosen)
     assert {row["model"] for row in shown.rows} == {"transformer", "dva"}
-    assert {row.get("statistic", DYNAMISM) for row in shown.rows} == set(variables)
+    assert {row["statistic"] for row in shown.rows} == set(DRAINS)
+
+
+def test_what_does_not_apply_to_a_model_is_not_drawn(library, chosen, tmp_path):
+    assert {row["model"] for row in show("dynamism", library, chosen).rows} == {"dva"}
+    assert "Static values, not drawn: transformer." in str(fill("one-key", library, chosen))
+    assert "reads its own values only" in show("value-sources", library, chosen).missing
+    plain = Library(open_archive(fake_archive(tmp_path, models=("transformer",), seeds=1)))
+    assert "static" in show("dynamism", plain, chosen).missing
+    assert fill("one-key", plain, chosen) is None
 
 
 def test_what_the_figures_show_is_defined_once_each(library, chosen):
