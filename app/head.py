@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple, final
 
 NO_HEAD = "none"
+_SEVERAL = re.compile(r"L[0-9]{1,6}H[0-9]{1,6}(_L[0-9]{1,6}H[0-9]{1,6}){0,127}")
 _NAMED = re.compile(r"(.+)\.L([0-9]{1,6})H([0-9]{1,6})", re.DOTALL)
 
 
@@ -29,3 +30,8 @@ def head_named(name: str) -> Head | None:
     """Return the head of a name, or None where the name is not formed like one of a head."""
     found = _NAMED.fullmatch(name)
     return Head(found[1], int(found[2]), int(found[3])) if found else None
+
+
+def several_heads(names: str) -> str:
+    """Return heads as addresses name several of one run (`L2H3_L4H0`), or that there are none."""
+    return names if _SEVERAL.fullmatch(names) else NO_HEAD

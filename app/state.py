@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, final
 from urllib.parse import parse_qs, urlencode
 
 from .catalogue import Catalogue
-from .head import NO_HEAD, Head, head_named
+from .head import NO_HEAD, Head, head_named, several_heads
 
 EVERY_SPAN = -1
 NO_TOKEN = -1
@@ -37,7 +37,8 @@ class Selection:
     compared with; `order` says which heads a list begins with; `token` is the token that is
     locked, or `NO_TOKEN`, and `mode` one of `MODES`; `pin` is the head that is pinned beside the
     chosen one, as `str(Head)`, or `NO_HEAD`; `by` is one of `PLACES`;
-    `step` is the training step that is looked at, or `LAST_STEP`.
+    `step` is the training step that is looked at, or `LAST_STEP`; `brush` names
+    the heads that are marked everywhere, or `NO_HEAD`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -57,6 +58,7 @@ class Selection:
     pin: str = NO_HEAD
     by: str = PLACES[0]
     step: int = LAST_STEP
+    brush: str = NO_HEAD
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -83,6 +85,7 @@ class Selection:
             pin=_pin(said.get("pin"), catalogue),
             by=_listed(said.get("by"), PLACES),
             step=_token(said.get("step")),
+            brush=several_heads(said.get("brush", "")),
         )
 
     def to_query(self) -> str:

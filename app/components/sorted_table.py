@@ -12,7 +12,7 @@ from .links import numbers_link
 
 @final
 @dataclass(frozen=True)
-class Column:
+class SortedColumn:
     """A column: its heading, and what the heading says when it is pointed at."""
 
     name: str
@@ -22,7 +22,7 @@ class Column:
 
 def sorted_table(
     name: str,
-    columns: Sequence[Column],
+    columns: Sequence[SortedColumn],
     rows: Sequence[Sequence[tuple[Any, Any]]],
     *,
     note: str,
@@ -54,7 +54,7 @@ def sorted_table(
     )  # fmt: skip
 
 
-def _heading(column: Column, at: int) -> html.Th:
+def _heading(column: SortedColumn, at: int) -> html.Th:
     sorts = html.Button(column.name, type="button", className="sort", **attributes(data_sort=at))
     kind = "number" if column.numeric else ""
     return html.Th(sorts, scope="col", title=column.title, className=kind)

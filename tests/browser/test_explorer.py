@@ -194,6 +194,37 @@ def test_a_statistic_is_defined_one_click_away(page, visit):
     assert page.locator(".meaning mfrac").count() == 0
 
 
+def test_a_loop_around_points_marks_their_heads_everywhere(page, visit):
+    visit("/heads?run=transformer-0&statistic=entropy&layer=2&head=1")
+    scatter = page.locator('[id*=\'"panel":"head-scatter"\']')
+    scatter.locator(".points path").first.wait_for()
+    scatter.scroll_into_view_if_needed()
+    box = scatter.locator(".nsewdrag").first.bounding_box()
+    left, top = box["x"] + 3, box["y"] + 3
+    right, bottom = box["x"] + box["width"] - 3, box["y"] + box["height"] - 3
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 9)):
+        page.mouse.move(x, y, steps=6)
+    page.mouse.up()
+    page.locator(".brush-said", has_text="16 marked").wait_for()
+    page.wait_for_url("**/heads*brush=L0H0_*")
+    assert page.locator(".finder tr.brushed").count() == 12
+    map_ = page.locator(MAP)
+    map_.locator(".heatmap-label").nth(15).wait_for()
+    visit("/heads?run=transformer-0&statistic=entropy&layer=2&head=1&brush=L2H3_L2H0_L1H1")
+    page.locator(".brush-said", has_text="3 marked: L2H3, L2H0, L1H1").wait_for()
+    page.wait_for_function(
+        """() => {
+            const of = name => document.querySelector(`[id*='"panel":"${name}"'] .js-plotly-plot`);
+            const marked = of("head-map").data[0].text.flat().filter(Boolean).length;
+            const lines = of("head-spans").data.filter(trace => trace.meta === "brushed");
+            return marked === 3 && lines.length === 1
+                && of("head-scatter").data[0].selectedpoints.length === 3;
+        }"""
+    )
+
+
 def test_differences_are_sorted_and_filtered_in_the_browser(page, visit):
     visit("/compare?statistic=entropy")
     table = page.locator("table.sorted")

@@ -13,18 +13,18 @@ from dva_lens.views.words import p_value, plain
 
 from ...components.links import choice_link
 from ...components.numbers import interval, signed
-from ...components.sorted_table import Column, sorted_table
+from ...components.sorted_table import SortedColumn, sorted_table
 from ...library import Library, NothingToShowError
 from ...state import Selection
 
 MOST_ROWS = 600
 LEVEL = 0.05
 COLUMNS = (
-    Column("Place", "Model, layer and head", numeric=False),
-    Column("Difference", "Model minus baseline, with its 95 % interval on new text"),
-    Column("A/A", "Baseline against itself: one half of its seeds minus the other half"),
-    Column("p adjusted", "By Benjamini and Hochberg within the statistic and model"),
-    Column("Verdict", "At 5 %; muted where A/A exceeds the difference", numeric=False),
+    SortedColumn("Place", "Model, layer and head", numeric=False),
+    SortedColumn("Difference", "Model minus baseline, with its 95 % interval on new text"),
+    SortedColumn("A/A", "Baseline against itself: one half of its seeds minus the other half"),
+    SortedColumn("p adjusted", "By Benjamini and Hochberg within the statistic and model"),
+    SortedColumn("Verdict", "At 5 %; muted where A/A exceeds the difference", numeric=False),
 )
 
 

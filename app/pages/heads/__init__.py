@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from dash import html
+
 from ...components.meaning import MEANING
 from ...components.numbers import number
 from ...library import Library
@@ -32,6 +34,12 @@ def _finder(library: Library, chosen: Selection) -> Any:
     return finder(ranks(library, chosen, measure), chosen, measure)
 
 
+def _brushed(library: Library, chosen: Selection) -> html.P:
+    """Return the place where the browser says which heads are marked."""
+    del library, chosen
+    return html.P("", className="caption brush-said", role="status")
+
+
 def spoken(library: Library, chosen: Selection) -> str:
     """Return what is said aloud about the chosen head."""
     measure = library.catalogue.measure(chosen.statistic)
@@ -59,7 +67,10 @@ _SCATTER = Panel(
     height=400,
     mark=mark_in_scatter,
     click="point",
-    hint="Click a point to choose its head.",
+    hint=(
+        "Click a point to choose its head; draw a loop around points to mark their heads in the "
+        "map, the list and the lines, double-click to free them."
+    ),
     menus=("other",),
 )
 
@@ -88,6 +99,7 @@ PAGE = Page(
             )
         ),
         _SCATTER,
+        Words("brushed", _brushed),
     ),
     about="heads",
     announce=spoken,

@@ -62,6 +62,7 @@ def head_scatter(library: Library, chosen: Selection) -> go.Figure:
         "dtick": max(1, run.layers // 8),
     }
     cloud.showlegend = False
+    figure.update_layout(dragmode="lasso")
     for whiskers in (cloud.error_x, cloud.error_y):
         whiskers.color = theme.faded(theme.PALETTE[0], 0.45)
     return figure

@@ -1,6 +1,6 @@
 """A single head: its statistic by visible keys, or text by text where it has no spans."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def _by_span(
     line = Line(condition, x, reading_of(layer.sel({axes.HEAD: chosen.head})), uniform)
     others = layer["value"].values
     dotted = lines.draw_references([line])
-    rest = [row for head, row in enumerate(others) if head != chosen.head]
+    rest = {head: row for head, row in enumerate(others) if head != chosen.head}
     faint = [_faint(x, rest)] if rest else []
     caption = words.estimand([condition], [line.reading]) + words.dotted(
         bool(dotted), measure.why_no_reference
@@ -115,14 +115,18 @@ def _by_text(
 _FEW = 16
 
 
-def _faint(x: np.ndarray, rows: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Return all rows as one trace with gaps, which draws faster than a trace for each."""
+def _faint(x: np.ndarray, rows: Mapping[int, np.ndarray]) -> dict[str, Any]:
+    """Return the lines of heads as one trace with gaps, which draws faster than one for each.
+
+    `meta` says whose lines they are, for the browser to mark some.
+    """
     gap = [np.nan]
     return {
         "type": "scatter",
         "mode": "lines",
         "x": np.concatenate([[*x, *gap] for _ in rows]),
-        "y": np.concatenate([[*row, *gap] for row in rows]),
+        "y": np.concatenate([[*row, *gap] for row in rows.values()]),
+        "meta": {"heads": list(rows)},
         "connectgaps": False,
         "line": {"color": theme.REFERENCE, "width": 1},
         "opacity": 0.45,
