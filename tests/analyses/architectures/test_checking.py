@@ -19,7 +19,6 @@ from dva_lens.recording.attention_rows import Compared, RowSample
 
 SAMPLE = {
     "GPT2LMHeadModel": (EXACTLY, "text"),
-    "Gemma2ForCausalLM": (EXACTLY, "text"),
     "Llama4ForCausalLM": (EXACTLY, "text"),
     "JambaForCausalLM": (EXACTLY, "text"),
     "AfmoeForCausalLM": (PARTLY, "text"),
@@ -29,7 +28,6 @@ SAMPLE = {
     "Qwen3VLForConditionalGeneration": (EXACTLY, "images and text"),
     "PaliGemmaForConditionalGeneration": (EXACTLY, "images and text"),
     "T5ForConditionalGeneration": (EXACTLY, "text"),
-    "CLIPForImageClassification": (EXACTLY, "images"),
     "BloomForCausalLM": (REFUSED, ""),
     "MambaForCausalLM": (REFUSED, ""),
 }
