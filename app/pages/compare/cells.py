@@ -69,6 +69,8 @@ def cells(library: Library, chosen: Selection) -> list[Cell]:
         The statistic has no such places, or no other model has as many of them.
     """
     measure = library.catalogue.measure(chosen.statistic)
+    if measure.at == "model":
+        raise NothingToShowError(f"{measure.long_name} is one number per text, not per layer.")
     along = (axes.LAYER,) if chosen.by == "layer" else (axes.LAYER, _heads(library, chosen))
     held = library.holding(chosen.text, measure)
     if chosen.baseline not in held.models:

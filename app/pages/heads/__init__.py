@@ -13,6 +13,7 @@ from .figures import head_map, head_scatter, mark_in_map, mark_in_scatter
 from .inspector import finder, head_numbers, head_title
 from .profile import head_profile
 from .ranking import rank_of, ranks
+from .texts import text_list, text_rows
 
 
 def _head(library: Library, chosen: Selection) -> Any:
@@ -74,6 +75,8 @@ _SCATTER = Panel(
     menus=("other",),
 )
 
+_TEXTS = "Texts of this head"
+
 PAGE = Page(
     path="/heads",
     name="Heads",
@@ -87,7 +90,11 @@ PAGE = Page(
         MEANING,
         Columns(
             (
-                (_MAP, Panel("head-spans", "The chosen head by visible keys", head_profile)),
+                (
+                    _MAP,
+                    Panel("head-spans", "The chosen head by visible keys", head_profile),
+                    Card(_TEXTS, (Words("head-texts", text_list, label=_TEXTS, rows=text_rows),)),
+                ),
                 (
                     Card(
                         "The chosen head",

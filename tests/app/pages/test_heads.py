@@ -1,8 +1,11 @@
 """Ranks count from the largest; equal heads have none."""
 
 import numpy as np
+from dva_lens.app.downloads import numbers_of
 from dva_lens.app.library import Library
 from dva_lens.app.pages.heads.ranking import Rank, rank_of, ranks
+from dva_lens.app.pages.heads.texts import _parts
+from explorer import PARTS
 
 
 def test_ranks_follow_values(library, chosen):
@@ -47,3 +50,15 @@ def test_places_are_said_in_words():
         "22nd highest",
         "lowest",
     ]
+
+
+def test_texts_of_a_head_are_those_of_results_and_from_the_whole_range(library, chosen):
+    head = chosen.but(layer=2, head=3)
+    rows = numbers_of(PARTS["head-texts"], library, head)[1]
+    own = library.archive.values("entropy", text="held-out")
+    own = own.sel(model="transformer", seed=0, layer=2, head=3).values
+    assert [row["value"] for row in rows] == sorted(own.tolist(), reverse=True)
+    assert all(row["value"] == own[row["sequence"]] for row in rows)
+    many = [(at, "document", float(-at)) for at in range(40)]
+    taken = [at for _, few in _parts(many) for at, *_ in few]
+    assert taken == [0, 1, 2, 3, 4, 19, 20, 38, 39]
