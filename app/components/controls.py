@@ -39,9 +39,9 @@ def control(
         allowDeselect=False,
         searchable=len(listed) > _MANY,
         nothingFoundMessage="No match",
-        maxDropdownHeight=380,
+        withScrollArea=False,
         className=f"control control-{field}",
-        comboboxProps={"shadow": "md"},
+        comboboxProps={"shadow": "md", "withinPortal": False},
     )
 
 

@@ -46,10 +46,11 @@ def numbers_link(
     text: str, name: str, chosen: Selection | None = None, *, label: str, class_name: str = ""
 ) -> html.A:
     """Return a link that downloads the numbers of a figure or table."""
+    said = text if text.endswith("as CSV") else "Download as CSV"
     return html.A(
         text,
         href=numbers_address(name, chosen) if chosen else f"/numbers/{name}.csv",
         download=f"{name}.csv",
         className=class_name,
-        **attributes(aria_label=f"Download as CSV: {label}", data_numbers=name),
+        **attributes(aria_label=f"{said}: {label}", data_numbers=name),
     )

@@ -58,7 +58,7 @@ def _edge(tokens: list[str], query: int, key: int, weight: float) -> html.Li:
     link = choice_link(
         [_token(ends[0]), " → ", _token(ends[1])],
         path="/tokens",
-        label=f"Token {query} {ends[0]} looks at token {key} {ends[1]}: see it in the text",
+        label=f"{ends[0]} → {ends[1]}: token {query} looks at token {key}, see it in the text",
         token=query,
     )
     return html.Li([link, html.Span(number(weight), className="number")])

@@ -27,7 +27,9 @@ def _detail(library: Library, chosen: Selection) -> Any:
     del library, chosen
     return [
         html.P("", className="unseen look-said", role="status"),
-        html.Div(className="look-detail", **attributes(aria_label="The token in question")),
+        html.Div(
+            className="look-detail", role="group", **attributes(aria_label="The token in question")
+        ),
     ]
 
 
