@@ -40,6 +40,7 @@ def control(
         searchable=len(listed) > _MANY,
         nothingFoundMessage="No match",
         withScrollArea=False,
+        attributes={"options": {"tabIndex": 0}},
         className=f"control control-{field}",
         comboboxProps={"shadow": "md", "withinPortal": False},
     )

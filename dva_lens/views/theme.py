@@ -18,6 +18,8 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 INK = "#3d444d"
 FAINT = "rgba(128, 136, 146, 0.25)"
 REFERENCE = "#8a929c"
+OUTLINE = "#858d97"
+"""Around marks of any colour: distinct from a white and from a near-black ground."""
 SEQUENTIAL = "Viridis"
 PINNED = "YlOrBr"
 PALETTE = (
@@ -121,7 +123,8 @@ def layout(**more: Any) -> dict[str, Any]:
             "title": {"text": ""},
         },
         "hoverlabel": {
-            "font": {"family": FONT, "size": 12},
+            "font": {"family": FONT, "size": 12, "color": "#ffffff"},
+            "bgcolor": "#2b3138",
             "bordercolor": REFERENCE,
             "namelength": -1,
         },

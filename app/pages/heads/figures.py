@@ -21,6 +21,10 @@ _MARK: dict[str, Any] = {"color": theme.PALETTE[2], "width": 3}
 _PINNED = {**_MARK, "dash": "dot"}
 
 
+MANY = 64
+"""Of more heads than these the whiskers are faint, because they would cover the marks."""
+
+
 def head_map(library: Library, chosen: Selection) -> go.Figure:
     """Draw the chosen statistic of every head of the chosen run."""
     measure, held = of_run(library, chosen)
@@ -54,7 +58,7 @@ def head_scatter(library: Library, chosen: Selection) -> go.Figure:
     cloud.marker.color = [layer for layer, _ in places]
     cloud.marker.colorscale = theme.SEQUENTIAL
     cloud.marker.opacity = 1
-    cloud.marker.line = {"width": 1, "color": "rgba(128, 136, 146, 0.6)"}
+    cloud.marker.line = {"width": 1.2, "color": theme.OUTLINE}
     cloud.marker.colorbar = {
         "title": {"text": "Layer", "side": "right"},
         "thickness": 12,
@@ -64,7 +68,7 @@ def head_scatter(library: Library, chosen: Selection) -> go.Figure:
     cloud.showlegend = False
     figure.update_layout(dragmode="lasso")
     for whiskers in (cloud.error_x, cloud.error_y):
-        whiskers.color = theme.faded(theme.PALETTE[0], 0.45)
+        whiskers.color = theme.faded(theme.PALETTE[0], 0.45 if len(places) <= MANY else 0.12)
     return figure
 
 
