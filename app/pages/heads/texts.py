@@ -46,7 +46,13 @@ def text_rows(library: Library, chosen: Selection) -> list[Row]:
 
 
 def text_list(library: Library, chosen: Selection) -> html.Div:
-    """Return the texts with the largest values, and those of lower parts of the order."""
+    """Return the texts with the largest values, and those of lower parts of the order.
+
+    Raises
+    ------
+    NothingToShowError
+        The head has no number in any text.
+    """
     found = head_texts(library, chosen)
     if not found:
         raise NothingToShowError("This head has no number in any text.")
