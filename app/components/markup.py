@@ -6,6 +6,7 @@ page; as markup it is one. `assets/markup.js` puts it in place and keeps focus a
 
 import html as text
 import re
+from collections.abc import Callable
 from typing import Any
 
 from dash import html
@@ -27,7 +28,7 @@ def as_markup(filled: Any) -> Any:
 
 
 def place_of(
-    name: str, filled: Any, *, class_name: str = "", element: type[Component] = html.Div
+    name: str, filled: Any, *, class_name: str = "", element: Callable[..., Component] = html.Div
 ) -> Component:
     """Return the place of words: their markup, and components where markup cannot be."""
     plain = is_plain(filled)
