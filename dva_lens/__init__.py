@@ -19,6 +19,7 @@ _LAZY = {
     "dynamic_diagnostics": "dva_lens.diagnostics.pairing",
     "collapse_bound": "dva_lens.diagnostics.collapse",
     "head_importance": "dva_lens.diagnostics.ablation",
+    "intervene": "dva_lens.diagnostics.interventions.intervene",
     "value_gradients": "dva_lens.diagnostics.gradients",
     "sink_atlas": "dva_lens.diagnostics.sinks",
     "open_archive": "dva_lens.results.archive",

@@ -8,7 +8,17 @@ import typer
 
 from dva_lens import __version__
 from dva_lens.allocator import keep_freed_memory
-from dva_lens.cli import archive, compare, doctor, export, listing, measure, pages, study
+from dva_lens.cli import (
+    archive,
+    compare,
+    doctor,
+    export,
+    intervene,
+    listing,
+    measure,
+    pages,
+    study,
+)
 from dva_lens.cli.guard import DEBUG, IMPORT, Guarded
 
 app = typer.Typer(
@@ -30,6 +40,7 @@ archives.command("remove", short_help="Remove a run and its checkpoint.")(archiv
 app.add_typer(archives, name="archive")
 for name, command, about in (
     ("measure", measure.measure, "Measure models on a text."),
+    ("intervene", intervene.intervene, "Change one thing in a model, beside a control."),
     ("compare", compare.compare, "Compare the models of an archive with a baseline."),
     ("report", pages.report, "Write a self-contained HTML report."),
     ("explore", pages.explore, "Explore an archive in the browser."),

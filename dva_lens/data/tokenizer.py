@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from dva_lens.data.documents import SEPARATOR, Corpus
 from dva_lens.writing import write_text
@@ -41,6 +41,21 @@ def train_tokenizer(corpus: Corpus, vocabulary: int) -> Tokenizer:
     texts = (document.text for document in corpus.documents)
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def starting(tokenizer: Tokenizer) -> Tokenizer:
+    """Return a copy of a tokenizer that begins every text with the token that ends documents.
+
+    Raises
+    ------
+    ValueError
+        The tokenizer has no such token.
+    """
+    token, found = end_token(tokenizer), Tokenizer.from_str(tokenizer.to_str())
+    found.post_processor = processors.TemplateProcessing(
+        single=f"{SEPARATOR} $A", special_tokens=[(SEPARATOR, token)]
+    )
+    return found
 
 
 def save_tokenizer(tokenizer: Tokenizer, file: str | Path) -> None:

@@ -1,9 +1,7 @@
 """What a head is worth: how much worse the model predicts when the head is taken out."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, final
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,20 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens import axes
+from dva_lens.diagnostics.running import Edit, WatchedModel, check_editable, watching
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import Prepared, prepare_tokens
-from dva_lens.measuring.sequences import PaddedBatch
-from dva_lens.recording.adapters import Adapter
-from dva_lens.recording.fidelity import evaluating
-from dva_lens.recording.layout import Layout
-from dva_lens.recording.logits import next_token_loss
-from dva_lens.recording.recorder import Recorder
-from dva_lens.sites import SUMMARY
 
 Attended = Float[Tensor, "sequence head query width"]
-Edit = Callable[[int, Tensor], Tensor]
 REPLACEMENTS = ("zero", "mean")
-TOGETHER = 8
 MEANING = (
     "next-token loss with what the head attended replaced by {by}, minus the loss as it is; "
     "positive where the head helps"
@@ -75,61 +65,18 @@ def head_importance(
     if by not in REPLACEMENTS:
         raise ValueError(f"by must be 'zero' or 'mean', got {by!r}.")
     found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
-    _check(found.adapter)
-    with _running(found) as run:
+    check_editable(found.adapter)
+    with watching(found) as run:
         plain, means = _plain(found, run)
         grown = [
-            [run.losses(_without(layer, head, mean[head], by=by)) for head in range(len(mean))]
+            [run.mean_losses(_without(layer, head, each, by=by)) for head, each in enumerate(mean)]
             for layer, mean in means.items()
         ]
     return _labelled(found, grown, plain, by)
 
 
-@final
-@dataclass(frozen=True)
-class _WatchedModel:
-    """A watched model that answers with the mean loss of every sequence."""
-
-    found: Prepared
-    recorder: Recorder
-    at_once: int
-
-    def losses(self, edit: Edit | None = None) -> Float[np.ndarray, "sequence"]:
-        """Return the mean losses with attention edited."""
-        return np.concatenate(
-            [self._of(batch, edit) for batch in self.found.sequences.batches(self.at_once)]
-        )
-
-    def _of(self, batch: PaddedBatch, edit: Edit | None) -> Float[np.ndarray, "some"]:
-        adapter, lengths = self.found.adapter, np.asarray(batch.lengths)
-        ids = torch.as_tensor(batch.tokens, device=adapter.device)
-        counts = torch.as_tensor(lengths, device=ids.device)
-        self.recorder.layout = Layout.plain(counts, ids.shape[1])
-        self.recorder.edit = edit
-        output = adapter.forward(ids, counts)
-        self.recorder.reset()
-        losses = next_token_loss(output, ids, lengths)
-        return np.asarray(np.nanmean(losses, axis=1, dtype=np.float64))
-
-
-@contextmanager
-def _running(found: Prepared) -> Iterator[_WatchedModel]:
-    attached, at_once = found.adapter.attach((SUMMARY,)), found.sequences_per_pass(TOGETHER)
-    with torch.no_grad(), evaluating(found.adapter.model), attached as recorder:
-        yield _WatchedModel(found, recorder, at_once)
-
-
-def _check(adapter: Adapter) -> None:
-    if adapter.why_not_edited is not None:
-        raise TypeError(adapter.why_not_edited)
-    if not adapter.predicts_next_token:
-        raise TypeError(
-            f"{adapter.name} does not predict a next token, so there is no loss that could grow."
-        )
-
-
 def _plain(
-    found: Prepared, run: _WatchedModel
+    found: Prepared, run: WatchedModel
 ) -> tuple[Float[np.ndarray, "sequence"], dict[int, Float[Tensor, "head width"]]]:
     """Return the losses as they are, and what every head attends to on average over positions."""
     totals: dict[int, Tensor] = {}
@@ -141,7 +88,7 @@ def _plain(
         totals[layer] = totals.get(layer, 0) + total
         return attended
 
-    plain, count = run.losses(collect), int(found.sequences.lengths.sum())
+    plain, count = run.mean_losses(collect), int(found.sequences.lengths.sum())
     return plain, {layer: totals[layer] / count for layer in sorted(totals)}
 
 

@@ -19,11 +19,11 @@ STEPS = "steps"
 
 def saver(job: Job, place: Path) -> Callable[[int, Decoder], None]:
     """Return what to call with the model after each step that counts."""
-    run, about = job.run, job.provenance
+    run, about, tokenizer = job.run, job.provenance, job.texts.checkpoint_tokenizer
 
     def save(step: int, model: Decoder) -> None:
         training = {**about, "step": step, "seed": run.seed, "recipe": run.recipe.to_dict()}
-        save_checkpoint(step_folder(place, step, run), model, job.texts.tokenizer, training)
+        save_checkpoint(step_folder(place, step, run), model, tokenizer, training)
 
     return save
 

@@ -17,7 +17,7 @@ from dva_lens.data.corpus import open_corpus
 from dva_lens.data.evaluation import TEXTS, EvaluationText, evaluation_text
 from dva_lens.data.split import split
 from dva_lens.data.tasks import TASKS, Task, task_tokenizer
-from dva_lens.data.tokenizer import end_token, tokenizer_hash
+from dva_lens.data.tokenizer import end_token, starting, tokenizer_hash
 from dva_lens.study.definition import HELD_OUT, Study
 from dva_lens.training.recipe import Recipe
 
@@ -71,7 +71,8 @@ class Texts:
 
     `sha256` is the hash of the text or of the definition of the task, `data` names all that
     training reads, and `evaluation` holds the texts to measure on under the names that the
-    archive gives them, the main one first.
+    archive gives them, the main one first. `starts` says that every sequence begins with the
+    token that ends documents.
     """
 
     name: str
@@ -80,6 +81,12 @@ class Texts:
     tokenizer: Tokenizer
     source: Source
     evaluation: Mapping[str, EvaluationText]
+    starts: bool = False
+
+    @property
+    def checkpoint_tokenizer(self) -> Tokenizer:
+        """The tokenizer as models are kept with it: it begins texts as their training did."""
+        return starting(self.tokenizer) if self.starts else self.tokenizer
 
     @property
     def main(self) -> str:
@@ -133,7 +140,9 @@ def _of_text(study: Study, folder: Path) -> Texts:
     )
     data = corpus.sha256 if start is None else _hash(f"start {start} {corpus.sha256}")
     source = TextSource(train, held_out, start)
-    return Texts(corpus.name, corpus.sha256, data, tokenizer, source, {text.name: text})
+    return Texts(
+        corpus.name, corpus.sha256, data, tokenizer, source, {text.name: text}, study.start
+    )
 
 
 def _of_task(study: Study, name: str) -> Texts:

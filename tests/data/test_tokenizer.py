@@ -5,6 +5,7 @@ from dva_lens.data.tokenizer import (
     end_token,
     load_tokenizer,
     save_tokenizer,
+    starting,
     token_ids,
     token_texts,
     tokenizer_hash,
@@ -33,6 +34,14 @@ def test_frequent_words_become_tokens_and_the_end_is_token_zero(tokenizer):
     assert token_texts(tokenizer, token_ids(tokenizer, "key value")) == ["key", " value"]
     assert token_texts(tokenizer, [0]) == ["<|endoftext|>"]
     assert 257 < tokenizer.get_vocab_size() <= 300
+
+
+def test_a_copy_begins_every_text_with_the_end_of_another(tokenizer):
+    started, text = starting(tokenizer), "and then"
+    plain = tokenizer.encode(text).ids
+    assert started.encode(text).ids == [0, *plain]
+    assert started.encode(text, add_special_tokens=False).ids == plain
+    assert tokenizer.encode(text).ids == plain
 
 
 def test_it_is_kept_as_a_file(tokenizer, tmp_path):

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from dva_lens.measuring.texts import special_around
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.reports.report import report_of
 from dva_lens.results.archive import open_archive
@@ -55,6 +56,8 @@ def test_parts_share_an_archive_and_are_never_pooled(parts, tmp_path, moments):
     assert set(shown["token"].isel(query=0).values.ravel().tolist()) == {"<start>"}
     model = load_checkpoint(archive.checkpoint(archive.runs[1]))
     assert model.tokenizer.decode([1]) == "<copy1>"
+    started = load_checkpoint(archive.checkpoint(archive.runs[0])).tokenizer
+    assert special_around(started) == ((0,), ())
     sections = [section.name for section in report_of(archive).sections]
     assert len(set(sections)) == len(sections)
     assert {"findings", "methods", f"{TASK}-findings", f"{TASK}-training"} <= set(sections)

@@ -1,0 +1,137 @@
+"""`dva-lens intervene`: change one thing in a model, beside a matched control."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dva_lens.cli.opening import DeviceOption, Dtype, DtypeOption, RevisionOption, opening
+from dva_lens.diagnostics.interventions.values import INTERVENTIONS, Intervention, from_dict
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+EFFECT = ("effect", "effect_low", "effect_high")
+
+
+def intervene(  # noqa: PLR0913 - one argument per option
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
+    ],
+    intervention: Annotated[
+        str, typer.Argument(metavar="INTERVENTION", help=f"One of {', '.join(INTERVENTIONS)}.")
+    ],
+    *,
+    layer: Annotated[int, typer.Option(min=0, help="Layer to change.")],
+    head: Annotated[
+        int | None, typer.Option(min=0, help="Head to change, where the intervention is of one.")
+    ] = None,
+    key: Annotated[
+        int | None, typer.Option(min=0, help="Position of the sink.", show_default="0")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="How a sink is removed: mask (its weight) or value (what it adds).",
+            show_default="mask",
+        ),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How much of a sink is removed.", show_default="1.0"),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="What scores are divided by (temperature).")
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="Text file or folder (plain, .gz, .xz), or - for standard input.",
+            show_default="Python's own documentation",
+        ),
+    ] = None,
+    length: Annotated[int | None, typer.Option(min=2, help="Window length in tokens.")] = None,
+    documents: Annotated[int, typer.Option(min=1, help="Maximum number of documents.")] = 8,
+    draws: Annotated[int, typer.Option(min=1, help="Controls to draw.")] = 4,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Random seed for documents and controls.")
+    ] = 0,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+    revision: RevisionOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the effects as JSON to this file.")
+    ] = None,
+) -> None:
+    """Change one thing in a model and say what it does to the loss, beside a matched control.
+
+    Example: dva-lens intervene gpt2 remove-sink --layer 5 --head 1 --text notes.txt
+    """
+    given = {"head": head, "key": key, "by": by, "share": share, "temperature": temperature}
+    what = from_dict(
+        {"intervention": intervention, "layer": layer}
+        | {name: value for name, value in given.items() if value is not None}
+    )
+    options = {"length": length, "draws": draws, "seed": seed}
+    found = _carried_out(
+        (model, _opening(device, dtype, revision)), what, (text, documents), options
+    )
+    for line in _said(found, what):
+        typer.echo(line)
+    if out is not None:
+        from dva_lens.writing import write_text
+
+        write_text(out, json.dumps(_effects(found), indent=2) + "\n")
+        typer.echo(f"Effects: {out}")
+
+
+def _opening(device: str | None, dtype: Dtype | None, revision: str | None) -> dict[str, Any]:
+    return opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None)
+
+
+def _carried_out(
+    model: tuple[str, dict[str, Any]],
+    what: Intervention,
+    text: tuple[str | None, int],
+    options: dict[str, Any],
+) -> "xr.Dataset":
+    from dva_lens.data.corpus import open_corpus
+    from dva_lens.diagnostics.interventions.intervene import intervene as carry_out
+    from dva_lens.loading import load
+    from dva_lens.study.single import spread
+
+    corpus = spread(open_corpus(text[0]), text[1], options["seed"])
+    return carry_out(load(model[0], **model[1]), corpus, what, **options)
+
+
+def _said(found: "xr.Dataset", what: Intervention) -> list[str]:
+    """Return the effects as lines of text."""
+    from dva_lens.views.words import shown
+
+    about = found.attrs
+    lines = [
+        f"{about['model']}, {what.name} in layer {what.layer}: mean next-token loss "
+        f"{shown(float(found['loss'].mean()))} nat. What is added to it, with 95 % intervals:"
+    ]
+    for one in found["changed"].values:
+        sizes = (float(found[name].sel(changed=one)) for name in EFFECT)
+        lines.append(f"  {one:12}  {shown(*sizes)} nat")
+    lines.append(f"Control: {what.control}; mean of {about['draws']}.")
+    if "mass_removed" in about:
+        lines.append(
+            f"Mass taken per query: {shown(about['mass_removed'])}, by the control "
+            f"{shown(about['mass_removed_by_control'])}; that is "
+            f"{100 * about['mass_covered']:.0f} % of the weight that was to be taken."
+        )
+    note = found["effect"].attrs["note"]
+    return [*lines, f"Interval: {note}."] if note else lines
+
+
+def _effects(found: "xr.Dataset") -> dict[str, Any]:
+    effects = {
+        str(one): {name: float(found[name].sel(changed=one)) for name in EFFECT}
+        for one in found["changed"].values
+    }
+    attributes = {name: value for name, value in found.attrs.items() if name != "intervention"}
+    return {"changed": json.loads(found.attrs["intervention"]), **attributes, **effects}
