@@ -112,7 +112,7 @@ def _said(found: "xr.Dataset", what: Intervention) -> list[str]:
     about = found.attrs
     lines = [
         f"{about['model']}, {what.name} in layer {what.layer}: mean next-token loss "
-        f"{shown(float(found['loss'].mean()))} nat. What is added to it, with 95 % intervals:"
+        f"{shown(about['mean_loss'])} nat. What is added to it, with 95 % intervals:"
     ]
     for one in found["changed"].values:
         sizes = (float(found[name].sel(changed=one)) for name in EFFECT)

@@ -161,7 +161,13 @@ class FrozenValues:
     def __call__(
         self, layer: int, call: AttentionCall, out: Output, lengths: Int[Tensor, "sequence"]
     ) -> Output:
-        """Return what attention gathers from static values."""
+        """Return what attention gathers from static values.
+
+        Raises
+        ------
+        TypeError
+            The values of the layer are the same for every query.
+        """
         del lengths
         if layer != self.layer:
             return out
@@ -187,7 +193,13 @@ class Tempered:
     def __call__(
         self, layer: int, call: AttentionCall, out: Output, lengths: Int[Tensor, "sequence"]
     ) -> Output:
-        """Return what the head gathers with its weights spread or sharpened."""
+        """Return what the head gathers with its weights spread or sharpened.
+
+        Raises
+        ------
+        ValueError
+            The weights of the layer do not compete.
+        """
         if layer != self.what.layer:
             return out
         if call.weights.normaliser != "softmax":

@@ -108,6 +108,7 @@ def intervene(  # noqa: PLR0913  (a public function: every choice has a name and
         model=found.adapter.name,
         intervention=json.dumps(intervention.to_dict()),
         control=intervention.control,
+        mean_loss=float(np.nanmean(plain)),
         draws=draws,
         seed=seed,
         **masses,
