@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,11 +42,19 @@ def explore(
     folder: Folder,
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the local server.")] = 8050,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that answer; more than one needs gunicorn.")
+    ] = 1,
 ) -> None:
     """Explore an archive in the browser; the server is local and runs until Ctrl-C.
 
     Example: dva-lens explore runs/quick --port 8050
     """
+    if workers > 1 and find_spec("gunicorn") is None:
+        raise ModuleNotFoundError(
+            "More than one worker needs the package `gunicorn` (pip install gunicorn); or leave "
+            "--workers out."
+        )
     with _no_garbage_yet():
         opened(folder)
         from dva_lens.app import create_app  # pyright: ignore[reportMissingImports] - a mapped folder
@@ -54,6 +63,11 @@ def explore(
         check_port(port)
         app = create_app(folder)
     typer.echo(f"Explorer of {folder}: http://127.0.0.1:{port} (press Ctrl-C to stop)")
+    if workers > 1:
+        from dva_lens.app.many import serve_many  # pyright: ignore[reportMissingImports]
+
+        serve_many(folder, port, workers)
+        return
     with suppress(KeyboardInterrupt):  # the server takes most interrupts for itself and returns
         serve(app, port)
     typer.echo("Explorer stopped.", err=True)

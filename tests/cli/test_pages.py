@@ -7,6 +7,10 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
+
+from dva_lens.cli import pages
+
 
 def status(address):
     """Ask until somebody answers."""
@@ -48,10 +52,12 @@ def test_a_port_that_is_taken_is_refused_with_another(refused, study_folder):
     )
 
 
-def test_the_explorer_answers_until_it_is_interrupted(study_folder):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_explorer_answers_until_it_is_interrupted(study_folder, workers):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = [sys.executable, "-m", "dva_lens.cli", "explore", study_folder, "--port", str(port)]
+    words += ["--workers", str(workers)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             line = process.stdout.readline().decode()
@@ -61,3 +67,8 @@ def test_the_explorer_answers_until_it_is_interrupted(study_folder):
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_many_workers_say_what_they_need(refused, study_folder, monkeypatch):
+    monkeypatch.setattr(pages, "find_spec", lambda _: None)
+    assert "pip install gunicorn" in refused("explore", study_folder, "--workers", 2)
