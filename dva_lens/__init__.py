@@ -20,6 +20,7 @@ _LAZY = {
     "collapse_bound": "dva_lens.diagnostics.collapse",
     "head_importance": "dva_lens.diagnostics.ablation",
     "intervene": "dva_lens.diagnostics.interventions.intervene",
+    "interventions": "dva_lens.diagnostics.interventions.values",
     "value_gradients": "dva_lens.diagnostics.gradients",
     "sink_atlas": "dva_lens.diagnostics.sinks",
     "open_archive": "dva_lens.results.archive",
@@ -30,6 +31,7 @@ _LAZY = {
     "top_edges": "dva_lens.measuring.closeup",
     "views": "dva_lens.views",
 }
+_MODULES = ("interventions", "views")
 __all__ = ["__version__", *_LAZY]
 
 
@@ -38,7 +40,7 @@ def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'dva_lens' has no attribute {name!r}; it offers {__all__}.")
     module = import_module(_LAZY[name])
-    return module if name == "views" else getattr(module, name)
+    return module if name in _MODULES else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -53,8 +53,8 @@ def intervene(  # noqa: PLR0913  (a public function: every choice has a name and
     model, text_or_tokens, length, documents, tokenizer
         As in `dva_lens.measure`.
     intervention : Intervention
-        What to change, such as `RemoveSink(layer=2, head=1)`; the table of all is
-        `dva_lens.diagnostics.interventions.values.INTERVENTIONS`.
+        What to change, such as `lens.interventions.RemoveSink(layer=2, head=1)`; the table of
+        all is `lens.interventions.INTERVENTIONS`.
     draws : int
         Number of controls, whose mean is the control.
     seed : int
@@ -79,10 +79,10 @@ def intervene(  # noqa: PLR0913  (a public function: every choice has a name and
 
     Examples
     --------
-    >>> from dva_lens import load
-    >>> from dva_lens.diagnostics.interventions.values import RemoveSink
-    >>> model = load("runs/quick/checkpoints/transformer-0")
-    >>> found = intervene(model, "To be, or not to be, that is it.", RemoveSink(layer=1, head=0))
+    >>> from dva_lens import interventions, load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> sink = interventions.RemoveSink(layer=1, head=0)
+    >>> found = intervene(model, "To be, or not to be, that is it.", sink)
     >>> found["effect"].dims
     ('changed',)
     """
