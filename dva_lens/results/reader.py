@@ -215,7 +215,7 @@ class Measurements:
             if name in part.data:
                 return part.data[name]
         raise KeyError(
-            f"No measurement holds {name!r}{meant(name, self.statistics)}; "
+            f"No measurement holds a statistic {name!r}{meant(name, self.statistics)}; "
             f"they hold: {', '.join(self.statistics)}."
         )
 

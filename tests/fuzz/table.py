@@ -195,7 +195,7 @@ TEXT_MUTATIONS = (
     _refused("a device as a text", "measure own --text /dev/zero --out new", "/dev/zero"),
     _refused("no standard input", "measure own --text - --out new", "standard input"),
     *(
-        _refused(f"a data set {name}", f"measure own --corpus {name} --out new", name[3:7], "hf:")
+        _refused(f"a data set {name}", f"measure own --corpus {name} --out new", name[3:6], "hf:")
         for name in DATA_SETS
     ),
 )
