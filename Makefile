@@ -76,13 +76,13 @@ contracts: $(VENV)/.installed-dev
 	PATH="$(BIN):$$PATH" lint-imports
 
 unit: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 notebooks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks
 
 coverage: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 planted: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/planted/run.py
