@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from dva_lens import axes
 from dva_lens.results.reader import Measurements
 from dva_lens.results.sinks import MASS
+from dva_lens.statistics.inference import student
 from dva_lens.statistics.inference.estimate import FEWEST_SEEDS
 from dva_lens.statistics.sinks import has_sink
 
@@ -92,5 +92,5 @@ def onset_over_seeds(steps: np.ndarray) -> tuple[float, float, float]:
     mean = float(np.mean(steps)) if len(steps) else float("nan")
     if len(steps) < FEWEST_SEEDS:
         return mean, float("nan"), float("nan")
-    half = stats.t.ppf(0.975, len(steps) - 1) * stats.sem(steps)
+    half = student.quantile(0.975, len(steps) - 1) * np.std(steps, ddof=1) / np.sqrt(len(steps))
     return mean, mean - float(half), mean + float(half)

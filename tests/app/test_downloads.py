@@ -4,11 +4,15 @@ import csv
 
 import pytest
 from dva_lens.app.downloads import downloads
+from dva_lens.app.server import create_app
+from fakes import fake_archive
 
 from dva_lens.results.tables import to_csv
 
+OF_MIXED_VALUES = "value-sources"
 
-@pytest.mark.parametrize("name", downloads())
+
+@pytest.mark.parametrize("name", [name for name in downloads() if name != OF_MIXED_VALUES])
 def test_every_figure_is_served_as_csv(client, name):
     answer = client.get(f"/numbers/{name}.csv?layer=1&statistic=entropy", headers=LOCAL)
     assert answer.status_code == 200
@@ -17,6 +21,16 @@ def test_every_figure_is_served_as_csv(client, name):
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     assert rows
     assert lines[0].startswith("# ")
+
+
+def test_sources_of_values_are_served_of_a_model_that_mixes_them(tmp_path):
+    folder = fake_archive(tmp_path, models=("transformer", "resformer"), seeds=1)
+    client = create_app(folder).server.test_client()
+    place = f"/numbers/{OF_MIXED_VALUES}.csv?run="
+    assert client.get(f"{place}resformer-0", headers=LOCAL).status_code == 200
+    answer = client.get(f"{place}transformer-0", headers=LOCAL)
+    assert answer.status_code == 404
+    assert "choose a model with a value residual" in answer.get_data(as_text=True)
 
 
 def test_an_unknown_figure_is_not_there(client):

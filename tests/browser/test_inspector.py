@@ -81,7 +81,7 @@ def test_an_edge_leads_to_its_token_in_the_text(page, visit):
     visit("/?run=transformer-0&layer=1&head=1")
     edge = page.locator(f"{BOX} .edges a").first
     words = edge.get_attribute("aria-label")
-    token = re.match(r"Token (\d+)", words)[1]
+    token = re.search(r"token (\d+) looks", words)[1]
     edge.click()
     page.get_by_role("heading", name=re.compile(rf"^Token {token} ")).wait_for()
     assert urlsplit(page.url).path == "/tokens"

@@ -55,7 +55,9 @@ def test_a_run_is_replaced_as_a_whole(tmp_path, small):
 
 def test_a_run_moved_aside_by_a_process_that_died_comes_back(tmp_path, small, monkeypatch):
     write(tmp_path, small)
-    monkeypatch.setattr(writer, "os", SimpleNamespace(replace=killed, walk=os.walk, path=os.path))
+    monkeypatch.setattr(
+        writer, "os", SimpleNamespace(replace=killed, scandir=os.scandir, path=os.path)
+    )
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, small, loss=2.0)
     assert scan(tmp_path).runs == ()

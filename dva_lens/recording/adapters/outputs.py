@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
+from dva_lens.models.placing import FULL
 from dva_lens.recording.adapters.interface import STATES
 from dva_lens.recording.logits import Formed, Logits, OnRequest
 
@@ -62,6 +63,8 @@ def run(model: nn.Module, call: dict[str, Any]) -> Any:
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
+        if FULL in str(error):
+            raise
         said = str(error).rstrip(".") or type(error).__name__
         raise ValueError(
             f"{type(model).__name__} does not run over {_named(call)} by itself, with nothing "
