@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dva_lens.cli.opening import DeviceOption, Dtype, DtypeOption, RevisionOption, opening
-from dva_lens.diagnostics.interventions.values import INTERVENTIONS, Intervention, from_dict
+from dva_lens.cli.opening import DeviceOption, DtypeOption, RevisionOption, opening
+from dva_lens.diagnostics.interventions import NAMES
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from dva_lens.diagnostics.interventions.values import Intervention
 
 EFFECT = ("effect", "effect_low", "effect_high")
 
@@ -20,7 +22,7 @@ def intervene(  # noqa: PLR0913 - one argument per option
         str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
     ],
     intervention: Annotated[
-        str, typer.Argument(metavar="INTERVENTION", help=f"One of {', '.join(INTERVENTIONS)}.")
+        str, typer.Argument(metavar="INTERVENTION", help=f"One of {', '.join(NAMES)}.")
     ],
     *,
     layer: Annotated[int, typer.Option(min=0, help="Layer to change.")],
@@ -68,44 +70,30 @@ def intervene(  # noqa: PLR0913 - one argument per option
 
     Example: dva-lens intervene gpt2 remove-sink --layer 5 --head 1 --text notes.txt
     """
+    from dva_lens.data.corpus import open_corpus
+    from dva_lens.diagnostics.interventions.intervene import intervene as carry_out
+    from dva_lens.diagnostics.interventions.values import NAME, intervention_of
+    from dva_lens.loading import load
+    from dva_lens.study.single import spread
+    from dva_lens.writing import write_text
+
     given = {"head": head, "key": key, "by": by, "share": share, "temperature": temperature}
-    what = from_dict(
-        {"intervention": intervention, "layer": layer}
-        | {name: value for name, value in given.items() if value is not None}
+    said = {name: value for name, value in given.items() if value is not None}
+    what = intervention_of({NAME: intervention, "layer": layer, **said})
+    opened = load(
+        model,
+        **opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None),
     )
-    options = {"length": length, "draws": draws, "seed": seed}
-    found = _carried_out(
-        (model, _opening(device, dtype, revision)), what, (text, documents), options
-    )
+    corpus = spread(open_corpus(text), documents, seed)
+    found = carry_out(opened, corpus, what, draws=draws, seed=seed, length=length)
     for line in _said(found, what):
         typer.echo(line)
     if out is not None:
-        from dva_lens.writing import write_text
-
         write_text(out, json.dumps(_effects(found), indent=2) + "\n")
         typer.echo(f"Effects: {out}")
 
 
-def _opening(device: str | None, dtype: Dtype | None, revision: str | None) -> dict[str, Any]:
-    return opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None)
-
-
-def _carried_out(
-    model: tuple[str, dict[str, Any]],
-    what: Intervention,
-    text: tuple[str | None, int],
-    options: dict[str, Any],
-) -> "xr.Dataset":
-    from dva_lens.data.corpus import open_corpus
-    from dva_lens.diagnostics.interventions.intervene import intervene as carry_out
-    from dva_lens.loading import load
-    from dva_lens.study.single import spread
-
-    corpus = spread(open_corpus(text[0]), text[1], options["seed"])
-    return carry_out(load(model[0], **model[1]), corpus, what, **options)
-
-
-def _said(found: "xr.Dataset", what: Intervention) -> list[str]:
+def _said(found: "xr.Dataset", what: "Intervention") -> list[str]:
     """Return the effects as lines of text."""
     from dva_lens.views.words import shown
 

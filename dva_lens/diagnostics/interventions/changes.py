@@ -1,19 +1,18 @@
 """What an intervention, or its control, does to the output of an attention while a model runs.
 
-A change is called once per layer with the attention as the model asked for it and with its
-output, before gates and W_O, and returns the output that the model goes on with. It is linear in
-what is taken away: o_i - sum_j d_ij v_ij, where d_ij is the weight removed from key j.
+A change is called with the attention of its layer as the model asked for it and with its output,
+before gates and W_O, and returns the output that the model goes on with.
 """
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, final
+from typing import NamedTuple, TypeVar, final
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from dva_lens.diagnostics.interventions.head_rows import HeadRows, Weights, head_rows
 from dva_lens.diagnostics.interventions.values import (
     DropHead,
     DropLayer,
@@ -24,19 +23,24 @@ from dva_lens.diagnostics.interventions.values import (
 )
 from dva_lens.kernels.backends import BACKENDS
 from dva_lens.kernels.blocked.moments import mean_values
-from dva_lens.kernels.values import Static, Values, per_query_head
-from dva_lens.recording.closeup import of_heads
+from dva_lens.kernels.values import Static, per_query_head
 from dva_lens.recording.recorder import AttentionCall
-from dva_lens.recording.tiles import alone, rows_of
 
 Output = Float[Tensor, "sequence head query width"]
-Weights = Float[Tensor, "row key"]
-Change = Callable[[int, AttentionCall, Output, Int[Tensor, "sequence"]], Output]
-"""Gets the layer, the attention, its output and the lengths of the sequences."""
-
+Lengths = Int[Tensor, "sequence"]
 Place = TypeVar("Place")
 
-ROWS = 64
+
+Edit = Callable[[AttentionCall, Output, Lengths], Output]
+"""Gets the attention of a layer, its output and the lengths of the sequences."""
+
+
+@final
+class Change(NamedTuple):
+    """What becomes of the output of one layer."""
+
+    layer: int
+    edit: Edit
 
 
 @final
@@ -50,63 +54,36 @@ class RemovedMass:
 
 @final
 @dataclass(frozen=True)
-class OneHead:
-    """The values that one of so many query heads mixes."""
-
-    values: Values
-    head: int
-    heads: int
-
-    def mixed(
-        self, sequence: int, rows: Int[Tensor, "row"], weights: Weights
-    ) -> Float[Tensor, "row width"]:
-        """Return sum_j w_ij v_ij of some queries of a sequence."""
-        if isinstance(self.values, Static):
-            value = self.values.value[sequence]
-            held = value[self.head * len(value) // self.heads, : weights.shape[1]]
-            return weights @ held.to(weights.dtype)
-        mine = alone(self.values, sequence)
-        keys = torch.arange(weights.shape[1], device=weights.device)
-        parts = []
-        for some in keys.split(ROWS):
-            each = mine.pairs(rows, some, self.heads)[0, self.head].to(weights.dtype)
-            parts.append(torch.einsum("rk,rkw->rw", weights[:, some], each))
-        return functools.reduce(torch.add, parts)
-
-
-@final
-@dataclass(frozen=True)
 class SinkRemoval:
-    """Takes weight from one key, or with a generator the same from others; counts what it took."""
+    """Takes weight from one key, or with a generator the same from others; counts what it took.
+
+    The output becomes o_i - sum_j d_ij v_ij, where d_ij is the weight taken from key j.
+    """
 
     what: RemoveSink
     random: torch.Generator | None = None
     mass: RemovedMass = field(default_factory=RemovedMass)
 
-    def __call__(
-        self, layer: int, call: AttentionCall, out: Output, lengths: Int[Tensor, "sequence"]
-    ) -> Output:
+    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
         """Return the output without what was removed."""
-        if layer != self.what.layer:
-            return out
         changed, head = out.clone(), self.what.head
-        call, values = of_heads(call, [head]), OneHead(call.values, head, out.shape[1])
-        for sequence, rows, weights, seen in _rows(call, lengths):
-            taken = self._taken(weights, seen)
+        divided = self.what.by == "mask" and call.weights.normaliser == "softmax"
+        for rows in head_rows(call, head, lengths):
+            taken = self._taken(rows)
             total = taken.sum(-1)
             self.mass.removed += float(total.sum(dtype=torch.float64))
-            lost = values.mixed(sequence, rows, taken)
-            left = out[sequence, head, rows].to(lost.dtype) - lost
-            if self.what.by == "mask" and call.weights.normaliser == "softmax":
+            lost = rows.mixed(taken)
+            left = out[rows.sequence, head, rows.queries].to(lost.dtype) - lost
+            if divided:
                 left = left / (1.0 - total)[:, None]
             touched = total > 0
-            place = rows[touched]
-            changed[sequence, head, place] = left[touched].to(out.dtype)
+            place = rows.queries[touched]
+            changed[rows.sequence, head, place] = left[touched].to(out.dtype)
         return changed
 
-    def _taken(self, weights: Weights, seen: Bool[Tensor, "row key"]) -> Weights:
+    def _taken(self, rows: HeadRows) -> Weights:
         """Return what is taken from every key; nothing where the others hold less than it."""
-        key = self.what.key
+        weights, key = rows.weights, self.what.key
         taken = torch.zeros_like(weights)
         if key >= weights.shape[1]:
             return taken
@@ -119,7 +96,7 @@ class SinkRemoval:
             taken[:, key] = wanted
             return taken
         order = torch.rand(weights.shape, generator=self.random).to(weights.device)
-        order = order.masked_fill(~seen, 2.0)
+        order = order.masked_fill(~rows.seen, 2.0)
         order[:, key] = 3.0
         order = order.argsort(-1)
         held = others.gather(-1, order)
@@ -133,19 +110,23 @@ class SinkRemoval:
 class Dropped:
     """Lets one head of a layer, or all of them, write nothing."""
 
-    layer: int
-    head: int | None
+    head: int | None = None
 
-    def __call__(
-        self, layer: int, call: AttentionCall, out: Output, lengths: Int[Tensor, "sequence"]
-    ) -> Output:
-        """Return zeros for the head, or the layer."""
+    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
+        """Return zeros for the head, or the layer.
+
+        Raises
+        ------
+        ValueError
+            There is no such head.
+        """
         del call, lengths
-        if layer != self.layer:
-            return out
         if self.head is None:
             return torch.zeros_like(out)
-        _check_head(self.head, out)
+        if self.head >= out.shape[1]:
+            raise ValueError(
+                f"head must be below {out.shape[1]}, the heads of the layer, got {self.head}."
+            )
         changed = out.clone()
         changed[:, self.head] = 0.0
         return changed
@@ -158,9 +139,7 @@ class FrozenValues:
 
     layer: int
 
-    def __call__(
-        self, layer: int, call: AttentionCall, out: Output, lengths: Int[Tensor, "sequence"]
-    ) -> Output:
+    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
         """Return what attention gathers from static values.
 
         Raises
@@ -169,12 +148,10 @@ class FrozenValues:
             The values of the layer are the same for every query.
         """
         del lengths
-        if layer != self.layer:
-            return out
         if isinstance(call.values, Static):
             raise TypeError(
-                f"The values of layer {layer} are the same for every query, so there is nothing "
-                f"to freeze; name a layer whose values are decided for each query."
+                f"The values of layer {self.layer} are the same for every query, so there is "
+                f"nothing to freeze; name a layer whose values are decided for each query."
             )
         given = (call.query, call.key, call.values, call.weights)
         mean = mean_values(*given).to(call.query.dtype)
@@ -190,9 +167,7 @@ class Tempered:
 
     what: Temperature
 
-    def __call__(
-        self, layer: int, call: AttentionCall, out: Output, lengths: Int[Tensor, "sequence"]
-    ) -> Output:
+    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
         """Return what the head gathers with its weights spread or sharpened.
 
         Raises
@@ -200,28 +175,23 @@ class Tempered:
         ValueError
             The weights of the layer do not compete.
         """
-        if layer != self.what.layer:
-            return out
         if call.weights.normaliser != "softmax":
             raise ValueError(
-                f"A temperature needs weights that compete; layer {layer} weighs every key by "
-                f"itself."
+                f"A temperature needs weights that compete; layer {self.what.layer} weighs "
+                f"every key by itself."
             )
         changed, head = out.clone(), self.what.head
-        call, values = of_heads(call, [head]), OneHead(call.values, head, out.shape[1])
-        for sequence, rows, weights, seen in _rows(call, lengths):
-            spread = self._spread(weights, seen, virtual=call.weights.sink is not None)
-            found = values.mixed(sequence, rows, spread)
-            changed[sequence, head, rows] = found.to(out.dtype)
+        for rows in head_rows(call, head, lengths):
+            spread = self._spread(rows, virtual=call.weights.sink is not None)
+            changed[rows.sequence, head, rows.queries] = rows.mixed(spread).to(out.dtype)
         return changed
 
-    def _spread(
-        self, weights: Weights, seen: Bool[Tensor, "row key"], *, virtual: bool
-    ) -> Weights:
-        logs = weights.log().masked_fill(~seen, -torch.inf) / self.what.temperature
+    def _spread(self, rows: HeadRows, *, virtual: bool) -> Weights:
+        weights, by = rows.weights, self.what.temperature
+        logs = weights.log().masked_fill(~rows.seen, -torch.inf) / by
         if not virtual:
             return torch.softmax(logs, -1).nan_to_num(0.0)
-        rest = (1.0 - weights.sum(-1, keepdim=True)).clamp(min=0.0).log() / self.what.temperature
+        rest = (1.0 - weights.sum(-1, keepdim=True)).clamp(min=0.0).log() / by
         return torch.softmax(torch.cat([logs, rest], -1), -1)[:, :-1].nan_to_num(0.0)
 
 
@@ -230,17 +200,12 @@ class Tempered:
 class RandomDirection:
     """Changes every output as much as another change does, in a direction drawn at random."""
 
-    as_much_as: Change
+    as_much_as: Edit
     random: torch.Generator
 
-    def __call__(
-        self, layer: int, call: AttentionCall, out: Output, lengths: Int[Tensor, "sequence"]
-    ) -> Output:
+    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
         """Return outputs that have moved as far as the other change moves them."""
-        moved = self.as_much_as(layer, call, out, lengths)
-        if moved is out:
-            return out
-        size = (moved - out).norm(dim=-1, keepdim=True)
+        size = (self.as_much_as(call, out, lengths) - out).norm(dim=-1, keepdim=True)
         noise = torch.randn(out.shape, generator=self.random).to(out)
         return out + noise * (size / noise.norm(dim=-1, keepdim=True))
 
@@ -254,19 +219,19 @@ def change_of(what: Intervention) -> Change:
         Nothing is known to carry it out.
     """
     if isinstance(what, RemoveSink):
-        return SinkRemoval(what)
+        return Change(what.layer, SinkRemoval(what))
     if isinstance(what, DropHead):
-        return Dropped(what.layer, what.head)
+        return Change(what.layer, Dropped(what.head))
     if isinstance(what, DropLayer):
-        return Dropped(what.layer, None)
+        return Change(what.layer, Dropped())
     if isinstance(what, FreezeValues):
-        return FrozenValues(what.layer)
+        return Change(what.layer, FrozenValues(what.layer))
     if isinstance(what, Temperature):
-        return Tempered(what)
+        return Change(what.layer, Tempered(what))
     raise TypeError(f"Nothing carries out {type(what).__name__}.")
 
 
-def control_of(what: Intervention, heads: list[int], random: torch.Generator) -> Change:
+def control_of(what: Intervention, heads: Sequence[int], random: torch.Generator) -> Change:
     """Return one control, drawn at random; `heads` is how many heads each layer has.
 
     Raises
@@ -275,7 +240,7 @@ def control_of(what: Intervention, heads: list[int], random: torch.Generator) ->
         The model has no other head, or no other layer, to draw.
     """
     if isinstance(what, RemoveSink):
-        return SinkRemoval(what, random)
+        return Change(what.layer, SinkRemoval(what, random))
     if isinstance(what, DropHead):
         others = [
             (layer, head)
@@ -283,32 +248,15 @@ def control_of(what: Intervention, heads: list[int], random: torch.Generator) ->
             for head in range(count)
             if (layer, head) != (what.layer, what.head)
         ]
-        return Dropped(*_drawn(others, "head", random))
+        layer, head = _drawn(others, "head", random)
+        return Change(layer, Dropped(head))
     if isinstance(what, DropLayer):
         layers = [layer for layer, count in enumerate(heads) if count and layer != what.layer]
-        return Dropped(_drawn(layers, "layer", random), None)
-    return RandomDirection(change_of(what), random)
+        return Change(_drawn(layers, "layer", random), Dropped())
+    return Change(what.layer, RandomDirection(change_of(what).edit, random))
 
 
 def _drawn(others: Sequence[Place], kind: str, random: torch.Generator) -> Place:
     if not others:
         raise ValueError(f"The model has no other {kind} that could be dropped in its place.")
     return others[int(torch.randint(len(others), (), generator=random))]
-
-
-def _rows(
-    call: AttentionCall, lengths: Int[Tensor, "sequence"]
-) -> Iterator[tuple[int, Int[Tensor, "row"], Weights, Bool[Tensor, "row key"]]]:
-    """Go through the rows of the only head: sequence, queries, weights, and what they see."""
-    for sequence, length in enumerate(lengths.tolist()):
-        own = slice(sequence, sequence + 1)
-        places = torch.arange(length, device=call.query.device)
-        rule = alone(call.weights, sequence)
-        for rows in places.split(ROWS):
-            weights, seen = rows_of(call.query[own], call.key[own], rule, rows, places)
-            yield sequence, rows, weights[0], seen
-
-
-def _check_head(head: int, out: Output) -> None:
-    if head >= out.shape[1]:
-        raise ValueError(f"head must be below {out.shape[1]}, the heads of the layer, got {head}.")

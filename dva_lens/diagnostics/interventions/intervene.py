@@ -14,7 +14,6 @@ from torch import Tensor
 from dva_lens import axes
 from dva_lens.diagnostics.interventions.changes import (
     Change,
-    RemovedMass,
     SinkRemoval,
     change_of,
     control_of,
@@ -138,15 +137,21 @@ class ChangedModel:
         recorder = self.run.recorder
 
         def edit(layer: int, attended: Tensor) -> Tensor:
+            if layer != change.layer:
+                return attended
             if layer not in calls:
                 raise TypeError(
                     f"Layer {layer} of {self.run.found.adapter.name} hands over a pattern and not "
                     f"its queries and keys; pass the model that is wrapped."
                 )
             lengths = torch.as_tensor(recorder.lengths)
-            return change(layer, calls.pop(layer), attended, lengths)
+            return change.edit(calls.pop(layer), attended, lengths)
 
-        recorder.listener = calls.__setitem__
+        def listen(layer: int, call: AttentionCall) -> None:
+            if layer == change.layer:
+                calls[layer] = call
+
+        recorder.listener = listen
         try:
             return self.run.losses(edit)
         finally:
@@ -155,19 +160,16 @@ class ChangedModel:
 
 def _masses(found: Prepared, change: Change, controls: Sequence[Change]) -> dict[str, float]:
     """Return the mean mass per query that was taken, and how much of the asked mass it was."""
-    if not isinstance(change, SinkRemoval):
+    if not isinstance(change.edit, SinkRemoval):
         return {}
-    taken = [each.mass for each in controls if isinstance(each, SinkRemoval)]
+    mass = change.edit.mass
+    taken = [each.edit.mass for each in controls if isinstance(each.edit, SinkRemoval)]
     queries = float(found.sequences.lengths.sum())
     return {
-        "mass_removed": change.mass.removed / queries,
+        "mass_removed": mass.removed / queries,
         "mass_removed_by_control": float(np.mean([each.removed for each in taken])) / queries,
-        "mass_covered": _covered(change.mass),
+        "mass_covered": mass.removed / mass.asked if mass.asked > 0 else float("nan"),
     }
-
-
-def _covered(mass: RemovedMass) -> float:
-    return mass.removed / mass.asked if mass.asked > 0 else float("nan")
 
 
 def _labelled(

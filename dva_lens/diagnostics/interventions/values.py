@@ -5,16 +5,51 @@ control: a change of equal size that spares what the intervention aims at. None 
 torch; `dva_lens.diagnostics.interventions.changes` carries them out.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, final
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, final
+
+from pydantic import AfterValidator
+
+from dva_lens.diagnostics.interventions import NAMES
+from dva_lens.validation import Number, Value, meant
+
+NAME = "intervention"
+"""The key that says which intervention plain values describe."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Intervention:
+def _not_negative(place: int) -> int:
+    if place < 0:
+        raise ValueError(f"must be 0 or more, got {place}.")
+    return place
+
+
+def _way(by: str) -> str:
+    if by not in ("mask", "value"):
+        raise ValueError(f"must be 'mask' or 'value', got {by!r}.")
+    return by
+
+
+def _share(share: float) -> float:
+    if not 0 <= share <= 1:
+        raise ValueError(f"must lie between 0 and 1, got {share}.")
+    return share
+
+
+def _above_zero(temperature: float) -> float:
+    if not temperature > 0:
+        raise ValueError(f"must be above 0, got {temperature}.")
+    return temperature
+
+
+Place = Annotated[int, AfterValidator(_not_negative)]
+
+
+class Intervention(Value, frozen=True):
     """A change of one layer; `control` says in words what stands beside it."""
 
+    called: ClassVar[str] = "intervention"
     control: ClassVar[str]
-    layer: int
+    layer: Place
 
     @property
     def name(self) -> str:
@@ -22,13 +57,12 @@ class Intervention:
         return next(name for name, kind in INTERVENTIONS.items() if kind is type(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the intervention as plain values, from which `from_dict` makes it again."""
-        return {"intervention": self.name, **asdict(self)}
+        """Return the intervention as plain values, from which `intervention_of` makes it again."""
+        return {NAME: self.name, **super().to_dict()}
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
-class RemoveSink(Intervention):
+class RemoveSink(Intervention, frozen=True):
     """Take the weight on one key away from all queries of a head, or what its value adds.
 
     Parameters
@@ -53,22 +87,14 @@ class RemoveSink(Intervention):
     """
 
     control: ClassVar[str] = "the same mass taken from other keys, drawn at random for each query"
-    head: int
-    key: int = 0
-    by: str = "mask"
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check_places(layer=self.layer, head=self.head, key=self.key)
-        if self.by not in ("mask", "value"):
-            raise ValueError(f"by must be 'mask' or 'value', got {self.by!r}.")
-        if not 0 <= self.share <= 1:
-            raise ValueError(f"share must lie between 0 and 1, got {self.share}.")
+    head: Place
+    key: Place = 0
+    by: Annotated[str, AfterValidator(_way)] = "mask"
+    share: Annotated[Number, AfterValidator(_share)] = 1.0
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
-class DropHead(Intervention):
+class DropHead(Intervention, frozen=True):
     """Let a head write nothing.
 
     Raises
@@ -78,15 +104,11 @@ class DropHead(Intervention):
     """
 
     control: ClassVar[str] = "other heads dropped, drawn at random from all layers"
-    head: int
-
-    def __post_init__(self) -> None:
-        _check_places(layer=self.layer, head=self.head)
+    head: Place
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
-class DropLayer(Intervention):
+class DropLayer(Intervention, frozen=True):
     """Let all heads of a layer write nothing.
 
     Raises
@@ -97,13 +119,9 @@ class DropLayer(Intervention):
 
     control: ClassVar[str] = "other layers dropped, drawn at random"
 
-    def __post_init__(self) -> None:
-        _check_places(layer=self.layer)
-
 
 @final
-@dataclass(frozen=True, kw_only=True)
-class FreezeValues(Intervention):
+class FreezeValues(Intervention, frozen=True):
     """Give every key the mean of its values over queries, weighted by attention.
 
     What is left of values that are decided for each query is then a static value per key, the one
@@ -117,13 +135,9 @@ class FreezeValues(Intervention):
 
     control: ClassVar[str] = "a change of the same size for each token, in a random direction"
 
-    def __post_init__(self) -> None:
-        _check_places(layer=self.layer)
-
 
 @final
-@dataclass(frozen=True, kw_only=True)
-class Temperature(Intervention):
+class Temperature(Intervention, frozen=True):
     """Divide the scores of a head by a temperature: above one, its attention spreads.
 
     Raises
@@ -132,53 +146,30 @@ class Temperature(Intervention):
         `temperature` is not positive, or a number is negative.
     """
 
-    control: ClassVar[str] = "a change of the same size for each token, in a random direction"
-    head: int
-    temperature: float
-
-    def __post_init__(self) -> None:
-        _check_places(layer=self.layer, head=self.head)
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}.")
+    control: ClassVar[str] = FreezeValues.control
+    head: Place
+    temperature: Annotated[Number, AfterValidator(_above_zero)]
 
 
-INTERVENTIONS: dict[str, type[Intervention]] = {
-    "remove-sink": RemoveSink,
-    "drop-head": DropHead,
-    "drop-layer": DropLayer,
-    "freeze-values": FreezeValues,
-    "temperature": Temperature,
-}
+INTERVENTIONS: dict[str, type[Intervention]] = dict(
+    zip(NAMES, (RemoveSink, DropHead, DropLayer, FreezeValues, Temperature), strict=True)
+)
 
 
-def from_dict(values: dict[str, Any]) -> Intervention:
+def intervention_of(values: Mapping[str, Any]) -> Intervention:
     """Return the intervention that `to_dict` described.
 
     Raises
     ------
     KeyError
         There is no intervention of this name.
-    TypeError
-        It does not take one of the values, or lacks one.
+    ValueError
+        A key is missing, unknown, of another type or out of range.
     """
-    from dva_lens.validation import (
-        meant,  # here, because the command line asks for the table alone
-    )
-
-    given = dict(values)
-    name = str(given.pop("intervention", ""))
+    name = str(values.get(NAME, ""))
     if name not in INTERVENTIONS:
         raise KeyError(
             f"Unknown intervention {name!r}{meant(name, INTERVENTIONS)}; there are: "
             f"{', '.join(INTERVENTIONS)}."
         )
-    try:
-        return INTERVENTIONS[name](**given)
-    except TypeError as error:
-        raise TypeError(f"{name} cannot be made of {given}: {error.args[0]}.") from error
-
-
-def _check_places(**places: int) -> None:
-    for name, place in places.items():
-        if place < 0:
-            raise ValueError(f"{name} must be 0 or more, got {place}.")
+    return INTERVENTIONS[name].from_dict({k: v for k, v in values.items() if k != NAME})

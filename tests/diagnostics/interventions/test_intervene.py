@@ -17,7 +17,7 @@ from dva_lens.diagnostics.interventions.values import (
     FreezeValues,
     RemoveSink,
     Temperature,
-    from_dict,
+    intervention_of,
 )
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
@@ -157,7 +157,7 @@ def test_a_random_direction_moves_outputs_as_far():
     query, key, value, out, other = torch.randn(5, 1, 2, 5, 3).unbind()
     call = AttentionCall(query, key, Static(value), Rule(scale=1.0))
     change = RandomDirection(lambda *_: other, torch.Generator().manual_seed(0))
-    found = change(0, call, out, torch.tensor([5]))
+    found = change(call, out, torch.tensor([5]))
     torch.testing.assert_close((found - out).norm(dim=-1), (other - out).norm(dim=-1))
     assert not torch.allclose(found, other)
 
@@ -173,7 +173,7 @@ def test_models_of_transformers_are_changed_too():
 @pytest.mark.parametrize("kind", INTERVENTIONS)
 def test_an_intervention_is_made_again_from_plain_values(kind):
     one = ONE_OF_EACH[kind]
-    assert from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    assert intervention_of(json.loads(json.dumps(one.to_dict()))) == one
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_an_intervention_is_made_again_from_plain_values(kind):
         (lambda: RemoveSink(layer=0, head=0, share=1.5), "share must lie between 0 and 1"),
         (lambda: DropHead(layer=0, head=-1), "head must be 0 or more"),
         (lambda: Temperature(layer=0, head=0, temperature=0.0), "temperature must be above 0"),
-        (lambda: from_dict({"intervention": "remove-sinks"}), "did you mean 'remove-sink'"),
-        (lambda: from_dict({"intervention": "drop-head", "layer": 0}), "head"),
+        (lambda: intervention_of({"intervention": "remove-sinks"}), "did you mean 'remove-sink'"),
+        (lambda: intervention_of({"intervention": "drop-head", "layer": 0}), "head"),
     ],
 )
 def test_what_cannot_be_done_is_said_when_it_is_made(make, said):
