@@ -65,12 +65,17 @@ def to_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], *said: str)
 
     Text that a spreadsheet would run as a formula is quoted; a number written as text is none.
     """
+    return _written(columns, ([_inert(cell) for cell in row] for row in rows), *said)
+
+
+def _written(columns: Sequence[str], rows: Iterable[Sequence[object]], *said: str) -> str:
+    """Write rows whose cells are inert already."""
     out = io.StringIO()
     out.writelines(f"# {' '.join(line.split())}\n" for line in said)
     writer = csv.writer(out, lineterminator="\n")
     if columns:
         writer.writerow([_inert(column) for column in columns])
-    writer.writerows([_inert(cell) for cell in row] for row in rows)
+    writer.writerows(rows)
     return out.getvalue()
 
 
@@ -84,8 +89,8 @@ def write_csv(rows: Rows | pd.DataFrame, path: Path) -> Path:
     """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([dict(row) for row in rows])
     frame = frame.apply(_inert_column)
-    frame.columns = [str(_inert(str(name))) for name in frame.columns]
-    return write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
+    return write_text(path, _written([str(name) for name in frame.columns], cells))
 
 
 def _inert_column(column: pd.Series) -> pd.Series:
