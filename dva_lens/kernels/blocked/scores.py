@@ -109,19 +109,18 @@ class Scorer:
         if len(some) == 0:
             return 0, None
         first, last = int(some[0]), int(some[-1])
-        unseen = unseen[..., first : last + 1]
+        return first, self._added(unseen[..., first : last + 1])
+
+    def _added(self, unseen: Tensor) -> Tensor:
+        """Return what to add to scores so that invisible pairs drop out."""
         added = torch.zeros(unseen.shape, dtype=self.query.dtype, device=unseen.device)
-        return first, added.masked_fill_(unseen, nowhere(added.dtype))
+        return added.masked_fill_(unseen, nowhere(added.dtype))
 
     def _mask(self, block: QueryBlock) -> Tensor | None:
-        """Return what to add to scores so that invisible pairs drop out; None for nothing."""
+        """Return what to add to scores by the place of a block; None for nothing."""
         queries, keys = block.queries, block.keys
         place = (queries.start - keys.start, queries.stop - queries.start, keys.stop - keys.start)
         if place not in self._masks:
             unseen = hidden(self.rule, block, self.query.device)
-            if unseen is None:
-                self._masks[place] = None
-            else:
-                mask = torch.zeros(unseen.shape, dtype=self.query.dtype, device=unseen.device)
-                self._masks[place] = mask.masked_fill_(unseen, nowhere(mask.dtype))
+            self._masks[place] = None if unseen is None else self._added(unseen)
         return self._masks[place]
