@@ -47,7 +47,7 @@ Place = Annotated[int, AfterValidator(_not_negative)]
 class Intervention(Value, frozen=True):
     """A change of one layer; `control` says in words what stands beside it."""
 
-    called: ClassVar[str] = "intervention"
+    called: ClassVar[str] = "change of attention"
     control: ClassVar[str]
     layer: Place
 
