@@ -23,6 +23,7 @@ from .timing import PairedTimes, answered, asking, paired
 GROWTH = 1.5
 CASE = MeasureCase(1, 1.3)
 _COUNT = "print(flush=True)\nwhile True: pass"
+"""A program of its own, which says that it runs and then counts."""
 
 
 @final

@@ -21,7 +21,7 @@ from typing import final
 
 from .explorer_browser import browsing, hovers, median, switches, visits
 from .explorer_server import make_archive, started
-from .timing import answered
+from .timing import answered, reporting
 
 BOUNDS: Mapping[str, float] = {
     "start [s]": 3.0,
@@ -140,15 +140,12 @@ def table(outcomes: Sequence[ExplorerOutcome]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON; return 1 where a bound is broken and `--check` asks."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = reporting(__doc__)
     parser.add_argument("--cases", nargs="+", choices=[case.name for case in CASES])
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--visits", type=int, default=9)
     parser.add_argument("--switches", type=int, default=100)
     parser.add_argument("--hovers", type=int, default=60)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--out", type=Path, help="also write the JSON to this file")
-    parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
     chosen = parser.parse_args(arguments, argparse.Namespace(clock="wall"))
     cases = [case for case in CASES if chosen.cases is None or case.name in chosen.cases]
     outcomes = [outcome(case, chosen) for case in cases]

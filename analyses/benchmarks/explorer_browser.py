@@ -1,6 +1,5 @@
 """What a reader of the explorer waits for, timed within a real browser for its benchmark."""
 
-import os
 import random
 import statistics
 from collections.abc import Iterator, Sequence
@@ -11,10 +10,9 @@ from typing import Any, final
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from .chromium import CHROMIUM, FLAGS
 from .explorer_server import Server
 
-CHROMIUM = os.environ.get("LENS_CHROMIUM", "/usr/bin/chromium")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 WATCH = (Path(__file__).parent / "explorer_watch.js").read_text("utf-8")
 BUNDLE = ("/_dash-component-suites/", "/assets/")
 WIDTH, HEIGHT = 1280, 900

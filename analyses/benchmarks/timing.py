@@ -127,16 +127,22 @@ def _peak() -> int:
 
 def asking(question: str | None, pairs: int) -> argparse.ArgumentParser:
     """Return the options that every benchmark has; `question` is the docstring of its module."""
-    parser = argparse.ArgumentParser(description=(question or "").partition("\n")[0])
+    parser = reporting(question)
     parser.add_argument("--pairs", type=int, default=pairs)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--out", type=Path, help="also write the JSON to this file")
     parser.add_argument(
         "--clock",
         choices=CLOCKS,
         default="wall",
         help="time on the wall, or what this process had of the processor",
     )
+    return parser
+
+
+def reporting(question: str | None) -> argparse.ArgumentParser:
+    """Return the options that say what becomes of the figures, without those of paired times."""
+    parser = argparse.ArgumentParser(description=(question or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--out", type=Path, help="also write the JSON to this file")
     parser.add_argument("--check", action="store_true", help="fail where a bound is broken")
     return parser
 

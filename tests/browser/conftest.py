@@ -7,19 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
+from dva_lens.analyses.benchmarks.chromium import CHROMIUM, FLAGS
 from tabs import NOWHERE, served, watched
-
-CHROMIUM = os.environ.get("LENS_CHROMIUM", "/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 
 
 def without_a_browser(reason):

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fakes import fake_archive
-from tabs import said
+from tabs import asked, said
 
 import dva_lens as lens
 from dva_lens.views.words import shown
@@ -91,19 +91,12 @@ def test_another_head_is_one_round_trip(page, visit):
     page.get_by_role("button", name="Show as table: Map of layers by heads").click()
     page.get_by_role("region", name="Map of layers by heads, as a table").wait_for()
     page.wait_for_load_state("networkidle")
-    calls = []
-
-    def note(request):
-        if request.method == "POST":
-            calls.append(request.url)
-
-    page.on("request", note)
-    page.locator("[data-headgrid]").focus()
-    page.keyboard.press("ArrowRight")
-    head_title(page, 2, 1).wait_for()
-    page.wait_for_load_state("networkidle")
-    page.remove_listener("request", note)
-    assert len(calls) == 1
+    with asked(page) as calls:
+        page.locator("[data-headgrid]").focus()
+        page.keyboard.press("ArrowRight")
+        head_title(page, 2, 1).wait_for()
+        page.wait_for_load_state("networkidle")
+    assert len([address for method, address in calls if method == "POST"]) == 1
 
 
 def test_a_link_to_another_choice_can_be_opened_beside(page, visit):
@@ -252,17 +245,11 @@ def test_training_is_stepped_through_and_played_without_the_server(page, visit):
     slider = page.get_by_role("slider", name="Training step")
     page.locator(".scrub-said", has_text="step 160").wait_for()
     page.wait_for_load_state("networkidle")
-    calls = []
-
-    def note(request):
-        calls.append(request.url)
-
-    page.on("request", note)
-    page.get_by_role("button", name="Play").click()
-    page.locator(".scrub-said", has_text="step 10 ").wait_for()
-    assert calls == []
-    page.get_by_role("button", name="Pause").click()
-    page.remove_listener("request", note)
+    with asked(page) as calls:
+        page.get_by_role("button", name="Play").click()
+        page.locator(".scrub-said", has_text="step 10 ").wait_for()
+        assert calls == []
+        page.get_by_role("button", name="Pause").click()
     page.wait_for_url("**/training*step=*")
     slider.press("Home")
     page.locator(".scrub-said", has_text="step 0").wait_for()

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fakes import fake_archive
-from tabs import said
+from tabs import asked, said
 
 pytestmark = pytest.mark.browser
 
@@ -42,19 +42,12 @@ def test_another_head_is_one_round_trip_wherever_it_is_chosen(page, visit):
     visit("/training?run=transformer-0&layer=1&head=1&pin=transformer-0.L0H0")
     shown(page, "L1H1")
     page.wait_for_load_state("networkidle")
-    calls = []
-
-    def note(request):
-        if request.method == "POST":
-            calls.append(request.url)
-
-    page.on("request", note)
-    page.locator("#inspector").focus()
-    page.keyboard.press("ArrowDown")
-    shown(page, "L2H1")
-    page.wait_for_load_state("networkidle")
-    page.remove_listener("request", note)
-    assert len(calls) == 1
+    with asked(page) as calls:
+        page.locator("#inspector").focus()
+        page.keyboard.press("ArrowDown")
+        shown(page, "L2H1")
+        page.wait_for_load_state("networkidle")
+    assert len([address for method, address in calls if method == "POST"]) == 1
 
 
 def test_a_second_head_is_pinned_swapped_and_sent_by_its_address(page, visit):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_edges import SINK_LAYER, fake_pattern
 from fakes import fake_archive
-from tabs import said, watched
+from tabs import asked, said, watched
 
 import dva_lens as lens
 
@@ -63,16 +63,10 @@ def test_pointing_at_a_token_shows_both_directions_without_asking_the_server(pag
     visit(PAGE)
     ready(page)
     page.wait_for_load_state("networkidle")
-    calls = []
-
-    def note(request):
-        calls.append(request.url)
-
-    page.on("request", note)
-    token(page, 30).hover()
-    page.locator(".looking .token.pointed").wait_for()
-    out, into, edges = coloured(page, "out"), coloured(page, "in"), kept(pattern)
-    page.remove_listener("request", note)
+    with asked(page) as calls:
+        token(page, 30).hover()
+        page.locator(".looking .token.pointed").wait_for()
+        out, into, edges = coloured(page, "out"), coloured(page, "in"), kept(pattern)
     assert calls == []
     assert {int(at) for at in out} == set(np.flatnonzero(edges[30]))
     assert {int(at) for at in into} == set(np.flatnonzero(edges[:, 30]))

@@ -43,6 +43,21 @@ def watched(context, address):
     return page, outside, errors
 
 
+@contextmanager
+def asked(page):
+    """Note the requests that a page makes within the context: method and address of each."""
+    calls = []
+
+    def note(request):
+        calls.append((request.method, request.url))
+
+    page.on("request", note)
+    try:
+        yield calls
+    finally:
+        page.remove_listener("request", note)
+
+
 def said(page):
     """Return what the address of a tab says."""
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
