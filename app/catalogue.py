@@ -89,6 +89,14 @@ class Catalogue:
         """Return the run of a name, or the first one."""
         return next((run for run in self.runs if run.name == name), self.runs[0])
 
+    @property
+    def first_runs(self) -> Mapping[str, str]:
+        """Return the name of the first run of every model, in the order of the runs."""
+        found: dict[str, str] = {}
+        for run in self.runs:
+            found.setdefault(run.model, run.name)
+        return found
+
     def measure(self, name: str) -> Measure:
         """Return the measure of a name, or the first one."""
         return next((found for found in self.measures if found.name == name), self.measures[0])

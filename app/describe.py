@@ -21,8 +21,7 @@ def run_words(library: Library, run: str) -> str:
 
 def model_words(library: Library, model: str) -> str:
     """Return what makes a model differ, in a few words, as its first run says."""
-    run = next(run for run in library.catalogue.runs if run.model == model)
-    return run_words(library, run.name)
+    return run_words(library, library.catalogue.first_runs[model])
 
 
 def _words(run: Run, catalogue: Catalogue, name: str) -> str:

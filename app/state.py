@@ -16,6 +16,8 @@ from .head import NO_HEAD, Head, head_named, several_heads
 EVERY_SPAN = -1
 NO_TOKEN = -1
 LAST_STEP = -1
+SEQUENCES = 8
+"""Sequences that addresses can name; archives keep the tokens of the first ones."""
 ORDERS = ("highest", "lowest")
 PLACES = ("layer", "head")
 """What models are compared by."""
@@ -77,7 +79,7 @@ class Selection:
             span=_span(said.get("span"), catalogue),
             layer=_clamped(said.get("layer"), run.layers),
             head=_clamped(said.get("head"), run.heads),
-            sequence=_clamped(said.get("sequence"), 8),
+            sequence=_clamped(said.get("sequence"), SEQUENCES),
             baseline=_listed(said.get("baseline"), models),
             order=_listed(said.get("order"), ORDERS),
             token=_token(said.get("token")),

@@ -15,7 +15,7 @@ from dva_lens import axes
 from dva_lens.reports.findings import measured_on
 from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.results.schema import TOKENS_HASH
-from dva_lens.results.sinks import sinks
+from dva_lens.results.sinks import MASS, sinks
 from dva_lens.results.spans import ROWS
 
 from ..catalogue import Measure
@@ -28,7 +28,7 @@ READ = (
     "normalised_entropy",
     "effective_keys",
     "largest_weight",
-    "first_key_mass",
+    MASS,
     "written_value_drain",
     "value_drain",
     "dynamism",
@@ -72,7 +72,7 @@ def sink_table(library: Library, chosen: Selection) -> pd.DataFrame | None:
     """Return the sinks of all heads on the chosen text, None where no run can have one."""
     library.as_measured(chosen.text)  # a text that no run was measured on is said on the page
     measured, untrained = measured_on(library.archive, chosen.text)
-    if "first_key_mass" not in measured.statistics:
+    if MASS not in measured.statistics:
         return None
     return sinks(measured, untrained=untrained)
 

@@ -8,6 +8,7 @@ from dash import html
 
 from dva_lens import axes
 from dva_lens.results.differences import differences
+from dva_lens.statistics.inference.compare import outdone, word_of
 from dva_lens.views.figure import Row
 from dva_lens.views.words import p_value, plain
 
@@ -18,7 +19,6 @@ from ...library import Library, NothingToShowError
 from ...state import Selection
 
 MOST_ROWS = 600
-LEVEL = 0.05
 COLUMNS = (
     SortedColumn("Place", "Model, layer and head", numeric=False),
     SortedColumn("Difference", "Model minus baseline, with its 95 % interval on new text"),
@@ -45,14 +45,12 @@ class Cell:
     @property
     def muted(self) -> bool:
         """Whether halves of the baseline's seeds differ by more."""
-        return bool(abs(self.same) > abs(self.value))
+        return outdone(self.value, self.same)
 
     @property
     def word(self) -> str:
         """The verdict on these checkpoints: "higher", "lower" or "undecided"."""
-        if self.muted or not self.adjusted <= LEVEL:
-            return "undecided"
-        return "higher" if self.value > 0 else "lower"
+        return "undecided" if self.muted else word_of(self.value, self.adjusted)
 
     @property
     def place(self) -> str:
@@ -122,7 +120,7 @@ def cell_table(library: Library, chosen: Selection) -> html.Div:
     """Return the table, which the browser sorts and filters."""
     found = cells(library, chosen)
     measure = library.catalogue.measure(chosen.statistic)
-    first = {run.model: run.name for run in reversed(library.catalogue.runs)}
+    first = library.catalogue.first_runs
     shown = [_row(one, first[one.model]) for one in found[:MOST_ROWS]]
     cut = f" The {MOST_ROWS} largest of {len(found):,}; the CSV holds all."
     pairs = " Heads are paired by their number, which means nothing between trainings: look, do "

@@ -16,13 +16,11 @@ from ...components.links import choice_link, numbers_link
 from ...components.numbers import ranked
 from ...components.text import visible
 from ...library import Library, NothingToShowError, spans_of
-from ...state import Selection
+from ...state import SEQUENCES, Selection
 from .figures import of_run
 
 LISTED = 5
 PARTS = 3
-SHOWN = 8
-"""Sequences that addresses can name; the archive keeps the tokens of the first ones."""
 
 
 def head_texts(library: Library, chosen: Selection) -> list[tuple[int, str, float]]:
@@ -93,7 +91,7 @@ def _parts(
 def _row(chosen: Selection, one: tuple[int, str, float], written: str) -> html.Tr:
     at, document, _ = one
     place: Any = f"text {at}"
-    if at < SHOWN:
+    if at < SEQUENCES:
         head: dict[str, Any] = {"layer": chosen.layer, "head": chosen.head, "sequence": at}
         place = choice_link(place, path="/tokens", label=f"See text {at} token by token", **head)
     here = "chosen" if at == chosen.sequence else ""

@@ -76,12 +76,10 @@ def _lead_to_heads(figure: go.Figure, library: Library, text: str) -> None:
 
 
 def _table(library: Library, chosen: Selection) -> Any:
-    first = {run.model: run.name for run in reversed(library.catalogue.runs)}
-    ordered = {run.model: first[run.model] for run in library.catalogue.runs}
     return headline_table(
         library.remembered(headline)(chosen),
         chosen.statistic,
-        first_run=ordered,
+        first_run=library.catalogue.first_runs,
         costs=costs(library),
         conditions=conditions(library, chosen.text),
     )

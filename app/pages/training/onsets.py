@@ -6,6 +6,7 @@ import numpy as np
 from dash import html
 
 from dva_lens.results.onsets import onset_over_seeds, sink_onsets
+from dva_lens.results.sinks import MASS
 from dva_lens.views.figure import Row
 from dva_lens.views.words import number as counted
 from dva_lens.views.words import plain
@@ -25,7 +26,7 @@ def onsets(library: Library, chosen: Selection) -> list[dict[str, Any]]:
         No run was, or none holds the weight on the first key.
     """
     held = library.history(chosen.text)
-    if "first_key_mass" not in held.statistics:
+    if MASS not in held.statistics:
         raise NothingToShowError("What heads give the first key was not measured in training.")
     table: Any = sink_onsets(held)
     return table.to_dict("records")
@@ -42,7 +43,7 @@ def onset_table(library: Library, chosen: Selection) -> html.Div:
     table = library.remembered(onsets)(chosen)
     parts = library.history(chosen.text).parts
     models = {model: sum(p.model == model for p in parts) for model in (p.model for p in parts)}
-    first: dict[str, str] = {run.model: run.name for run in reversed(library.catalogue.runs)}
+    first = library.catalogue.first_runs
     names = {(run.model, run.seed): run.name for run in library.catalogue.runs}
     own = {model: [row for row in table if row["model"] == model] for model in models}
     rows = [

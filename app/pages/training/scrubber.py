@@ -15,6 +15,7 @@ from dva_lens import axes, views
 from dva_lens.results.estimates import mean_of
 from dva_lens.results.onsets import sinks_by_step
 from dva_lens.results.reader import Measurements
+from dva_lens.results.sinks import MASS
 
 from ...catalogue import Measure
 from ...components.attributes import attributes
@@ -39,7 +40,7 @@ def step_map(library: Library, chosen: Selection) -> go.Figure:
     figure.update_layout(coloraxis={"cmin": float(known.min()), "cmax": float(known.max())})
     figure.update_traces(
         customdata=None,
-        text=np.where(_sinks(library, chosen)[-1], "sink", ""),
+        text=np.where(library.remembered(_sinks)(chosen)[-1], "sink", ""),
         texttemplate="%{text}",
         hovertemplate="layer %{y}, head %{x}: %{z:.4g}<extra></extra>",
     )
@@ -54,7 +55,7 @@ def scrubber(library: Library, chosen: Selection) -> Any:
         [[float(one) if np.isfinite(one) else None for one in row] for row in layer]
         for layer in values.values
     ]
-    sinks = _sinks(library, chosen).astype(int).tolist()
+    sinks = library.remembered(_sinks)(chosen).astype(int).tolist()
     said = json.dumps({"panel": PANEL, "steps": steps, "values": numbers, "sinks": sinks})
     return html.Div(className="scrub", **attributes(data_scrub=said))
 
@@ -94,7 +95,7 @@ def _sinks(library: Library, chosen: Selection) -> np.ndarray:
     """Return where the run has a sink, over (step, layer, head), in the shape of its values."""
     values, _ = library.remembered(by_step)(chosen)
     held = _run(library, chosen)
-    if "first_key_mass" not in held.statistics:
+    if MASS not in held.statistics:
         return np.zeros(values.shape, dtype=bool)
     found = sinks_by_step(held).values[0]
     return found if found.shape == values.shape else np.zeros(values.shape, dtype=bool)

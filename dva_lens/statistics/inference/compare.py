@@ -40,9 +40,7 @@ class Comparison:
     @property
     def muted(self) -> bool:
         """Whether seeds of the baseline differ from each other by more than the model does."""
-        if self.same is None:
-            return False
-        return bool(abs(float(self.same.mean)) > abs(float(self.text.mean)))
+        return self.same is not None and outdone(float(self.text.mean), float(self.same.mean))
 
     @property
     def word(self) -> str:
@@ -161,6 +159,16 @@ def _cell(estimate: Estimate, at: int) -> Estimate:
 
 def _word(estimate: Estimate, adjusted: float) -> str:
     p = adjusted if np.isfinite(adjusted) else float(estimate.p)
-    if not p <= 1 - estimate.level:
+    return word_of(float(estimate.mean), p, level=estimate.level)
+
+
+def outdone(difference: float, same: float) -> bool:
+    """Say whether the same against the same differs by more; NaN is not known to."""
+    return abs(same) > abs(difference)
+
+
+def word_of(difference: float, p: float, *, level: float = 0.95) -> str:
+    """Return "higher" or "lower" where p leaves no other, else "undecided"."""
+    if not p <= 1 - level:
         return "undecided"
-    return "higher" if float(estimate.mean) > 0 else "lower"
+    return "higher" if difference > 0 else "lower"
