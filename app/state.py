@@ -10,6 +10,8 @@ from threading import Lock
 from typing import Any, Generic, TypeVar, final
 from urllib.parse import parse_qs, urlencode
 
+from dva_lens.results.compare import usual_baseline
+
 from .catalogue import Catalogue
 from .head import NO_HEAD, Head, head_named, several_heads
 
@@ -70,7 +72,7 @@ class Selection:
         names = [found.name for found in catalogue.layer_measures]
         first = _listed(said.get("statistic"), names)
         rest = [name for name in names if name != first] or names
-        models = list(dict.fromkeys(choice.model for choice in catalogue.runs))
+        models = list(catalogue.first_runs)
         return cls(
             run=run.name,
             text=_listed(said.get("text"), catalogue.texts),
@@ -80,7 +82,7 @@ class Selection:
             layer=_clamped(said.get("layer"), run.layers),
             head=_clamped(said.get("head"), run.heads),
             sequence=_clamped(said.get("sequence"), SEQUENCES),
-            baseline=_listed(said.get("baseline"), models),
+            baseline=_listed(said.get("baseline"), models, otherwise=usual_baseline(models)),
             order=_listed(said.get("order"), ORDERS),
             token=_token(said.get("token")),
             mode=_listed(said.get("mode"), MODES),

@@ -82,8 +82,13 @@ class Comparisons:
         )
 
 
+def usual_baseline(models: Sequence[str]) -> str:
+    """Return what others are compared with if nobody says: `transformer`, or the first."""
+    return BASELINE if BASELINE in models else models[0]
+
+
 def baseline_of(measurements: Measurements, baseline: str | None = None) -> str:
-    """Return the model that others are compared with; default: `transformer`, else the first.
+    """Return the model that others are compared with; default: the usual one.
 
     `zero` stands for itself where no model is called so.
 
@@ -94,7 +99,7 @@ def baseline_of(measurements: Measurements, baseline: str | None = None) -> str:
     """
     models = measurements.models
     if baseline is None:
-        return BASELINE if BASELINE in models else models[0]
+        return usual_baseline(models)
     if baseline not in (*models, ZERO):
         raise ValueError(
             f"No model {baseline!r} on this text{meant(baseline, models)}; "

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 import pytest
+from dva_lens.app.library import Library
 from dva_lens.app.state import (
     EVERY_SPAN,
     ORDERS,
@@ -12,6 +13,10 @@ from dva_lens.app.state import (
     Selection,
     normalise_url,
 )
+from fakes import fake_archive
+
+from dva_lens.results.archive import open_archive
+from dva_lens.results.compare import baseline_of
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -150,3 +155,10 @@ def test_the_oldest_result_is_forgotten(chosen):
         found(chosen.but(head=head))
     assert found.held(chosen.but(head=0)) is None
     assert found.held(chosen.but(head=2)) == (3,)
+
+
+def test_the_usual_baseline_is_that_of_results(tmp_path):
+    archive = open_archive(fake_archive(tmp_path, models=("dva", "transformer"), seeds=1))
+    chosen = Selection.from_query("", Library(archive).catalogue)
+    assert (chosen.run, chosen.baseline) == ("dva-0", "transformer")
+    assert chosen.baseline == baseline_of(archive.on())
