@@ -21,11 +21,13 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.files import read_yaml
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.runs import Run
 from dva_lens.results.schema import ARCHIVE, BY_QUERY, EDGES, RUNS
 from dva_lens.results.writer import write_run
 
+STUDY = Path(__file__).with_name("study.yaml")
 SEQUENCES = 16
 STEPS = 4
 BITS = 8
@@ -72,7 +74,7 @@ def pack(archive: Archive, run: Run, out: Path) -> Path:
     data = packed(archive.dataset(run, text), tokens=shown)
     provenance = json.loads(run.attrs.get("provenance", "{}"))
     provenance["packed"] = f"{SEQUENCES} sequences, {STEPS} steps and the start, {BITS} bits"
-    attrs = {**run.attrs, "provenance": json.dumps(provenance)}
+    attrs = {**run.attrs, "provenance": json.dumps(provenance), "order": _place(run)}
     attrs.pop("texts", None)
     with tempfile.TemporaryDirectory() as place:
         training = archive.training(run).load().map(_rounded, keep_attrs=True)
@@ -81,6 +83,13 @@ def pack(archive: Archive, run: Run, out: Path) -> Path:
         _zip(Path(place) / ARCHIVE / RUNS / run.key, f"{ARCHIVE}/{RUNS}/{run.key}", draft)
         out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy(draft, out / draft.name))
+
+
+def _place(run: Run) -> int:
+    """Return where the model stands in the reference study, however few it was trained with."""
+    presets = read_yaml(STUDY)["presets"]
+    preset = run.attrs.get("preset")
+    return presets.index(preset) if preset in presets else int(run.attrs.get("order", 0))
 
 
 def _zip(folder: Path, name: str, file: Path) -> None:

@@ -44,3 +44,14 @@ def test_a_packed_study_is_opened_by_name(tmp_path, monkeypatch):
         file.unlink()
     pack.main([str(folder), str(out)])
     assert {file.name: file.read_bytes() for file in out.iterdir()} == first
+
+
+def test_models_stand_where_the_reference_study_has_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "PLACE", tmp_path / "package")
+    monkeypatch.setenv("DVA_LENS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    folder = fake_archive(tmp_path / "made", models=("dva", "transformer"), seeds=1)
+    assert [run.label for run in open_archive(folder).runs] == ["dva-0", "transformer-0"]
+    pack.main([str(folder), str(tmp_path / "package" / "known")])
+    labels = [run.label for run in open_archive("known").runs]
+    assert labels == ["transformer-0", "dva-0"]
