@@ -1,6 +1,6 @@
 import json
-import tracemalloc
 
+import memory
 import numpy as np
 import pytest
 import torch
@@ -216,13 +216,9 @@ def test_a_long_text_takes_memory_by_the_window(model):
     tokenizer = word_tokenizer()
 
     def peak(tokens):
-        tracemalloc.start()
-        measure(model, letters(tokens), tokenizer=tokenizer, length=16, batch=16)
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return most
+        text = letters(tokens)
+        return memory.peak(lambda: measure(model, text, tokenizer=tokenizer, length=16, batch=16))
 
-    peak(320)
     short, long = peak(320), peak(960)
     per_window = (long - short) / 40
     assert per_window < 40_000  # the results themselves; no window's records are kept

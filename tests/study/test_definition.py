@@ -1,8 +1,8 @@
 import hashlib
 import json
-import tracemalloc
 from typing import get_args
 
+import memory
 import pytest
 
 from dva_lens.kernels.backends import BACKENDS
@@ -104,12 +104,12 @@ def test_absurd_numbers_are_refused_by_their_path_before_memory_is_taken(
     values, part, key, value, message
 ):
     values[part][key] = value
-    tracemalloc.start()
-    with pytest.raises(ValueError, match=message):
-        Study.from_dict(values)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 8 << 20
+
+    def refused():
+        with pytest.raises(ValueError, match=message):
+            Study.from_dict(values)
+
+    assert memory.peak(refused) < 8 << 20
 
 
 def test_a_model_that_does_not_fit_into_memory_is_refused_with_both_numbers(values, tmp_path):

@@ -1,7 +1,6 @@
 """Reading tiles and states for chosen statistics, in memory that grows with the length only."""
 
-import tracemalloc
-
+import memory
 import numpy as np
 import records
 import tiles
@@ -38,13 +37,8 @@ def tiles_of_length(length, rows=16, heads=2, width=8):
 
 def peak(length):
     reading = StatisticReader.of(STATISTICS[name] for name in EXTENDED)
-    tracemalloc.start()
-    reading.tiles([(length, tiles_of_length(length))])
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return most
+    return memory.peak(lambda: reading.tiles([(length, tiles_of_length(length))]))
 
 
 def test_memory_grows_with_the_length_and_not_with_its_square():
-    peak(64)
     assert peak(512) < 2.6 * peak(256)
