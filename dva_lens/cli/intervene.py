@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -62,15 +62,21 @@ def intervene(  # noqa: PLR0913 - one argument per option
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     revision: RevisionOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole result as JSON instead of sentences.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Also write the effects as JSON to this file.")
+        Path | None, typer.Option(help="Also write the whole result as JSON to this file.")
     ] = None,
 ) -> None:
     """Change one thing in a model and say what it does to the loss, beside a matched control.
 
     Example: dva-lens intervene gpt2 remove-sink --layer 5 --head 1 --text notes.txt
+
+    What is in the JSON is documented in dva_lens.diagnostics.interventions.document.
     """
     from dva_lens.data.corpus import open_corpus
+    from dva_lens.diagnostics.interventions.document import document_of
     from dva_lens.diagnostics.interventions.intervene import intervene as carry_out
     from dva_lens.diagnostics.interventions.values import NAME, intervention_of
     from dva_lens.loading import load
@@ -86,11 +92,12 @@ def intervene(  # noqa: PLR0913 - one argument per option
     )
     corpus = spread(open_corpus(text), documents, seed)
     found = carry_out(opened, corpus, what, draws=draws, seed=seed, length=length)
-    for line in _said(found, what):
+    whole = json.dumps(document_of(found), indent=None if as_json else 2, ensure_ascii=False)
+    for line in [whole] if as_json else _said(found, what):
         typer.echo(line)
     if out is not None:
-        write_text(out, json.dumps(_effects(found), indent=2) + "\n")
-        typer.echo(f"Effects: {out}")
+        write_text(out, whole + "\n")
+        typer.echo(f"Result: {out}", err=as_json)
 
 
 def _said(found: "xr.Dataset", what: "Intervention") -> list[str]:
@@ -114,12 +121,3 @@ def _said(found: "xr.Dataset", what: "Intervention") -> list[str]:
         )
     note = found["effect"].attrs["note"]
     return [*lines, f"Interval: {note}."] if note else lines
-
-
-def _effects(found: "xr.Dataset") -> dict[str, Any]:
-    effects = {
-        str(one): {name: float(found[name].sel(changed=one)) for name in EFFECT}
-        for one in found["changed"].values
-    }
-    attributes = {name: value for name, value in found.attrs.items() if name != "intervention"}
-    return {"changed": json.loads(found.attrs["intervention"]), **attributes, **effects}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 from dva_lens import axes
-from dva_lens.data.tokenizer import token_texts
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.dataset import DISPLAYED, Part, part_of
 from dva_lens.measuring.prepare import Prepared
@@ -70,13 +69,9 @@ class Passes:
 
     def words(self, shown: int) -> list[list[str]]:
         """Return the tokens of the first sequences as texts, or as numbers without a tokenizer."""
-        sequences, tokenizer = self.prepared.sequences, self.prepared.tokenizer
-        if sequences.images:
+        if self.prepared.sequences.images:
             return [[] for _ in range(shown)]
-        ids = [sequences.tokens(index) for index in range(shown)]
-        if tokenizer is None:
-            return [[str(token) for token in row.tolist()] for row in ids]
-        return [token_texts(tokenizer, row.tolist()) for row in ids]
+        return [self.prepared.words(index) for index in range(shown)]
 
     def _plan(self, done: int) -> EdgePlan | None:
         """Say which sequences of the pass after so many others may keep their edges."""

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from dva_lens import axes
+from dva_lens.data.tokenizer import token_texts
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.inputs import InputOptions, Room, sequences_of
 from dva_lens.measuring.pairs import pairs_of
@@ -35,6 +36,13 @@ class Prepared:
             axes.DOCUMENT: (axes.SEQUENCE, np.array(self.sequences.documents, dtype=object)),
             axes.LENGTH: (axes.SEQUENCE, self.sequences.lengths),
         }
+
+    def words(self, sequence: int) -> list[str]:
+        """Return the tokens of a sequence as texts, or as numbers without a tokenizer."""
+        ids = self.sequences.tokens(sequence).tolist()
+        if self.tokenizer is None:
+            return [str(token) for token in ids]
+        return token_texts(self.tokenizer, ids)
 
     def rows(self) -> Iterator[Int[np.ndarray, "1 position"]]:
         """Go through the sequences of tokens, one at a time and without padding."""

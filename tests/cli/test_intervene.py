@@ -43,10 +43,26 @@ def test_what_is_said_is_what_python_returns(call, place, tmp_path):
         draws=2,
     )
     for one in ("intervention", "control", "difference"):
-        assert said[one]["effect"] == pytest.approx(float(found["effect"].sel(changed=one)))
+        effect = said["effects"]["loss"][one]["mean"]
+        assert effect == pytest.approx(float(found["effect"].sel(changed=one)))
         assert f"  {one:12}  " in result.stdout
-    assert np.isclose(said["mass_removed"], said["mass_removed_by_control"])
+    assert np.isclose(said["mass"]["removed"], said["mass"]["removed_by_control"])
     assert "the same mass taken from other keys" in result.stdout
+
+
+def test_json_is_all_that_is_printed(call, place, tmp_path):
+    words = ("--layer", 1, "--text", place / "notes", "--length", 16, "--draws", 1)
+    out = tmp_path / "found.json"
+    result = call("intervene", place / "own", "drop-layer", *words, "--json", "--out", out)
+    found = json.loads(result.stdout)
+    assert found == json.loads(out.read_text())
+    assert (found["format"], found["version"]) == ("dva-lens intervention", 1)
+    assert found["intervention"] == {"intervention": "drop-layer", "layer": 1}
+    assert found["mass"] is None
+    first = found["sequences"][0]
+    changes = first["changes"]["loss"]["intervention"]
+    assert len(first["tokens"]) == len(first["loss"]) == len(changes) == 16
+    assert [first["loss"][-1], changes[-1]] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from dva_lens.diagnostics.interventions.changes import (
     change_of,
     control_of,
 )
+from dva_lens.diagnostics.interventions.document import CHANGED
 from dva_lens.diagnostics.interventions.values import Intervention
 from dva_lens.diagnostics.running import WatchedModel, check_editable, watching
 from dva_lens.measuring.inputs import InputOptions
@@ -25,7 +26,6 @@ from dva_lens.measuring.prepare import Prepared, prepare_tokens
 from dva_lens.recording.recorder import AttentionCall
 from dva_lens.statistics.inference.text_interval import ratio, sums
 
-CHANGED = ("intervention", "control", "difference")
 DRAWS = 4
 Losses = Float[np.ndarray, "sequence position"]
 
@@ -180,8 +180,13 @@ def _labelled(
     count = np.broadcast_to(held.sum(-1, dtype=np.float64)[:, None], total.shape)
     interval = ratio(total, count, found.sequences.documents)
     nat, where = {"units": "nat"}, ("changed", axes.SEQUENCE, "position")
+    words = np.full(plain.shape, "", dtype=object)
+    for row in range(len(words)):
+        own = found.words(row)
+        words[row, : len(own)] = own
     return xr.Dataset(
         {
+            "token": (where[1:], words, {"meaning": "the text, token by token"}),
             "loss": (where[1:], plain, nat | {"meaning": "loss of predicting the next token"}),
             "loss_change": (where, changes, nat | {"meaning": "loss minus the loss as it is"}),
             "effect": ("changed", interval.mean, nat | {"note": interval.note}),
