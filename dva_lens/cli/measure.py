@@ -73,6 +73,14 @@ def measure(  # noqa: PLR0913 - one argument per option
     documents: Annotated[
         int, typer.Option(min=1, help="Maximum number of documents to measure.")
     ] = 32,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Keep a single document in one piece; default: it is cut into sections that "
+            "count as documents.",
+        ),
+    ] = False,
     backend: Annotated[
         str, typer.Option(help="Attention kernels: auto, exact, blocked, fused or reference.")
     ] = "auto",
@@ -127,7 +135,7 @@ def measure(  # noqa: PLR0913 - one argument per option
         raise typer.BadParameter("--text and --corpus both choose the text; pass one of them")
     if extended and not EXTENDED:
         raise ValueError("This version has no extended statistics; leave --extended out.")
-    opened, written = _texts(text, target, corpus)
+    opened, written = _texts(text, target, corpus, whole=whole)
     budget = edge_budget(edges, none=no_edges)
     from dva_lens.study.single import MeasureOptions
 
@@ -184,13 +192,15 @@ def _names(models: list[str], names: list[str] | None) -> list[str | None]:
 
 
 def _texts(
-    text: str | None, target: str | None, corpus: str | None
+    text: str | None, target: str | None, corpus: str | None, *, whole: bool
 ) -> "tuple[Corpus, Corpus | None]":
     from dva_lens.data.corpus import open_corpus
     from dva_lens.data.pairs import open_pairs
 
     if target is None:
-        return open_corpus(text if text is not None else corpus), None
+        return open_corpus(text if text is not None else corpus, whole=whole), None
     if text is None:
         raise typer.BadParameter("--target belongs to --text; pass both")
+    if whole:
+        raise typer.BadParameter("--whole has no meaning beside --target; leave it out")
     return open_pairs(text, target)

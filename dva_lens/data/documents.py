@@ -53,12 +53,12 @@ class Sections:
                 yield Document(f"{document.name}#{number}", text)
 
 
-def corpus_of(name: str, documents: Iterable[Document]) -> Corpus:
+def corpus_of(name: str, documents: Iterable[Document], *, whole: bool = False) -> Corpus:
     """Make a corpus of documents: read them once, refuse an empty text, take the hash.
 
     A corpus of a single document is cut into sections that then count as documents, because
     otherwise nothing could be held out. Sections of one text resemble each other more than
-    documents do, so intervals over them speak of that text alone.
+    documents do, so intervals over them speak of that text alone. With `whole` it stays one.
 
     Raises
     ------
@@ -73,7 +73,9 @@ def corpus_of(name: str, documents: Iterable[Document]) -> Corpus:
             digest.update(len(encoded).to_bytes(8, "little") + encoded)
     if characters == 0:
         raise ValueError(f"{name} holds no text; give a file or folder with some.")
-    if count == 1:
+    if count == 1 and whole:
+        digest.update(b"whole")
+    elif count == 1:
         size = min(LARGEST_SECTION, max(SMALLEST_SECTION, characters // SECTIONS))
         documents = Sections(documents, size)
     return Corpus(name, documents, digest.hexdigest())

@@ -32,12 +32,12 @@ class TextFiles:
             yield from documents_of(lines_of(file), name)
 
 
-def text_corpus(path: str | Path) -> Corpus:
+def text_corpus(path: str | Path, *, whole: bool = False) -> Corpus:
     """Return the text of a file or of all files below a folder (hidden ones aside).
 
     A line `<|endoftext|>` separates documents; without any, a file is one document. A corpus of a
     single document, and any document too large to hold in memory, is cut into sections that count
-    as documents. The text must be UTF-8 and hold no NUL bytes.
+    as documents, unless it is to stay `whole`. The text must be UTF-8 and hold no NUL bytes.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def text_corpus(path: str | Path) -> Corpus:
     """
     place, name = Path(path), readable(str(path))
     if place.is_file():
-        return corpus_of(name, TextFiles(place.parent, (place,)))
+        return corpus_of(name, TextFiles(place.parent, (place,)), whole=whole)
     if not place.is_dir() and place.exists():
         raise ValueError(
             f"{name!r} is a device, a pipe or a socket; give a file or folder of text, or - for "
@@ -66,7 +66,7 @@ def text_corpus(path: str | Path) -> Corpus:
     )
     if not files:
         raise ValueError(f"{name!r} is a folder without files; give one that holds text.")
-    return corpus_of(name, TextFiles(place, files))
+    return corpus_of(name, TextFiles(place, files), whole=whole)
 
 
 def stdin_corpus(stream: io.BufferedIOBase | None = None) -> Corpus:

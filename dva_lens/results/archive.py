@@ -21,7 +21,6 @@ from dva_lens.results.outline import Outline, outline
 from dva_lens.results.reader import Measurements
 from dva_lens.results.runs import Run, archive_folder, runs_in
 from dva_lens.results.schema import (
-    ARCHIVE,
     BY_QUERY,
     CHECKPOINTS,
     EDGES,
@@ -179,7 +178,7 @@ class Archive:
             If its group cannot be read.
         """
         found = self._find(run)
-        return outline(self._store(found) / text, self._name(found, text))
+        return outline(found.group / text, self._name(found, text))
 
     def training(self, run: Run | str) -> xr.Dataset:
         """Open the training log of a run: loss, held-out loss, seconds and tokens per step."""
@@ -254,10 +253,7 @@ class Archive:
         return self.run(run) if isinstance(run, str) else run
 
     def _open(self, run: Run, group: str) -> xr.Dataset:
-        return open_group(self._store(run), group, self._name(run, group))
-
-    def _store(self, run: Run) -> Path:
-        return self.folder / ARCHIVE / RUNS / run.key
+        return open_group(run.group, group, self._name(run, group))
 
     def _name(self, run: Run, group: str) -> str:
         return f"/{RUNS}/{run.key}/{group} of {self.folder}"

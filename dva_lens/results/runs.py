@@ -18,7 +18,7 @@ from dva_lens.results.shipped import shipped_folder
 @final
 @dataclass(frozen=True)
 class Run:
-    """One trained and measured model of an archive, and what its group says of it."""
+    """One trained and measured model of an archive: its group, and what that says of it."""
 
     key: str
     label: str
@@ -26,6 +26,7 @@ class Run:
     preset: str
     seed: int
     attrs: Mapping[str, Any]
+    group: Path
 
 
 def runs_in(folder: Path) -> tuple[tuple[Run, ...], Mapping[str, str]]:
@@ -51,7 +52,7 @@ def runs_in(folder: Path) -> tuple[tuple[Run, ...], Mapping[str, str]]:
         except ArchiveError as error:
             unreadable[group] = str(error)
             continue
-        runs.append(_run(path.name, attrs))
+        runs.append(_run(path, attrs))
     ordered = sorted(runs, key=lambda run: (run.attrs.get("order", 0), run.seed, run.label))
     return tuple(ordered), MappingProxyType(unreadable)
 
@@ -82,12 +83,13 @@ def archive_folder(folder: Path) -> Path:
     return folder
 
 
-def _run(key: str, attrs: Mapping[str, Any]) -> Run:
+def _run(group: Path, attrs: Mapping[str, Any]) -> Run:
     return Run(
-        key=key,
+        key=group.name,
         label=str(attrs["label"]),
         model=str(attrs["model"]),
         preset=str(attrs["preset"]),
         seed=int(attrs["seed"]),
         attrs=MappingProxyType(dict(attrs)),
+        group=group,
     )

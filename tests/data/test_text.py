@@ -108,3 +108,13 @@ def test_a_place_without_text_is_refused(tmp_path):
         open_corpus(str(tmp_path))
     with pytest.raises(ValueError, match="standard input holds no text"):
         stdin_corpus(io.BytesIO(b""))
+
+
+def test_a_single_document_stays_whole_where_that_is_asked_for(tmp_path):
+    (tmp_path / "one.txt").write_text("A sentence of a long text. " * 400)
+    cut, whole = text_corpus(tmp_path / "one.txt"), open_corpus(str(tmp_path), whole=True)
+    assert len(list(cut.documents)) > 1
+    assert [document.name for document in whole.documents] == ["one.txt"]
+    assert cut.sha256 != whole.sha256
+    with pytest.raises(ValueError, match="Only a file or a folder of text can stay whole"):
+        open_corpus(None, whole=True)
