@@ -21,6 +21,7 @@ from .library import Library
 from .page import Page, Panel, Words
 from .pages import PAGES, parts_by_name
 from .state import Selection
+from .workbench import Workbench
 
 FIGURE_PARTS = 5
 """A figure's drawing, title, caption, hidden flag, and the reason why it is missing."""
@@ -62,14 +63,14 @@ def refill(
     return "", filled
 
 
-def register(app: Dash, library: Library) -> None:
+def register(app: Dash, bench: Workbench) -> None:
     """Connect addresses with pages, and what is chosen with what is shown."""
 
     @app.callback(
         Output("page", "children"), Input("address", "pathname"), State("address", "search")
     )
     def _open(path: Any, query: Any) -> Any:
-        return page_at(library, _text(path) or "/", _text(query))
+        return page_at(bench.library, _text(path) or "/", _text(query))
 
     @app.callback(
         Output({"panel": ALL}, "figure"),
@@ -89,6 +90,7 @@ def register(app: Dash, library: Library) -> None:
         prevent_initial_call=True,
     )
     def _draw(query: Any, clicks: list[Any], drawn: Any) -> tuple[Any, ...]:
+        library = bench.library
         page, before = _drawn(library, drawn)
         chosen = page.fit(_selection(library, query), library.catalogue)
         panels = [_panel(part["id"]["panel"]) for part in ctx.outputs_list[0]]
@@ -150,6 +152,8 @@ def _drawn(library: Library, drawn: Any) -> tuple[Page, Selection]:
     page = PAGES.get(_text(drawn.get("path")))
     if page is None:
         raise BadRequest("`drawn` must name a page.")
+    if page.needs_runs and not library.catalogue.runs:
+        raise BadRequest("Nothing has been measured yet.")
     return page, page.fit(_selection(library, drawn.get("is")), library.catalogue)
 
 

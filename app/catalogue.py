@@ -18,6 +18,10 @@ from dva_lens.results.spans import ROWS
 from dva_lens.statistics.statistic import Place
 
 PUBLISHED_THRESHOLD = 0.3
+NO_MODELS = (
+    "There is no model to run: this archive kept no checkpoints. Name a model when you start the "
+    "explorer, such as `dva-lens explore DIR --model gpt2`."
+)
 Offer = Literal["layers", "heads", "queries"]
 
 
@@ -33,6 +37,10 @@ class Choice:
     layers: int
     heads: int
     texts: tuple[str, ...]
+
+
+NO_RUN = Choice("", "", "", seed=0, layers=1, heads=1, texts=())
+"""What is chosen where nothing has been measured yet."""
 
 
 @final
@@ -77,17 +85,24 @@ class Measure:
 @final
 @dataclass(frozen=True)
 class Catalogue:
-    """Runs, texts, measures and spans of one archive, in the order in which menus show them."""
+    """Runs, texts, measures and spans of one archive, in the order in which menus show them.
+
+    `models` are those that can be run on a typed text; `why_no_live` says why nothing can.
+    Without an archive there are no runs until a text has been run.
+    """
 
     runs: tuple[Choice, ...]
     texts: tuple[str, ...]
     measures: tuple[Measure, ...]
     spans: tuple[int, ...]
     refused: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    why_no_live: str = ""
 
     def run(self, name: str) -> Choice:
-        """Return the run of a name, or the first one."""
-        return next((run for run in self.runs if run.name == name), self.runs[0])
+        """Return the run of a name, or the first one; where there is none, one of no name."""
+        first = self.runs[0] if self.runs else NO_RUN
+        return next((run for run in self.runs if run.name == name), first)
 
     @property
     def first_runs(self) -> Mapping[str, str]:
@@ -132,7 +147,9 @@ class _Draft:
     spans: set[int] = field(default_factory=set)
 
 
-def catalogue_of(archive: Archive) -> Catalogue:
+def catalogue_of(
+    archive: Archive, models: tuple[str, ...] = (), *, why_no_live: str = ""
+) -> Catalogue:
     """Return what an archive offers; runs that cannot be read are left out.
 
     Raises
@@ -147,7 +164,7 @@ def catalogue_of(archive: Archive) -> Catalogue:
             _add(draft, archive, run, name=names[run.key])
         except ArchiveError as error:
             refused.append(str(error))
-    if not draft.runs:
+    if archive.runs and not draft.runs:
         raise ArchiveError(f"{archive.folder} holds no measured run. {' '.join(refused)}".rstrip())
     return Catalogue(
         runs=tuple(draft.runs),
@@ -155,6 +172,8 @@ def catalogue_of(archive: Archive) -> Catalogue:
         measures=tuple(draft.measures.values()),
         spans=tuple(sorted(draft.spans)),
         refused=(*archive.unreadable.values(), *refused),
+        models=models,
+        why_no_live=why_no_live or ("" if any(models) else NO_MODELS),
     )
 
 

@@ -13,6 +13,7 @@ from .library import Library, NothingToShowError
 from .page import Panel, Words
 from .pages import parts_by_name
 from .state import Selection
+from .workbench import Workbench
 
 
 def downloads() -> dict[str, Panel | Words]:
@@ -24,7 +25,7 @@ def downloads() -> dict[str, Panel | Words]:
     }
 
 
-def serve_downloads(server: Flask, library: Library) -> None:
+def serve_downloads(server: Flask, bench: Workbench) -> None:
     """Serve `/numbers/NAME.csv?SELECTION`."""
 
     @server.get("/numbers/<name>.csv")
@@ -33,6 +34,9 @@ def serve_downloads(server: Flask, library: Library) -> None:
         if part is None:
             known = ", ".join(downloads())
             return _words(f"There is no table of that name; available: {known}.")
+        library = bench.library
+        if not library.catalogue.runs:
+            return _words("Nothing has been measured yet; run a model on a text on Live first.")
         query = request.query_string.decode("ascii", "replace")
         chosen = Selection.from_query(query, library.catalogue)
         try:

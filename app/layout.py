@@ -1,5 +1,6 @@
 """From an address to a page: its heading, its menus and its parts, filled."""
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from dash import dcc, html
 from .components.attributes import attributes
 from .components.controls import control
 from .components.figure import figure_card
-from .components.frame import not_found
+from .components.frame import not_found, nothing_yet
 from .components.inspector_box import inspector_box
 from .components.markup import place_of
 from .describe import model_words
@@ -18,7 +19,7 @@ from .inspector import BAR, INSPECTOR
 from .library import Library
 from .page import Card, Columns, Page, Panel, Part, Words
 from .pages import PAGES
-from .state import Selection, normalise_url
+from .state import Selection, gone, normalise_url
 
 
 def page_of(path: str) -> Page | None:
@@ -31,13 +32,17 @@ def page_at(library: Library, path: str, query: str) -> Any:
     page = page_of(path)
     if page is None:
         return not_found(path)
+    if page.needs_runs and not library.catalogue.runs:
+        return nothing_yet(page.name)
     chosen = page.fit(Selection.from_query(query, library.catalogue), library.catalogue)
-    return render(page, library, chosen, notes=normalise_url(query)[1])
+    notes = (*normalise_url(query)[1], *gone(query, library.catalogue))
+    return render(page, library, chosen, notes=notes)
 
 
 def render(page: Page, library: Library, chosen: Selection, notes: Sequence[str] = ()) -> html.Div:
     """Return a whole page, filled, with the query that it shows in a store."""
     query = chosen.to_query()
+    sizes = {run.name: [run.layers, run.heads] for run in library.catalogue.runs}
     lead = page.lead if isinstance(page.lead, str) else page.lead(library.catalogue)
     return html.Div(
         [
@@ -62,11 +67,17 @@ def render(page: Page, library: Library, chosen: Selection, notes: Sequence[str]
                 ],
                 className="page-main",
             ),
-            inspector_box(words_of(BAR, library)(chosen), words_of(INSPECTOR, library)(chosen)),
+            *_inspector(library, chosen),
         ],
         className=f"page page-{page.name.lower()}",
-        **attributes(data_path=page.path, data_query=query),
+        **attributes(data_path=page.path, data_query=query, data_sizes=json.dumps(sizes)),
     )
+
+
+def _inspector(library: Library, chosen: Selection) -> list[Any]:
+    if not library.catalogue.runs:
+        return []
+    return [inspector_box(words_of(BAR, library)(chosen), words_of(INSPECTOR, library)(chosen))]
 
 
 def _part(part: Part, page: Page, library: Library, chosen: Selection) -> Any:
@@ -107,7 +118,8 @@ def _columns(part: Columns, page: Page, library: Library, chosen: Selection) -> 
 
 def _menus(names: Sequence[str], page: Page, library: Library, chosen: Selection) -> list[Any]:
     meanings = partial(model_words, library)
-    return [
+    controls = (
         control(name, library.catalogue, chosen, about=page.about, meanings=meanings)
         for name in names
-    ]
+    )
+    return [each for each in controls if getattr(each, "data", None)]

@@ -40,9 +40,11 @@ class NothingToShowError(LookupError):
 class Library:
     """An archive and what was read of it; the arrays it hands out are in memory and shared."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(
+        self, archive: Archive, models: tuple[str, ...] = (), *, why_no_live: str = ""
+    ) -> None:
         self.archive = archive
-        self.catalogue: Catalogue = catalogue_of(archive)
+        self.catalogue: Catalogue = catalogue_of(archive, models, why_no_live=why_no_live)
         self._remembered: dict[object, Remembered[Any]] = {}
         self.on = lru_cache(maxsize=16)(self._on)
         self.of_run = lru_cache(maxsize=256)(self._of_run)

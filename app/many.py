@@ -27,7 +27,7 @@ class ManyReaders(BaseApplication):
 
     def load(self) -> Any:
         """Return the explorer of this worker."""
-        return create_app(self.folder).server
+        return create_app(self.folder, several=True).server
 
 
 def serve_many(folder: Path | str, port: int, workers: int) -> None:

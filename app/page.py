@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, final
 
 import plotly.graph_objects as go
+from dash import Dash
 
 from dva_lens.views.figure import Row
 
 from .catalogue import Catalogue, Offer
 from .library import Library
 from .state import Selection
+from .workbench import Workbench
 
 Click = Literal["", "cell", "point"]
 
@@ -90,7 +92,9 @@ class Page:
 
     `question` is what it answers, `lead` what a reader has to know first, and `menus` the fields
     of the selection that it lets a reader choose. `about` says which statistics it can show.
-    `announce` is what is said aloud when the selection changes.
+    `announce` is what is said aloud when the selection changes. `connect` gives the page
+    callbacks of its own; `needs_runs` is false where it shows something before anything has been
+    measured.
     """
 
     path: str
@@ -101,6 +105,8 @@ class Page:
     parts: tuple[Part, ...]
     about: Offer = "layers"
     announce: Callable[[Library, Selection], str] | None = None
+    connect: Callable[[Dash, Workbench], None] | None = None
+    needs_runs: bool = True
 
     def fit(self, chosen: Selection, catalogue: Catalogue) -> Selection:
         """Return the selection with statistics that this page can show."""

@@ -10,10 +10,12 @@ from threading import Lock
 from typing import Any, Generic, TypeVar, final
 from urllib.parse import parse_qs, urlencode
 
+from dva_lens.diagnostics.interventions import NAMES as CHANGES
 from dva_lens.results.compare import usual_baseline
 
-from .catalogue import Catalogue
+from .catalogue import Catalogue, Choice
 from .head import NO_HEAD, Head, head_named, several_heads
+from .live.results import MOST, live_number
 
 EVERY_SPAN = -1
 NO_TOKEN = -1
@@ -42,7 +44,8 @@ class Selection:
     locked, or `NO_TOKEN`, and `mode` one of `MODES`; `pin` is the head that is pinned beside the
     chosen one, as `str(Head)`, or `NO_HEAD`; `by` is one of `PLACES`;
     `step` is the training step that is looked at, or `LAST_STEP`; `brush` names
-    the heads that are marked everywhere, or `NO_HEAD`.
+    the heads that are marked everywhere, or `NO_HEAD`; `model` is the one to run on a typed
+    text, and `change` what to change in it.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -63,6 +66,8 @@ class Selection:
     by: str = PLACES[0]
     step: int = LAST_STEP
     brush: str = NO_HEAD
+    model: str = ""
+    change: str = CHANGES[0]
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -82,7 +87,9 @@ class Selection:
             layer=_clamped(said.get("layer"), run.layers),
             head=_clamped(said.get("head"), run.heads),
             sequence=_clamped(said.get("sequence"), SEQUENCES),
-            baseline=_listed(said.get("baseline"), models, otherwise=usual_baseline(models)),
+            baseline=_listed(
+                said.get("baseline"), models, otherwise=usual_baseline(models) if models else ""
+            ),
             order=_listed(said.get("order"), ORDERS),
             token=_token(said.get("token")),
             mode=_listed(said.get("mode"), MODES),
@@ -90,6 +97,10 @@ class Selection:
             by=_listed(said.get("by"), PLACES),
             step=_token(said.get("step")),
             brush=several_heads(said.get("brush", "")),
+            model=_listed(
+                said.get("model"), catalogue.models, otherwise=_own_model(run, catalogue)
+            ),
+            change=_listed(said.get("change"), CHANGES),
         )
 
     def to_query(self) -> str:
@@ -205,6 +216,18 @@ def normalise_url(query: str) -> tuple[str, tuple[str, ...]]:
     return urlencode(said), tuple(notes)
 
 
+def gone(query: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """Say that an address leads to a live run that this server does not hold, if it does."""
+    run = _parameters(query).get("run", "")
+    number = live_number(run)
+    if not number or any(run == held.name for held in catalogue.runs):
+        return ()
+    return (
+        f"This address leads to live run {number}, which is not here any more: live runs last "
+        f"until the explorer stops, and the latest {MOST} are kept. Run the text again on Live.",
+    )
+
+
 def _parameters(query: str) -> dict[str, str]:
     return _said(normalise_url(query)[0])
 
@@ -219,13 +242,20 @@ def _said(query: str) -> dict[str, str]:
 
 
 def _listed(value: str | None, allowed: Sequence[str], otherwise: str = "") -> str:
-    """Return a value that is allowed, or the default."""
-    return value if value is not None and value in allowed else otherwise or allowed[0]
+    """Return a value that is allowed, or the default; nothing where nothing is allowed."""
+    if value is not None and value in allowed:
+        return value
+    return otherwise or next(iter(allowed), "")
 
 
 def _default_other(names: list[str]) -> str:
     """Prefer a number about sinks to set the first statistic against."""
-    return next((name for name in names if name == "first_key_mass"), names[0])
+    return "first_key_mass" if "first_key_mass" in names else next(iter(names), "")
+
+
+def _own_model(run: Choice, catalogue: Catalogue) -> str:
+    """Prefer to run the model whose run is looked at."""
+    return run.name if run.name in catalogue.models else ""
 
 
 def _clamped(value: str | None, count: int) -> int:

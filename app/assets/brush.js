@@ -51,7 +51,7 @@
   }
 
   function sizes() {
-    const held = JSON.parse(document.getElementById("page").dataset.sizes || "{}");
+    const held = JSON.parse(document.querySelector("[data-sizes]")?.dataset.sizes || "{}");
     return held[new URLSearchParams(window.location.search).get("run")] || Object.values(held)[0];
   }
 

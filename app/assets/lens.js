@@ -37,7 +37,7 @@
   }
 
   function moved(move, query) {
-    const sizes = JSON.parse(document.getElementById("page").dataset.sizes);
+    const sizes = JSON.parse(document.querySelector("[data-sizes]")?.dataset.sizes || "{}");
     const said = new URLSearchParams(query || "");
     const [layers, heads] = sizes[said.get("run")] || [1, 1];
     return {

@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dva_lens import axes
 
 from ..catalogue import Catalogue, Offer
-from ..state import EVERY_SPAN, MODES, ORDERS, PLACES, Selection
+from ..state import CHANGES, EVERY_SPAN, MODES, ORDERS, PLACES, Selection
 
 Options = list[dict[str, Any]]
 
@@ -123,6 +123,14 @@ def _sequences(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": str(at), "label": f"text {at}"} for at in range(8)]
 
 
+def _runnable(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    return [{"value": name, "label": name} for name in catalogue.models]
+
+
+def _changes(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    return [{"value": name, "label": name.replace("-", " ")} for name in CHANGES]
+
+
 CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "run": ("Model", _runs),
     "text": ("Text", _texts),
@@ -136,4 +144,6 @@ CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "mode": ("Shown as", _modes),
     "by": ("By", _by),
     "sequence": ("Sequence", _sequences),
+    "model": ("Model to run", _runnable),
+    "change": ("What to change", _changes),
 }

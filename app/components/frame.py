@@ -1,6 +1,5 @@
 """What surrounds every page: navigation, the colour scheme, and what is said aloud."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,13 +23,12 @@ def frame(
 
     `index` is what search finds, as `search_index` returns it.
     """
-    sizes = {run.name: [run.layers, run.heads] for run in catalogue.runs}
     links = [html.A(name, href=path, **attributes(data_nav=path)) for path, name in pages]
     return dmc.MantineProvider(
         [
             dcc.Location(id="address", refresh=False),
             dcc.Store(id="request"),
-            html.Div(hidden=True, **attributes(data_index=index)),
+            html.Div(id="index", hidden=True, **attributes(data_index=index)),
             html.Div(className="waiting-bar", **attributes(aria_hidden="true")),
             html.P(className="lost-note", role="alert"),
             html.A("Skip to the page", href="#page", className="skip"),
@@ -74,7 +72,7 @@ def frame(
                 className="top",
             ),
             html.Aside(_refused(catalogue), className="refused", hidden=not catalogue.refused),
-            html.Main(id="page", tabIndex="-1", **attributes(data_sizes=json.dumps(sizes))),
+            html.Main(id="page", tabIndex="-1"),
             html.Div(
                 id="spoken", className="unseen", role="status", **attributes(aria_live="polite")
             ),
@@ -94,6 +92,26 @@ def not_found(path: str) -> html.Div:
                     f"“{path[:60]}” is not a page of the explorer. ",
                     html.A("Overview", href="/", className="plain"),
                 ]
+            ),
+        ],
+        className="page",
+    )
+
+
+def nothing_yet(name: str) -> html.Div:
+    """Return a page that shows measurements, before there are any."""
+    return html.Div(
+        [
+            html.H1(f"{name}: nothing has been measured yet"),
+            html.P(
+                [
+                    "This page shows measurements, and the explorer was started without an "
+                    "archive. Run a model on a text on ",
+                    html.A("Live", href="/live", className="plain"),
+                    ", and its measurement is shown here too; or start the explorer with the "
+                    "folder of an archive.",
+                ],
+                className="lead",
             ),
         ],
         className="page",

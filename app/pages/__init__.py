@@ -14,6 +14,7 @@ NAMES = (
     "values",
     "compare",
     "training",
+    "live",
     "about",
 )
 

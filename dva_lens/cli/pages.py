@@ -39,31 +39,49 @@ def report(
 
 
 def explore(
-    folder: Folder,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Archive folder.", show_default=False)
+    ] = None,
     *,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Checkpoint folder, GGUF file or hub name of a model to run on typed texts; may "
+            "be repeated, and needs no archive."
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the local server.")] = 8050,
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that answer; more than one needs gunicorn.")
     ] = 1,
 ) -> None:
-    """Explore an archive in the browser; the server is local and runs until Ctrl-C.
+    """Explore an archive in the browser, or run a model on texts typed there; until Ctrl-C.
 
-    Example: dva-lens explore runs/quick --port 8050
+    Example: dva-lens explore runs/quick --model gpt2
     """
+    if folder is None and not model:
+        raise typer.BadParameter(
+            "explore takes the folder of an archive, or --model to run a model on typed texts; "
+            "pass one of them or both"
+        )
+    if workers > 1 and model:
+        raise typer.BadParameter("--model needs a single worker; leave --workers out")
     if workers > 1 and find_spec("gunicorn") is None:
         raise ModuleNotFoundError(
             "More than one worker needs the package `gunicorn` (pip install gunicorn); or leave "
             "--workers out."
         )
     with _no_garbage_yet():
-        opened(folder)
+        if folder is not None:
+            opened(folder)
         from dva_lens.app import create_app  # pyright: ignore[reportMissingImports] - a mapped folder
         from dva_lens.app.server import check_port, leave, serve  # pyright: ignore[reportMissingImports]
 
         check_port(port)
-        app = create_app(folder)
-    typer.echo(f"Explorer of {folder}: http://127.0.0.1:{port} (press Ctrl-C to stop)")
-    if workers > 1:
+        app = create_app(folder, models=model or (), several=workers > 1)
+    what = "models" if folder is None else folder
+    typer.echo(f"Explorer of {what}: http://127.0.0.1:{port} (press Ctrl-C to stop)")
+    if workers > 1 and folder is not None:
         from dva_lens.app.many import serve_many  # pyright: ignore[reportMissingImports]
 
         serve_many(folder, port, workers)

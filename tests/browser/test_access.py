@@ -16,7 +16,9 @@ from fakes import fake_archive
 pytestmark = pytest.mark.browser
 
 AXE = (Path(__file__).parent / "vendored" / "axe.min.js").read_text("utf-8")
-PATHS = ("/", "/heads", "/tokens", "/values", "/compare", "/training", "/about", "/nowhere")
+PATHS = (
+    "/", "/heads", "/tokens", "/values", "/compare", "/training", "/live", "/about", "/nowhere",
+)  # fmt: skip
 THEMES = ("light", "dark")
 WIDTHS = (390, 820, 1280, 1920)
 MENUS = ("closed", "open")
@@ -51,7 +53,7 @@ def folder(tmp_path_factory):
 
 
 def test_the_views_are_all_there_are():
-    assert len(VIEWS) == 6 * 2 * 4 * 2 + 2 * 2 * 4 == 112
+    assert len(VIEWS) == 7 * 2 * 4 * 2 + 2 * 2 * 4 == 128
     assert {*PAGES} == {*PATHS} - {"/nowhere"}
     assert {*COVERING} <= {*VIEWS}
     for part, all_of_it in enumerate((PATHS, THEMES, WIDTHS, MENUS)):

@@ -52,12 +52,12 @@ def test_a_port_that_is_taken_is_refused_with_another(refused, study_folder):
     )
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_explorer_answers_until_it_is_interrupted(study_folder, workers):
+@pytest.mark.parametrize("words", [("DIR",), ("DIR", "--workers", "2"), ("--model", "gpt2")])
+def test_the_explorer_answers_until_it_is_interrupted(study_folder, words):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words = [sys.executable, "-m", "dva_lens.cli", "explore", study_folder, "--port", str(port)]
-    words += ["--workers", str(workers)]
+    words = [study_folder if word == "DIR" else word for word in words]
+    words = [sys.executable, "-m", "dva_lens.cli", "explore", *words, "--port", str(port)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             line = process.stdout.readline().decode()
@@ -67,6 +67,18 @@ def test_the_explorer_answers_until_it_is_interrupted(study_folder, workers):
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        ((), "takes the folder of an archive, or --model", 2),
+        (("--model", "./nothing"), "There is no folder or file './nothing'", 1),
+        (("--model", "gpt2", "--workers", 2), "--model needs a single worker", 2),
+    ],
+)
+def test_an_explorer_of_nothing_is_refused(refused, words, said, code):
+    assert said in refused("explore", *words, code=code)
 
 
 def test_many_workers_say_what_they_need(refused, study_folder, monkeypatch):

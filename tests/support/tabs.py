@@ -10,12 +10,14 @@ NOWHERE = "h1:text('There is no such page')"
 
 
 @contextmanager
-def served(folder):
+def served(folder, prepare=lambda app: app):
     """Serve the explorer of an archive on a free port; give its address."""
     from dva_lens.app import create_app
+    from dva_lens.app.server import close
     from waitress import create_server
 
-    server = create_server(create_app(folder).server, host="127.0.0.1", port=0, threads=4)
+    app = prepare(create_app(folder, models=["openai/gpt2"]))
+    server = create_server(app.server, host="127.0.0.1", port=0, threads=4)
 
     def run():
         with suppress(OSError):  # closing takes the sockets away from under the loop
@@ -25,6 +27,7 @@ def served(folder):
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()
+    close(app)
     thread.join(timeout=5)
 
 

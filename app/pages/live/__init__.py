@@ -1,0 +1,25 @@
+"""Live: run a model on a text that is typed, and change one thing in it."""
+
+from ...page import Card, Page, Words
+from .callbacks import connect
+from .change import change_form
+from .desk import desk
+from .remix import remix
+
+PAGE = Page(
+    path="/live",
+    name="Live",
+    question="What does a model do with this text?",
+    lead=(
+        "Type or paste a text, choose a model, and run it on this machine. The measurement is "
+        "shown on all pages, marked as live, until the explorer stops."
+    ),
+    menus=("model",),
+    parts=(
+        Card("Text and model", (Words("live", desk),)),
+        Card("Change one thing", (Words("live-change", change_form),), menus=("change",)),
+        Card("Start from a text of the archive", (Words("live-remix", remix),)),
+    ),
+    connect=connect,
+    needs_runs=False,
+)

@@ -1,0 +1,112 @@
+"""The form of a change: the fields of an intervention, as its own table says, and a button.
+
+The layer and head are the chosen ones, and the key of a sink is the token that is locked.
+"""
+
+import types
+from typing import Any, Union, get_args, get_origin
+
+from dash import dcc, html
+from pydantic_core import PydanticUndefined
+
+from dva_lens.diagnostics.interventions.values import INTERVENTIONS, NAME, intervention_of
+
+from ...library import Library, NothingToShowError
+from ...state import NO_TOKEN, Selection
+from . import names
+
+WORDS = {
+    "by": "removed by (mask or value)",
+    "key": "key (position of the sink)",
+    "share": "share of it (0 to 1)",
+    "temperature": "temperature (above 1 spreads attention)",
+}
+_EXAMPLES: dict[str, Any] = {"temperature": 2.0}
+"""What a field that must be given begins with."""
+
+
+def change_form(library: Library, chosen: Selection) -> Any:
+    """Return the fields of the chosen change, and the button that makes it.
+
+    Raises
+    ------
+    NothingToShowError
+        There is no model to change.
+    """
+    if library.catalogue.why_no_live:
+        raise NothingToShowError("There is no model to change.")
+    kind = INTERVENTIONS[chosen.change]
+    about = (kind.__doc__ or "").split("\n\n")[0]
+    return html.Div(
+        [
+            html.P(
+                f"{about} The loss of the text above is compared with what it is as the model "
+                f"stands, and beside it stands a control: {kind.control}.",
+                className="caption",
+            ),
+            html.Div(
+                [
+                    *(_field(name, value) for name, value in fields(chosen).items()),
+                    html.Button(
+                        "Make the change", id=names.CHANGE, type="button", className="action"
+                    ),
+                ],
+                className="live-fields",
+            ),
+        ]
+    )
+
+
+def fields(chosen: Selection) -> dict[str, Any]:
+    """Return what each field of the chosen change begins with."""
+    at: dict[str, Any] = {"layer": chosen.layer, "head": chosen.head}
+    found = {}
+    for name, field in INTERVENTIONS[chosen.change].model_fields.items():
+        default = None if field.default is PydanticUndefined else field.default
+        found[name] = at.get(name, _EXAMPLES.get(name, default))
+    if "key" in found and chosen.token != NO_TOKEN:
+        found["key"] = chosen.token
+    return found
+
+
+def values_of(change: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a change as the command line takes them.
+
+    Raises
+    ------
+    ValueError
+        A field is missing, of another type or out of range; the message names it.
+    """
+    known = INTERVENTIONS[change].model_fields
+    read = {name: _read(given.get(name), known[name].annotation) for name in known}
+    held = {name: value for name, value in read.items() if value is not None}
+    found = intervention_of({NAME: change, **held}).to_dict()
+    return {name: value for name, value in found.items() if name != NAME}
+
+
+def _read(given: Any, kind: Any) -> Any:
+    """Return what was typed as the type of a field, or as it is where it is none of that type."""
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(one for one in get_args(kind) if one is not type(None))
+    text = "" if given is None else str(given).strip()[:60]
+    if not text:
+        return None
+    try:
+        return kind(text) if kind in (int, float) else text
+    except ValueError:
+        return text
+
+
+def _field(name: str, value: Any) -> html.Label:
+    return html.Label(
+        [
+            html.Span(WORDS.get(name, name.replace("_", " "))),
+            dcc.Input(
+                id={names.FIELD: name},
+                type="text",
+                value="" if value is None else str(value),
+                debounce=False,
+                className="live-field",
+            ),
+        ]
+    )

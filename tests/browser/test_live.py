@@ -1,0 +1,54 @@
+"""A text is typed, run, followed, and looked at; a change stands beside its control."""
+
+import pytest
+from fake_live import fake_live, leave
+from fakes import fake_archive
+from tabs import said, served
+
+pytestmark = pytest.mark.browser
+
+TEXT = 'To be <img src=x onerror="document.title=1"> \u202eor\nnot to be.'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return fake_archive(tmp_path_factory.mktemp("archive"), ("transformer",), 1, edges=True)
+
+
+@pytest.fixture(scope="module")
+def address(folder, tmp_path_factory):
+    left = leave(tmp_path_factory.mktemp("left"))
+    with served(folder, lambda app: fake_live(app, left)) as found:
+        yield found
+
+
+def test_a_typed_text_is_run_and_looked_at_and_a_change_is_made(page, visit):
+    visit("/live")
+    page.locator("#live-run").click()
+    page.get_by_text("There is no text yet").wait_for()
+    page.get_by_label("Text", exact=True).fill(TEXT)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/tokens**")
+    page.locator(".chip, .chips-note").first.wait_for()
+    assert (said(page)["run"], said(page)["text"]) == ("gpt2 · live 1", "live-1")
+    page.locator("[data-headmove]").focus()
+    page.keyboard.press("ArrowDown")  # the sizes of a run that has joined are known
+    page.wait_for_url("**layer=1**")
+    page.go_back()
+    page.wait_for_url("**layer=0**")
+    page.go_back()
+    box = page.locator("#live-text")
+    box.wait_for()
+    page.get_by_role("link", name="gpt2 · live 1").wait_for()
+    assert box.input_value() == TEXT
+    assert page.get_by_role("link", name="live 2").count() == 0  # coming back runs nothing
+    page.get_by_role("textbox", name="What to change").click()
+    page.get_by_role("option", name="drop head").click()
+    page.wait_for_url("**change=drop-head**")
+    page.get_by_role("button", name="Make the change").click()
+    page.get_by_text("by more than its control").wait_for()
+    page.get_by_role("button", name="Add another text").click()
+    assert box.input_value() == f"{TEXT}\n<|endoftext|>\n"
+    page.get_by_role("button", name="Start from it: sequence 1").click()
+    page.wait_for_function("document.getElementById('live-text').value.length > 100")
+    assert page.title() == "Live · dva-lens"

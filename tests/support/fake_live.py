@@ -1,0 +1,31 @@
+"""A stand-in for the commands that Live runs, and what it leaves instead of running a model."""
+
+import json
+import sys
+from pathlib import Path
+
+from fakes import fake_archive
+
+SCRIPT = Path(__file__).with_name("fake_command.py")
+COMMAND = (sys.executable, "-S", "-E", str(SCRIPT))
+MODEL = "openai/gpt2"
+
+
+def leave(folder):
+    """Write what `measure` and `intervene` are to leave, and return the folder."""
+    fake_archive(folder / "archive", models=("gpt2",), seeds=1, edges=True)
+    triple = {"mean": 0.25, "low": 0.125, "high": 0.375}
+    loss = {"units": "nat", "note": "", "as_is": 3.0, "meaning": "loss"}
+    loss |= dict.fromkeys(("intervention", "control", "difference"), triple)
+    found = {"intervention": {"intervention": "drop-head", "layer": 1}, "control": "other heads"}
+    found |= {"draws": 4, "effects": {"loss": loss}}
+    (folder / "effects.json").write_text(json.dumps(found))
+    return folder
+
+
+def fake_live(app, left):
+    """Let an explorer leave what lies in a folder instead of running a model."""
+    from dva_lens.app.server import BENCH
+
+    app.server.extensions[BENCH].runner._command = (*COMMAND, str(left))
+    return app
