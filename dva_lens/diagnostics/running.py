@@ -1,6 +1,6 @@
 """Running a model again and again over one text, each time with its attention edited."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import final
@@ -15,11 +15,12 @@ from dva_lens.measuring.sequences import PaddedBatch
 from dva_lens.recording.adapters import Adapter
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout
-from dva_lens.recording.logits import next_token_loss
+from dva_lens.recording.logits import Logits, next_token_loss
 from dva_lens.recording.recorder import Recorder
-from dva_lens.sites import SUMMARY
+from dva_lens.sites import SUMMARY, Site
 
 Edit = Callable[[int, Tensor], Tensor]
+Sites = Iterable[Site[object]]
 TOGETHER = 8
 
 
@@ -47,20 +48,28 @@ class WatchedModel:
         return np.asarray(np.nanmean(self.losses(edit), axis=1, dtype=np.float64))
 
     def _of(self, batch: PaddedBatch, edit: Edit | None) -> Float[np.ndarray, "some position"]:
-        adapter, lengths = self.found.adapter, np.asarray(batch.lengths)
+        output = self.output(batch, edit)
+        self.recorder.reset()
+        ids = torch.as_tensor(batch.tokens, device=self.found.adapter.device)
+        found = next_token_loss(output, ids, np.asarray(batch.lengths))
+        return np.asarray(found, dtype=np.float64)
+
+    def output(self, batch: PaddedBatch, edit: Edit | None) -> Logits:
+        """Run over a batch with attention edited; what was recorded waits to be taken."""
+        adapter = self.found.adapter
         ids = torch.as_tensor(batch.tokens, device=adapter.device)
-        counts = torch.as_tensor(lengths, device=ids.device)
+        counts = torch.as_tensor(np.asarray(batch.lengths), device=ids.device)
         self.recorder.layout = Layout.plain(counts, ids.shape[1])
         self.recorder.edit = edit
-        output = adapter.forward(ids, counts)
-        self.recorder.reset()
-        return np.asarray(next_token_loss(output, ids, lengths), dtype=np.float64)
+        return adapter.forward(ids, counts)
 
 
 @contextmanager
-def watching(found: Prepared) -> Iterator[WatchedModel]:
-    """Watch a model; it is restored when the context ends."""
-    attached, at_once = found.adapter.attach((SUMMARY,)), found.sequences_per_pass(TOGETHER)
+def watching(
+    found: Prepared, sites: Iterable[Site[object]] = (SUMMARY,)
+) -> Iterator[WatchedModel]:
+    """Watch a model at some sites; it is restored when the context ends."""
+    attached, at_once = found.adapter.attach(sites), found.sequences_per_pass(TOGETHER)
     with torch.no_grad(), evaluating(found.adapter.model), attached as recorder:
         yield WatchedModel(found, recorder, at_once)
 

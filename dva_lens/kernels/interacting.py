@@ -1,7 +1,7 @@
 """A value that is a key's own, with one of the pair of query and key beside it."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,6 +13,8 @@ from dva_lens.kernels.values import PairValues, PairValuesForm, Pairwise, Positi
 @dataclass(frozen=True)
 class Interacting(PairValuesForm):
     """v_ij = v_j + GELU(a_i + b_j): a static value, and beside it one of the pair."""
+
+    of_query: ClassVar[tuple[str, ...]] = ("query_part",)
 
     query_part: Float[Tensor, "batch head query width"]
     key_part: Float[Tensor, "batch kv_head key width"]

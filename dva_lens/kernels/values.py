@@ -31,10 +31,12 @@ class Values(ABC):
 
     Operands begin with (batch, head, position), but for those named in `shared`, which belong to
     no position. Those named in `places` say where positions are, and are mixed into nothing.
+    Positions of those named in `of_query` are queries, and keys otherwise.
     """
 
     shared: ClassVar[tuple[str, ...]] = ()
     places: ClassVar[tuple[str, ...]] = ()
+    of_query: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def pairs(self, queries: Position, keys: Position, heads: int) -> PairValues:
@@ -94,6 +96,8 @@ class Static(CollapsingValues):
 class QueryGated(CollapsingValues):
     """v_ij = g_i * v_j: the same as a gate after the attention."""
 
+    of_query: ClassVar[tuple[str, ...]] = ("gate",)
+
     gate: Float[Tensor, "batch head query width"]
     value: Float[Tensor, "batch kv_head key width"]
 
@@ -121,6 +125,8 @@ class QueryGated(CollapsingValues):
 @dataclass(frozen=True)
 class ExpertGated(CollapsingValues):
     """v_ij = (g_i1 v_j, ..., g_iE v_j): a gate of the query for each map that may write v_j."""
+
+    of_query: ClassVar[tuple[str, ...]] = ("gate",)
 
     value: Float[Tensor, "batch kv_head key width"]
     gate: Float[Tensor, "batch head query expert"]
@@ -155,6 +161,8 @@ def _copies(
 @dataclass(frozen=True)
 class Separable(CollapsingValues):
     """v_ij = a_i + b_j: the same as a branch beside the attention, weighted by the row mass."""
+
+    of_query: ClassVar[tuple[str, ...]] = ("query_part",)
 
     query_part: Float[Tensor, "batch head query width"]
     key_part: Float[Tensor, "batch kv_head key width"]
@@ -210,6 +218,8 @@ class Relative(Values):
 class Pairwise(PairValuesForm):
     """v_ij = GELU(a_i + b_j), in the form of `phi`."""
 
+    of_query: ClassVar[tuple[str, ...]] = ("query_part",)
+
     query_part: Float[Tensor, "batch head query width"]
     key_part: Float[Tensor, "batch kv_head key width"]
 
@@ -223,6 +233,8 @@ class Pairwise(PairValuesForm):
 @dataclass(frozen=True)
 class PairGated(PairValuesForm):
     """v_ij = 2 sigmoid(l_i * r_j) * v_j, channel by channel."""
+
+    of_query: ClassVar[tuple[str, ...]] = ("left",)
 
     left: Float[Tensor, "batch head query width"]
     right: Float[Tensor, "batch kv_head key width"]
@@ -239,6 +251,8 @@ class PairGated(PairValuesForm):
 @dataclass(frozen=True)
 class Experts(PairValuesForm):
     """v_ij = sum_r softmax_r(l_ir . r_jr / sqrt(m)) v_jr: each pair chooses among R values."""
+
+    of_query: ClassVar[tuple[str, ...]] = ("left",)
 
     left: Float[Tensor, "batch head query expert inner"]
     right: Float[Tensor, "batch kv_head key expert inner"]

@@ -4,105 +4,53 @@ A change is called with the attention of its layer as the model asked for it and
 before gates and W_O, and returns the output that the model goes on with.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar, final
+from typing import TypeVar, final
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
+from dva_lens.diagnostics.interventions.change import Change, Edit, Output, PassRows
 from dva_lens.diagnostics.interventions.head_rows import HeadRows, Weights, head_rows
+from dva_lens.diagnostics.interventions.sink_removal import SinkRemoval
+from dva_lens.diagnostics.interventions.value_changes import (
+    FirstValuesFrom,
+    InAnotherOrder,
+    NewValues,
+    OfAnotherText,
+    OtherValues,
+    OwnValues,
+    ValuesFrom,
+    frozen,
+)
+from dva_lens.diagnostics.interventions.value_paths import ValuePaths
 from dva_lens.diagnostics.interventions.values import (
     DropHead,
     DropLayer,
+    DropValueResidual,
     FreezeValues,
     Intervention,
     RemoveSink,
+    SwapFirstValues,
+    SwapValues,
     Temperature,
 )
-from dva_lens.kernels.backends import BACKENDS
-from dva_lens.kernels.blocked.moments import mean_values
-from dva_lens.kernels.values import Static, per_query_head
 from dva_lens.recording.recorder import AttentionCall
 
-Output = Float[Tensor, "sequence head query width"]
-Lengths = Int[Tensor, "sequence"]
 Place = TypeVar("Place")
-
-
-Edit = Callable[[AttentionCall, Output, Lengths], Output]
-"""Gets the attention of a layer, its output and the lengths of the sequences."""
-
-
-@final
-class Change(NamedTuple):
-    """What becomes of the output of one layer."""
-
-    layer: int
-    edit: Edit
-
-
-@final
-@dataclass
-class RemovedMass:
-    """How much weight was taken from keys, and how much of it there was to take."""
-
-    removed: float = 0.0
-    asked: float = 0.0
 
 
 @final
 @dataclass(frozen=True)
-class SinkRemoval:
-    """Takes weight from one key, or with a generator the same from others; counts what it took.
+class ChangeSetting:
+    """Where changes are made: the layers, their value paths, and what is moved between texts."""
 
-    The output becomes o_i - sum_j d_ij v_ij, where d_ij is the weight taken from key j.
-    """
-
-    what: RemoveSink
-    random: torch.Generator | None = None
-    mass: RemovedMass = field(default_factory=RemovedMass)
-
-    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
-        """Return the output without what was removed."""
-        changed, head = out.clone(), self.what.head
-        divided = self.what.by == "mask" and call.weights.normaliser == "softmax"
-        for rows in head_rows(call, head, lengths):
-            taken = self._taken(rows)
-            total = taken.sum(-1)
-            self.mass.removed += float(total.sum(dtype=torch.float64))
-            lost = rows.mixed(taken)
-            left = out[rows.sequence, head, rows.queries].to(lost.dtype) - lost
-            if divided:
-                left = left / (1.0 - total)[:, None]
-            touched = total > 0
-            place = rows.queries[touched]
-            changed[rows.sequence, head, place] = left[touched].to(out.dtype)
-        return changed
-
-    def _taken(self, rows: HeadRows) -> Weights:
-        """Return what is taken from every key; nothing where the others hold less than it."""
-        weights, key = rows.weights, self.what.key
-        taken = torch.zeros_like(weights)
-        if key >= weights.shape[1]:
-            return taken
-        wanted = self.what.share * weights[:, key]
-        self.mass.asked += float(wanted.sum(dtype=torch.float64))
-        others = weights.clone()
-        others[:, key] = 0.0
-        wanted = torch.where(others.sum(-1) > wanted, wanted, torch.zeros_like(wanted))
-        if self.random is None:
-            taken[:, key] = wanted
-            return taken
-        order = torch.rand(weights.shape, generator=self.random).to(weights.device)
-        order = order.masked_fill(~rows.seen, 2.0)
-        order[:, key] = 3.0
-        order = order.argsort(-1)
-        held = others.gather(-1, order)
-        before = held.cumsum(-1) - held
-        found = (wanted[:, None] - before).clamp(min=0.0).minimum(held)
-        return taken.scatter(-1, order, found)
+    layers: tuple[int, ...]
+    heads: Sequence[int]
+    paths: ValuePaths
+    moved: Mapping[int, OfAnotherText | InAnotherOrder] = field(
+        default_factory=dict[int, OfAnotherText | InAnotherOrder]
+    )
 
 
 @final
@@ -112,52 +60,14 @@ class Dropped:
 
     head: int | None = None
 
-    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
-        """Return zeros for the head, or the layer.
-
-        Raises
-        ------
-        ValueError
-            There is no such head.
-        """
-        del call, lengths
+    def __call__(self, call: AttentionCall, out: Output, rows: PassRows) -> Output:
+        """Return zeros for the head, or the layer."""
+        del call, rows
         if self.head is None:
             return torch.zeros_like(out)
-        if self.head >= out.shape[1]:
-            raise ValueError(
-                f"head must be below {out.shape[1]}, the heads of the layer, got {self.head}."
-            )
         changed = out.clone()
         changed[:, self.head] = 0.0
         return changed
-
-
-@final
-@dataclass(frozen=True)
-class FrozenValues:
-    """Mixes the mean value of every key over queries."""
-
-    layer: int
-
-    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
-        """Return what attention gathers from static values.
-
-        Raises
-        ------
-        TypeError
-            The values of the layer are the same for every query.
-        """
-        del lengths
-        if isinstance(call.values, Static):
-            raise TypeError(
-                f"The values of layer {self.layer} are the same for every query, so there is "
-                f"nothing to freeze; name a layer whose values are decided for each query."
-            )
-        given = (call.query, call.key, call.values, call.weights)
-        mean = mean_values(*given).to(call.query.dtype)
-        keys = per_query_head(call.key, call.query.shape[1])
-        found, _ = BACKENDS["blocked"](call.query, keys, Static(mean), call.weights)
-        return found.to(out.dtype)
 
 
 @final
@@ -167,23 +77,12 @@ class Tempered:
 
     what: Temperature
 
-    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
-        """Return what the head gathers with its weights spread or sharpened.
-
-        Raises
-        ------
-        ValueError
-            The weights of the layer do not compete.
-        """
-        if call.weights.normaliser != "softmax":
-            raise ValueError(
-                f"A temperature needs weights that compete; layer {self.what.layer} weighs "
-                f"every key by itself."
-            )
+    def __call__(self, call: AttentionCall, out: Output, rows: PassRows) -> Output:
+        """Return what the head gathers with its weights spread or sharpened."""
         changed, head = out.clone(), self.what.head
-        for rows in head_rows(call, head, lengths):
-            spread = self._spread(rows, virtual=call.weights.sink is not None)
-            changed[rows.sequence, head, rows.queries] = rows.mixed(spread).to(out.dtype)
+        for some in head_rows(call, head, rows.lengths):
+            spread = self._spread(some, virtual=call.weights.sink is not None)
+            changed[some.sequence, head, some.queries] = some.mixed(spread).to(out.dtype)
         return changed
 
     def _spread(self, rows: HeadRows, *, virtual: bool) -> Weights:
@@ -203,44 +102,31 @@ class RandomDirection:
     as_much_as: Edit
     random: torch.Generator
 
-    def __call__(self, call: AttentionCall, out: Output, lengths: Lengths) -> Output:
+    def __call__(self, call: AttentionCall, out: Output, rows: PassRows) -> Output:
         """Return outputs that have moved as far as the other change moves them."""
-        size = (self.as_much_as(call, out, lengths) - out).norm(dim=-1, keepdim=True)
+        size = (self.as_much_as(call, out, rows) - out).norm(dim=-1, keepdim=True)
         noise = torch.randn(out.shape, generator=self.random).to(out)
         return out + noise * (size / noise.norm(dim=-1, keepdim=True))
 
 
-def change_of(what: Intervention) -> Change:
-    """Return what carries an intervention out.
-
-    Raises
-    ------
-    TypeError
-        Nothing is known to carry it out.
-    """
-    if isinstance(what, RemoveSink):
-        return Change(what.layer, SinkRemoval(what))
-    if isinstance(what, DropHead):
-        return Change(what.layer, Dropped(what.head))
-    if isinstance(what, DropLayer):
-        return Change(what.layer, Dropped())
-    if isinstance(what, FreezeValues):
-        return Change(what.layer, FrozenValues(what.layer))
-    if isinstance(what, Temperature):
-        return Change(what.layer, Tempered(what))
-    raise TypeError(f"Nothing carries out {type(what).__name__}.")
+def changes_of(what: Intervention, setting: ChangeSetting) -> tuple[Change, ...]:
+    """Return what carries an intervention out, one change for each layer."""
+    return tuple(Change(layer, _edit(what, layer, setting)) for layer in setting.layers)
 
 
-def control_of(what: Intervention, heads: Sequence[int], random: torch.Generator) -> Change:
-    """Return one control, drawn at random; `heads` is how many heads each layer has.
+def controls_of(
+    what: Intervention, setting: ChangeSetting, random: torch.Generator
+) -> tuple[Change, ...]:
+    """Return one control, drawn at random.
 
     Raises
     ------
     ValueError
         The model has no other head, or no other layer, to draw.
     """
+    heads = setting.heads
     if isinstance(what, RemoveSink):
-        return Change(what.layer, SinkRemoval(what, random))
+        return (Change(what.layer, SinkRemoval(what, random)),)
     if isinstance(what, DropHead):
         others = [
             (layer, head)
@@ -249,11 +135,40 @@ def control_of(what: Intervention, heads: Sequence[int], random: torch.Generator
             if (layer, head) != (what.layer, what.head)
         ]
         layer, head = _drawn(others, "head", random)
-        return Change(layer, Dropped(head))
+        return (Change(layer, Dropped(head)),)
     if isinstance(what, DropLayer):
         layers = [layer for layer, count in enumerate(heads) if count and layer != what.layer]
-        return Change(_drawn(layers, "layer", random), Dropped())
-    return Change(what.layer, RandomDirection(change_of(what).edit, random))
+        return (Change(_drawn(layers, "layer", random), Dropped()),)
+    own = changes_of(what, setting)
+    return tuple(Change(one.layer, RandomDirection(one.edit, random)) for one in own)
+
+
+def _edit(what: Intervention, layer: int, setting: ChangeSetting) -> Edit:
+    match what:
+        case RemoveSink():
+            return SinkRemoval(what)
+        case DropHead():
+            return Dropped(what.head)
+        case DropLayer():
+            return Dropped()
+        case FreezeValues():
+            return frozen
+        case Temperature():
+            return Tempered(what)
+        case _:
+            return OtherValues(_other_values(what, layer, setting))
+
+
+def _other_values(what: Intervention, layer: int, setting: ChangeSetting) -> NewValues:
+    match what:
+        case SwapValues():
+            return ValuesFrom(what.part, setting.moved[layer])
+        case DropValueResidual():
+            return OwnValues(setting.paths, layer, what.share)
+        case SwapFirstValues():
+            return FirstValuesFrom(setting.paths, layer, setting.moved[layer])
+        case _:
+            raise TypeError(f"Nothing carries out {type(what).__name__}.")
 
 
 def _drawn(others: Sequence[Place], kind: str, random: torch.Generator) -> Place:

@@ -8,8 +8,10 @@ The keys of a document, all of them always there:
   it, the words for its control, and how many controls were drawn.
 - `mass`: `removed` and `removed_by_control`, the mean mass per query that each took, and
   `covered`, the share of the mass on the key that was taken; null where no weight is taken away.
-- `effects`: by quantity, of which `loss` is one: `meaning`, `units`, `note` on the interval, the
-  mean `as_is` (null for what compares two passes), and one triple for each of CHANGED.
+- `layers`: the layers that were changed.
+- `effects`: by quantity (`loss`; `divergence` of the next-token distribution; `logits`, the
+  largest change of one): `meaning`, `units`, `note` on the interval, the mean `as_is` (null for
+  what compares two passes), and one triple for each of CHANGED.
 - `statistics`: by statistic: `long_name`, `units`, the names of its `dims`, and nested lists over
   these: `as_is`, and one triple of such lists for each of CHANGED.
 - `sequences`: for each, its `document`, its `tokens` as text, the `loss` as it is after every
@@ -30,7 +32,9 @@ from dva_lens import axes
 
 FORMAT, VERSION = "dva-lens intervention", 1
 CHANGED = ("intervention", "control", "difference")
-BOUNDS = {"mean": "effect", "low": "effect_low", "high": "effect_high"}
+AS_IS = "as it is"
+BOUND = ("mean", "low", "high")
+BOUNDS = dict(zip(BOUND, ("effect", "effect_low", "effect_high"), strict=True))
 MASSES = ("removed", "removed_by_control", "covered")
 
 
@@ -43,40 +47,64 @@ def document_of(found: xr.Dataset) -> dict[str, Any]:
         "version": VERSION,
         "model": about["model"],
         "intervention": json.loads(about["intervention"]),
+        "layers": [int(layer) for layer in about["layers"]],
         "control": about["control"],
         "draws": int(about["draws"]),
         "seed": int(about["seed"]),
         "mass": masses or None,
-        "effects": {"loss": _effect(found)},
-        "statistics": {},
+        "effects": {name: _effect(found, name) for name in found["quantity"].values.tolist()},
+        "statistics": {name: _statistic(found, name) for name in statistics_in(found)},
         "sequences": [_sequence(found, index) for index in range(found.sizes[axes.SEQUENCE])],
     }
 
 
-def _effect(found: xr.Dataset) -> dict[str, Any]:
+def statistics_in(found: xr.Dataset) -> list[str]:
+    """Return the names of the statistics that a result follows."""
+    names = (str(name) for name, each in found.data_vars.items() if "bound" in each.dims)
+    return [name.removesuffix("_change") for name in names]
+
+
+def _effect(found: xr.Dataset, quantity: str) -> dict[str, Any]:
+    one = found.sel(quantity=quantity)
     triples = {
-        one: {name: _plain(found[held].sel(changed=one).item()) for name, held in BOUNDS.items()}
-        for one in CHANGED
+        changed: {
+            name: _plain(one[held].sel(changed=changed).item()) for name, held in BOUNDS.items()
+        }
+        for changed in CHANGED
     }
     about = {
-        "meaning": found["loss_change"].attrs["meaning"],
-        "units": found["effect"].attrs["units"],
+        **{name: found[f"{quantity}_change"].attrs[name] for name in ("meaning", "units")},
         "note": found["effect"].attrs["note"],
-        "as_is": _plain(found.attrs["mean_loss"]),
+        "as_is": _plain(found.attrs["mean_loss"]) if quantity == "loss" else None,
     }
     return about | triples
+
+
+def _statistic(found: xr.Dataset, name: str) -> dict[str, Any]:
+    as_is, change = found[name], found[f"{name}_change"]
+    about = {key: as_is.attrs[key] for key in ("long_name", "units", "meaning")}
+    triples = {
+        changed: {bound: _plain(change.sel(changed=changed, bound=bound)) for bound in BOUND}
+        for changed in CHANGED
+    }
+    return {**about, "dims": list(map(str, as_is.dims)), "as_is": _plain(as_is), **triples}
 
 
 def _sequence(found: xr.Dataset, index: int) -> dict[str, Any]:
     one = found.isel({axes.SEQUENCE: index})
     held = slice(0, int(one[axes.LENGTH]))
-    change = one["loss_change"]
-    changes = {each: _plain(change.sel(changed=each).values[held]) for each in CHANGED}
+    changes = {
+        quantity: {
+            changed: _plain(one[f"{quantity}_change"].sel(changed=changed).values[held])
+            for changed in CHANGED
+        }
+        for quantity in found["quantity"].values.tolist()
+    }
     return {
         "document": str(one[axes.DOCUMENT].item()),
         "tokens": one["token"].values[held].tolist(),
         "loss": _plain(one["loss"].values[held]),
-        "changes": {"loss": changes},
+        "changes": changes,
     }
 
 

@@ -2,32 +2,47 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Float
-from torch import Tensor
 
-from dva_lens import axes
-from dva_lens.diagnostics.interventions.changes import (
-    Change,
-    SinkRemoval,
-    change_of,
-    control_of,
+from dva_lens.diagnostics.interventions.change import Change, Edit, Output, PassRows
+from dva_lens.diagnostics.interventions.changes import ChangeSetting, changes_of, controls_of
+from dva_lens.diagnostics.interventions.document import AS_IS
+from dva_lens.diagnostics.interventions.effects import (
+    CONTROL,
+    INTERVENTION,
+    effects,
+    statistics_effects,
 )
-from dva_lens.diagnostics.interventions.document import CHANGED
-from dva_lens.diagnostics.interventions.values import Intervention
-from dva_lens.diagnostics.running import WatchedModel, check_editable, watching
+from dva_lens.diagnostics.interventions.passes import ChangedModel, Progress
+from dva_lens.diagnostics.interventions.sink_removal import masses
+from dva_lens.diagnostics.interventions.value_changes import (
+    FIRST,
+    InAnotherOrder,
+    OfAnotherText,
+    operands_of,
+    partners_of,
+)
+from dva_lens.diagnostics.interventions.value_paths import ValuePaths, value_paths
+from dva_lens.diagnostics.interventions.values import (
+    Intervention,
+    RemoveSink,
+    SwapFirstValues,
+    SwapValues,
+)
+from dva_lens.diagnostics.running import check_editable, watching
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import Prepared, prepare_tokens
 from dva_lens.recording.recorder import AttentionCall
-from dva_lens.statistics.inference.text_interval import ratio, sums
+from dva_lens.sites import SUMMARY, Site
+from dva_lens.statistics.extended.reader import StatisticReader
+from dva_lens.statistics.statistic import Statistic
+from dva_lens.statistics.table import PRIMARY, statistic
 
 DRAWS = 4
-Losses = Float[np.ndarray, "sequence position"]
 
 
 def intervene(  # noqa: PLR0913  (a public function: every choice has a name and a default)
@@ -40,12 +55,14 @@ def intervene(  # noqa: PLR0913  (a public function: every choice has a name and
     length: int | None = None,
     documents: Sequence[str] | None = None,
     tokenizer: Any = None,
+    statistics: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Change one thing in a model, and say what that does to the loss beside a matched control.
+    """Change one thing in a model, and say what that does to it beside a matched control.
 
     The model runs over the text as it is, with the intervention, and with `draws` controls, which
-    change as much and spare what the intervention aims at. Losses are paired by token. The model
-    is as before when this returns.
+    change as much and spare what the intervention aims at. Losses and logits are paired by token,
+    statistics by sequence. The model is as before when this returns.
 
     Parameters
     ----------
@@ -59,12 +76,22 @@ def intervene(  # noqa: PLR0913  (a public function: every choice has a name and
     seed : int
         Decides what is drawn.
 
+    statistics : names, optional
+        Which statistics to follow through the model; default: the primary set, none for ().
+    progress : callable, optional
+        Called after each batch with how many sequences are done, and how many there are.
+
     Returns
     -------
     xarray.Dataset
-        `loss` over sequence and position in nats; `loss_change` over what was changed, sequence
-        and position; `effect`, its mean over tokens, with `effect_low` and `effect_high`, the
-        bounds of its 95 % interval over documents. `difference` is intervention minus control.
+        By token, over changed, sequence and position: `loss_change` in nats; `divergence_change`,
+        the KL divergence of the next-token distribution from the one as it is, in nats; and
+        `logits_change`, the largest change of a logit. `effect` over quantity (loss, divergence,
+        logits) and changed is their mean over tokens, with `effect_low` and `effect_high`, the
+        bounds of its 95 % interval over documents. Every statistic by layer and head as it is,
+        and as `NAME_change` over changed and bound (mean, low, high). "difference" of `changed`
+        is intervention minus control. Statistics of the changed layer are of its attention
+        before its output is changed; what follows from the change shows in later layers.
         Attributes name the intervention and its control and, where weight was taken away, the
         mean mass per query that each took, and the share of the mass on the key that was covered.
 
@@ -74,7 +101,11 @@ def intervene(  # noqa: PLR0913  (a public function: every choice has a name and
         The model has no loss, its attention cannot be edited, or the layer has nothing of the
         kind that the intervention changes.
     ValueError
-        There is no such layer or head, or fewer than one draw.
+        There is no such layer, head or key, no other text to swap with, or fewer than one draw.
+    KeyError
+        A statistic is unknown.
+    ArithmeticError
+        A control took another mass than the intervention, by more than a twentieth.
 
     Examples
     --------
@@ -83,115 +114,92 @@ def intervene(  # noqa: PLR0913  (a public function: every choice has a name and
     >>> sink = interventions.RemoveSink(layer=1, head=0)
     >>> found = intervene(model, "To be, or not to be, that is it.", sink)
     >>> found["effect"].dims
-    ('changed',)
+    ('quantity', 'changed')
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}.")
+    chosen = _followed(statistics)
     found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     check_editable(found.adapter)
-    if intervention.layer >= found.adapter.depth:
-        raise ValueError(
-            f"layer must be below {found.adapter.depth}, the layers of {found.adapter.name}, got "
-            f"{intervention.layer}."
-        )
-    with watching(found) as run:
-        changed = ChangedModel(run)
-        plain, heads = changed.plain()
-        random = torch.Generator().manual_seed(seed)
-        change = change_of(intervention)
-        controls = [control_of(intervention, heads, random) for _ in range(draws)]
-        moved = changed.losses(change) - plain
-        beside = np.mean([changed.losses(control) for control in controls], axis=0) - plain
-    masses = _masses(found, change, controls)
-    return _labelled(found, plain, np.stack([moved, beside, moved - beside])).assign_attrs(
+    _check_texts(found, intervention)
+    random = torch.Generator().manual_seed(seed)
+    with watching(found, _sites(chosen)) as run, value_paths(found.adapter.model) as paths:
+        run.recorder.reader = StatisticReader.of(chosen)
+        changed = ChangedModel(run, paths, chosen)
+        parts = changed.parts()
+        layers = parts.targets(intervention)
+        moved = _moved(intervention, layers, changed, random)
+        setting = ChangeSetting(layers, parts.heads, paths, moved)
+        changes = changes_of(intervention, setting)
+        controls = [controls_of(intervention, setting, random) for _ in range(draws)]
+        drawn = {f"{CONTROL} {draw}": control for draw, control in enumerate(controls)}
+        passes = {AS_IS: (), INTERVENTION: changes, **drawn}
+        plain, ours, *theirs = changed.outcomes(passes, progress).values()
+    result = effects(found, plain, ours, theirs)
+    if chosen:
+        by_name = {AS_IS: [plain], INTERVENTION: [ours], CONTROL: theirs}
+        result = result.merge(statistics_effects(found, chosen, by_name))
+    return result.assign_attrs(
         model=found.adapter.name,
         intervention=json.dumps(intervention.to_dict()),
         control=intervention.control,
-        mean_loss=float(np.nanmean(plain)),
+        layers=list(layers),
+        mean_loss=float(np.nanmean(result["loss"])),
         draws=draws,
         seed=seed,
-        **masses,
+        **masses(changes, controls, int(found.sequences.lengths.sum())),
     )
 
 
-@final
-@dataclass(frozen=True)
-class ChangedModel:
-    """A watched model whose attention is handed to a change."""
-
-    run: WatchedModel
-
-    def plain(self) -> tuple[Losses, list[int]]:
-        """Return the losses as they are, and the number of heads of every layer."""
-        heads = [0] * self.run.found.adapter.depth
-
-        def count(layer: int, attended: Tensor) -> Tensor:
-            heads[layer] = attended.shape[1]
-            return attended
-
-        return self.run.losses(count), heads
-
-    def losses(self, change: Change) -> Losses:
-        """Return the losses with a change."""
-        calls: dict[int, AttentionCall] = {}
-        recorder = self.run.recorder
-
-        def edit(layer: int, attended: Tensor) -> Tensor:
-            if layer != change.layer:
-                return attended
-            if layer not in calls:
-                raise TypeError(
-                    f"Layer {layer} of {self.run.found.adapter.name} hands over a pattern and not "
-                    f"its queries and keys; pass the model that is wrapped."
-                )
-            lengths = torch.as_tensor(recorder.lengths)
-            return change.edit(calls.pop(layer), attended, lengths)
-
-        def listen(layer: int, call: AttentionCall) -> None:
-            if layer == change.layer:
-                calls[layer] = call
-
-        recorder.listener = listen
-        try:
-            return self.run.losses(edit)
-        finally:
-            recorder.listener = None
+def _followed(statistics: Sequence[str] | None) -> tuple[Statistic, ...]:
+    """Return the statistics to follow; loss is there anyway, token by token."""
+    names = PRIMARY if statistics is None else statistics
+    return tuple(statistic(name) for name in names if name != "loss")
 
 
-def _masses(found: Prepared, change: Change, controls: Sequence[Change]) -> dict[str, float]:
-    """Return the mean mass per query that was taken, and how much of the asked mass it was."""
-    if not isinstance(change.edit, SinkRemoval):
+def _sites(statistics: Sequence[Statistic]) -> tuple[Site[object], ...]:
+    needed = {site.name: site for each in statistics for site in each.needs}
+    return tuple({SUMMARY.name: SUMMARY, **needed}.values())
+
+
+def _check_texts(found: Prepared, what: Intervention) -> None:
+    """Refuse texts that an intervention cannot be carried out on."""
+    longest = int(found.sequences.lengths.max())
+    if isinstance(what, RemoveSink) and what.key >= longest:
+        raise ValueError(
+            f"key must be below {longest}, the tokens of the longest sequence, got {what.key}."
+        )
+
+
+def _moved(
+    what: Intervention, layers: Sequence[int], changed: ChangedModel, random: torch.Generator
+) -> dict[int, OfAnotherText | InAnotherOrder]:
+    """Return what every layer is given from elsewhere; other texts are listened to first."""
+    sequences = changed.run.found.sequences
+    if isinstance(what, SwapFirstValues) and what.by == "position":
+        orders = [torch.randperm(int(n), generator=random) for n in sequences.lengths]
+        return dict.fromkeys(layers, InAnotherOrder(orders))
+    if not isinstance(what, SwapFirstValues | SwapValues):
         return {}
-    mass = change.edit.mass
-    taken = [each.edit.mass for each in controls if isinstance(each.edit, SinkRemoval)]
-    queries = float(found.sequences.lengths.sum())
-    return {
-        "mass_removed": mass.removed / queries,
-        "mass_removed_by_control": float(np.mean([each.removed for each in taken])) / queries,
-        "mass_covered": mass.removed / mass.asked if mass.asked > 0 else float("nan"),
-    }
+    partners = partners_of(sequences.documents)
+    found = {layer: OfAnotherText(partners) for layer in layers}
+    listening = [
+        Change(layer, _keeping(what, layer, each, changed.paths)) for layer, each in found.items()
+    ]
+    changed.listen(listening)
+    return dict(found)
 
 
-def _labelled(
-    found: Prepared, plain: Losses, changes: Float[np.ndarray, "changed sequence position"]
-) -> xr.Dataset:
-    held = np.isfinite(plain)
-    total, _ = sums(np.moveaxis(np.nansum(changes, axis=-1), 0, -1))
-    count = np.broadcast_to(held.sum(-1, dtype=np.float64)[:, None], total.shape)
-    interval = ratio(total, count, found.sequences.documents)
-    nat, where = {"units": "nat"}, ("changed", axes.SEQUENCE, "position")
-    words = np.full(plain.shape, "", dtype=object)
-    for row in range(len(words)):
-        own = found.words(row)
-        words[row, : len(own)] = own
-    return xr.Dataset(
-        {
-            "token": (where[1:], words, {"meaning": "the text, token by token"}),
-            "loss": (where[1:], plain, nat | {"meaning": "loss of predicting the next token"}),
-            "loss_change": (where, changes, nat | {"meaning": "loss minus the loss as it is"}),
-            "effect": ("changed", interval.mean, nat | {"note": interval.note}),
-            "effect_low": ("changed", interval.low, nat),
-            "effect_high": ("changed", interval.high, nat),
-        },
-        coords={**found.coordinates, "changed": list(CHANGED)},
-    )
+def _keeping(
+    what: SwapFirstValues | SwapValues, layer: int, store: OfAnotherText, paths: ValuePaths
+) -> Edit:
+    """Return what keeps the parts that are to be swapped, and changes nothing."""
+
+    def edit(call: AttentionCall, out: Output, rows: PassRows) -> Output:
+        if isinstance(what, SwapValues):
+            store.keep(operands_of(call.values, what.part), rows)
+        else:
+            store.keep({FIRST: paths.summands(layer)[FIRST]}, rows)
+        return out
+
+    return edit

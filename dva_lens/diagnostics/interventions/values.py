@@ -1,8 +1,8 @@
 """Interventions as values: what is changed in a forward pass, and what it is held against.
 
-Each names one layer, changes what its attention writes and nothing else, and comes with a
-control: a change of equal size that spares what the intervention aims at. None of them knows
-torch; `dva_lens.diagnostics.interventions.changes` carries them out.
+Each names a layer, changes what its attention writes and nothing else, and comes with a control: a
+change of equal size that spares what the intervention aims at. None of them knows torch;
+`dva_lens.diagnostics.interventions.changes` carries them out.
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,15 @@ def _not_negative(place: int) -> int:
     return place
 
 
-def _way(by: str) -> str:
-    if by not in ("mask", "value"):
-        raise ValueError(f"must be 'mask' or 'value', got {by!r}.")
-    return by
+def _one_of(first: str, second: str) -> AfterValidator:
+    """Return what refuses any word but these two."""
+
+    def check(word: str) -> str:
+        if word not in (first, second):
+            raise ValueError(f"must be {first!r} or {second!r}, got {word!r}.")
+        return word
+
+    return AfterValidator(check)
 
 
 def _share(share: float) -> float:
@@ -42,14 +47,19 @@ def _above_zero(temperature: float) -> float:
 
 
 Place = Annotated[int, AfterValidator(_not_negative)]
+Share = Annotated[Number, AfterValidator(_share)]
+SAME_SIZE = "a change of the same size for each token, in a random direction"
 
 
 class Intervention(Value, frozen=True):
-    """A change of one layer; `control` says in words what stands beside it."""
+    """A change of one layer; `control` says in words what stands beside it.
+
+    Where `layer` may be None, that stands for every layer that has what is changed.
+    """
 
     called: ClassVar[str] = "change of attention"
     control: ClassVar[str]
-    layer: Place
+    layer: Place | None
 
     @property
     def name(self) -> str:
@@ -87,10 +97,11 @@ class RemoveSink(Intervention, frozen=True):
     """
 
     control: ClassVar[str] = "the same mass taken from other keys, drawn at random for each query"
+    layer: Place
     head: Place
     key: Place = 0
-    by: Annotated[str, AfterValidator(_way)] = "mask"
-    share: Annotated[Number, AfterValidator(_share)] = 1.0
+    by: Annotated[str, _one_of("mask", "value")] = "mask"
+    share: Share = 1.0
 
 
 @final
@@ -104,6 +115,7 @@ class DropHead(Intervention, frozen=True):
     """
 
     control: ClassVar[str] = "other heads dropped, drawn at random from all layers"
+    layer: Place
     head: Place
 
 
@@ -118,6 +130,7 @@ class DropLayer(Intervention, frozen=True):
     """
 
     control: ClassVar[str] = "other layers dropped, drawn at random"
+    layer: Place
 
 
 @final
@@ -133,7 +146,79 @@ class FreezeValues(Intervention, frozen=True):
         The number is negative.
     """
 
-    control: ClassVar[str] = "a change of the same size for each token, in a random direction"
+    control: ClassVar[str] = SAME_SIZE
+    layer: Place
+
+
+@final
+class SwapValues(Intervention, frozen=True):
+    """Give a layer the values of another text, to be mixed by the weights of its own.
+
+    Position by position; a position that the other text does not have keeps its values.
+
+    Parameters
+    ----------
+    layer : int
+        Which layer.
+    part : {"all", "query"}
+        "all" takes all that the values are made of; "query" what the query has a part in and
+        nothing else, such as a_i of GELU(a_i + b_j), so that what a key offers stays.
+
+    Raises
+    ------
+    ValueError
+        `part` is neither, or the number is negative.
+    """
+
+    control: ClassVar[str] = SAME_SIZE
+    layer: Place
+    part: Annotated[str, _one_of("all", "query")] = "all"
+
+
+@final
+class DropValueResidual(Intervention, frozen=True):
+    """Set the weight of the first layer's values to zero, so that a layer mixes its own alone.
+
+    Parameters
+    ----------
+    layer : int, optional
+        Which layer; default: all layers that mix values of the first.
+    share : float
+        How much of the weight is taken, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        `share` lies outside 0 and 1, or the number is negative.
+    """
+
+    control: ClassVar[str] = SAME_SIZE
+    layer: Place | None = None
+    share: Share = 1.0
+
+
+@final
+class SwapFirstValues(Intervention, frozen=True):
+    """Let a layer mix in first-layer values that belong elsewhere, with the weight as it is.
+
+    Parameters
+    ----------
+    layer : int, optional
+        Which layer; default: all layers that take values of the first.
+    by : {"text", "position"}
+        "text" takes those of another text, position by position; a position that it does not have
+        keeps its own. "position" takes those of the same text in an order drawn at random, by
+        which values of later tokens reach earlier ones.
+
+    Raises
+    ------
+    ValueError
+        `by` is neither, or the number is negative.
+    """
+
+    control: ClassVar[str] = SAME_SIZE
+    layer: Place | None = None
+    by: Annotated[str, _one_of("text", "position")] = "text"
 
 
 @final
@@ -146,13 +231,27 @@ class Temperature(Intervention, frozen=True):
         `temperature` is not positive, or a number is negative.
     """
 
-    control: ClassVar[str] = FreezeValues.control
+    control: ClassVar[str] = SAME_SIZE
+    layer: Place
     head: Place
     temperature: Annotated[Number, AfterValidator(_above_zero)]
 
 
 INTERVENTIONS: dict[str, type[Intervention]] = dict(
-    zip(NAMES, (RemoveSink, DropHead, DropLayer, FreezeValues, Temperature), strict=True)
+    zip(
+        NAMES,
+        (
+            RemoveSink,
+            DropHead,
+            DropLayer,
+            FreezeValues,
+            SwapValues,
+            DropValueResidual,
+            SwapFirstValues,
+            Temperature,
+        ),
+        strict=True,
+    )
 )
 
 

@@ -27,7 +27,7 @@ def test_the_numbers_of_a_document_are_those_of_the_result(found):
     assert [len(one["tokens"]) for one in made["sequences"]] == list(LENGTHS)
     for changed in CHANGED:
         effect = made["effects"]["loss"][changed]
-        assert effect["mean"] == float(found["effect"].sel(changed=changed))
+        assert effect["mean"] == float(found["effect"].sel(changed=changed, quantity="loss"))
         each = [one["changes"]["loss"][changed][:-1] for one in made["sequences"]]
         assert np.concatenate(each).mean() == pytest.approx(effect["mean"])
         assert effect["low"] <= effect["mean"] <= effect["high"]
