@@ -15,7 +15,7 @@ from dva_lens.results.compare import usual_baseline
 
 from .catalogue import Catalogue, Choice
 from .head import NO_HEAD, Head, head_named, several_heads
-from .live.results import MOST, live_number
+from .live.results import MOST, live_number, model_of
 
 EVERY_SPAN = -1
 NO_TOKEN = -1
@@ -255,7 +255,8 @@ def _default_other(names: list[str]) -> str:
 
 def _own_model(run: Choice, catalogue: Catalogue) -> str:
     """Prefer to run the model whose run is looked at."""
-    return run.name if run.name in catalogue.models else ""
+    model = model_of(run.name)
+    return model if model in catalogue.models else ""
 
 
 def _clamped(value: str | None, count: int) -> int:

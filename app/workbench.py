@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import final
+from typing import TypeVar, final
 
 from dva_lens.results.archive import Archive, scan
 from dva_lens.results.union import union
@@ -13,6 +13,7 @@ from .library import Library
 from .live import LiveJob, Runner, models_of
 from .live.jobs import OUT
 from .live.results import (
+    MARK,
     MOST,
     LiveEffect,
     LiveMeasurement,
@@ -26,6 +27,7 @@ from .live.tasks import EFFECTS, Measuring
 from .live.worker import COMMAND
 
 POOL = "archive"
+Result = TypeVar("Result", LiveMeasurement, LiveEffect)
 
 
 @final
@@ -69,21 +71,27 @@ class Workbench:
         finished = replace(job, phase="finished")
         with self._lock:
             if isinstance(job.task, Measuring):
-                self._join(keep_measurement(finished, folder / OUT, self._pool))
+                text = self._name_of(job)
+                self._join(keep_measurement(finished, folder / OUT, self._pool, text=text))
             else:
                 effects = [each for each in self.results if isinstance(each, LiveEffect)]
-                self._drop(*effects[: 1 - MOST])
+                self._drop(*_oldest(effects))
                 self.results = (*self.results, effect_of(finished, folder / EFFECTS))
 
     def _join(self, found: LiveMeasurement) -> None:
         """Let the library hold a measurement too; where there are many, the oldest goes."""
         held = [each for each in self.results if isinstance(each, LiveMeasurement)]
-        oldest = held[: 1 - MOST]
-        self._drop(*oldest)
-        for each in oldest:
+        for each in _oldest(held):
+            self._drop(each)
             forget(each, self._pool)
         self.results = (*self.results, found)
         self.library = self._library(union(self.archive, scan(self._pool)))
+
+    def _name_of(self, job: LiveJob) -> str:
+        """Name a text after its first run, so that models run on one text can be compared."""
+        held = (each for each in self.results if isinstance(each, LiveMeasurement))
+        same = (each.text for each in held if each.job.task.text == job.task.text)
+        return next(same, f"{MARK}-{job.number}")
 
     def _library(self, archive: Archive) -> Library:
         return Library(archive, tuple(self.models), why_no_live=self._why_not)
@@ -94,3 +102,8 @@ class Workbench:
     @property
     def _pool(self) -> Path:
         return self.runner.folder / POOL
+
+
+def _oldest(held: Sequence[Result]) -> Sequence[Result]:
+    """Return the results, in their order, that have to go before one more is kept."""
+    return held[: max(0, len(held) + 1 - MOST)]

@@ -25,7 +25,7 @@ MARK = "live"
 @final
 @dataclass(frozen=True)
 class LiveMeasurement:
-    """A measured text: the runs that it made, under a text of its own in the archive."""
+    """A measured text: the runs that it made, and the name of the text in the archive."""
 
     job: LiveJob
     runs: tuple[str, ...]
@@ -46,15 +46,15 @@ class LiveEffect:
 LiveResult = LiveMeasurement | LiveEffect
 
 
-def keep_measurement(job: LiveJob, out: Path, pool: Path) -> LiveMeasurement:
-    """Move the runs of a job's archive into the pool, marked as live, on a text of their own.
+def keep_measurement(job: LiveJob, out: Path, pool: Path, *, text: str) -> LiveMeasurement:
+    """Move the runs of a job's archive into the pool, marked as live, on a text of this name.
 
     Raises
     ------
     ArchiveError
         The job left no archive that can be read.
     """
-    left, text = open_archive(out), f"{MARK}-{job.number}"
+    left = open_archive(out)
     labels, sequences, tokens = [], 0, 0
     for place, run in enumerate(left.runs):
         label = live_label(job.task.model.name, job.number, run.label.partition(" · ")[2])
@@ -62,7 +62,7 @@ def keep_measurement(job: LiveJob, out: Path, pool: Path) -> LiveMeasurement:
         about |= {"provenance": json.dumps({"text": "typed into the explorer"})}
         data = read(left.dataset(run), f"live run {job.number}").assign_attrs(about)
         attrs = {**run.attrs, **about, "order": job.number}
-        write_run(pool, f"{text}-{place}", attrs=attrs, measurements={text: data})
+        write_run(pool, f"{MARK}-{job.number}-{place}", attrs=attrs, measurements={text: data})
         labels.append(label)
         sequences, tokens = data.sizes["sequence"], int(data["length"].sum())
     return LiveMeasurement(job, tuple(labels), text, sequences, tokens)
@@ -70,7 +70,7 @@ def keep_measurement(job: LiveJob, out: Path, pool: Path) -> LiveMeasurement:
 
 def forget(found: LiveMeasurement, pool: Path) -> None:
     """Delete the runs of a measurement."""
-    for group in (pool / ARCHIVE / RUNS).glob(f"{found.text}-*"):
+    for group in (pool / ARCHIVE / RUNS).glob(f"{MARK}-{found.job.number}-*"):
         shutil.rmtree(group, ignore_errors=True)
 
 
@@ -88,6 +88,11 @@ def effect_of(job: LiveJob, file: Path) -> LiveEffect:
 def live_label(model: str, number: int, part: str = "") -> str:
     """Return what a live run is called: after its model, a part of it, and its number."""
     return " · ".join(filter(None, (model, part, f"{MARK} {number}")))
+
+
+def model_of(name: str) -> str:
+    """Return the model that a run is of: one that was run live, or one of the archive."""
+    return name.partition(" · ")[0] if live_number(name) else name
 
 
 def live_number(name: str) -> str:

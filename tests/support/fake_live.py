@@ -4,7 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-from fakes import fake_archive
+from fake_edges import with_edges
+from fakes import fake_measurement, run_attrs
+
+from dva_lens.results.writer import write_run
 
 SCRIPT = Path(__file__).with_name("fake_command.py")
 COMMAND = (sys.executable, "-S", "-E", str(SCRIPT))
@@ -13,7 +16,10 @@ MODEL = "openai/gpt2"
 
 def leave(folder):
     """Write what `measure` and `intervene` are to leave, and return the folder."""
-    fake_archive(folder / "archive", models=("gpt2",), seeds=1, edges=True)
+    sizes = {"layers": 2, "heads": 2, "sequences": 2, "length": 32}
+    data = with_edges(fake_measurement("gpt2", keep_queries=True, **sizes))
+    attrs = run_attrs("gpt2", 0, order=0, heads=2)
+    write_run(folder / "archive", "key", attrs=attrs, measurements={"text": data})
     triple = {"mean": 0.25, "low": 0.125, "high": 0.375}
     loss = {"units": "nat", "note": "", "as_is": 3.0, "meaning": "loss"}
     loss |= dict.fromkeys(("intervention", "control", "difference"), triple)

@@ -10,6 +10,7 @@ from dash import Dash, Input, Output, State, ctx, no_update
 from dash.dependencies import ALL
 from werkzeug.exceptions import BadRequest
 
+from ...library import Library
 from ...live import BusyError, check_text
 from ...live.jobs import Task
 from ...live.results import LiveMeasurement
@@ -54,7 +55,7 @@ def connect(app: Dash, bench: Workbench) -> None:
                 mine = bench.runner.start(task).number
             except (ValueError, BusyError) as error:
                 refusal = str(error)
-        return _shown(bench, refusal, mine)
+        return _shown(bench, refusal, mine, query)
 
 
 def _pressed() -> str:
@@ -64,7 +65,7 @@ def _pressed() -> str:
     return next((buttons[each] for each in clicked if each in buttons), "")
 
 
-def _shown(bench: Workbench, refusal: str, mine: Any) -> tuple[Any, ...]:
+def _shown(bench: Workbench, refusal: str, mine: Any, query: Any) -> tuple[Any, ...]:
     """Return what the page shows now; who began a measurement is led to it, once."""
     job, held = bench.runner.job, bench.results
     is_running = job is not None and job.phase == "running"
@@ -74,8 +75,10 @@ def _shown(bench: Workbench, refusal: str, mine: Any) -> tuple[Any, ...]:
     found = next((one for one in held if one.job.number == job.number), None)
     if job.phase != "finished" or not isinstance(found, LiveMeasurement):
         return (*said, None, no_update, no_update)
-    choose = {"choose": {**landing(found), "path": "/tokens"}, "at": job.number}
-    return (*said, None, choose, search_index(bench.library))
+    library = bench.library
+    place = landing(found, library, _selection(library, query))
+    choose = {"choose": {**place, "path": "/tokens"}, "at": job.number}
+    return (*said, None, choose, search_index(library))
 
 
 def _task(bench: Workbench, pressed: str, text: Any, query: Any, fields: dict[str, Any]) -> Task:
@@ -89,13 +92,17 @@ def _task(bench: Workbench, pressed: str, text: Any, query: Any, fields: dict[st
     why_not = bench.library.catalogue.why_no_live
     if why_not:
         raise ValueError(why_not)
-    if not isinstance(query, str):
-        raise BadRequest("An address must be text.")
-    chosen = Selection.from_query(query, bench.library.catalogue)
+    chosen = _selection(bench.library, query)
     model, typed = bench.models[chosen.model], check_text(text)
     if pressed == names.RUN:
         return Measuring(model, typed)
     return Changing(model, typed, chosen.change, values_of(chosen.change, fields))
+
+
+def _selection(library: Library, query: Any) -> Selection:
+    if not isinstance(query, str):
+        raise BadRequest("An address must be text.")
+    return Selection.from_query(query, library.catalogue)
 
 
 def _named(fields: Any) -> dict[str, Any]:

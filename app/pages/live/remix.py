@@ -45,7 +45,13 @@ def remix(library: Library, chosen: Selection) -> Any:
     return html.Div(
         [
             html.P(caption, className="caption"),
-            html.Ol([_line(at, text[:LONGEST]) for at, text in enumerate(texts)], start="0"),
+            html.Ol(
+                [
+                    _line(at, text[:LONGEST], is_chosen=at == chosen.sequence)
+                    for at, text in enumerate(texts)
+                ],
+                start="0",
+            ),
         ],
         className="live-remix",
     )
@@ -57,7 +63,7 @@ def _text(held: xr.Dataset, at: int) -> str:
     return "".join(rest if _SPECIAL.fullmatch(first) else (first, *rest)).lstrip("\n")
 
 
-def _line(at: int, text: str) -> html.Li:
+def _line(at: int, text: str, *, is_chosen: bool) -> html.Li:
     short = visible(" ".join(text.split())[:_EXCERPT]).replace(LINE_BREAK, " ")
     return html.Li(
         [
@@ -68,5 +74,6 @@ def _line(at: int, text: str) -> html.Li:
                 **attributes(data_remix=text, aria_label=f"Start from it: sequence {at}"),
             ),
             html.Span(f"{short}…" if len(text) > _EXCERPT else short, className="excerpt"),
-        ]
+        ],
+        className="chosen" if is_chosen else "",
     )

@@ -3,15 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from dash import html
 
+from dva_lens.results.sinks import MASS
 from dva_lens.views.words import number as counted
 
 from ...components.attributes import attributes
 from ...components.links import choice_link
 from ...components.numbers import interval, signed
 from ...components.text import LINE_BREAK, visible
-from ...live.results import LiveEffect, LiveMeasurement, LiveResult
+from ...library import Library
+from ...live.results import LiveEffect, LiveMeasurement, LiveResult, model_of
+from ...state import EVERY_SPAN, Selection
 
 _EXCERPT = 60
 
@@ -27,17 +31,36 @@ def results(found: Sequence[LiveResult]) -> Any:
     return [html.H3("Run since the explorer started"), html.Ul(listed)]
 
 
-def landing(found: LiveMeasurement) -> dict[str, Any]:
-    """Return what to choose in order to see a measurement."""
-    return {"run": found.runs[0], "text": found.text, "sequence": 0, "token": "none"}
+def landing(found: LiveMeasurement, library: Library, chosen: Selection) -> dict[str, Any]:
+    """Return what to choose in order to see a measurement.
+
+    Who looked at the same model before stays at the head; else it is the one that gives the
+    first key most.
+    """
+    place = _place(found, found.runs[0])
+    if model_of(chosen.run) == found.job.task.model.name:
+        return place | {"layer": chosen.layer, "head": chosen.head}
+    masses = library.by_head(found.runs[0], found.text, MASS, EVERY_SPAN)
+    if masses is None or not masses.notnull().any():
+        return place
+    layer, head = np.unravel_index(np.nanargmax(masses.values), masses.shape)
+    return place | {"layer": int(layer), "head": int(head)}
+
+
+def _place(found: LiveMeasurement, run: str, sequence: int = 0) -> dict[str, Any]:
+    return {"run": run, "text": found.text, "sequence": sequence, "token": "none"}
 
 
 def _measured(found: LiveMeasurement) -> html.Li:
     size = f"{counted(found.tokens, 'token')} in {counted(found.sequences, 'sequence')}"
-    links = [
-        choice_link(run, path="/tokens", **{**landing(found), "run": run}) for run in found.runs
-    ]
-    return html.Li([*links, html.Span(f" {size}: {_excerpt(found.job.task.text)}")])
+    links: list[Any] = []
+    for run in found.runs:
+        links += [choice_link(run, path="/tokens", **_place(found, run)), " "]
+        for sequence in range(found.sequences if found.sequences > 1 else 0):
+            name, label = f"text {sequence}", f"text {sequence} of {run}"
+            place = _place(found, run, sequence)
+            links += [choice_link(name, path="/tokens", label=label, **place), " "]
+    return html.Li([*links, f"{size}: {_excerpt(found.job.task.text)}"])
 
 
 def _changed(found: LiveEffect) -> html.Li:

@@ -13,9 +13,11 @@ from dva_lens.results.schema import BY_QUERY
 
 from ...catalogue import Measure
 from ...components.attributes import attributes
+from ...components.links import choice_link
 from ...components.numbers import number
 from ...components.text import visible
 from ...library import Library, NothingToShowError
+from ...live.results import model_of
 from ...state import Selection
 
 MOST_TOKENS = 2048
@@ -27,7 +29,16 @@ def shaded(library: Library, chosen: Selection) -> Any:
     """Return the chosen text, shaded by the chosen statistic in the chosen layer."""
     measure = library.catalogue.measure(chosen.statistic)
     tokens, values = tokens_of(library, chosen)
-    return shaded_text(tokens, values, measure, chosen.layer)
+    text = shaded_text(tokens, values, measure, chosen.layer)
+    return [text, _to_live(chosen)] if library.catalogue.models else text
+
+
+def _to_live(chosen: Selection) -> html.P:
+    """Return a link to where the text can be changed and run."""
+    model, text = model_of(chosen.run), chosen.text
+    said = {"run": chosen.run, "text": text, "sequence": chosen.sequence, "model": model}
+    link = choice_link("Change this text and run it on Live", path="/live", **said)
+    return html.P(link, className="caption")
 
 
 def tokens_of(library: Library, chosen: Selection) -> tuple[list[str], np.ndarray]:

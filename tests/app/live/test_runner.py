@@ -46,7 +46,7 @@ def runner(taken):
 def ended(runner, what):
     job = runner.start(FakeTask(what))
     assert (job.phase, job.number) == ("running", job.number)
-    runner.join(20.0)
+    runner.join(200.0)
     return runner.job
 
 

@@ -3,13 +3,14 @@
 import json
 
 import pytest
+from dva_lens.app import workbench
 from dva_lens.app.catalogue import NO_MODELS
 from dva_lens.app.layout import page_at
 from dva_lens.app.pages.live import names
 from dva_lens.app.pages.live.change import fields, values_of
 from dva_lens.app.pages.live.results import verdict
 from dva_lens.app.server import BENCH, close, create_app
-from dva_lens.app.state import CHANGES, Selection
+from dva_lens.app.state import CHANGES, EVERY_SPAN, Selection
 from fake_live import MODEL, fake_live, leave
 from plotly.utils import PlotlyJSONEncoder
 
@@ -68,7 +69,7 @@ def written(part):
 
 
 def ended(app):
-    app.server.extensions[BENCH].runner.join(20.0)
+    app.server.extensions[BENCH].runner.join(200.0)
 
 
 def test_a_run_joins_all_pages_and_who_began_it_is_led_to_its_text(live):
@@ -94,6 +95,32 @@ def test_a_run_joins_all_pages_and_who_began_it_is_led_to_its_text(live):
     listed = written(said[names.RESULTS]["children"])
     assert "<b>" in listed  # as text of a component, never as markup
     assert "⟨U+202E⟩" in listed
+    masses = bench.library.by_head(choose["run"], "live-1", "first_key_mass", EVERY_SPAN)
+    assert float(masses[choose["layer"], choose["head"]]) == float(masses.max())
+
+
+def test_runs_of_one_text_are_on_one_text_and_the_head_stays(live):
+    bench = live.server.extensions[BENCH]
+    for number, text in enumerate((TEXT, TEXT, "Another."), start=1):
+        query = "run=gpt2 · live 1&layer=1&head=1" if number > 1 else ""
+        act(live, names.RUN, text=text, query=query)
+        ended(live)
+        choose = act(live, mine=number, query=query)["request"]["data"]["choose"]
+        assert choose["text"] == f"live-{1 if text == TEXT else 3}"
+        assert number == 1 or (choose["layer"], choose["head"]) == (1, 1)
+    assert bench.library.catalogue.texts[-2:] == ("live-1", "live-3")
+    assert bench.library.as_measured("live-1").models == ("gpt2 · live 1", "gpt2 · live 2")
+
+
+def test_the_oldest_measurement_makes_room(live, monkeypatch):
+    bench = live.server.extensions[BENCH]
+    monkeypatch.setattr(workbench, "MOST", 1)
+    for number in range(2):
+        act(live, names.RUN, text=f"Text {number}.")
+        ended(live)
+    assert [run.name for run in bench.library.catalogue.runs[-2:]] == ["dva-1", "gpt2 · live 2"]
+    text = written(page_at(bench.library, "/tokens", "run=gpt2 · live 1"))
+    assert "live run 1, which is not here any more" in text
 
 
 def test_a_page_that_appears_runs_nothing(live):
