@@ -42,3 +42,11 @@ class Rule(Visibility):
             raise ValueError(
                 "A sink needs the softmax normaliser; sigmoid weights do not compete."
             )
+
+    @property
+    def may_sum_to_less(self) -> bool:
+        """Whether the softmax weights of a query may sum to less than one.
+
+        A sink takes its share, and a mask or a bias may hide every key of a query.
+        """
+        return self.sink is not None or not self.closed or isinstance(self.bias, Tensor)

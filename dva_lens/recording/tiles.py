@@ -131,19 +131,19 @@ def _formed(
 ) -> Float[Tensor, "head row key"]:
     chosen, others = accurate(query[0, :, queries]), accurate(key[0, :, keys])
     others = others.repeat_interleave(len(chosen) // len(others), dim=0)
-    scores = weights.scale * chosen @ others.mT
+    scores = (chosen @ others.mT).mul_(weights.scale)
     if weights.softcap is not None:
-        scores = weights.softcap * torch.tanh(scores / weights.softcap)
+        scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
     if isinstance(weights.bias, Tensor) or weights.bias:
-        scores = scores + _bias(weights.bias, queries, keys)
-    scores = scores.masked_fill(~seen, -torch.inf)
+        scores += _bias(weights.bias, queries, keys)
+    scores.masked_fill_(~seen, -torch.inf)
     if weights.normaliser == "sigmoid":
-        return torch.sigmoid(scores)
+        return scores.sigmoid_()
     normaliser = torch.logsumexp(scores, dim=-1)
     if weights.sink is not None:
         normaliser = torch.logaddexp(normaliser, accurate(weights.sink)[:, None])
     normaliser = normaliser.masked_fill(normaliser == -torch.inf, 0.0)
-    return torch.exp(scores - normaliser[..., None])
+    return scores.sub_(normaliser[..., None]).exp_()
 
 
 def _seen(weights: Rule, queries: Tensor, keys: Tensor) -> Bool[Tensor, "query key"]:

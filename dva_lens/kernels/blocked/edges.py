@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.blocked.pattern import patterns
+from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
+from dva_lens.kernels.blocked.scores import Memory
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.kernels.inputs import check
 from dva_lens.kernels.rule import Rule
@@ -70,11 +71,15 @@ def top_edges(
         query, key = query.to(wide), key.to(wide)
         largest = query.new_zeros(*query.shape[:3], count)
         places = torch.zeros_like(largest, dtype=torch.int64)
-        for part, _ in patterns(query, key, rule):
+
+        def look(part: BlockPattern, memory: Memory) -> None:
+            del memory
             few = min(count, part.weights.shape[-1])
             found, place = part.weights.topk(few, dim=-1)
             largest[part.block.by_query][..., :few] = found
             places[part.block.by_query][..., :few] = place + part.block.keys.start
+
+        look_at_blocks(query, key, rule, look)
     sequence, head, row, rank = (largest > threshold).nonzero(as_tuple=True)
     chosen = (sequence, head, row, rank)
     return Edges(sequence, head, row, places[chosen], largest[chosen])

@@ -14,8 +14,10 @@ from torch import Tensor
 from dva_lens.kernels.blocked.forms import as_heads
 from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe
 from dva_lens.kernels.blocked.pair_readers import PairReader
-from dva_lens.kernels.blocked.pattern import BlockPattern, patterns
+from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
 from dva_lens.kernels.blocked.relative import received_by_distance, squared_sizes
+from dva_lens.kernels.blocked.scores import Memory
+from dva_lens.kernels.blocked.threads import Action, adding
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
     CollapsingValues,
@@ -111,8 +113,13 @@ def _received(
 ) -> Float[Tensor, "batch head key feature"]:
     """Return sum_i p_ij f_i, what each key receives of what the queries give."""
     total = given.new_zeros(*given.shape[:2], key.shape[2], given.shape[-1])
-    for part, _ in patterns(query, key, rule):
-        total[part.block.by_key] += part.weights.mT @ given[part.block.by_query]
+
+    def look(part: BlockPattern, memory: Memory) -> Action:
+        del memory
+        found = part.weights.mT @ given[part.block.by_query]
+        return lambda: adding(total[part.block.by_key], found)
+
+    look_at_blocks(query, key, rule, look)
     return total
 
 
@@ -193,8 +200,12 @@ class PairMoments:
 def _of_pairs(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
     reader = PairReader(values, query.shape[1], query.dtype)
     gathered = PairMoments(query, reader.width)
-    for part, _ in patterns(query, key, rule):
+
+    def look(part: BlockPattern, memory: Memory) -> None:
+        del memory
         gathered.weigh(part)
         for stripe, value in reader.formed(part.block):
             gathered.add(part, stripe, value, value.norm(dim=-1))
+
+    look_at_blocks(query, key, rule, look, alone=True)
     return gathered.moments

@@ -54,7 +54,7 @@ class PairReader(ValueReader):
         """Return sum_j p_ij v_ij, if wanted, and sum_j p_ij |v_ij|."""
         del memory
         mixed = part.weights.new_zeros(*part.weights.shape[:3], self.width) if mixing else None
-        sizes = torch.zeros_like(part.entropy)
+        sizes = torch.zeros_like(part.weights[..., 0])
         if self.observer is not None:
             self.observer.weigh(part)
         for stripe, value in self.formed(part.block):

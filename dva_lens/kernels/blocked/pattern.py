@@ -1,15 +1,15 @@
 """The weights of one block of queries over the keys it can see, and what needs their scores."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
-from dva_lens.kernels.blocked.scores import Memory, Scorer, nowhere
+from dva_lens.kernels.blocked.scores import Memory, Scorer, nowhere, tiles
+from dva_lens.kernels.blocked.threads import Action, Turns, share
 from dva_lens.kernels.blocks import QueryBlock
 from dva_lens.kernels.rule import Rule
 
@@ -22,98 +22,81 @@ Rows = Float[Tensor, "some few row"]
 @final
 @dataclass(frozen=True)
 class BlockPattern:
-    """The weights of a block with the numbers that need its scores.
+    """The weights of a block, and what they were made of.
 
-    `rest_energy` is sum p log p over the keys other than key 0, where p is not yet divided by the
-    normaliser.
+    Per row: the largest weight; log-sum-exp of the scores, a sink included, or 0 where the row
+    sees nothing; and the share of the keys in that sum. Under sigmoid, only the first of them.
     """
 
     block: QueryBlock
     weights: OfBlock
-    log_sum_exp: Rows
-    entropy: Rows
+    scores: OfBlock
     largest: Rows
-    rest_energy: Rows
+    log_sum_exp: Rows
+    share: Rows
 
 
-def patterns(
-    query: Query, key: Key, rule: Rule, *, queries: slice | None = None
-) -> Iterator[tuple[BlockPattern, Memory]]:
-    """Go through the blocks of an attention that see any key, with memory for one product.
+Look = Callable[[BlockPattern, Memory], Action | None]
 
-    The pattern and the memory of a block are overwritten by the next one. With `queries`, only
-    theirs come.
+
+def look_at_blocks(
+    query: Query,
+    key: Key,
+    rule: Rule,
+    look: Look,
+    *,
+    queries: slice | None = None,
+    alone: bool = False,
+) -> None:
+    """Look at the blocks of an attention that see any key, with memory for one product.
+
+    The pattern and the memory of a block are overwritten by the next one. Threads take turns at
+    the blocks, unless `look` has to be `alone`; what it returns is done in the order of the
+    blocks, so that sums over blocks do not depend on which thread was first. With `queries`, only
+    blocks of theirs come.
     """
-    scorer = Scorer(query, key, rule)
-    todo = scorer.tiles()
+    threaded = not alone and query.device.type == "cpu"
+    todo = [each for each in tiles(rule, query, key, threaded=threaded) if each.clear]
     if queries is not None:
         todo = [part for block in todo if (part := block.within(queries)) is not None]
-    memory = query.new_empty(2, max((block.pairs for block in todo), default=0))
-    spare, kept = memory.unbind()
-    for block in todo:
-        yield block_pattern(scorer.scores(block, spare), block, rule, memory=kept), spare
+    largest = max((block.pairs for block in todo), default=0)
+
+    def work(turns: Turns[QueryBlock]) -> None:
+        scorer = Scorer(query, key, rule)
+        spare, kept = query.new_empty(2, largest).unbind()
+        for place, block in turns:
+            scores = scorer.scores(block, spare)
+            turns.end(place, look(block_pattern(scores, block, rule, memory=kept), spare))
+
+    share(todo, work, threads=torch.get_num_threads() if threaded else 1)
 
 
 def block_pattern(
     scores: OfBlock, block: QueryBlock, rule: Rule, *, memory: Memory
 ) -> BlockPattern:
-    """Turn scores into weights in the memory given; the scores are overwritten."""
-    pattern = memory[: scores.numel()].view_as(scores)
+    """Turn scores into weights in the memory given."""
+    weights = memory[: scores.numel()].view_as(scores)
     if rule.normaliser == "sigmoid":
-        return _sigmoid(scores, block, pattern)
-    torch.softmax(scores, dim=-1, out=pattern)
-    top, largest = scores.amax(dim=-1), pattern.amax(dim=-1)
-    log_sum = top - largest.log()
-    weighed = torch.mul(scores, pattern, out=scores)
-    energy, rest = summed(weighed, block)
-    if not _special(rule):
-        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, rest)
-    empty = top <= nowhere(scores.dtype) / 2
+        largest = torch.sigmoid(scores, out=weights).amax(dim=-1)
+        nothing = scores.new_full((), torch.nan).expand_as(largest)
+        return BlockPattern(block, weights, scores, largest, nothing, nothing)
+    torch.softmax(scores, dim=-1, out=weights)
+    top, largest = scores.amax(dim=-1), weights.amax(dim=-1)
+    log_sum, one = top - largest.log(), top.new_ones(()).expand_as(top)
+    part = BlockPattern(block, weights, scores, largest, log_sum, one)
+    return _lessened(part, rule, top) if rule.may_sum_to_less else part
+
+
+def _lessened(part: BlockPattern, rule: Rule, top: Rows) -> BlockPattern:
+    """Give a sink its share and rows without keys nothing."""
+    empty = top <= nowhere(top.dtype) / 2
     if rule.sink is None and not empty.any():
-        return BlockPattern(block, pattern, log_sum, log_sum - energy, largest, rest)
-    part = BlockPattern(block, pattern, log_sum, energy, largest, rest)
-    return _lessened(part, rule, empty=empty)
-
-
-def _special(rule: Rule) -> bool:
-    """Say whether rows may sum to less than one: a sink, or queries that see nothing."""
-    return rule.sink is not None or not rule.closed or isinstance(rule.bias, Tensor)
-
-
-def _sigmoid(scores: OfBlock, block: QueryBlock, pattern: OfBlock) -> BlockPattern:
-    torch.sigmoid(scores, out=pattern)
-    weighed = torch.mul(logsigmoid(scores), pattern, out=scores)
-    energy, rest = summed(weighed, block)
-    nothing = torch.full_like(energy, torch.nan)
-    return BlockPattern(block, pattern, nothing, -energy, pattern.amax(dim=-1), rest)
-
-
-def summed(entries: OfBlock, block: QueryBlock) -> tuple[Rows, Rows]:
-    """Return the sums of rows, and those without what belongs to key 0.
-
-    Key 0 is added last and never taken off again: nothing of the rest might be left.
-    """
-    if not block.holds_first:
-        total = entries.sum(dim=-1)
-        return total, total
-    rest = entries[..., 1:].sum(dim=-1)
-    return rest + entries[..., 0], rest
-
-
-def _lessened(part: BlockPattern, rule: Rule, *, empty: Tensor) -> BlockPattern:
-    """Give a sink its share and rows without keys nothing; `part.entropy` holds sum p s."""
-    among_keys = part.log_sum_exp.masked_fill(empty, -torch.inf)
-    log_sum, share = among_keys, torch.ones_like(among_keys)
+        return part
+    log_sum, share = part.log_sum_exp, part.share
     if rule.sink is not None:
-        sink = rule.sink.to(log_sum.dtype)[part.block.heads][:, None]
-        log_sum = torch.logaddexp(among_keys, sink)
-        share = torch.exp(among_keys - log_sum)
-    share = share.masked_fill(empty, 0.0)
+        sink = rule.sink.to(top.dtype)[part.block.heads][:, None]
+        log_sum = torch.logaddexp(log_sum, sink)
+        share = torch.exp(part.log_sum_exp - log_sum)
+    share, log_sum = share.masked_fill(empty, 0.0), log_sum.masked_fill(empty, 0.0)
     part.weights.mul_(share[..., None])
-    return replace(
-        part,
-        log_sum_exp=log_sum,
-        entropy=(share * (log_sum - part.entropy)).masked_fill_(empty, 0.0),
-        largest=part.largest * share,
-        rest_energy=part.rest_energy * share,
-    )
+    return replace(part, largest=part.largest * share, log_sum_exp=log_sum, share=share)

@@ -33,13 +33,11 @@ class Read:
     """What the weights of a block make of the values.
 
     `mixed` are the mixed values before `finish`, if they were wanted; `sizes` is
-    sum_j p_ij |v_ij|; `rest_offset` is sum_j p_ij (j - last query of the block) over the keys but
-    key 0, where a product brought it along.
+    sum_j p_ij |v_ij|.
     """
 
     mixed: Mixed | None
     sizes: Rows
-    rest_offset: Rows | None = None
 
 
 class ValueReader(ABC):
@@ -99,7 +97,7 @@ class CollapsingReader(ValueReader):
 
 @final
 class StaticReader(CollapsingReader):
-    """Reads v_j; where it mixes them, one product brings their sizes and places as well."""
+    """Reads v_j; where it mixes them, one product brings their sizes as well."""
 
     def __init__(self, values: Static, heads: int, dtype: torch.dtype) -> None:
         super().__init__(values.value.to(dtype), heads)
@@ -107,29 +105,19 @@ class StaticReader(CollapsingReader):
 
     @cached_property
     def _columns(self) -> Float[Tensor, "batch kv_head key column"]:
-        """Values, their norms, and room for the places of keys, which each block counts anew."""
-        norm = self.norm[..., None]
-        return torch.cat([self.static, norm, torch.empty_like(norm)], dim=-1)
-
-    @cached_property
-    def _positions(self) -> Float[Tensor, "key"]:
-        return torch.arange(self.static.shape[2], device=self.static.device).to(self.static.dtype)
+        return torch.cat([self.static, self.norm[..., None]], dim=-1)
 
     def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
         if not mixing:
             return Read(None, self.sizes(part, memory))
-        places = self.of_keys(part.block, self._columns)[..., -1]
-        places.copy_(part.block.rest_from_last(self._positions))
         found = self.mix(part, self._columns)
-        return Read(found[..., :-2], found[..., -2], found[..., -1])
+        return Read(found[..., :-1], found[..., -1])
 
     def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
         """Return sum_j p_ij |v_j|."""
-        norm = self.of_keys(part.block, self.norm).flatten(0, 1)
-        pattern = self.grouped(part.weights)
-        out = memory[: pattern.numel()].view_as(pattern)
-        return torch.mul(pattern, norm[:, None], out=out).sum(-1).view(part.weights.shape[:3])
+        del memory
+        return self.mix(part, self.norm[..., None])[..., 0]
 
 
 @final

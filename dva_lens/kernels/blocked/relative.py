@@ -13,9 +13,10 @@ from torch import Tensor
 
 from dva_lens.kernels.blocked.distances import Distances
 from dva_lens.kernels.blocked.mixers import BlockWeights, Mixed, Mixer
-from dva_lens.kernels.blocked.pattern import BlockPattern, patterns
+from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
 from dva_lens.kernels.blocked.readers import Read, ValueReader
 from dva_lens.kernels.blocked.scores import Memory
+from dva_lens.kernels.blocked.threads import Action, adding
 from dva_lens.kernels.blocks import QueryBlock
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Relative, per_query_head
@@ -98,7 +99,11 @@ def received_by_distance(query: Query, key: Key, values: Relative, rule: Rule) -
     """Return what each key is given by the queries at every clipped distance."""
     count = values.moves.shape[2]
     found = query.new_zeros(*query.shape[:3], count)
-    for part, _ in patterns(query, key, rule):
-        distances = Distances.of(part.block, count, query.device)
-        found[part.block.by_key] += distances.received(part.weights)
+
+    def look(part: BlockPattern, memory: Memory) -> Action:
+        del memory
+        given = Distances.of(part.block, count, query.device).received(part.weights)
+        return lambda: adding(found[part.block.by_key], given)
+
+    look_at_blocks(query, key, rule, look)
     return found

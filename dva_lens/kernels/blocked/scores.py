@@ -22,6 +22,7 @@ Memory = Float[Tensor, "entry"]
 
 ROWS, FEWEST_ROWS = 128, 8
 ENTRIES_AT_ONCE = 1 << 21
+ENTRIES_OF_A_THREAD = 1 << 20
 
 
 def nowhere(dtype: torch.dtype) -> float:
@@ -29,17 +30,24 @@ def nowhere(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).min / 8
 
 
-def tiles(rule: Rule, query: Query, key: Key) -> Iterator[QueryBlock]:
-    """Cut an attention into blocks whose scores fit in the cache; groups of heads stay whole."""
+def tiles(rule: Rule, query: Query, key: Key, *, threaded: bool = False) -> Iterator[QueryBlock]:
+    """Cut an attention into blocks whose scores fit in a cache; groups of heads stay whole.
+
+    Blocks that are `threaded` are for one thread each, and so are smaller. All heads of the same
+    queries come one after the other, those that see the most keys first.
+    """
+    entries = ENTRIES_OF_A_THREAD if threaded else ENTRIES_AT_ONCE
     batch, heads, length, _ = query.shape
     keys, group = key.shape[2], heads // key.shape[1]
-    rows = min(length, max(FEWEST_ROWS, min(ROWS, ENTRIES_AT_ONCE // (group * keys))))
-    groups = max(1, ENTRIES_AT_ONCE // (rows * keys * group))
-    at_once = max(1, groups * group // heads)
-    few = cuts(heads, min(groups, heads // group) * group)
+    rows = min(length, max(FEWEST_ROWS, min(ROWS, entries // (group * keys))))
+    at_once = max(1, entries // (rows * keys * heads))
+    whole = [slice(0, heads)]
     for some in cuts(batch, at_once):
-        size = (length, keys)
-        yield from blocks(rule, some, few, size, rows=rows, device=query.device)
+        found = blocks(rule, some, whole, (length, keys), rows=rows, device=query.device)
+        for block in reversed(list(found)):
+            groups = max(1, entries * heads // max(1, block.pairs * group))
+            for few in cuts(heads, groups * group):
+                yield replace(block, heads=few)
 
 
 @final
@@ -53,10 +61,6 @@ class Scorer:
         self.group = query.shape[1] // key.shape[1]
         self._masks: dict[tuple[int, int, int], Tensor | None] = {}
         self._last: tuple[QueryBlock, int, Tensor | None] | None = None
-
-    def tiles(self) -> list[QueryBlock]:
-        """Return the blocks that see any key."""
-        return [each for each in tiles(self.rule, self.query, self.key) if each.clear]
 
     def scores(self, block: QueryBlock, memory: Memory) -> OfBlock:
         """Return the scores of a block in the memory given; a group of heads is one product."""

@@ -8,8 +8,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from dva_lens.kernels.blocked.pattern import BlockPattern, patterns
-from dva_lens.kernels.blocks import hidden
+from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
+from dva_lens.kernels.blocked.scores import Memory
+from dva_lens.kernels.blocked.threads import Action
+from dva_lens.kernels.blocks import QueryBlock, hidden
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.kernels.inputs import check
 from dva_lens.kernels.rule import Rule
@@ -117,16 +119,20 @@ def tiles(
         lowest, highest = query.new_full(shape, torch.inf), query.new_full(shape, -torch.inf)
         total, seen = (query.new_zeros(shape, dtype=torch.float64) for _ in range(2))
         wanted = slice(across.start, across.stop)
-        for part, _ in patterns(query, key, rule, queries=wanted):
+
+        def look(part: BlockPattern, memory: Memory) -> Action | None:
+            del memory
             found = _pooled(part, rule, along)
-            if found is None:
-                continue
-            block = part.block
+            return None if found is None else lambda: keep(part.block, found)
+
+        def keep(block: QueryBlock, found: tuple[Tensor, ...]) -> None:
             index = across.tile(block.queries, query.device)[:, None].expand_as(found[0])
             for kept, new, how in zip(
                 (lowest, highest, total, seen), found, ("amin", "amax", "sum", "sum"), strict=True
             ):
                 kept[block.batch, block.heads].scatter_reduce_(2, index, new.to(kept.dtype), how)
+
+        look_at_blocks(query, key, rule, look, queries=wanted)
     blank = seen == 0
     return PatternTiles(
         lowest.masked_fill_(blank, torch.nan),
