@@ -27,10 +27,11 @@ INTRODUCTION = """# Findings
 Made by `python -m dva_lens.analyses.pages.findings` from the reference results, which `dva-lens
 explore reference` shows. The study, the pilot that chose its learning rates and the plan of claims
 are in analyses/reference; the plan was written before the first training, and every training notes
-its hash. Five seeds were meant for `transformer` and `resformer-identity`, and three for the
-others; `gated` was given five after three had left its claim undecided, which makes its p smaller
-than that of a test settled beforehand. The value of every pair in DVA is a family of forms of
-ours: the formula of its authors is not public.
+its hash; `python -m dva_lens.analyses.reference.verify` holds all trainings against these files.
+Five seeds were meant for `transformer` and `resformer-identity`, and three for the others; `gated`
+was given five after three had left its claim undecided, which makes its p smaller than that of a
+test settled beforehand. The value of every pair in DVA is a family of forms of ours: the formula
+of its authors is not public.
 
 {trained}
 """
