@@ -21,6 +21,8 @@ _LAZY = {
     "head_importance": "dva_lens.diagnostics.ablation",
     "intervene": "dva_lens.diagnostics.interventions.intervene",
     "interventions": "dva_lens.diagnostics.interventions.values",
+    "follow": "dva_lens.study.following",
+    "LensCallback": "dva_lens.study.callback",
     "value_gradients": "dva_lens.diagnostics.gradients",
     "sink_atlas": "dva_lens.diagnostics.sinks",
     "open_archive": "dva_lens.results.archive",

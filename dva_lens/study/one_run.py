@@ -112,13 +112,13 @@ class OneRun:
             "preset": label,
             "seed": 0,
             "label": label,
-            "order": _order(archive, key),
-            "loss": _mean_loss(data),
+            "order": place_of(archive, key),
+            "loss": mean_loss(data),
             "train_seconds": None,
             "provenance": json.dumps(
                 {"text": self.text.source.name, "text_sha256": self.text.source.sha256}
             ),
-            **_costs(model),
+            **costs_of(model),
         }
         fresh = {TEXT: data, **self._controls(label, wanted)}
         measurements = {**{name: each.load() for name, each in former.items()}, **fresh}
@@ -169,7 +169,7 @@ def _blamed(name: str) -> Iterator[None]:
 
 def _key(model: Any, base: str, text: str, options: MeasureOptions) -> str:
     """Name a measurement by what the model is (its weights and how they are used) and reads."""
-    content = {"weights": digest_of(model.state_dict()), "config": _config(model)}
+    content = {"weights": digest_of(model.state_dict()), "config": config_of(model)}
     about = {"model": content, "name": base, "text": text, "length": options.length}
     return digest(about | ({"chat": options.system_prompt or ""} if options.chat else {}))
 
@@ -210,32 +210,32 @@ def _has_queries(former: Mapping[str, xr.Dataset]) -> bool:
     return TEXT in former and any(str(name).endswith(BY_QUERY) for name in former[TEXT])
 
 
-def _mean_loss(data: xr.Dataset) -> float | None:
+def mean_loss(data: xr.Dataset) -> float | None:
     """Return the mean loss, or None where it was not measured or the model has none."""
     if "loss" not in data or not bool(np.isfinite(data["loss"]).any()):
         return None
     return float(np.nanmean(data["loss"]))
 
 
-def _order(archive: Archive, key: str) -> int:
+def place_of(archive: Archive, key: str) -> int:
     """Return the place of a run among the others: the one it has, or the next."""
     places = {run.key: int(run.attrs.get("order", 0)) for run in archive.runs}
     return places.get(key, 1 + max(places.values(), default=-1))
 
 
-def _costs(model: Any) -> dict[str, Any]:
+def costs_of(model: Any) -> dict[str, Any]:
     """Return what a model says of itself; what is not known of foreign models is None."""
     config = getattr(model, "config", None)
     own = isinstance(config, ModelConfig)
     return {
-        "config": _config(model),
+        "config": config_of(model),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "flops_per_token": flops_per_token(config) if own else None,
         "kv_bytes_per_token": kv_bytes_per_token(config) if own else None,
     }
 
 
-def _config(model: Any) -> str:
+def config_of(model: Any) -> str:
     """Return the configuration of a model as JSON, without the place it was loaded from."""
     describe = getattr(getattr(model, "config", None), "to_dict", dict)
     kept = {name: value for name, value in describe().items() if name != "_name_or_path"}
