@@ -12,6 +12,7 @@
     [ARROWS, "on the map of heads or on the inspector: the next head or layer"],
     [ARROWS, "in a text: the next token, and the line above or below"],
     [["Home", "End"], "in a text: the first and the last token"],
+    [["Ctrl Enter"], "in the text of Live: run the model"],
     [["Enter"], "follow what is chosen"],
     [["Esc"], "close what is open, free the token that is locked"],
     [["Tab"], "the next link, menu or figure"],

@@ -61,6 +61,7 @@ class Changing:
         return [
             "intervene",
             *given,
+            "--no-statistics",
             f"--text={folder / TEXT_FILE}",
             f"--out={folder / EFFECTS}",
             "--",

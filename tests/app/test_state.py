@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import pytest
 from dva_lens.app.library import Library
 from dva_lens.app.state import (
+    CHANGES,
     EVERY_SPAN,
     ORDERS,
     RENAMED,
@@ -81,6 +82,7 @@ def test_whatever_an_address_says_is_in_the_menu(library, field, value):
     assert 0 <= found.head < run.heads
     assert 0 <= found.sequence < 8
     assert found.order in ORDERS
+    assert (found.model, found.change in CHANGES) == ("", True)
     assert found.baseline in [each.model for each in library.catalogue.runs]
 
 

@@ -281,7 +281,7 @@ def test_every_page_of_the_navigation_draws(page, visit):
         links.filter(has_text=name).click()
         page.locator("nav [aria-current=page]", has_text=name).wait_for()
         assert page.title() == f"{name} · dva-lens"
-        drawn = ".prose" if name == "About" else ".js-plotly-plot .main-svg"
+        drawn = {"About": ".prose", "Live": "#live-text"}.get(name, ".js-plotly-plot .main-svg")
         page.locator(drawn).locator("visible=true").first.wait_for()
         lacking = page.locator(".missing:not(:empty)").all_text_contents()
         assert all("reads its own values only" in said for said in lacking)

@@ -22,33 +22,40 @@ def address(folder, tmp_path_factory):
         yield found
 
 
-def test_a_typed_text_is_run_and_looked_at_and_a_change_is_made(page, visit):
+def test_a_typed_text_is_run_and_looked_at_and_is_still_there_at_hand_on_return(page, visit):
     visit("/live")
     page.locator("#live-run").click()
     page.get_by_text("There is no text yet").wait_for()
-    page.get_by_label("Text", exact=True).fill(TEXT)
+    box = page.locator("#live-text")
+    box.fill(TEXT)
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/tokens**")
     page.locator(".chip, .chips-note").first.wait_for()
     assert (said(page)["run"], said(page)["text"]) == ("gpt2 · live 1", "live-1")
-    page.locator("[data-headmove]").focus()
-    page.keyboard.press("ArrowDown")  # the sizes of a run that has joined are known
-    page.wait_for_url("**layer=1**")
-    page.go_back()
+    assert said(page)["layer"] == "1"  # where the first key gets most
+    page.locator("[data-headmove]").press("ArrowUp")  # the sizes of a new run are known
     page.wait_for_url("**layer=0**")
     page.go_back()
-    box = page.locator("#live-text")
-    box.wait_for()
-    page.get_by_role("link", name="gpt2 · live 1").wait_for()
+    page.wait_for_url("**layer=1**")
+    page.go_back()
+    page.get_by_role("link", name="gpt2 · live 1", exact=True).wait_for()
     assert box.input_value() == TEXT
     assert page.get_by_role("link", name="live 2").count() == 0  # coming back runs nothing
+
+
+def test_a_change_is_chosen_made_and_shown_token_by_token(page, visit):
+    visit("/live")
+    box = page.get_by_label("Text", exact=True)
+    box.fill("Some text.")
     page.get_by_role("textbox", name="What to change").click()
     page.get_by_role("option", name="drop head").click()
     page.wait_for_url("**change=drop-head**")
     page.get_by_role("button", name="Make the change").click()
-    page.get_by_text("by more than its control").wait_for()
+    page.get_by_text("loss is higher than with its control").wait_for()
+    page.get_by_text("Token by token").click()
+    page.locator(".live-tokens .raised", has_text="⟨U+202E⟩").wait_for()
     page.get_by_role("button", name="Add another text").click()
-    assert box.input_value() == f"{TEXT}\n<|endoftext|>\n"
+    assert box.input_value() == "Some text.\n<|endoftext|>\n"
     page.get_by_role("button", name="Start from it: sequence 1").click()
     page.wait_for_function("document.getElementById('live-text').value.length > 100")
     assert page.title() == "Live · dva-lens"

@@ -24,7 +24,9 @@ def leave(folder):
     loss = {"units": "nat", "note": "", "as_is": 3.0, "meaning": "loss"}
     loss |= dict.fromkeys(("intervention", "control", "difference"), triple)
     found = {"intervention": {"intervention": "drop-head", "layer": 1}, "control": "other heads"}
-    found |= {"draws": 4, "effects": {"loss": loss}}
+    changes = {"loss": {"intervention": [0.5, -0.25, None]}}
+    sequence = {"tokens": ["a", "\u202e", " c"], "changes": changes}
+    found |= {"draws": 4, "effects": {"loss": loss}, "mass": None, "sequences": [sequence]}
     (folder / "effects.json").write_text(json.dumps(found))
     return folder
 

@@ -16,7 +16,7 @@ PAGE = Page(
     ),
     menus=("model",),
     parts=(
-        Card("Text and model", (Words("live", desk),)),
+        Card("The text", (Words("live", desk),)),
         Card("Change one thing", (Words("live-change", change_form),), menus=("change",)),
         Card("Start from a text of the archive", (Words("live-remix", remix),)),
     ),

@@ -4,7 +4,7 @@ The layer and head are the chosen ones, and the key of a sink is the token that 
 """
 
 import types
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from dash import dcc, html
 from pydantic_core import PydanticUndefined
@@ -16,11 +16,16 @@ from ...state import NO_TOKEN, Selection
 from . import names
 
 WORDS = {
-    "by": "removed by (mask or value)",
     "key": "key (position of the sink)",
     "share": "share of it (0 to 1)",
+    "part": "part (all or query)",
     "temperature": "temperature (above 1 spreads attention)",
 }
+BY = {
+    "remove-sink": "removed by (mask or value)",
+    "swap-first-values": "taken from (text or position)",
+}
+"""What the field `by` says depends on the change."""
 _EXAMPLES: dict[str, Any] = {"temperature": 2.0}
 """What a field that must be given begins with."""
 
@@ -46,7 +51,10 @@ def change_form(library: Library, chosen: Selection) -> Any:
             ),
             html.Div(
                 [
-                    *(_field(name, value) for name, value in fields(chosen).items()),
+                    *(
+                        _field(name, value, BY.get(chosen.change, "") if name == "by" else "")
+                        for name, value in fields(chosen).items()
+                    ),
                     html.Button(
                         "Make the change", id=names.CHANGE, type="button", className="action"
                     ),
@@ -88,6 +96,8 @@ def _read(given: Any, kind: Any) -> Any:
     """Return what was typed as the type of a field, or as it is where it is none of that type."""
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(one for one in get_args(kind) if one is not type(None))
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     text = "" if given is None else str(given).strip()[:60]
     if not text:
         return None
@@ -97,10 +107,10 @@ def _read(given: Any, kind: Any) -> Any:
         return text
 
 
-def _field(name: str, value: Any) -> html.Label:
+def _field(name: str, value: Any, words: str) -> html.Label:
     return html.Label(
         [
-            html.Span(WORDS.get(name, name.replace("_", " "))),
+            html.Span(words or WORDS.get(name, name.replace("_", " "))),
             dcc.Input(
                 id={names.FIELD: name},
                 type="text",

@@ -20,7 +20,7 @@ def desk(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all wo
         return html.P(why_not, className="missing", role="status")
     return html.Div(
         [
-            html.Label("Text", htmlFor=names.TEXT, className="live-label"),
+            html.Label("Text", htmlFor=names.TEXT, className="unseen"),
             html.P(_HELP, className="caption"),
             dcc.Textarea(
                 id=names.TEXT,

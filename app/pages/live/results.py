@@ -9,13 +9,12 @@ from dash import html
 from dva_lens.results.sinks import MASS
 from dva_lens.views.words import number as counted
 
-from ...components.attributes import attributes
 from ...components.links import choice_link
-from ...components.numbers import interval, signed
 from ...components.text import LINE_BREAK, visible
 from ...library import Library
 from ...live.results import LiveEffect, LiveMeasurement, LiveResult, model_of
 from ...state import EVERY_SPAN, Selection
+from .effect import effect
 
 _EXCERPT = 60
 
@@ -64,74 +63,22 @@ def _measured(found: LiveMeasurement) -> html.Li:
 
 
 def _changed(found: LiveEffect) -> html.Li:
-    loss = found.found["effects"]["loss"]
-    rows = [_row(name, loss[key]) for key, name in _NAMES.items()]
     title = found.job.task.title
     return html.Li(
         [
             html.Strong(f"{title[:1].upper()}{title[1:]}"),
             f", {_where(found.found['intervention'])}: {_excerpt(found.job.task.text)}",
-            html.Div(
-                html.Table(
-                    [
-                        html.Thead(html.Tr([html.Th(name, scope="col") for name in _heads(loss)])),
-                        html.Tbody(rows),
-                    ],
-                    className="numbers compact live-effect",
-                ),
-                className="scroll",
-                tabIndex="0",
-                role="region",
-                **attributes(aria_label=f"Effect of {title}"),
-            ),
-            html.P(f"{verdict(loss)} {_about(found.found)}", className="caption"),
+            *effect(found.found, title),
         ]
     )
-
-
-def verdict(loss: Mapping[str, Any]) -> str:
-    """Return in words whether a change did more to the loss than its control."""
-    found = loss["difference"]
-    low, high = found["low"], found["high"]
-    if low is None or high is None:
-        return "Undecided: one text has no interval; add another text to get one."
-    if low > 0:
-        return "The change raises the loss by more than its control does."
-    if high < 0:
-        return "The change raises the loss by less than its control does."
-    return "The change does not differ detectably from its control."
-
-
-def _row(name: str, found: Mapping[str, Any]) -> html.Tr:
-    low, high = found["low"], found["high"]
-    ends = "no interval" if low is None or high is None else interval(low, high)
-    return html.Tr(
-        [
-            html.Th(name, scope="row"),
-            html.Td("–" if found["mean"] is None else signed(found["mean"]), className="number"),
-            html.Td(ends, className="number"),
-        ]
-    )
-
-
-def _heads(loss: Mapping[str, Any]) -> tuple[str, str, str]:
-    return ("", f"Change of the loss [{loss['units']}]", "95 % interval")
-
-
-def _about(found: Mapping[str, Any]) -> str:
-    said = f"Control: {found['control']}; mean of {found['draws']}."
-    note = found["effects"]["loss"]["note"]
-    return f"{said} Interval: {note}." if note else said
 
 
 def _where(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items() if name != "intervention")
+    held = {name: value for name, value in values.items() if name != "intervention"}
+    return ", ".join(f"{name} {value}" for name, value in held.items() if value is not None)
 
 
 def _excerpt(text: str) -> str:
     short = " ".join(text.split())
     cut = visible(short[:_EXCERPT]).replace(LINE_BREAK, " ")
     return f"“{cut}…”" if len(short) > _EXCERPT else f"“{cut}”"
-
-
-_NAMES = {"intervention": "The change", "control": "Its control", "difference": "Difference"}

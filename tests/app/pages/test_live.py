@@ -8,7 +8,7 @@ from dva_lens.app.catalogue import NO_MODELS
 from dva_lens.app.layout import page_at
 from dva_lens.app.pages.live import names
 from dva_lens.app.pages.live.change import fields, values_of
-from dva_lens.app.pages.live.results import verdict
+from dva_lens.app.pages.live.effect import _losses, verdict
 from dva_lens.app.server import BENCH, close, create_app
 from dva_lens.app.state import CHANGES, EVERY_SPAN, Selection
 from fake_live import MODEL, fake_live, leave
@@ -91,7 +91,6 @@ def test_a_run_joins_all_pages_and_who_began_it_is_led_to_its_text(live):
     assert len(bench.library.catalogue.runs) == len(before.catalogue.runs) + 1
     page = written(page_at(bench.library, "/tokens", f"run={choose['run']}&text=live-1"))
     assert "where it looks" in page
-    assert "held-out" in written(page_at(bench.library, "/", ""))
     listed = written(said[names.RESULTS]["children"])
     assert "<b>" in listed  # as text of a component, never as markup
     assert "⟨U+202E⟩" in listed
@@ -144,7 +143,7 @@ def test_a_change_is_shown_beside_its_control(live):
     said = act(live, mine=1)
     assert "request" not in said
     listed = written(said[names.RESULTS]["children"])
-    for part in ("Drop head in gpt2", "Its control", "0.125 – 0.375", "by more than its control"):
+    for part in ("Drop head in gpt2", "Its control", "0.125 – 0.375", "loss is higher than with"):
         assert part in listed
 
 
@@ -184,10 +183,15 @@ def test_no_address_names_a_model_that_is_not_offered(live):
     ended(live)
 
 
+def test_a_loss_belongs_to_the_token_that_is_predicted(left):
+    (sequence,) = json.loads((left / "effects.json").read_text())["sequences"]
+    assert _losses(sequence) == [None, 0.5, -0.25]
+
+
 def test_a_link_to_a_live_run_that_is_gone_says_so(library):
-    text = written(page_at(library, "/tokens", "run=gpt2 · live 7&text=live-7"))
+    text = written(page_at(library, "/live", "run=gpt2 · live 7&text=live-7"))
     assert "live run 7, which is not here any more" in text
-    assert "not here any more" not in written(page_at(library, "/tokens", "run=gpt3"))
+    assert "not here any more" not in written(page_at(library, "/live", "run=gpt3"))
 
 
 def test_an_archive_without_checkpoints_says_what_live_needs(library):
@@ -207,7 +211,7 @@ def test_without_an_archive_live_is_all_there_is_until_a_text_was_run(left):
         act(app, names.RUN)
         ended(app)
         assert client.get("/").status_code == 200
-        for path in ("/", "/heads", "/tokens", "/values", "/compare", "/training", "/about"):
+        for path in ("/", "/compare", "/training"):
             assert "nothing has been measured" not in written(page_at(bench.library, path, ""))
     finally:
         close(app)
@@ -223,8 +227,8 @@ def test_one_of_several_processes_runs_nothing(folder):
     ("low", "high", "said"),
     [
         (None, None, "one text has no interval"),
-        (0.1, 0.2, "by more than"),
-        (-0.2, -0.1, "by less than"),
+        (0.1, 0.2, "higher than with its control"),
+        (-0.2, -0.1, "lower than with its control"),
         (-0.1, 0.1, "does not differ detectably"),
     ],
 )
