@@ -101,18 +101,18 @@ def from_patterns(  # noqa: PLR0913  (what there is to say of a pattern)
 
 
 def from_qk(  # noqa: PLR0913  (an attention has this many parts)
-    query: Float[Tensor, "sequence head query width"],
-    key: Float[Tensor, "sequence kv_head key width"],
-    values: Values | LayerValues | None = None,
+    query: Tensor | np.ndarray,
+    key: Tensor | np.ndarray,
+    values: Values | Tensor | np.ndarray | None = None,
     *,
     weights: Rule | None = None,
-    output: Output | None = None,
+    output: Tensor | np.ndarray | None = None,
     lengths: Int[np.ndarray, "sequence"] | None = None,
     backend: str = "auto",
 ) -> Record:
     """Return the record of one attention computed here from its queries and keys.
 
-    No pattern is formed.
+    No pattern is formed. Arrays may be of torch or of numpy.
 
     Parameters
     ----------
@@ -143,13 +143,12 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
     >>> found.layers[0].summary.first_mass.shape  # sequence, head, query
     (2, 4, 128)
     """
+    query, key = torch.as_tensor(query), torch.as_tensor(key)
     if weights is None:
         weights = Rule(scale=query.shape[-1] ** -0.5)
     has_values = values is not None
-    if values is None:
-        values = Static(key)
-    elif isinstance(values, Tensor):
-        values = Static(values)
+    if not isinstance(values, Values):
+        values = Static(key if values is None else torch.as_tensor(values))
     counts = torch.full((len(query),), query.shape[2]) if lengths is None else lengths
     sites = [SUMMARY, DYNAMICS, MIX, VALUES, WRITTEN] if has_values else [SUMMARY]
     recorder = Recorder(sites, backend, query.device)
@@ -159,7 +158,7 @@ def from_qk(  # noqa: PLR0913  (an attention has this many parts)
         recorder.attention(
             0,
             AttentionCall(query, key, values, weights),
-            gram=None if output is None else gram_of(output),
+            gram=None if output is None else gram_of(torch.as_tensor(output)),
             sources=sources,
         )
     if output is None:

@@ -84,6 +84,15 @@ def test_queries_and_keys_give_what_their_pattern_gives():
     assert (found.layers[0].summary.row_mass < 1).all()
 
 
+def test_arrays_of_numpy_are_taken_like_those_of_torch():
+    arrays = _attention()
+    output = torch.randn(4, 4, 6, dtype=torch.float64)
+    found = from_qk(*(each.numpy() for each in arrays), output=output.numpy())
+    expected = from_qk(*arrays, output=output)
+    _same(found.layers[0].summary, expected.layers[0].summary)
+    _same(found.layers[0].written, expected.layers[0].written)
+
+
 def test_queries_and_keys_alone_say_nothing_of_values():
     query, key, _ = _attention()
     found = from_qk(query, key, lengths=LENGTHS)
