@@ -5,7 +5,11 @@ Of every run the main text stays, on the first `SEQUENCES` sequences, at the sta
 edges stay for the first seed of `WITH_TOKENS`, on `SHOWN` sequences. What was left out is said in
 the provenance of the run. Repeated, it packs the runs that are not packed yet.
 
+Models that are asked for come along, their weights rounded to `WEIGHT_BITS` bits, as many as
+numbers of half precision have, and with a tokenizer that begins with the start token of the study.
+
     python -m dva_lens.analyses.reference.pack runs/reference dva_lens/results/shipped/reference
+        [--checkpoint transformer-2]
 """
 
 import argparse
@@ -18,19 +22,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 import xarray as xr
 
 from dva_lens import axes
+from dva_lens.data.tokenizer import starting
 from dva_lens.files import read_yaml
+from dva_lens.models.checkpoint import load_checkpoint, save_checkpoint
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.runs import Run
-from dva_lens.results.schema import ARCHIVE, BY_QUERY, EDGES, RUNS
+from dva_lens.results.schema import ARCHIVE, BY_QUERY, CHECKPOINTS, EDGES, RUNS
 from dva_lens.results.writer import write_run
 
 STUDY = Path(__file__).with_name("study.yaml")
 SEQUENCES = 16
 STEPS = 4
 BITS = 8
+WEIGHT_BITS = 10
 SHOWN = 2
 FIRST_SEED = 0
 WITH_TOKENS = ("transformer", "resformer-identity", "dva", "resformer-dva")
@@ -57,11 +65,11 @@ def _rounded(values: xr.DataArray) -> xr.DataArray:
     return values.copy(data=rounded(values.values))
 
 
-def rounded(values: np.ndarray) -> np.ndarray:
-    """Return numbers in single precision, rounded to `BITS` bits; what is no number stays."""
+def rounded(values: np.ndarray, kept: int = BITS) -> np.ndarray:
+    """Return numbers in single precision, rounded to some bits; what is no number stays."""
     if values.dtype.kind != "f":
         return values
-    cut = _MANTISSA - BITS
+    cut = _MANTISSA - kept
     bits = np.asarray(values, dtype=np.float32).view(np.uint32)
     near = (bits + np.uint32(1 << (cut - 1))) & np.uint32(~((1 << cut) - 1) & 0xFFFFFFFF)
     return np.where(np.isfinite(values), near.view(np.float32), values.astype(np.float32))
@@ -81,6 +89,24 @@ def pack(archive: Archive, run: Run, out: Path) -> Path:
         write_run(Path(place), run.key, attrs=attrs, measurements={text: data}, training=training)
         draft = Path(place) / f"{run.label}.zip"
         _zip(Path(place) / ARCHIVE / RUNS / run.key, f"{ARCHIVE}/{RUNS}/{run.key}", draft)
+        out.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(draft, out / draft.name))
+
+
+def pack_checkpoint(folder: Path, out: Path) -> Path:
+    """Write the model of a folder as one file, which is unpacked beside the runs; return it."""
+    held = load_checkpoint(folder)
+    for weights in held.model.parameters():
+        weights.data = torch.from_numpy(rounded(weights.detach().numpy(), WEIGHT_BITS))
+    tokenizer = held.tokenizer
+    if tokenizer is not None and read_yaml(STUDY)["start"]:
+        tokenizer = starting(tokenizer)
+    with tempfile.TemporaryDirectory() as place:
+        made = save_checkpoint(
+            Path(place) / CHECKPOINTS / folder.name, held.model, tokenizer, held.training
+        )
+        draft = Path(place) / f"{folder.name}-checkpoint.zip"
+        _zip(made, f"{CHECKPOINTS}/{folder.name}", draft)
         out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy(draft, out / draft.name))
 
@@ -106,12 +132,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", type=Path, help="what `dva-lens study run` wrote")
     parser.add_argument("out", type=Path, help="where the packed runs are")
+    parser.add_argument("--checkpoint", nargs="*", default=[], help="labels of models to pack")
     given = parser.parse_args(arguments)
     archive = open_archive(given.folder)
+    made = [pack_checkpoint(archive.checkpoint(label), given.out) for label in given.checkpoint]
     for run in archive.runs:
         if not (given.out / f"{run.label}.zip").exists():
-            file = pack(archive, run, given.out)
-            sys.stdout.write(f"{file}: {file.stat().st_size / 1e3:.0f} kB\n")
+            made.append(pack(archive, run, given.out))
+    for file in made:
+        sys.stdout.write(f"{file}: {file.stat().st_size / 1e3:.0f} kB\n")
 
 
 if __name__ == "__main__":

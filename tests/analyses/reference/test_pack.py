@@ -1,9 +1,17 @@
 import json
+import zipfile
 
 import numpy as np
+import torch
 from dva_lens.analyses.reference import pack
 from fakes import fake_archive
+from small_models import SIZE
+from small_text import small_corpus
 
+from dva_lens.data.tokenizer import end_token, train_tokenizer
+from dva_lens.models.checkpoint import load_checkpoint, save_checkpoint
+from dva_lens.models.decoder import build
+from dva_lens.models.presets import preset
 from dva_lens.results import shipped
 from dva_lens.results.archive import open_archive
 
@@ -55,3 +63,19 @@ def test_models_stand_where_the_reference_study_has_them(tmp_path, monkeypatch):
     pack.main([str(folder), str(tmp_path / "package" / "known")])
     labels = [run.label for run in open_archive("known").runs]
     assert labels == ["transformer-0", "dva-0"]
+
+
+def test_a_packed_model_is_the_model_to_half_precision_and_begins_with_the_start_token(tmp_path):
+    model = build(preset("transformer", SIZE.changed(vocabulary=300)), seed=0)
+    model.tokenizer = train_tokenizer(small_corpus(), 300)
+    folder = save_checkpoint(tmp_path / "transformer-0", model, training={"seed": 0})
+    wanted = {name: each.detach().clone() for name, each in model.named_parameters()}
+    file = pack.pack_checkpoint(folder, tmp_path / "out")
+    assert file.name == "transformer-0-checkpoint.zip"
+    with zipfile.ZipFile(file) as packed:
+        packed.extractall(tmp_path / "opened")
+    found = load_checkpoint(tmp_path / "opened" / "checkpoints" / "transformer-0")
+    assert found.training == {"seed": 0}
+    assert found.tokenizer.encode("a").ids[0] == end_token(found.tokenizer)
+    for name, each in found.model.named_parameters():
+        torch.testing.assert_close(each, wanted[name], rtol=2.0**-11, atol=0)
