@@ -40,7 +40,7 @@ def follow(  # noqa: PLR0913  (a public function: every choice has a name and a 
     *,
     steps: int,
     done: int = 0,
-    measurements: int = 12,
+    measurements: int = 8,
     name: str | None = None,
     length: int | None = None,
     sequences: int = SEQUENCES,
