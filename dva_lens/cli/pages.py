@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dva_lens.cli.guard import FAILED
 from dva_lens.cli.texts import FormerText, Text, chosen_text
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Archive folder.")]
 
 
-def report(
+def report(  # noqa: PLR0913 - one argument per option
     folder: Folder,
     *,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
@@ -26,16 +27,46 @@ def report(
     figures: Annotated[
         bool, typer.Option("--figures", help="Also write every figure as SVG, PDF and CSV.")
     ] = False,
+    claims: Annotated[
+        Path | None, typer.Option(help="Also write what the report claims to this JSON file.")
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Write nothing, and fail if the data no longer support these claims."),
+    ] = None,
 ) -> None:
     """Write a self-contained HTML report: findings, figures, tables and methods.
 
     Example: dva-lens report runs/quick --out report.html
     """
+    from dva_lens.reports.claims import claims_of, claims_text
     from dva_lens.reports.report import write_report
+    from dva_lens.writing import write_text
 
-    opened(folder)
+    archive = opened(folder)
+    if check is not None:
+        _check_claims(check, archive)
+        return
+    if claims is not None:
+        found = claims_of(archive)
+        write_text(claims, claims_text(found))
+        typer.echo(f"Claims: {claims} ({len(found.claims)})")
     written = write_report(folder, out, text=chosen_text(text, probe), figures=figures)
     typer.echo(f"Report: {written}")
+
+
+def _check_claims(path: Path, archive: "Archive") -> None:
+    """Hold claims against an archive; leave with 1 where one is no longer supported."""
+    from dva_lens.reports.claims import no_longer_supported, read_claims_of_report
+
+    before = read_claims_of_report(path)
+    lost = no_longer_supported(before, archive)
+    for sentence in lost:
+        typer.echo(sentence, err=True)
+    held = sum(claim.state != "undecided" for claim in before.claims)
+    typer.echo(f"{held - len(lost)} of {held} claims are supported.")
+    if lost:
+        raise typer.Exit(FAILED)
 
 
 def explore(

@@ -1,3 +1,4 @@
+import json
 import re
 import signal
 import socket
@@ -84,3 +85,19 @@ def test_an_explorer_of_nothing_is_refused(refused, words, said, code):
 def test_many_workers_say_what_they_need(refused, study_folder, monkeypatch):
     monkeypatch.setattr(pages, "find_spec", lambda _: None)
     assert "pip install gunicorn" in refused("explore", study_folder, "--workers", 2)
+
+
+def test_claims_are_written_and_held_against_the_archive(call, study_folder, tmp_path):
+    page, claims = tmp_path / "report.html", tmp_path / "claims.json"
+    result = call("report", study_folder, "--out", page, "--claims", claims)
+    assert result.exit_code == 0, result.stderr
+    assert f"Claims: {claims}" in result.stdout
+    result = call("report", study_folder, "--check", claims)
+    assert result.exit_code == 0, result.stderr
+    held = json.loads(claims.read_text())
+    held["claims"][0]["state"] = {"sink": "no sink", "no sink": "sink"}[held["claims"][0]["state"]]
+    claims.write_text(json.dumps(held))
+    result = call("report", study_folder, "--check", claims)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert f"first_key_mass of {held['claims'][0]['model']}" in result.stderr
