@@ -20,7 +20,7 @@ help:
 	@echo "make fuzz       1,500 damaged inputs; each must be answered in one clear sentence"
 	@echo "make pages      write the generated pages of docs/ again"
 	@echo "make docs       build the documentation site, docs/_build/html"
-	@echo "make picture    write the pictures of README and gallery again, from $(OUT)"
+	@echo "make picture    write the pictures of the README and, from $(OUT), of the gallery again"
 	@echo "make clean      remove the environment and caches (never results)"
 
 $(BIN)/python:
@@ -112,7 +112,7 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 picture: $(VENV)/.installed-dev
-	$(BIN)/python -m dva_lens.reports.picture $(OUT) docs/images/report.png
+	$(BIN)/python -m dva_lens.analyses.pages.pictures
 	$(BIN)/python -m dva_lens.analyses.pages.gallery $(OUT)
 
 clean:
