@@ -11,6 +11,7 @@ from dva_lens.allocator import keep_freed_memory
 from dva_lens.cli import (
     archive,
     compare,
+    diagnose,
     doctor,
     export,
     intervene,
@@ -49,6 +50,9 @@ for name, command, about in (
     ("doctor", doctor.doctor, "Check the installation."),
 ):
     app.command(name, short_help=about)(command)
+app.command(
+    "diagnose", short_help="Ask one model one question.", context_settings=diagnose.SETTINGS
+)(diagnose.diagnose)
 
 
 def _print_version(asked: bool) -> bool:

@@ -5,7 +5,17 @@ from importlib.metadata import version
 
 import pytest
 
-COMMANDS = ("study run", "measure", "compare", "report", "explore", "export", "list", "doctor")
+COMMANDS = (
+    "study run",
+    "measure",
+    "diagnose",
+    "compare",
+    "report",
+    "explore",
+    "export",
+    "list",
+    "doctor",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
