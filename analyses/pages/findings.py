@@ -66,11 +66,15 @@ def _claims(archive: Archive) -> str:
     there = [claim for claim in claims if {claim.model, claim.baseline} - {None, "zero"} <= held]
     left = len(claims) - len(there)
     rows = [_claim(verdict) for verdict in held_against(archive, there, Asked())]
-    waits = f"\n\n{left} further claims wait for their trainings." if left else ""
+    waits = ""
+    if left:
+        ones = "claim waits for its" if left == 1 else "claims wait for their"
+        waits = f"\n\n{left} further {ones} trainings."
     return (
         "## What was expected, and what came\n\n"
         "Differences are of the architecture trained again, with 95 % intervals over seeds; p is "
-        "adjusted over all claims (Holm). A claim is undecided where the data allow both.\n\n"
+        "adjusted over all claims (Holm). A claim is undecided where the data allow both."
+        " Some would be decided if they were the only one; that is said.\n\n"
         + _table(("claim", "answer", "estimate", "p", "why"), rows)
         + waits
         + "\n"

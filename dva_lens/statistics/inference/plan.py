@@ -144,10 +144,18 @@ def judge_estimates(
 ) -> tuple[Verdict, ...]:
     """Hold claims against estimates: supported, refuted or undecided, Holm over all claims."""
     pairs = list(zip(claims, estimates, strict=True))
-    pro = holm(np.array([_p(claim, estimate) for claim, estimate in pairs]))
-    contra = holm(np.array([_p(claim, estimate, against=True) for claim, estimate in pairs]))
+    alone = [
+        np.array([_p(claim, estimate, against=against) for claim, estimate in pairs])
+        for against in (False, True)
+    ]
+    pro, contra = (holm(each) for each in alone)
     return tuple(
-        _verdict(claim, estimate, float(pro[at]), float(contra[at]))
+        _verdict(
+            claim,
+            estimate,
+            pro=(float(alone[0][at]), float(pro[at])),
+            contra=(float(alone[1][at]), float(contra[at])),
+        )
         for at, (claim, estimate) in enumerate(pairs)
     )
 
@@ -185,20 +193,31 @@ def _beyond(shortfall: float, error: float, freedom: float) -> float:
     return float(student.upper_tail(-shortfall / error, freedom))
 
 
-def _verdict(claim: Claim, estimate: Estimate | None, pro: float, contra: float) -> Verdict:
+def _verdict(
+    claim: Claim,
+    estimate: Estimate | None,
+    *,
+    pro: tuple[float, float],
+    contra: tuple[float, float],
+) -> Verdict:
+    """Answer a claim; p for and against it come alone and adjusted for all claims."""
     if estimate is None:
         reason = f"{claim.statistic!r} was not compared for {claim.model!r} ({claim.contrast})"
         return Verdict(claim, "undecided", reason, None, float("nan"))
-    if not np.isfinite(pro):
+    if not np.isfinite(pro[1]):
         reason = estimate.note or "the statistic does not apply"
         return Verdict(claim, "undecided", reason, estimate, float("nan"))
     alpha = 1 - estimate.level
     able = _sensitivity(claim, estimate, alpha)
-    if pro <= alpha:
-        return Verdict(claim, "supported", "", estimate, pro, *able)
-    if contra <= alpha:
-        return Verdict(claim, "refuted", "the opposite holds", estimate, contra, *able)
-    return Verdict(claim, "undecided", "the data allow both", estimate, pro, *able)
+    if pro[1] <= alpha:
+        return Verdict(claim, "supported", "", estimate, pro[1], *able)
+    if contra[1] <= alpha:
+        return Verdict(claim, "refuted", "the opposite holds", estimate, contra[1], *able)
+    reason = "the data allow both"
+    if min(pro[0], contra[0]) <= alpha:
+        side = "for" if pro[0] <= alpha else "against"
+        reason = f"{side} it if it were the only claim, and not among all of them"
+    return Verdict(claim, "undecided", reason, estimate, pro[1], *able)
 
 
 def _sensitivity(claim: Claim, estimate: Estimate, alpha: float) -> tuple[float, float]:

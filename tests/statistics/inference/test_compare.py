@@ -1,13 +1,22 @@
 """Comparisons of models over depth, and plans of claims held against them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dva_lens.statistics.inference.compare import adjust, compare_cells
 from dva_lens.statistics.inference.depth import MIDDLE_HALF, SLOPE, coefficients
 from dva_lens.statistics.inference.equivalence import power
+from dva_lens.statistics.inference.estimate import RETRAINED, Estimate
 from dva_lens.statistics.inference.multiplicity import benjamini_hochberg
-from dva_lens.statistics.inference.plan import Claim, claims_from, former_names, judge
+from dva_lens.statistics.inference.plan import (
+    Claim,
+    claims_from,
+    former_names,
+    judge,
+    judge_estimates,
+)
 
 TEXTS = [f"text {index}" for index in range(10)]
 
@@ -104,6 +113,23 @@ def test_claims_are_supported_refuted_or_undecided():
         "supported",
     ]
     assert "was not compared" in judge(claims, comparisons)[5].reason
+
+
+@pytest.mark.parametrize(("direction", "side"), [("higher", "for"), ("lower", "against")])
+def test_what_only_the_other_claims_leave_undecided_is_said(direction, side):
+    claim = Claim(statistic="entropy", model="model", direction=direction)
+    mean, error = 2.2, 1.0  # one-sided p of .025 with many degrees of freedom
+    low, high = mean - 1.96 * error, mean + 1.96 * error
+    one = Estimate(
+        *map(np.array, (mean, low, high, 0.03, error, 50.0)), 0.95, RETRAINED, units_count=5
+    )
+    none = replace(one, mean=np.array(0.0))
+    (verdict,) = judge_estimates([claim], [one])
+    assert verdict.answer != "undecided"
+    verdicts = judge_estimates([claim] * 5, [one, *[none] * 4])
+    assert {verdict.answer for verdict in verdicts} == {"undecided"}
+    words = f"{side} it if it were the only claim, and not among all of them"
+    assert [verdict.reason for verdict in verdicts] == [words, *["the data allow both"] * 4]
 
 
 def test_former_names_of_a_plan_are_read_and_told():
