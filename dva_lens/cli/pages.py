@@ -64,7 +64,9 @@ def _check_claims(path: Path, archive: "Archive") -> None:
     for sentence in lost:
         typer.echo(sentence, err=True)
     held = sum(claim.state != "undecided" for claim in before.claims)
-    typer.echo(f"{held - len(lost)} of {held} claims are supported.")
+    left = len(before.claims) - held
+    beside = f" {left} undecided comparisons claim nothing." if left else ""
+    typer.echo(f"{held - len(lost)} of {held} claims are supported.{beside}")
     if lost:
         raise typer.Exit(FAILED)
 
