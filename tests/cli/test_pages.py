@@ -95,6 +95,9 @@ def test_claims_are_written_and_held_against_the_archive(call, study_folder, tmp
     result = call("report", study_folder, "--check", claims)
     assert result.exit_code == 0, result.stderr
     held = json.loads(claims.read_text())
+    left = sum(each["state"] == "undecided" for each in held["claims"])
+    assert left > 0
+    assert f" {left} undecided comparisons claim nothing." in result.stdout
     held["claims"][0]["state"] = {"sink": "no sink", "no sink": "sink"}[held["claims"][0]["state"]]
     claims.write_text(json.dumps(held))
     result = call("report", study_folder, "--check", claims)
