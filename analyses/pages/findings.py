@@ -19,6 +19,8 @@ from dva_lens.results.estimates import estimate
 from dva_lens.statistics.inference.plan import Verdict, claims_from
 from dva_lens.views.words import p_value, shown
 
+from ..training_cost import METHOD, QUESTION, table
+
 PLAN = Path(__file__).parents[1] / "reference" / "plan.yaml"
 BY_LAYER = ("first_key_mass", "written_value_drain", "normalised_entropy")
 ENOUGH_SEEDS = 3
@@ -121,7 +123,18 @@ def _by_layer(archive: Archive, name: str, text: str) -> str:
 
 def _costs(archive: Archive) -> str:
     header = ("text", "model", "parameters", "FLOPs per token", "seconds", "held-out loss")
-    return f"{COSTS}\n{_table(header, [*_cost_rows(archive)])}"
+    return f"{COSTS}\n{_table(header, [*_cost_rows(archive)])}\n{_clocks(archive)}"
+
+
+def _clocks(archive: Archive) -> str:
+    """Compare what trainings cost by several clocks, on every text that was trained on."""
+    parts = [f"## {QUESTION}\n\n{' '.join(METHOD.split())}\n"]
+    for text in archive.main_texts:
+        if archive.trainings(text):
+            found = table(archive, text)
+            rows = [tuple(map(str, row)) for row in found.rows]
+            parts.append(f"### {found.title}\n\n{found.caption}\n\n{_table(found.columns, rows)}")
+    return "\n".join(parts)
 
 
 def _cost_rows(archive: Archive) -> Iterator[tuple[str, ...]]:
