@@ -6,10 +6,11 @@ The layer and head are the chosen ones, and the key of a sink is the token that 
 import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
+import dash_mantine_components as dmc
 from dash import dcc, html
 from pydantic_core import PydanticUndefined
 
-from dva_lens.diagnostics.interventions.values import INTERVENTIONS, NAME, intervention_of
+from dva_lens.diagnostics.interventions.values import INTERVENTIONS, NAME, OneOf, intervention_of
 
 from ...library import Library, NothingToShowError
 from ...state import NO_TOKEN, Selection
@@ -18,12 +19,12 @@ from . import names
 WORDS = {
     "key": "key (position of the sink)",
     "share": "share of it (0 to 1)",
-    "part": "part (all or query)",
+    "part": "part",
     "temperature": "temperature (above 1 spreads attention)",
 }
 BY = {
-    "remove-sink": "removed by (mask or value)",
-    "swap-first-values": "taken from (text or position)",
+    "remove-sink": "removed by",
+    "swap-first-values": "taken from another",
 }
 """What the field `by` says depends on the change."""
 _EXAMPLES: dict[str, Any] = {"temperature": 2.0}
@@ -52,7 +53,7 @@ def change_form(library: Library, chosen: Selection) -> Any:
             html.Div(
                 [
                     *(
-                        _field(name, value, BY.get(chosen.change, "") if name == "by" else "")
+                        _field(name, value, chosen.change)
                         for name, value in fields(chosen).items()
                     ),
                     html.Button(
@@ -107,10 +108,27 @@ def _read(given: Any, kind: Any) -> Any:
         return text
 
 
-def _field(name: str, value: Any, words: str) -> html.Label:
+def _field(name: str, value: Any, change: str) -> Any:
+    """Return a field to type into, or a menu where the intervention names the words."""
+    words = BY.get(change, "") if name == "by" else ""
+    words = words or WORDS.get(name, name.replace("_", " "))
+    held = INTERVENTIONS[change].model_fields[name].metadata
+    offered = [each for each in held if isinstance(each, OneOf)]
+    if offered:
+        return dmc.Select(
+            id={names.FIELD: name},
+            label=words,
+            data=list(offered[0].words),
+            value=str(value),
+            allowDeselect=False,
+            withScrollArea=False,
+            attributes={"options": {"tabIndex": 0}},
+            className="control live-choice",
+            comboboxProps={"shadow": "md", "withinPortal": False},
+        )
     return html.Label(
         [
-            html.Span(words or WORDS.get(name, name.replace("_", " "))),
+            html.Span(words),
             dcc.Input(
                 id={names.FIELD: name},
                 type="text",

@@ -6,9 +6,11 @@ change of equal size that spares what the intervention aims at. None of them kno
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from dva_lens.diagnostics.interventions import NAMES
 from dva_lens.validation import Number, Value, meant
@@ -23,15 +25,31 @@ def _not_negative(place: int) -> int:
     return place
 
 
-def _one_of(first: str, second: str) -> AfterValidator:
-    """Return what refuses any word but these two."""
+@final
+@dataclass(frozen=True)
+class OneOf:
+    """What a field of words may say, for whoever checks it and for whoever offers a choice."""
 
-    def check(word: str) -> str:
-        if word not in (first, second):
+    words: tuple[str, str]
+
+    def check(self, word: str) -> str:
+        """Return a word that is one of these.
+
+        Raises
+        ------
+        ValueError
+            It is another one.
+        """
+        if word not in self.words:
+            first, second = self.words
             raise ValueError(f"must be {first!r} or {second!r}, got {word!r}.")
         return word
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check a word where pydantic checks the field."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
 
 
 def _share(share: float) -> float:
@@ -100,7 +118,7 @@ class RemoveSink(Intervention, frozen=True):
     layer: Place
     head: Place
     key: Place = 0
-    by: Annotated[str, _one_of("mask", "value")] = "mask"
+    by: Annotated[str, OneOf(("mask", "value"))] = "mask"
     share: Share = 1.0
 
 
@@ -172,7 +190,7 @@ class SwapValues(Intervention, frozen=True):
 
     control: ClassVar[str] = SAME_SIZE
     layer: Place
-    part: Annotated[str, _one_of("all", "query")] = "all"
+    part: Annotated[str, OneOf(("all", "query"))] = "all"
 
 
 @final
@@ -218,7 +236,7 @@ class SwapFirstValues(Intervention, frozen=True):
 
     control: ClassVar[str] = SAME_SIZE
     layer: Place | None = None
-    by: Annotated[str, _one_of("text", "position")] = "text"
+    by: Annotated[str, OneOf(("text", "position"))] = "text"
 
 
 @final

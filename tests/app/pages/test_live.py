@@ -2,12 +2,13 @@
 
 import json
 
+import dash_mantine_components as dmc
 import pytest
 from dva_lens.app import workbench
 from dva_lens.app.catalogue import NO_MODELS
 from dva_lens.app.layout import page_at
 from dva_lens.app.pages.live import names
-from dva_lens.app.pages.live.change import fields, values_of
+from dva_lens.app.pages.live.change import change_form, fields, values_of
 from dva_lens.app.pages.live.effect import _losses, verdict
 from dva_lens.app.server import BENCH, close, create_app
 from dva_lens.app.state import CHANGES, EVERY_SPAN, Selection
@@ -171,6 +172,15 @@ def test_the_form_of_every_change_makes_it_as_the_command_line_does(library, cha
     assert found["layer"] == 1
     assert found.get("head", 2) == 2
     assert found.get("key", 3) == 3
+
+
+def test_a_field_of_words_is_a_menu_of_them(live):
+    library = live.server.extensions[BENCH].library
+    for change, offered in (("remove-sink", ["mask", "value"]), ("swap-values", ["all", "query"])):
+        form = change_form(library, Selection.from_query(f"change={change}", library.catalogue))
+        menus = [each for each in form._traverse() if isinstance(each, dmc.Select)]
+        assert [menu.data for menu in menus] == [offered]
+        assert menus[0].value in offered
 
 
 def test_no_address_names_a_model_that_is_not_offered(live):
