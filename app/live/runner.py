@@ -11,6 +11,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, final
 
+from dva_lens.writing import write_text
+
 from .jobs import TEXT_FILE, LiveJob, Task
 from .sentences import failure, progress_of, without_places
 from .worker import COMMAND, Worker
@@ -85,7 +87,7 @@ class Runner:
             job = LiveJob(1 if self._job is None else self._job.number + 1, task)
             folder = place / str(job.number)
             folder.mkdir()
-            (folder / TEXT_FILE).write_text(task.text, encoding="utf-8")
+            write_text(folder / TEXT_FILE, task.text)
             self._worker = worker = Worker(task.words(folder), self._command)
             self._job, self._since = job, monotonic()
             self._thread = threading.Thread(
