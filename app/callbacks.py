@@ -10,6 +10,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.dependencies import ALL
+from dash.exceptions import PreventUpdate
 from werkzeug.exceptions import BadRequest
 
 from .components.figure import caption_of, table_box
@@ -96,8 +97,10 @@ def register(app: Dash, bench: Workbench) -> None:
         panels = [_panel(part["id"]["panel"]) for part in ctx.outputs_list[0]]
         is_open = [bool(count % 2) for count in map(_count, clicks)]
         was_open = drawn.get("open") or [False] * len(panels)
-        if len(is_open) != len(panels) or len(was_open) != len(panels):
+        if len(is_open) != len(panels):
             raise BadRequest("There must be one table per figure.")
+        if len(was_open) != len(panels):
+            raise PreventUpdate  # another page is about to be shown, and draws itself
         parts = [redraw(panel, library, before, chosen) for panel in panels]
         columns = [list(column) for column in zip(*parts, strict=True)] or [[]] * FIGURE_PARTS
         tables = [

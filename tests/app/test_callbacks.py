@@ -195,10 +195,15 @@ def test_a_forged_call_is_refused(client, name):
 @pytest.mark.parametrize(
     "drawn",
     [None, {}, [], {"path": "/nowhere"}, {"path": 3}, {"path": "/heads", "is": 1}]
-    + [{"path": "/heads", "is": "", "open": wrong} for wrong in (3, [True], "abc")],
+    + [{"path": "/heads", "is": "", "open": wrong} for wrong in (3, "abc")],
 )
 def test_what_is_said_to_be_drawn_is_checked(client, app, chosen, drawn):
     assert call(client, app, chosen.to_query(), drawn=drawn).status_code == 400
+
+
+def test_a_page_that_is_about_to_be_replaced_is_not_drawn(client, app, chosen):
+    drawn = {"path": "/heads", "is": "", "open": [True]}  # of a page with another number of tables
+    assert call(client, app, chosen.to_query(), drawn=drawn).status_code == 204
 
 
 @pytest.mark.parametrize("clicks", ["1", 1.5, [1]])
