@@ -44,18 +44,17 @@ class QueryBlock:
         """Whether the block sees any key at all."""
         return self.keys.start < self.keys.stop
 
-    def from_last(self, positions: Float[Tensor, "position"], part: slice) -> Tensor:
-        """Return positions counted from the last query of the block, so that few digits cancel."""
-        return positions[part] - (self.queries.stop - 1)
-
     @property
     def holds_first(self) -> bool:
         """Whether key 0 is among the keys of the block."""
         return self.keys.start == 0
 
     def rest_from_last(self, positions: Float[Tensor, "position"]) -> Float[Tensor, "seen"]:
-        """Return `from_last` of the keys of the block, and 0 for key 0."""
-        found = self.from_last(positions, self.keys)
+        """Return the places of the keys of the block, and 0 for key 0.
+
+        They are counted from the last query of the block, so that few digits cancel.
+        """
+        found = positions[self.keys] - (self.queries.stop - 1)
         if self.holds_first:
             found[0] = 0.0
         return found

@@ -26,7 +26,8 @@ def test_any_cut_of_queries_heads_and_sequences(weights, rows, entries, monkeypa
     whole = summary(inputs)
     monkeypatch.setattr(block_scores, "ROWS", rows)
     monkeypatch.setattr(block_scores, "FEWEST_ROWS", 1)
-    monkeypatch.setattr(block_scores, "ENTRIES_AT_ONCE", entries)
+    for name in ("ENTRIES_AT_ONCE", "ENTRIES_OF_A_THREAD"):
+        monkeypatch.setattr(block_scores, name, entries)
     for ours, want in zip(summary(inputs), whole, strict=True):
         torch.testing.assert_close(ours, want, rtol=1e-12, atol=1e-12)
 

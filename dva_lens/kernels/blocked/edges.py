@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
-from dva_lens.kernels.blocked.scores import Memory
 from dva_lens.kernels.guard import refuse_above
 from dva_lens.kernels.inputs import check
 from dva_lens.kernels.rule import Rule
@@ -72,8 +71,7 @@ def top_edges(
         largest = query.new_zeros(*query.shape[:3], count)
         places = torch.zeros_like(largest, dtype=torch.int64)
 
-        def look(part: BlockPattern, memory: Memory) -> None:
-            del memory
+        def look(part: BlockPattern) -> None:
             few = min(count, part.weights.shape[-1])
             found, place = part.weights.topk(few, dim=-1)
             largest[part.block.by_query][..., :few] = found

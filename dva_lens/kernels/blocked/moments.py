@@ -5,6 +5,7 @@ off what keys receive at every distance, and other forms from one look at each o
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import torch
@@ -16,8 +17,7 @@ from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe
 from dva_lens.kernels.blocked.pair_readers import PairReader
 from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
 from dva_lens.kernels.blocked.relative import received_by_distance, squared_sizes
-from dva_lens.kernels.blocked.scores import Memory
-from dva_lens.kernels.blocked.threads import Action, adding
+from dva_lens.kernels.blocked.threads import Action
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
     CollapsingValues,
@@ -114,10 +114,9 @@ def _received(
     """Return sum_i p_ij f_i, what each key receives of what the queries give."""
     total = given.new_zeros(*given.shape[:2], key.shape[2], given.shape[-1])
 
-    def look(part: BlockPattern, memory: Memory) -> Action:
-        del memory
+    def look(part: BlockPattern) -> Action:
         found = part.weights.mT @ given[part.block.by_query]
-        return lambda: adding(total[part.block.by_key], found)
+        return partial(total[part.block.by_key].add_, found)
 
     look_at_blocks(query, key, rule, look)
     return total
@@ -201,8 +200,7 @@ def _of_pairs(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
     reader = PairReader(values, query.shape[1], query.dtype)
     gathered = PairMoments(query, reader.width)
 
-    def look(part: BlockPattern, memory: Memory) -> None:
-        del memory
+    def look(part: BlockPattern) -> None:
         gathered.weigh(part)
         for stripe, value in reader.formed(part.block):
             gathered.add(part, stripe, value, value.norm(dim=-1))

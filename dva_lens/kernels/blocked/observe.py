@@ -1,5 +1,6 @@
 """One pass over an attention, block by block, that leaves its output and its summary."""
 
+from functools import partial
 from typing import final
 
 import torch
@@ -17,8 +18,7 @@ from dva_lens.kernels.blocked.readers import (
 )
 from dva_lens.kernels.blocked.relative import RelativeReader
 from dva_lens.kernels.blocked.rows import RowNumbers
-from dva_lens.kernels.blocked.scores import Memory
-from dva_lens.kernels.blocked.threads import Action, adding
+from dva_lens.kernels.blocked.threads import Action
 from dva_lens.kernels.blocks import QueryBlock, counts
 from dva_lens.kernels.late import late_received
 from dva_lens.kernels.rule import Rule
@@ -56,20 +56,18 @@ class Observation:
         self.received = query.new_zeros(*query.shape[:2], key.shape[2])
         self._blocks: list[QueryBlock] = []
 
-    def add(
-        self, part: BlockPattern, reader: ValueReader, memory: Memory, mixed: Output
-    ) -> Action:
+    def add(self, part: BlockPattern, reader: ValueReader, mixed: Output) -> Action:
         """Keep what one block says of its queries; the action adds what its keys receive."""
         block = part.block
         if block.heads.start == 0:
             self._blocks.append(block)
         sizes = self.rows.add(part)
-        read = reader.read(part, memory, mixing=mixed.shape[-1] > 0)
+        read = reader.read(part, mixing=mixed.shape[-1] > 0)
         if read.mixed is not None:
             mixed[block.by_query] = read.mixed
         sizes.copy_(read.sizes)
         received = part.weights.sum(dim=-2)
-        return lambda: adding(self.received[block.by_key], received)
+        return partial(self.received[block.by_key].add_, received)
 
     def summary(self, query: Query, key: Key, output: Output) -> Summary:
         """Return everything that was seen."""
@@ -122,7 +120,7 @@ def observe(
             query,
             key,
             rule,
-            lambda part, memory: seen.add(part, reader, memory, mixed),
+            lambda part: seen.add(part, reader, mixed),
             alone=isinstance(reader, PairReader),
         )
         if output is None:

@@ -9,7 +9,6 @@ from dva_lens.kernels.blocked.forms import operands_of, pair_mixer_of
 from dva_lens.kernels.blocked.pair_mixers import OfPair, Stripe
 from dva_lens.kernels.blocked.pattern import BlockPattern
 from dva_lens.kernels.blocked.readers import Read, ValueReader
-from dva_lens.kernels.blocked.scores import Memory
 from dva_lens.kernels.blocks import QueryBlock
 from dva_lens.kernels.values import Values
 
@@ -50,9 +49,8 @@ class PairReader(ValueReader):
         like = rows.new_empty(1).expand(*rows.shape[:3], self.width)
         return self.mixer.formed(self.operands, block, like)
 
-    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+    def read(self, part: BlockPattern, *, mixing: bool) -> Read:
         """Return sum_j p_ij v_ij, if wanted, and sum_j p_ij |v_ij|."""
-        del memory
         mixed = part.weights.new_zeros(*part.weights.shape[:3], self.width) if mixing else None
         sizes = torch.zeros_like(part.weights[..., 0])
         if self.observer is not None:

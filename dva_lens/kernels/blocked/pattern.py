@@ -22,7 +22,7 @@ Rows = Float[Tensor, "some few row"]
 @final
 @dataclass(frozen=True)
 class BlockPattern:
-    """The weights of a block, and what they were made of.
+    """The weights of a block, and what they were made of; scores are memory for who needs some.
 
     Per row: the largest weight; log-sum-exp of the scores, a sink included, or 0 where the row
     sees nothing; and the share of the keys in that sum. Under sigmoid, only the first of them.
@@ -36,7 +36,7 @@ class BlockPattern:
     share: Rows
 
 
-Look = Callable[[BlockPattern, Memory], Action | None]
+Look = Callable[[BlockPattern], Action | None]
 
 
 def look_at_blocks(
@@ -48,9 +48,9 @@ def look_at_blocks(
     queries: slice | None = None,
     alone: bool = False,
 ) -> None:
-    """Look at the blocks of an attention that see any key, with memory for one product.
+    """Look at the blocks of an attention that see any key.
 
-    The pattern and the memory of a block are overwritten by the next one. Threads take turns at
+    The pattern and the scores of a block are overwritten by the next one. Threads take turns at
     the blocks, unless `look` has to be `alone`; what it returns is done in the order of the
     blocks, so that sums over blocks do not depend on which thread was first. With `queries`, only
     blocks of theirs come.
@@ -66,7 +66,7 @@ def look_at_blocks(
         spare, kept = query.new_empty(2, largest).unbind()
         for place, block in turns:
             scores = scorer.scores(block, spare)
-            turns.end(place, look(block_pattern(scores, block, rule, memory=kept), spare))
+            turns.end(place, look(block_pattern(scores, block, rule, memory=kept)))
 
     share(todo, work, threads=torch.get_num_threads() if threaded else 1)
 

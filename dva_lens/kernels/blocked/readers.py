@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocked.pattern import BlockPattern, OfBlock, Rows
-from dva_lens.kernels.blocked.scores import Memory
 from dva_lens.kernels.blocks import QueryBlock
 from dva_lens.kernels.values import (
     ExpertGated,
@@ -46,7 +45,7 @@ class ValueReader(ABC):
     width: int
 
     @abstractmethod
-    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+    def read(self, part: BlockPattern, *, mixing: bool) -> Read:
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
 
 
@@ -68,13 +67,13 @@ class CollapsingReader(ValueReader):
         return per_head.reshape(-1, self.group * per_head.shape[2], per_head.shape[-1])
 
     @abstractmethod
-    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
+    def sizes(self, part: BlockPattern) -> Rows:
         """Return sum_j p_ij |v_ij|."""
 
-    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+    def read(self, part: BlockPattern, *, mixing: bool) -> Read:
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
         mixed = self.mix(part, self.static) if mixing else None
-        return Read(mixed, self.sizes(part, memory))
+        return Read(mixed, self.sizes(part))
 
     def mix(self, part: BlockPattern, per_key: Tensor) -> Mixed:
         """Return sum_j p_ij x_j for what belongs to keys, with one product per group of heads."""
@@ -87,9 +86,9 @@ class CollapsingReader(ValueReader):
         """Return sum_j p_ij times sizes that the pairs hold, which are overwritten."""
         return sizes.clamp_(min=0.0).sqrt_().mul_(part.weights).sum(dim=-1)
 
-    def product(self, left: Mixed, right: Tensor, part: BlockPattern, memory: Memory) -> OfBlock:
-        """Return the products of queries and keys of a block in the memory given."""
-        out = memory[: part.weights.numel()].view_as(part.weights)
+    def product(self, left: Mixed, right: Tensor, part: BlockPattern) -> OfBlock:
+        """Return the products of queries and keys of a block, in the memory of its scores."""
+        out = part.scores
         keys = self.of_keys(part.block, right).flatten(0, 1)
         torch.bmm(self.grouped(left), keys.mT, out=self.grouped(out))
         return out
@@ -107,16 +106,15 @@ class StaticReader(CollapsingReader):
     def _columns(self) -> Float[Tensor, "batch kv_head key column"]:
         return torch.cat([self.static, self.norm[..., None]], dim=-1)
 
-    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+    def read(self, part: BlockPattern, *, mixing: bool) -> Read:
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
         if not mixing:
-            return Read(None, self.sizes(part, memory))
+            return Read(None, self.sizes(part))
         found = self.mix(part, self._columns)
         return Read(found[..., :-1], found[..., -1])
 
-    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
+    def sizes(self, part: BlockPattern) -> Rows:
         """Return sum_j p_ij |v_j|."""
-        del memory
         return self.mix(part, self.norm[..., None])[..., 0]
 
 
@@ -129,10 +127,10 @@ class GatedReader(CollapsingReader):
         self.square = self.static.square()
         self.gate = values.gate
 
-    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
+    def sizes(self, part: BlockPattern) -> Rows:
         """Return sum_j p_ij |g_i * v_j|."""
         gate = self.gate[part.block.by_query].to(self.square.dtype).square()
-        return self.total(part, self.product(gate, self.square, part, memory))
+        return self.total(part, self.product(gate, self.square, part))
 
 
 @final
@@ -144,9 +142,9 @@ class ExpertGatedReader(ValueReader):
         self.size = values.gate.to(dtype).norm(dim=-1)
         self.width = self.static.width
 
-    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+    def read(self, part: BlockPattern, *, mixing: bool) -> Read:
         """Return the mixed values ahead of their gates, if wanted, and the sizes behind them."""
-        found = self.static.read(part, memory, mixing=mixing)
+        found = self.static.read(part, mixing=mixing)
         return replace(found, sizes=found.sizes * self.size[part.block.by_query])
 
 
@@ -159,10 +157,10 @@ class SeparableReader(CollapsingReader):
         self.square = self.static.square().sum(dim=-1)
         self.branch = values.query_part
 
-    def sizes(self, part: BlockPattern, memory: Memory) -> Rows:
+    def sizes(self, part: BlockPattern) -> Rows:
         """Return sum_j p_ij |a_i + b_j|."""
         a = self.branch[part.block.by_query].to(self.square.dtype)
-        out = self.product(2 * a, self.static, part, memory)
+        out = self.product(2 * a, self.static, part)
         out += a.square().sum(dim=-1)[..., None]
         out += per_query_head(self.of_keys(part.block, self.square), out.shape[1])[:, :, None]
         return self.total(part, out)

@@ -5,6 +5,7 @@ at distance c: no value of a pair is ever formed, and memory is that of a block.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import final
 
 import torch
@@ -15,8 +16,7 @@ from dva_lens.kernels.blocked.distances import Distances
 from dva_lens.kernels.blocked.mixers import BlockWeights, Mixed, Mixer
 from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
 from dva_lens.kernels.blocked.readers import Read, ValueReader
-from dva_lens.kernels.blocked.scores import Memory
-from dva_lens.kernels.blocked.threads import Action, adding
+from dva_lens.kernels.blocked.threads import Action
 from dva_lens.kernels.blocks import QueryBlock
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Relative, per_query_head
@@ -83,9 +83,8 @@ class RelativeReader(ValueReader):
         self.sizes = squared_sizes(values, heads, dtype).sqrt_()
         self.width = self.value.shape[-1]
 
-    def read(self, part: BlockPattern, memory: Memory, *, mixing: bool) -> Read:
+    def read(self, part: BlockPattern, *, mixing: bool) -> Read:
         """Return the mixed values, if wanted, and the sizes they were mixed from."""
-        del memory
         block, weights = part.block, part.weights
         distances = Distances.of(block, self.moves.shape[2], weights.device)
         mixed = None
@@ -100,10 +99,9 @@ def received_by_distance(query: Query, key: Key, values: Relative, rule: Rule) -
     count = values.moves.shape[2]
     found = query.new_zeros(*query.shape[:3], count)
 
-    def look(part: BlockPattern, memory: Memory) -> Action:
-        del memory
+    def look(part: BlockPattern) -> Action:
         given = Distances.of(part.block, count, query.device).received(part.weights)
-        return lambda: adding(found[part.block.by_key], given)
+        return partial(found[part.block.by_key].add_, given)
 
     look_at_blocks(query, key, rule, look)
     return found

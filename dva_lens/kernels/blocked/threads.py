@@ -13,11 +13,10 @@ from threading import Barrier, Condition
 from typing import Generic, TypeVar, final
 
 import torch
-from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 Piece = TypeVar("Piece")
-Action = Callable[[], None]
+Action = Callable[[], object]
 
 AHEAD = 32
 
@@ -132,8 +131,3 @@ def share(pieces: Sequence[Piece], work: Callable[[Turns[Piece]], None], *, thre
         torch.set_num_threads(own)
     for each in begun:
         each.result()
-
-
-def adding(total: Tensor, found: Tensor) -> None:
-    """Add to a total, as the action of a block."""
-    total.add_(found)

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from dva_lens.kernels.blocked.pattern import BlockPattern, look_at_blocks
-from dva_lens.kernels.blocked.scores import Memory
 from dva_lens.kernels.blocked.threads import Action
 from dva_lens.kernels.blocks import QueryBlock, hidden
 from dva_lens.kernels.guard import refuse_above
@@ -120,8 +119,7 @@ def tiles(
         total, seen = (query.new_zeros(shape, dtype=torch.float64) for _ in range(2))
         wanted = slice(across.start, across.stop)
 
-        def look(part: BlockPattern, memory: Memory) -> Action | None:
-            del memory
+        def look(part: BlockPattern) -> Action | None:
             found = _pooled(part, rule, along)
             return None if found is None else lambda: keep(part.block, found)
 
