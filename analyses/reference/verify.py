@@ -9,18 +9,19 @@ the hashes of tokens and tokenizer that the training noted; text and plan are co
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import final
 
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.runs import Run
 from dva_lens.study.builtin import read_study
 from dva_lens.study.definition import Study
-from dva_lens.study.planned import PlannedRun, planned_runs
+from dva_lens.study.planned import planned_runs
 
-Keys = dict[tuple[str, int], str]
-BySource = dict[tuple[int, str, str], Keys]
-Planned = dict[tuple[int, str], BySource]
+Source = tuple[int, str, str]
 
 FILES = tuple(Path(__file__).with_name(name) for name in ("study.yaml", "more_seeds.yaml"))
 
@@ -30,49 +31,67 @@ def studies() -> tuple[Study, ...]:
     return tuple(read_study(str(file)) for file in FILES)
 
 
-def faults(archive: Archive, planned: Sequence[Study]) -> list[str]:
+@final
+@dataclass(frozen=True)
+class Planned:
+    """A training as a study file plans it: its key, its text, and the plan of claims."""
+
+    key: str
+    text_sha256: str | None
+    plan_sha256: str | None
+
+
+def faults(archive: Archive, planning: Sequence[Study]) -> list[str]:
     """Say, in one sentence each, what of an archive the studies did not plan."""
-    known: Planned = {}
-    return [said for run in archive.runs for said in _faults(run, planned, known)]
+    planned = _planned(planning, {_source(run) for run in archive.runs})
+    return [
+        said
+        for run in archive.runs
+        for said in _faults(run, planned.get((_source(run), *_name(run)), []))
+    ]
 
 
-def _faults(run: Run, planned: Sequence[Study], known: Planned) -> Iterator[str]:
+def _planned(
+    planning: Sequence[Study], sources: Iterable[Source]
+) -> dict[tuple[Source, str, str, int], list[Planned]]:
+    """Return what is planned for the tokens and tokenizers of an archive, by part and training."""
+    found: dict[tuple[Source, str, str, int], list[Planned]] = {}
+    for source, study in product(sources, planning):
+        vocabulary, data, tokenizer = source
+        for part, own in study.each_part().items():
+            runs = planned_runs(own, vocabulary=vocabulary, data=data, tokenizer=tokenizer)
+            for run in runs:
+                planned = Planned(run.key, own.text_sha256, study.plan_sha256)
+                found.setdefault((source, part, run.preset, run.seed), []).append(planned)
+    return found
+
+
+def _source(run: Run) -> Source:
+    """Return what a training noted: size of vocabulary, hashes of tokens and of tokenizer."""
     noted = json.loads(run.attrs["provenance"])
-    part = str(run.attrs.get("part", ""))
-    names, texts, plans = set[str](), set[str | None](), set[str | None]()
-    for place, study in enumerate(planned):
-        own = study.each_part().get(part)
-        if own is None or run.preset not in own.presets or run.seed not in own.seeds:
-            continue
-        texts.add(own.text_sha256)
-        plans.add(study.plan_sha256)
-        names.add(_runs(run, own, noted, known.setdefault((place, part), {}))[_name(run)])
-    if not names:
+    vocabulary = json.loads(run.attrs["config"])["vocabulary"]
+    return vocabulary, noted["data"], noted["tokenizer_sha256"]
+
+
+def _name(run: Run) -> tuple[str, str, int]:
+    return str(run.attrs.get("part", "")), run.preset, run.seed
+
+
+def _faults(run: Run, planned: Sequence[Planned]) -> Iterator[str]:
+    if not planned:
         yield f"{run.label} is planned by no study file."
         return
-    if run.key not in names:
+    noted, keys = json.loads(run.attrs["provenance"]), {each.key for each in planned}
+    texts = {each.text_sha256 for each in planned}
+    if run.key not in keys:
         yield (
-            f"{run.label} is {run.key}, and the study files plan {' or '.join(sorted(names))}: "
+            f"{run.label} is {run.key}, and the study files plan {' or '.join(sorted(keys))}: "
             f"its configuration, recipe or seed is another one."
         )
     if texts != {None} and noted.get("text_sha256") not in texts:
         yield f"{run.label} was trained on another text than the study file names."
-    if noted.get("plan_sha256") not in plans:
+    if noted.get("plan_sha256") not in {each.plan_sha256 for each in planned}:
         yield f"{run.label} was trained with another plan than plan.yaml."
-
-
-def _name(run: Run | PlannedRun) -> tuple[str, int]:
-    return run.preset, run.seed
-
-
-def _runs(run: Run, study: Study, noted: Mapping[str, str], known: BySource) -> Keys:
-    """Return the keys that a study gives to trainings with these tokens and this tokenizer."""
-    vocabulary = json.loads(run.attrs["config"])["vocabulary"]
-    source = (vocabulary, noted["data"], noted["tokenizer_sha256"])
-    if source not in known:
-        found = planned_runs(study, vocabulary=vocabulary, data=source[1], tokenizer=source[2])
-        known[source] = {_name(each): each.key for each in found}
-    return known[source]
 
 
 def main() -> int:
