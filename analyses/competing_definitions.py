@@ -9,9 +9,7 @@ need the extended set.
     python -m dva_lens.analyses.competing_definitions runs/quick --out definitions.html
 """
 
-import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +17,16 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.reports.facts import facts
-from dva_lens.reports.files import write_page
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.page import DataTable, Part, Report, Section
-from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.archive import Archive
 from dva_lens.results.entries import EVERY
 from dva_lens.results.estimates import mean_of
 from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import REFERENCE, ArchiveError
 from dva_lens.statistics.inference.agreement import RIVALS, Definition, Rivalry, agreement
+
+from .archive_question import answered
 
 _EACH = (axes.MODEL, axes.SEED, axes.LAYER)
 _AVERAGED = (axes.HEAD, axes.SEQUENCE)
@@ -106,21 +105,7 @@ def _cell(tau: float) -> float | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Answer the question from the command line; 0 if it could be answered, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dva_lens.analyses.competing_definitions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a study")
-    parser.add_argument("--out", type=Path, default=Path("competing_definitions.html"))
-    given = parser.parse_args(arguments)
-    try:
-        written = write_page(report(open_archive(given.folder)), given.out)
-    except (ArchiveError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"Report: {written}\n")
-    return 0
+    return answered("competing_definitions", __doc__, report, arguments)
 
 
 if __name__ == "__main__":

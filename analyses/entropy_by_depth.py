@@ -8,20 +8,19 @@ middle half of their layers and in their slope over depth.
     python -m dva_lens.analyses.entropy_by_depth runs/quick --out entropy.html
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 from dva_lens import axes
 from dva_lens.reports.charts import depth_chart
 from dva_lens.reports.differences import difference_table, interval
 from dva_lens.reports.facts import definition, facts
-from dva_lens.reports.files import write_figures, write_page
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.page import Chart, Part, Points, Report, Section, Text
-from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.archive import Archive
 from dva_lens.results.schema import ArchiveError
 from dva_lens.views.spans import span_profile
+
+from .archive_question import answered
 
 NAME = "normalised_entropy"
 QUESTION = "In which layers is attention concentrated, and does the value path change where?"
@@ -66,25 +65,7 @@ def report(archive: Archive) -> Report:
 
 def main(arguments: list[str] | None = None) -> int:
     """Answer the question from the command line; 0 if it could be answered, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dva_lens.analyses.entropy_by_depth",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a study")
-    parser.add_argument("--out", type=Path, default=Path("entropy_by_depth.html"))
-    parser.add_argument("--figures", action="store_true", help="also write SVG, PDF and CSV")
-    given = parser.parse_args(arguments)
-    try:
-        page = report(open_archive(given.folder))
-        written = write_page(page, given.out)
-        if given.figures:
-            write_figures(page, written.with_suffix(""))
-    except (ArchiveError, OSError, ModuleNotFoundError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"Report: {written}\n")
-    return 0
+    return answered("entropy_by_depth", __doc__, report, arguments, figures=True)
 
 
 def _answer(material: Material) -> Points:

@@ -7,35 +7,33 @@ of both, and parameters stand beside.
     python -m dva_lens.analyses.training_cost runs/quick --out training_cost.html
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import final
 
 import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.reports.files import write_page
 from dva_lens.reports.page import DataTable, Report, Section, Text
-from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.archive import Archive
 from dva_lens.results.compare import usual_baseline
 from dva_lens.results.schema import ArchiveError
 from dva_lens.statistics.inference.contrasts import seed_contrasts
-from dva_lens.statistics.inference.estimate import Estimate
+from dva_lens.statistics.inference.estimate import FEWEST_SEEDS, Estimate
 from dva_lens.statistics.inference.fairness import at_loss
 from dva_lens.views.words import shown
 
+from .archive_question import answered
+
 QUESTION = "What does each model cost to train, by five clocks?"
-METHOD = """
-Two clocks read the held-out loss: after the same number of steps, and after the same number of
-floating-point operations. Three read what it took to reach a loss that every training reaches:
-steps, operations, and seconds on the machine that trained.
-""".strip()
+METHOD = (
+    "Two clocks read the held-out loss: after the same number of steps, and after the same number "
+    "of floating-point operations. Three read what it took to reach a loss that every training "
+    "reaches: steps, operations, and seconds on the machine that trained."
+)
 LOSS, STEP = "held_out_loss", "train_step"
-FEWEST_SEEDS = 3
 
 
 @final
@@ -139,9 +137,10 @@ def curves(archive: Archive, text: str) -> dict[str, list[TrainingCurve]]:
     return found
 
 
-def costs(by_model: Mapping[str, Sequence[TrainingCurve]]) -> dict[str, dict[str, np.ndarray]]:
-    """Return what every clock reads for every training: by clock, then by model."""
-    end = CommonEnd.of([curve for each in by_model.values() for curve in each])
+def costs(
+    by_model: Mapping[str, Sequence[TrainingCurve]], end: CommonEnd
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return what every clock reads for every training up to an end: by clock, then by model."""
     return {
         clock.words: {
             model: np.array([clock.read(curve, end) for curve in each])
@@ -155,7 +154,8 @@ def table(archive: Archive, text: str) -> DataTable:
     """Return the clocks of all models beside the baseline, with intervals over seeds."""
     by_model = curves(archive, text)
     baseline = usual_baseline(list(by_model))
-    read = costs(by_model)
+    end = CommonEnd.of([curve for each in by_model.values() for curve in each])
+    read = costs(by_model, end)
     parameters = {run.model: int(run.attrs["parameters"]) for run in archive.runs}
     rows = []
     for model, each in by_model.items():
@@ -164,7 +164,6 @@ def table(archive: Archive, text: str) -> DataTable:
             for clock in CLOCKS
         ]
         rows.append((model, f"{parameters[model]:,}", str(len(each)), *cells))
-    end = CommonEnd.of([curve for each in by_model.values() for curve in each])
     return DataTable(
         name=f"clocks-{text}",
         title=f"Trainings on {text}",
@@ -226,21 +225,7 @@ def report(archive: Archive) -> Report:
 
 def main(arguments: list[str] | None = None) -> int:
     """Answer the question from the command line; 0 if it could be answered, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dva_lens.analyses.training_cost",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a study")
-    parser.add_argument("--out", type=Path, default=Path("training_cost.html"))
-    given = parser.parse_args(arguments)
-    try:
-        written = write_page(report(open_archive(given.folder)), given.out)
-    except (ArchiveError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"Report: {written}\n")
-    return 0
+    return answered("training_cost", __doc__, report, arguments)
 
 
 if __name__ == "__main__":

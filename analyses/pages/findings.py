@@ -16,6 +16,7 @@ from dva_lens.reports.findings import findings
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.claims import Asked, held_against
 from dva_lens.results.estimates import estimate
+from dva_lens.statistics.inference.estimate import FEWEST_SEEDS
 from dva_lens.statistics.inference.plan import Verdict, claims_from
 from dva_lens.views.words import p_value, shown
 
@@ -23,7 +24,6 @@ from ..training_cost import METHOD, QUESTION, table
 
 PLAN = Path(__file__).parents[1] / "reference" / "plan.yaml"
 BY_LAYER = ("first_key_mass", "written_value_drain", "normalised_entropy")
-ENOUGH_SEEDS = 3
 INTRODUCTION = """# Findings
 
 Made by `python -m dva_lens.analyses.pages.findings` from the reference results, which `dva-lens
@@ -55,9 +55,9 @@ def _trained(archive: Archive) -> str:
     lines: list[str] = []
     for text in archive.main_texts:
         held = Counter(run.model for run in archive.runs if archive.texts_of(run)[0] == text)
-        few = [model for model, seeds in held.items() if seeds < ENOUGH_SEEDS]
+        few = [model for model, seeds in held.items() if seeds < FEWEST_SEEDS]
         said = ", ".join(f"{model} ({seeds})" for model, seeds in held.items())
-        limit = f" With fewer than {ENOUGH_SEEDS} seeds nothing is claimed about an architecture."
+        limit = f" With fewer than {FEWEST_SEEDS} seeds nothing is claimed about an architecture."
         lines.append(f"On {text}, seeds in brackets: {said}.{limit if few else ''}")
     return "\n\n".join(lines)
 
@@ -128,7 +128,7 @@ def _costs(archive: Archive) -> str:
 
 def _clocks(archive: Archive) -> str:
     """Compare what trainings cost by several clocks, on every text that was trained on."""
-    parts = [f"## {QUESTION}\n\n{' '.join(METHOD.split())}\n"]
+    parts = [f"## {QUESTION}\n\n{METHOD}\n"]
     for text in archive.main_texts:
         if archive.trainings(text):
             found = table(archive, text)

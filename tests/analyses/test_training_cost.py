@@ -15,7 +15,8 @@ def curve(rate, per_step=1.0, seconds=1.0):
 
 
 def test_clocks_of_straight_curves():
-    read = costs({"base": [curve(0.02)], "dear": [curve(0.04, per_step=4.0, seconds=3.0)]})
+    base, dear = curve(0.02), curve(0.04, per_step=4.0, seconds=3.0)
+    read = costs({"base": [base], "dear": [dear]}, CommonEnd.of([base, dear]))
     assert read["loss at equal steps"] == {"base": [6.0], "dear": [4.0]}
     # all have spent 100 operations: after 25 steps of the dear one
     assert read["loss at equal operations"] == {"base": [6.0], "dear": [7.0]}

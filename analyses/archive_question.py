@@ -1,0 +1,46 @@
+"""What scripts about one archive share: a folder, a page, and how to say what went wrong."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dva_lens.reports.files import write_figures, write_page
+from dva_lens.reports.page import Report
+from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.schema import ArchiveError
+
+
+def answered(
+    name: str,
+    about: str | None,
+    report: Callable[[Archive], Report],
+    arguments: Sequence[str] | None,
+    *,
+    figures: bool = False,
+) -> int:
+    """Answer the question of a script from the command line; 0 if it could be answered, else 1.
+
+    `name` is that of the script and of its page. Where it draws `figures`, they can be had as
+    files.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m dva_lens.analyses.{name}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a study")
+    parser.add_argument("--out", type=Path, default=Path(f"{name}.html"))
+    if figures:
+        parser.add_argument("--figures", action="store_true", help="also write SVG, PDF and CSV")
+    given = parser.parse_args(arguments)
+    try:
+        page = report(open_archive(given.folder))
+        written = write_page(page, given.out)
+        if figures and given.figures:
+            write_figures(page, written.with_suffix(""))
+    except (ArchiveError, OSError, ModuleNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"Report: {written}\n")
+    return 0
