@@ -6,6 +6,7 @@ before gates and W_O, and returns the output that the model goes on with.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar, final
 
 import torch
@@ -14,12 +15,12 @@ from dva_lens.diagnostics.interventions.change import Change, Edit, Output, Pass
 from dva_lens.diagnostics.interventions.head_rows import HeadRows, Weights, head_rows
 from dva_lens.diagnostics.interventions.sink_removal import SinkRemoval
 from dva_lens.diagnostics.interventions.value_changes import (
-    FirstValuesFrom,
+    FIRST,
     InAnotherOrder,
     NewValues,
     OfAnotherText,
+    OtherFirstValues,
     OtherValues,
-    OwnValues,
     ValuesFrom,
     frozen,
 )
@@ -164,9 +165,11 @@ def _other_values(what: Intervention, layer: int, setting: ChangeSetting) -> New
         case SwapValues():
             return ValuesFrom(what.part, setting.moved[layer])
         case DropValueResidual():
-            return OwnValues(setting.paths, layer, what.share)
+            return OtherFirstValues(
+                setting.paths, layer, lambda first, _: (1.0 - what.share) * first
+            )
         case SwapFirstValues():
-            return FirstValuesFrom(setting.paths, layer, setting.moved[layer])
+            return OtherFirstValues(setting.paths, layer, partial(setting.moved[layer], FIRST))
         case _:
             raise TypeError(f"Nothing carries out {type(what).__name__}.")
 

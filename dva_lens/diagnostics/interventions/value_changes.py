@@ -48,35 +48,18 @@ def frozen(call: AttentionCall, out: Output, rows: PassRows) -> Output:
 
 @final
 @dataclass(frozen=True)
-class OwnValues:
-    """The values of a layer with less of the first layer's in them."""
+class OtherFirstValues:
+    """The values of a layer with other values of the first layer in them."""
 
     paths: ValuePaths
     layer: int
-    share: float
+    other: Callable[[Tensor, PassRows], Tensor]
 
     def __call__(self, call: AttentionCall, rows: PassRows) -> Values:
-        """Return the values of the summands, the first layer's scaled down."""
-        del call, rows
-        parts = dict(self.paths.summands(self.layer))
-        parts[FIRST] = (1.0 - self.share) * parts[FIRST]
-        return self.paths.values(self.layer, functools.reduce(torch.add, parts.values()))
-
-
-@final
-@dataclass(frozen=True)
-class FirstValuesFrom:
-    """The values of a layer with first-layer values that belong elsewhere."""
-
-    paths: ValuePaths
-    layer: int
-    moved: Callable[[str, Tensor, PassRows], Tensor]
-
-    def __call__(self, call: AttentionCall, rows: PassRows) -> Values:
-        """Return the values of the summands, the first layer's moved."""
+        """Return the values of the summands, the first layer's replaced."""
         del call
         parts = dict(self.paths.summands(self.layer))
-        parts[FIRST] = self.moved(FIRST, parts[FIRST], rows)
+        parts[FIRST] = self.other(parts[FIRST], rows)
         return self.paths.values(self.layer, functools.reduce(torch.add, parts.values()))
 
 
