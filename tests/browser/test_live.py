@@ -1,6 +1,7 @@
 """A text is typed, run, followed, and looked at; a change stands beside its control."""
 
 import pytest
+from dva_lens.app.pages.live import names
 from fake_live import fake_live, leave
 from fakes import fake_archive
 from tabs import said, served
@@ -43,8 +44,14 @@ def test_a_typed_text_is_run_and_looked_at_and_is_still_there_at_hand_on_return(
     assert page.get_by_role("link", name="live 2").count() == 0  # coming back runs nothing
 
 
+def shows_what_was_run(response):
+    """Say whether an answer puts what was run before on the page, which moves what is below."""
+    return names.RESULTS in (response.request.post_data or "")
+
+
 def test_a_change_is_chosen_made_and_shown_token_by_token(page, visit):
-    visit("/live")
+    with page.expect_response(shows_what_was_run):
+        visit("/live")
     box = page.get_by_label("Text", exact=True)
     box.fill("Some text.")
     page.get_by_role("textbox", name="What to change").click()

@@ -2,7 +2,7 @@
 
 from ...page import Card, Page, Words
 from .callbacks import connect
-from .change import change_form
+from .change import change_button, change_form
 from .desk import desk
 from .remix import remix
 
@@ -17,7 +17,11 @@ PAGE = Page(
     menus=("model",),
     parts=(
         Card("The text", (Words("live", desk),)),
-        Card("Change one thing", (Words("live-change", change_form),), menus=("change",)),
+        Card(
+            "Change one thing",
+            (Words("live-change", change_form), Words("live-change-button", change_button)),
+            menus=("change",),
+        ),
         Card("Start from a text of the archive", (Words("live-remix", remix),)),
     ),
     connect=connect,

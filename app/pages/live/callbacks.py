@@ -10,6 +10,8 @@ from dash import Dash, Input, Output, State, ctx, no_update
 from dash.dependencies import ALL
 from werkzeug.exceptions import BadRequest
 
+from dva_lens.diagnostics.interventions.values import NAME
+
 from ...library import Library
 from ...live import BusyError, check_text
 from ...live.jobs import Task
@@ -96,7 +98,8 @@ def _task(bench: Workbench, pressed: str, text: Any, query: Any, fields: dict[st
     model, typed = bench.models[chosen.model], check_text(text)
     if pressed == names.RUN:
         return Measuring(model, typed)
-    return Changing(model, typed, chosen.change, values_of(chosen.change, fields))
+    values = values_of(fields.get(NAME), fields)
+    return Changing(model, typed, fields[NAME], values)
 
 
 def _selection(library: Library, query: Any) -> Selection:

@@ -1,6 +1,8 @@
 """The form of a change: the fields of an intervention, as its own table says, and a button.
 
-The layer and head are the chosen ones, and the key of a sink is the token that is locked.
+The layer and head are the chosen ones, and the key of a sink is the token that is locked. The form
+itself says which change its fields are of, so that what is made is what was seen; the button is no
+part of it, so that it is not replaced under the pointer when another change is chosen.
 """
 
 import types
@@ -32,7 +34,7 @@ _EXAMPLES: dict[str, Any] = {"temperature": 2.0}
 
 
 def change_form(library: Library, chosen: Selection) -> Any:
-    """Return the fields of the chosen change, and the button that makes it.
+    """Return the fields of the chosen change.
 
     Raises
     ------
@@ -52,18 +54,23 @@ def change_form(library: Library, chosen: Selection) -> Any:
             ),
             html.Div(
                 [
+                    dcc.Input(id={names.FIELD: NAME}, type="hidden", value=chosen.change),
                     *(
                         _field(name, value, chosen.change)
                         for name, value in fields(chosen).items()
-                    ),
-                    html.Button(
-                        "Make the change", id=names.CHANGE, type="button", className="action"
                     ),
                 ],
                 className="live-fields",
             ),
         ]
     )
+
+
+def change_button(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all words
+    """Return the button that makes the change, where there is a model to change."""
+    if library.catalogue.why_no_live:
+        return None
+    return html.Button("Make the change", id=names.CHANGE, type="button", className="action")
 
 
 def fields(chosen: Selection) -> dict[str, Any]:
@@ -78,14 +85,17 @@ def fields(chosen: Selection) -> dict[str, Any]:
     return found
 
 
-def values_of(change: str, given: dict[str, Any]) -> dict[str, Any]:
+def values_of(change: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a change as the command line takes them.
 
     Raises
     ------
     ValueError
-        A field is missing, of another type or out of range; the message names it.
+        There is no such change, or a field is missing, of another type or out of range; the
+        message names it.
     """
+    if not isinstance(change, str) or change not in INTERVENTIONS:
+        raise ValueError(f"There is no change {str(change)[:60]!r}; choose one from the menu.")
     known = INTERVENTIONS[change].model_fields
     read = {name: _read(given.get(name), known[name].annotation) for name in known}
     held = {name: value for name, value in read.items() if value is not None}

@@ -6,14 +6,18 @@ import dash_mantine_components as dmc
 import pytest
 from dva_lens.app import workbench
 from dva_lens.app.catalogue import NO_MODELS
+from dva_lens.app.drawing import words_of
 from dva_lens.app.layout import page_at
+from dva_lens.app.page import Words
 from dva_lens.app.pages.live import names
-from dva_lens.app.pages.live.change import change_form, fields, values_of
+from dva_lens.app.pages.live.change import change_button, change_form, fields, values_of
 from dva_lens.app.pages.live.effect import _losses, verdict
 from dva_lens.app.server import BENCH, close, create_app
 from dva_lens.app.state import CHANGES, EVERY_SPAN, Selection
 from fake_live import MODEL, fake_live, leave
 from plotly.utils import PlotlyJSONEncoder
+
+from dva_lens.diagnostics.interventions.values import NAME
 
 BUTTONS = (names.RUN, names.CHANGE, names.CANCEL)
 TEXT = "Some <b>text</b> \u202e."
@@ -32,7 +36,7 @@ def live(folder, left):
     close(app)
 
 
-def act(app, pressed="", *, text=TEXT, mine=None, query=None, given=None):
+def act(app, pressed="", *, text=TEXT, mine=None, query=None, change=None, given=None):
     """Make the call that the page makes when a button is pressed, or when it appears."""
     bench = app.server.extensions[BENCH]
     query = Selection.from_query(query or "", bench.library.catalogue).to_query()
@@ -45,6 +49,7 @@ def act(app, pressed="", *, text=TEXT, mine=None, query=None, given=None):
     ]
     inputs.append({"id": names.CLOCK, "property": "n_intervals", "value": 0})
     held = given or {name: str(value) for name, value in fields(chosen).items()}
+    held = {NAME: change or chosen.change, **held}
     typed = [
         {"id": {names.FIELD: name}, "property": "value", "value": v} for name, v in held.items()
     ]
@@ -138,7 +143,7 @@ def test_a_text_that_cannot_be_run_is_said(live, text):
 
 def test_a_change_is_shown_beside_its_control(live):
     given = {"layer": "1", "head": "0"}
-    said = act(live, names.CHANGE, query="change=drop-head", given=given)
+    said = act(live, names.CHANGE, change="drop-head", given=given)
     assert said[names.MINE]["data"] == 1
     ended(live)
     said = act(live, mine=1)
@@ -156,10 +161,11 @@ def test_a_change_is_shown_beside_its_control(live):
         ("drop-head", {"layer": "-1", "head": "0"}, "0 or more"),
         ("temperature", {"layer": "1", "head": "0", "temperature": "0"}, "above 0"),
         ("remove-sink", {"layer": "1", "head": "0", "by": "--out=/etc"}, "mask"),
+        ("--out=/etc", {"layer": "1"}, "There is no change"),
     ],
 )
 def test_a_field_that_cannot_be_taken_is_named(live, change, given, said):
-    found = act(live, names.CHANGE, query=f"change={change}", given=given)
+    found = act(live, names.CHANGE, change=change, given=given)
     assert said in written(found[names.STATE]["children"])
     assert live.server.extensions[BENCH].runner.job is None
 
@@ -172,6 +178,23 @@ def test_the_form_of_every_change_makes_it_as_the_command_line_does(library, cha
     assert found["layer"] == 1
     assert found.get("head", 2) == 2
     assert found.get("key", 3) == 3
+
+
+def test_what_is_made_is_what_the_form_was_of_though_the_menu_says_another_by_now(live):
+    said = act(live, names.CHANGE, query="change=temperature", change="drop-head")
+    assert "Drop head in gpt2" in written(said[names.STATE]["children"])
+    ended(live)
+
+
+def test_the_button_stays_while_another_change_is_chosen(live):
+    library = live.server.extensions[BENCH].library
+    first, second = (
+        words_of(Words("live-change-button", change_button), library)(
+            Selection.from_query(f"change={change}&layer={layer}", library.catalogue)
+        )
+        for layer, change in enumerate(("drop-head", "temperature"))
+    )
+    assert first is second
 
 
 def test_a_field_of_words_is_a_menu_of_them(live):
