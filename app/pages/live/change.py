@@ -69,7 +69,7 @@ def change_form(library: Library, chosen: Selection) -> Any:
 def change_button(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all words
     """Return the button that makes the change, where there is a model to change."""
     if library.catalogue.why_no_live:
-        return None
+        return []
     return html.Button("Make the change", id=names.CHANGE, type="button", className="action")
 
 
