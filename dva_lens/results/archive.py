@@ -37,7 +37,7 @@ from dva_lens.validation import meant
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Archive:
     """The finished runs of a folder.
 
@@ -51,6 +51,15 @@ class Archive:
     _read: dict[str, Measurements] = field(
         default_factory=dict[str, Measurements], init=False, repr=False, compare=False
     )
+
+    def __repr__(self) -> str:
+        trained: dict[str, list[str]] = {}
+        for run in self.runs:
+            trained.setdefault(run.model, []).append(str(run.seed))
+        runs = [f"  {model}: seed {', '.join(seeds)}" for model, seeds in trained.items()]
+        lost = [f"  {len(self.unreadable)} cannot be read"] if self.unreadable else []
+        on = f" on {', '.join(self.texts)}" if self.runs else ""
+        return "\n".join([f"Archive {self.folder}: {len(self.runs)} runs{on}", *runs, *lost])
 
     @property
     def catalogue(self) -> tuple[Mapping[str, Any], ...]:

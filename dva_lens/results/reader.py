@@ -28,7 +28,7 @@ from dva_lens.validation import meant
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Measurements:
     """What models were measured to be on one text: one measurement per model and seed.
 
@@ -41,6 +41,14 @@ class Measurements:
     _kept: dict[Any, Any] = field(
         default_factory=dict[Any, Any], init=False, repr=False, compare=False
     )
+
+    def __repr__(self) -> str:
+        runs = ", ".join(part.label for part in self.parts)
+        lost = f"; {len(self.left_out)} cannot be read" if self.left_out else ""
+        return (
+            f"Measurements on {self.text or 'a text'}: {runs}{lost}\n"
+            f"  statistics: {', '.join(self.statistics)}"
+        )
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from dva_lens.results.shipped import shipped_folder
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One trained and measured model of an archive: its group, and what that says of it."""
 
@@ -27,6 +27,10 @@ class Run:
     seed: int
     attrs: Mapping[str, Any]
     group: Path
+
+    def __repr__(self) -> str:
+        on = ", ".join(str(text) for text in self.attrs.get("texts", ()))
+        return f"Run {self.label} ({self.key}): {self.model}, seed {self.seed}, on {on}"
 
 
 def runs_in(folder: Path) -> tuple[tuple[Run, ...], Mapping[str, str]]:
