@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -16,5 +17,8 @@ def test_no_output_is_stored(path):
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in code)
 
 
-def test_there_is_a_first_look():
-    assert "first_look" in [path.stem for path in NOTEBOOKS]
+def test_the_documentation_lists_every_notebook():
+    page = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        assert f"(notebooks/{path.name})" in page
+        assert f"\nnotebooks/{path.stem}\n" in page
