@@ -1,4 +1,4 @@
-"""What scripts about one archive share: a folder, a page, and how to say what went wrong."""
+"""What scripts about one archive share: what they need, a page, and how to say what is wrong."""
 
 import argparse
 import sys
@@ -6,9 +6,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dva_lens.reports.files import write_figures, write_page
+from dva_lens.reports.material import Material
 from dva_lens.reports.page import Report
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.schema import ArchiveError
+
+
+def need(material: Material, *statistics: str, of: str = "primary") -> None:
+    """Refuse an archive whose trainings were not all measured with some statistics.
+
+    `of` says which set to measure with, which holds them.
+
+    Raises
+    ------
+    ArchiveError
+        The archive lacks a statistic that the question is about.
+    """
+    missing = [name for name in statistics if name not in material.statistics]
+    if missing:
+        raise ArchiveError(
+            f"{material.archive.folder} was measured without {', '.join(missing)}, which this "
+            f"question is about; measure it again with the {of} statistics."
+        )
 
 
 def answered(

@@ -17,10 +17,9 @@ from dva_lens.reports.facts import definition, facts
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.page import Chart, Part, Points, Report, Section, Text
 from dva_lens.results.archive import Archive
-from dva_lens.results.schema import ArchiveError
 from dva_lens.views.spans import span_profile
 
-from .archive_question import answered
+from .archive_question import answered, need
 
 NAME = "normalised_entropy"
 QUESTION = "In which layers is attention concentrated, and does the value path change where?"
@@ -36,12 +35,7 @@ def report(archive: Archive) -> Report:
         The archive lacks a statistic that the question is about.
     """
     material = gather(archive)
-    missing = [name for name in STATISTICS if name not in material.statistics]
-    if missing:
-        raise ArchiveError(
-            f"{archive.folder} was measured without {', '.join(missing)}, which this question is "
-            "about; measure it again with the primary statistics."
-        )
+    need(material, *STATISTICS)
     figures = (
         depth_chart(material, "normalised_entropy"),
         depth_chart(material, "sink_free_entropy"),

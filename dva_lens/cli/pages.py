@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dva_lens.cli.guard import FAILED
+from dva_lens.cli.questions import questions_to_archives
 from dva_lens.cli.texts import FormerText, Text, chosen_text
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def report(  # noqa: PLR0913 - one argument per option
         found = claims_of(archive)
         write_text(claims, claims_text(found))
         typer.echo(f"Claims: {claims} ({len(found.claims)})")
-    written = write_report(folder, out, text=chosen_text(text, probe), figures=figures)
+    chosen = chosen_text(text, probe)
+    asked = questions_to_archives() if chosen is None else {}
+    written = write_report(folder, out, text=chosen, figures=figures, questions=asked)
     typer.echo(f"Report: {written}")
 
 

@@ -27,13 +27,14 @@ def _of_part(section: Section, text: str) -> Section:
     return Section(
         f"{text}-{section.name}",
         f"{text}: {section.title}",
-        tuple(_renamed(part, text) for part in section.parts),
+        tuple(renamed(part, text) for part in section.parts),
     )
 
 
-def _renamed(part: Part, text: str) -> Part:
+def renamed(part: Part, first: str) -> Part:
+    """Return a part whose link and file begin with a word, such as the name of a text."""
     if isinstance(part, Chart | DataTable | GlossaryEntry):
-        return replace(part, name=f"{text}-{part.name}")
+        return replace(part, name=f"{first}-{part.name}")
     if isinstance(part, Folded):
-        return replace(part, parts=tuple(_renamed(each, text) for each in part.parts))
+        return replace(part, parts=tuple(renamed(each, first) for each in part.parts))
     return part

@@ -1,19 +1,27 @@
 """The report of a study: one offline page, and its figures as files."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from dva_lens.reports.chapters import chapters
 from dva_lens.reports.facts import facts
 from dva_lens.reports.files import write_figures, write_page
 from dva_lens.reports.material import Material, gather
 from dva_lens.reports.page import Report
+from dva_lens.reports.questions import Ask, with_questions
 from dva_lens.reports.sections.table import SECTIONS
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.views.words import spelled
 
 
 def write_report(
-    folder: Path, out: Path, *, text: str | None = None, figures: bool = False
+    folder: Path,
+    out: Path,
+    *,
+    text: str | None = None,
+    figures: bool = False,
+    questions: Mapping[str, Ask] = MappingProxyType({}),
 ) -> Path:
     """Write the report of an archive on an evaluation text and return the path of the page.
 
@@ -28,6 +36,8 @@ def write_report(
     figures : bool
         Also write every figure and table as SVG, PDF and CSV, into a folder beside the page that
         is called like it.
+    questions : mapping
+        Questions to the whole archive by their names; each has a chapter at the end.
 
     Raises
     ------
@@ -36,7 +46,8 @@ def write_report(
     ValueError
         If `out` is a folder, or the seeds of a model were measured on different texts.
     """
-    report = report_of(open_archive(folder), text)
+    archive = open_archive(folder)
+    report = with_questions(report_of(archive, text), archive, questions)
     written = write_page(report, Path(out))
     if figures:
         write_figures(report, written.with_suffix(""))

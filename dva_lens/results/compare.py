@@ -153,7 +153,17 @@ def compare(
     {'dva'}
     """
     base = baseline_of(measurements, baseline)
-    same = same_text(measurements)
+    kept = spans if isinstance(spans, str) else tuple(spans)
+    reader = _Reader(measurements, base, same_text(measurements), moment, kept)
+    key = ("compared", base, tuple(statistics), tuple(contrasts), moment, kept)
+    return measurements.once(key, lambda: _compared(reader, statistics, contrasts))
+
+
+def _compared(
+    reader: "_Reader", statistics: Sequence[str], contrasts: Sequence[str]
+) -> Comparisons:
+    """Compare the primary statistics, and those that are named, p values adjusted by family."""
+    measurements, same = reader.measurements, reader.same
     refused: dict[str, str] = {}
     held = [name for name in PRIMARY if name in measurements.statistics]
     for name in (*held, *statistics):
@@ -162,7 +172,6 @@ def compare(
     if named := [name for name in statistics if name in refused]:
         raise NotComparableError(f"{refused[named[0]]}; choose a number per document.")
     primary = [name for name in held if name not in refused]
-    reader = _Reader(measurements, base, same, moment, spans)
     claimed = adjust(reader.compared(primary), holm)
     explored = [
         replace(entry, primary=False)
@@ -172,9 +181,9 @@ def compare(
             benjamini_hochberg,
         )
     ]
-    when = measurements.moment(moment).words
+    when = measurements.moment(reader.moment).words
     return Comparisons(
-        base, measurements.text, when, (*claimed, *explored), refused, note=same.note
+        reader.baseline, measurements.text, when, (*claimed, *explored), refused, note=same.note
     )
 
 

@@ -63,7 +63,7 @@ class Measurements:
     @property
     def statistics(self) -> tuple[str, ...]:
         """The statistics that any measurement holds."""
-        return self._once(
+        return self.once(
             "statistics",
             lambda: tuple(dict.fromkeys(n for p in self.parts for n in statistics_of(p.data))),
         )
@@ -89,7 +89,7 @@ class Measurements:
             part if count == 1 else replace(part, model=f"{part.model} · seed {part.seed}")
             for part, count in zip(self.parts, counts, strict=True)
         )
-        return self._once("each training", lambda: replace(self, parts=parts))
+        return self.once("each training", lambda: replace(self, parts=parts))
 
     def variable(self, name: str) -> xr.DataArray:
         """Return a statistic as the first training that holds it recorded it, with its meaning.
@@ -99,11 +99,11 @@ class Measurements:
         KeyError
             If no training holds it.
         """
-        return self._once(("variable", name), lambda: self._variable(split_name(name)[0]))
+        return self.once(("variable", name), lambda: self._variable(split_name(name)[0]))
 
     def moment(self, kind: When = "last") -> Moment:
         """Return the moment of training of a kind that all measurements share."""
-        return self._once(
+        return self.once(
             ("moment", kind), lambda: shared_moment([part.data for part in self.parts], kind)
         )
 
@@ -198,7 +198,7 @@ class Measurements:
         """
         extract = self._extract(name, entry, moment, spans)
         key = ("estimate", extract, tuple(along))
-        return self._once(key, lambda: estimate(self._values(extract), along))
+        return self.once(key, lambda: estimate(self._values(extract), along))
 
     def uniform(
         self,
@@ -214,9 +214,15 @@ class Measurements:
         level = self._values(extract)
         if level is None:
             return None
-        return self._once(
+        return self.once(
             ("uniform", extract, tuple(along)), lambda: mean_of(level, (axes.MODEL, *along))
         )
+
+    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """Return what was computed of these measurements under a key, computed the first time."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
 
     def _variable(self, name: str) -> xr.DataArray:
         for part in self.parts:
@@ -234,10 +240,10 @@ class Measurements:
         return Extract(plain, tuple(at.items()), self.moment(moment), kept)
 
     def _values(self, extract: Extract) -> Any:
-        return self._once(("values", extract), lambda: self._read(extract))
+        return self.once(("values", extract), lambda: self._read(extract))
 
     def _read(self, extract: Extract) -> Any:
-        about = self._once("coordinates", lambda: coordinates_of(self.parts))
+        about = self.once("coordinates", lambda: coordinates_of(self.parts))
         array = extracted(self.parts, extract, about)
         if array is None:
             return None
@@ -256,9 +262,4 @@ class Measurements:
         if len(parts) == len(self.parts):
             return self
         key = ("only", tuple((part.model, part.seed) for part in parts))
-        return self._once(key, lambda: replace(self, parts=parts))
-
-    def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = compute()
-        return self._kept[key]
+        return self.once(key, lambda: replace(self, parts=parts))

@@ -80,14 +80,9 @@ def sinks(
     if moment == "every":
         raise ValueError("Sinks are those of one moment; pass 'last', 'loss' or 'start'.")
     reader = _Reader.of(measurements, moment, untrained)
-    rows: list[dict[str, Any]] = []
-    for own, one in zip(measurements.parts, reader.each.parts, strict=True):
-        if MASS in own.data:
-            rows += reader.of_first_key(own, one.model)
-            rows += reader.of_other_keys(own, one.model)
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    order = ["sink", "mass"]
-    return table.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+    if untrained is not None:  # what was read of others is not kept here
+        return reader.table(measurements)
+    return measurements.once(("sinks", moment), lambda: reader.table(measurements)).copy()
 
 
 def strongest(table: pd.DataFrame, model: str) -> Mapping[str, Any] | None:
@@ -122,6 +117,17 @@ class _Reader:
             return cls(each, moment, untrained.each_training(), "last", spans)
         start = each.of(*grown) if grown else None
         return cls(each, moment, start, "start", spans)
+
+    def table(self, measurements: Measurements) -> pd.DataFrame:
+        """Return the rows of every training of the measurements, sinks first."""
+        rows: list[dict[str, Any]] = []
+        for own, one in zip(measurements.parts, self.each.parts, strict=True):
+            if MASS in own.data:
+                rows += self.of_first_key(own, one.model)
+                rows += self.of_other_keys(own, one.model)
+        table = pd.DataFrame(rows, columns=list(COLUMNS))
+        order = ["sink", "mass"]
+        return table.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
     def of_first_key(self, own: Measurement, name: str) -> Iterator[dict[str, Any]]:
         """Yield what every head of a training gives the first key."""

@@ -1,0 +1,29 @@
+"""Questions to an archive by name: a script answers each, and a chapter of the report."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dva_lens.reports.questions import Ask
+
+ABOUT_ARCHIVES = (
+    "sinks-and-drains",
+    "value-residuals",
+    "dva-ladder",
+    "onsets",
+    "concentration-by-length",
+    "entropy-by-depth",
+    "competing-definitions",
+    "training-cost",
+)
+"""In the order of the report; `dva_lens.analyses` holds the script of each."""
+
+
+def questions_to_archives() -> "Mapping[str, Ask]":
+    """Return what answers each question from an archive, by name."""
+    return {name: _script(name) for name in ABOUT_ARCHIVES}
+
+
+def _script(name: str) -> "Ask":
+    return import_module(f"dva_lens.analyses.{name.replace('-', '_')}").report
