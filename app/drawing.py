@@ -40,18 +40,18 @@ class Shown:
 
 def figure_of(panel: Panel, library: Library) -> Remembered[Shown]:
     """Return the figure of a panel as a remembered function of the selection."""
-    return library.remembered(_figure(panel))
+    return library.remembered(drawing_function(panel))
 
 
 def words_of(words: Words, library: Library) -> Remembered[Any]:
     """Return what fills words of a page as a remembered function of the selection."""
-    return library.remembered(_words(words))
+    return library.remembered(filling_function(words))
 
 
 def shapes_of(panel: Panel, library: Library, chosen: Selection) -> list[dict[str, Any]]:
     """Return the shapes of a panel's drawing: its own, and the marks of the chosen head."""
     own = figure_of(panel, library)(chosen).drawing["layout"].get("shapes", ())
-    return [*own, *library.remembered(_marks(panel))(chosen)]
+    return [*own, *library.remembered(marking_function(panel))(chosen)]
 
 
 def drawing_of(panel: Panel, library: Library, chosen: Selection) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def drawing_of(panel: Panel, library: Library, chosen: Selection) -> dict[str, A
 
 
 @cache
-def _figure(panel: Panel) -> Callable[[Library, Selection], Shown]:
+def drawing_function(panel: Panel) -> Callable[[Library, Selection], Shown]:
+    """Return what draws a panel, always the same function for the same panel."""
+
     def draw(library: Library, chosen: Selection) -> Shown:
         try:
             figure = panel.draw(library, chosen)
@@ -77,7 +79,9 @@ def _figure(panel: Panel) -> Callable[[Library, Selection], Shown]:
 
 
 @cache
-def _words(words: Words) -> Callable[[Library, Selection], Any]:
+def filling_function(words: Words) -> Callable[[Library, Selection], Any]:
+    """Return what fills words, always the same function for the same words."""
+
     def fill(library: Library, chosen: Selection) -> Any:
         try:
             return words.fill(library, chosen)
@@ -88,7 +92,9 @@ def _words(words: Words) -> Callable[[Library, Selection], Any]:
 
 
 @cache
-def _marks(panel: Panel) -> Callable[[Library, Selection], list[dict[str, Any]]]:
+def marking_function(panel: Panel) -> Callable[[Library, Selection], list[dict[str, Any]]]:
+    """Return what marks the chosen head in a panel, always the same function for it."""
+
     def mark(library: Library, chosen: Selection) -> list[dict[str, Any]]:
         if panel.mark is None or figure_of(panel, library)(chosen).missing:
             return []

@@ -25,6 +25,7 @@ from .downloads import serve_downloads
 from .guard import HOST, guard
 from .layout import page_at
 from .pages import PAGES
+from .scheme import SCHEME
 from .search_index import search_index
 from .workbench import Workbench
 
@@ -45,13 +46,6 @@ SEVERAL = (
 QUEUE = "waitress.queue"
 """The logger of the server that warns of every call that has to wait."""
 
-_SCHEME = (
-    "(function(){var s='auto';try{s=localStorage.getItem('mantine-color-scheme-value')||s}"
-    "catch(e){}var d=s==='dark'||(s==='auto'&&matchMedia('(prefers-color-scheme: dark)').matches);"
-    "document.documentElement.setAttribute('data-mantine-color-scheme',d?'dark':'light')})()"
-)
-"""Runs before anything is drawn, so that a dark page does not flash white."""
-
 _INDEX = (
     """<!doctype html>
 <html lang="en">
@@ -60,7 +54,7 @@ _INDEX = (
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>{%title%}</title>
     <script>"""
-    + _SCHEME
+    + SCHEME
     + """</script>
     {%favicon%}
     {%css%}
@@ -113,7 +107,7 @@ def create_app(
         if page.connect is not None:
             page.connect(app, bench)
     serve_downloads(app.server, bench)
-    guard(app, _SCHEME, pages=PAGES)
+    guard(app, SCHEME, pages=PAGES)
     _open_on_live(app, bench)
     app.server.extensions[WARM] = lambda: page_at(bench.library, "/", "")
     app.server.extensions[BENCH] = bench

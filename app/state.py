@@ -105,11 +105,7 @@ class Selection:
 
     def to_query(self) -> str:
         """Write the whole selection as an address's query, without the question mark."""
-        said = {name: getattr(self, name) for name in FIELDS}
-        said["span"] = "all" if self.span == EVERY_SPAN else self.span
-        said["step"] = "last" if self.step == LAST_STEP else self.step
-        said["token"] = "none" if self.token == NO_TOKEN else self.token
-        return urlencode(said)
+        return urlencode({name: as_said(name, getattr(self, name)) for name in FIELDS})
 
     @property
     def at_hand(self) -> Head:
@@ -126,6 +122,17 @@ class Selection:
         return replace(self, **changes)
 
 
+def as_said(field: str, value: str | int) -> str:
+    """Return the value of a field as addresses say it."""
+    return _WORDS.get((field, value), str(value))
+
+
+_WORDS: dict[tuple[str, str | int], str] = {
+    ("span", EVERY_SPAN): "all",
+    ("step", LAST_STEP): "last",
+    ("token", NO_TOKEN): "none",
+}
+"""What is said instead of the numbers that stand for none or all."""
 FIELDS = tuple(field.name for field in fields(Selection))
 
 

@@ -10,7 +10,12 @@
   const noUpdate = () => window.dash_clientside.no_update;
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const request = (data) => set("request", { data: { ...data, at: Date.now() } });
-  const here = () => window.location.pathname.replace(/\/+$/, "") || "/";
+
+  /* Exported pages are files, each of which says which page it is. */
+  const file = document.documentElement.dataset.page;
+  const here = () => file ?? (window.location.pathname.replace(/\/+$/, "") || "/");
+  const fileOf = (path) =>
+    file === undefined ? path : `${path.replace(/^\/+|\/+$/g, "") || "index"}.html`;
 
   function merged(query, changes) {
     const said = new URLSearchParams(query || "");
@@ -19,6 +24,10 @@
   }
 
   function visit(path, query) {
+    if (file !== undefined) {
+      window.location.href = query ? `${fileOf(path)}?${query}` : fileOf(path);
+      return;
+    }
     window.history.pushState({}, "", query ? `${path}?${query}` : path);
     if (!isShown()) window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     else show(query);
@@ -165,7 +174,7 @@
     window.dispatchEvent(new CustomEvent("lens-query", { detail: query }));
     document.title = "dva-lens";
     document.querySelectorAll("[data-nav]").forEach((link) => {
-      link.href = `${link.dataset.nav}?${query}`;
+      link.href = `${fileOf(link.dataset.nav)}?${query}`;
       if (link.dataset.nav !== here()) return link.removeAttribute("aria-current");
       link.setAttribute("aria-current", "page");
       document.title = `${link.textContent} · dva-lens`;
@@ -185,7 +194,8 @@
       return;
     }
     const changes = Object.fromEntries(new URLSearchParams(link.dataset.choose));
-    link.href = `${link.dataset.path || here()}?${merged(current, changes)}`;
+    if (link.classList.contains("not-here")) return;
+    link.href = `${fileOf(link.dataset.path || here())}?${merged(current, changes)}`;
   }
   ["pointerover", "focusin", "pointerdown"].forEach((name) =>
     document.addEventListener(name, complete, true),

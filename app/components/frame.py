@@ -34,7 +34,7 @@ def frame(
             html.A("Skip to the page", href="#page", className="skip"),
             html.Header(
                 [
-                    html.A([_mark(), "dva-lens"], href="/", className="brand"),
+                    brand("/"),
                     html.Nav(links, **attributes(aria_label="Pages")),
                     html.Div(
                         [
@@ -80,6 +80,11 @@ def frame(
         theme=_THEME,
         defaultColorScheme="auto",
     )
+
+
+def brand(home: str) -> html.A:
+    """Return the sign and name of the project, which lead to the first page."""
+    return html.A([_mark(), "dva-lens"], href=home, className="brand")
 
 
 def not_found(path: str) -> html.Div:

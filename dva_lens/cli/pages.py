@@ -1,7 +1,7 @@
 """`dva-lens report` and `dva-lens explore`: the two ways to look at an archive."""
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,7 +74,7 @@ def _check_claims(path: Path, archive: "Archive") -> None:
         raise typer.Exit(FAILED)
 
 
-def explore(
+def explore(  # noqa: PLR0913 - one argument per option
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Archive folder.", show_default=False)
     ] = None,
@@ -90,11 +90,34 @@ def explore(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that answer; more than one needs gunicorn.")
     ] = 1,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Write the pages to this folder instead, as files that open without Python.",
+        ),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --static: a run to choose among; may be repeated. By default one of every "
+            "model."
+        ),
+    ] = None,
+    statistic: Annotated[
+        list[str] | None,
+        typer.Option(help="With --static: a statistic to choose among; may be repeated."),
+    ] = None,
 ) -> None:
     """Explore an archive in the browser, or run a model on texts typed there; until Ctrl-C.
 
     Example: dva-lens explore runs/quick --model gpt2
     """
+    if static is not None:
+        _write_pages(folder, static, run or (), statistic or (), alone=not model and workers == 1)
+        return
+    if run or statistic:
+        raise typer.BadParameter("--run and --statistic say what --static writes; pass it too")
     if folder is None and not model:
         raise typer.BadParameter(
             "explore takes the folder of an archive, or --model to run a model on typed texts; "
@@ -126,6 +149,27 @@ def explore(
         serve(app, port)
     typer.echo("Explorer stopped.", err=True)
     leave()
+
+
+def _write_pages(
+    folder: Path | None, out: Path, runs: Sequence[str], statistics: Sequence[str], *, alone: bool
+) -> None:
+    """Write the explorer of an archive as files."""
+    if folder is None or not alone:
+        raise typer.BadParameter(
+            "--static writes the pages of an archive: pass its folder, and neither --model nor "
+            "--workers"
+        )
+    opened(folder)
+    from dva_lens.app.offline import export  # pyright: ignore[reportMissingImports] - a mapped folder
+    from dva_lens.cli.progress import counted
+
+    with counted("writing pages", "parts") as tell:
+        written = export(folder, out, runs=runs, statistics=statistics, tell=tell)
+    typer.echo(
+        f"Pages: {out / 'index.html'} ({written.pages} pages, {written.states:,} figures and "
+        f"texts, {written.size / 1e6:.1f} MB)"
+    )
 
 
 @contextmanager

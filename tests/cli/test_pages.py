@@ -76,9 +76,14 @@ def test_the_explorer_answers_until_it_is_interrupted(study_folder, words):
         ((), "takes the folder of an archive, or --model", 2),
         (("--model", "./nothing"), "There is no folder or file './nothing'", 1),
         (("--model", "gpt2", "--workers", 2), "--model needs a single worker", 2),
+        (("--static", "out"), "--static writes the pages of an archive", 2),
+        (("DIR", "--model", "gpt2", "--static", "out"), "neither --model nor --workers", 2),
+        (("DIR", "--run", "x"), "say what --static writes", 2),
+        (("DIR", "--static", "out", "--run", "x"), "The archive holds no run 'x'", 1),
     ],
 )
-def test_an_explorer_of_nothing_is_refused(refused, words, said, code):
+def test_an_explorer_of_nothing_is_refused(refused, study_folder, words, said, code):
+    words = [study_folder if word == "DIR" else word for word in words]
     assert said in refused("explore", *words, code=code)
 
 
