@@ -13,6 +13,8 @@ ABOUT_ARCHIVES = (
     "dva-ladder",
     "onsets",
     "concentration-by-length",
+    "value-dynamics",
+    "stream-by-depth",
     "entropy-by-depth",
     "competing-definitions",
     "training-cost",

@@ -44,26 +44,31 @@ def seeds_in_words(
     return f"{shown(mean)} ({few})"
 
 
-def seeds_minus(models: Mapping[str, Iterable[float]], baseline: str) -> dict[str, str]:
+def seeds_minus(
+    models: Mapping[str, Iterable[float]], baseline: str, *, back: Callable[[float], float] = float
+) -> dict[str, str]:
     """Return every model minus the baseline over seeds, with p adjusted over models (Holm).
 
-    Models are left out where they or the baseline have fewer seeds than make a claim.
+    `back` turns differences into what is shown, such as those of logarithms into ratios. Models
+    are left out where they or the baseline have fewer seeds than make a claim.
     """
-    held = {
-        name: np.array(list(values), dtype=np.float64)[:, None] for name, values in models.items()
-    }
+    held = {name: np.array(list(each), dtype=np.float64)[:, None] for name, each in models.items()}
     held = {name: values[np.isfinite(values).all(-1)] for name, values in held.items()}
     enough = {name: values for name, values in held.items() if len(values) >= FEWEST_SEEDS}
     if baseline not in enough or len(enough) < 2:
         return {}
     found = seed_contrasts(enough, baseline)
     adjusted = holm(np.array([float(one.p[0]) for one in found.values()]))
+    ends = {
+        name: [float(back(float(part[0]))) for part in (one.mean, one.low, one.high)]
+        for name, one in found.items()
+    }
     return {
-        name: f"{shown(float(one.mean[0]), float(one.low[0]), float(one.high[0]))}, p {_p(p)}"
-        for (name, one), p in zip(found.items(), adjusted, strict=True)
+        name: f"{shown(*each)}, {_p(float(p))}"
+        for (name, each), p in zip(ends.items(), adjusted, strict=True)
     }
 
 
 def _p(p: float) -> str:
-    said = p_value(float(p))
-    return said if said.startswith("<") else f"= {said}"
+    said = p_value(p)
+    return f"p {said}" if said.startswith("<") else f"p = {said}"

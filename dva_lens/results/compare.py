@@ -214,11 +214,18 @@ class _Reader:
             wanted = (*(() if known else usual), *others)
             if not wanted:
                 continue
-            paired = paired_over_depth(values, wanted, by_document=self.same.by_document)
+            paired = self._paired(name, values, wanted)
             if self.baseline in (*paired.models, ZERO):
                 cells += [(name, contrast) for contrast in wanted]
                 parts.append(paired)
         return _all_cells(cells, parts, self.baseline) if parts else ()
+
+    def _paired(self, name: str, values: xr.DataArray, contrasts: tuple[str, ...]) -> Paired:
+        """Return the numbers of all models side by side, which no baseline changes."""
+        key = ("paired", name, contrasts, self.moment, self.spans, self.same.by_document)
+        return self.measurements.once(
+            key, lambda: paired_over_depth(values, contrasts, by_document=self.same.by_document)
+        )
 
 
 def _usual_contrasts(values: xr.DataArray) -> tuple[str, ...]:

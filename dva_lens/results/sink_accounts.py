@@ -23,6 +23,7 @@ from dva_lens.statistics.inference.distributions import rank_agreement
 
 PEAK = "massive_activation"
 NAN = float("nan")
+NONE = np.empty(0)
 Row = Mapping[str, Any]
 
 
@@ -85,11 +86,12 @@ def sink_accounts(
     """
     rows = _rows(sinks(measurements, untrained=untrained))
     each = measurements.each_training()
+    peaks = _peaks(each)
     found: list[SinkAccount] = []
     for part, one in zip(measurements.parts, each.parts, strict=True):
         own = [row for row in rows if (row["model"], row["seed"]) == (part.model, part.seed)]
         if own:
-            found.append(_account(part.model, part.seed, own, _peaks(each.of(one.model))))
+            found.append(_account(part.model, part.seed, own, peaks.get(one.model, NONE)))
     return tuple(found)
 
 
@@ -143,8 +145,12 @@ def _account(model: str, seed: int, own: Sequence[Row], peaks: np.ndarray) -> Si
     )
 
 
-def _peaks(measured: Measurements) -> np.ndarray:
-    """Return the massive-activation ratio of every layer of one training, none if not measured."""
-    if PEAK not in measured.statistics:
-        return np.empty(0)
-    return measured.estimate(PEAK, (axes.LAYER,))["value"].values[0].astype(float)
+def _peaks(each: Measurements) -> dict[str, np.ndarray]:
+    """Return the massive-activation ratio of every layer of the trainings that hold it."""
+    if PEAK not in each.statistics:
+        return {}
+    found = each.estimate(PEAK, (axes.LAYER,))["value"]
+    return {
+        str(name): values.astype(float)
+        for name, values in zip(found[axes.MODEL].values, found.values, strict=True)
+    }
