@@ -15,6 +15,7 @@ ABOUT_ARCHIVES = (
     "concentration-by-length",
     "value-dynamics",
     "stream-by-depth",
+    "head-families",
     "entropy-by-depth",
     "competing-definitions",
     "training-cost",
