@@ -15,6 +15,7 @@ class What(StrEnum):
     presets = "presets"
     studies = "studies"
     views = "views"
+    questions = "questions"
 
 
 def show(what: Annotated[What, typer.Argument(metavar="TABLE", help="What to list.")]) -> None:
@@ -74,6 +75,18 @@ def _views() -> Iterator[str]:
         yield _entry(name, one.question)
 
 
+def _questions() -> Iterator[str]:
+    from dva_lens.cli.diagnose import QUESTIONS
+    from dva_lens.cli.questions import words_of_questions
+
+    for name, words in words_of_questions().items():
+        yield _entry(name, f"{words} (archive)")
+    for name, words in QUESTIONS.items():
+        yield _entry(name, f"{words} (model)")
+    yield _entry("(archive)", "python -m dva_lens.analyses.NAME DIR, with _ for -; and report DIR")
+    yield _entry("(model)", "dva-lens diagnose NAME MODEL")
+
+
 def _entry(name: str, meaning: str) -> str:
     return f"{name:<32} {meaning}".rstrip()
 
@@ -84,4 +97,5 @@ TABLES: dict[What, Callable[[], Iterator[str]]] = {
     What.presets: _presets,
     What.studies: _studies,
     What.views: _views,
+    What.questions: _questions,
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dva_lens.reports.questions import Ask
@@ -25,8 +25,13 @@ ABOUT_ARCHIVES = (
 
 def questions_to_archives() -> "Mapping[str, Ask]":
     """Return what answers each question from an archive, by name."""
-    return {name: _script(name) for name in ABOUT_ARCHIVES}
+    return {name: _script(name).report for name in ABOUT_ARCHIVES}
 
 
-def _script(name: str) -> "Ask":
-    return import_module(f"dva_lens.analyses.{name.replace('-', '_')}").report
+def words_of_questions() -> Mapping[str, str]:
+    """Return what each question asks, by name."""
+    return {name: str(_script(name).QUESTION) for name in ABOUT_ARCHIVES}
+
+
+def _script(name: str) -> Any:
+    return import_module(f"dva_lens.analyses.{name.replace('-', '_')}")

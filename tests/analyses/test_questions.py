@@ -1,5 +1,7 @@
 """Every question about archives is a chapter of a report, or says why it is none."""
 
+from pathlib import Path
+
 from dva_lens.cli.questions import ABOUT_ARCHIVES, questions_to_archives
 from dva_lens.reports.page import Report, Text
 from dva_lens.reports.questions import with_questions
@@ -26,3 +28,8 @@ def test_one_training_leaves_no_question_with_a_defect(single):
     refused = [words for part in left for _, words in part.entries]
     assert answered
     assert all(words.endswith((".", "statistics.")) for words in refused)
+
+
+def test_every_question_has_its_place_in_the_guide():
+    guide = (Path(__file__).parents[2] / "docs" / "guide_reading.md").read_text(encoding="utf-8")
+    assert all(f"`{name.replace('-', '_')}`" in guide for name in ABOUT_ARCHIVES)
