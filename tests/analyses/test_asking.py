@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from dva_lens.analyses import dynamic_values, head_importance, sink_atlas
+from dva_lens.analyses import dynamic_values, head_importance, lambda_sweep, sink_atlas
 from own_models import tiny
 from tokens import WORDS, word_tokenizer
 
@@ -59,6 +59,24 @@ def test_values_of_pairs_show(folder, text, capsys):
     rows = list(csv.DictReader(io.StringIO(printed(dynamic_values, capsys, *words))))
     assert all(float(row["interaction"]) > 0 for row in rows)
     assert all(float(row["dynamism"]) > 0 for row in rows)
+
+
+def test_a_value_residual_is_lowered_from_what_it_was(tmp_path, text, capsys):
+    saved = tmp_path / "model"
+    model = tiny("resformer-identity", context=32, layers=2)
+    save_checkpoint(saved, model, word_tokenizer(), {})
+    words = (saved, "--text", text, "--csv")
+    rows = list(csv.DictReader(io.StringIO(printed(lambda_sweep, capsys, *words))))
+    assert [row["weight kept"] for row in rows] == ["1", "0.75", "0.5", "0.25", "0"]
+    moved = [float(row["divergence"].split()[0]) for row in rows]
+    assert moved[0] == 0
+    assert moved == sorted(moved)
+    assert moved[-1] > 0
+
+
+def test_a_model_without_value_residual_has_none_to_lower(folder, text, capsys):
+    assert lambda_sweep.main([str(folder), "--text", str(text)]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
