@@ -27,6 +27,7 @@ _LAZY = {
     "sink_atlas": "dva_lens.diagnostics.sinks",
     "open_archive": "dva_lens.results.archive",
     "edges": "dva_lens.results.edges",
+    "key_values": "dva_lens.results.key_values",
     "show": "dva_lens.showing",
     "findings": "dva_lens.reports.findings",
     "sinks": "dva_lens.reports.findings",

@@ -115,6 +115,28 @@ class ValueDynamics:
 
 @final
 @dataclass(frozen=True)
+class KeyValues:
+    """The values that queries receive from keys of much weight, where queries differ in them.
+
+    - `key`: the keys of each head that receive most, the strongest first; -1 for none.
+    - `weight` and `norm`: what a query gives to the key, and the size of the value it receives.
+    - `first` and `second`: where that value lies, from the mean over queries, in the two
+      directions in which the values of this key differ most; `explained` is the share of these
+      two in all that they differ.
+
+    Queries that do not see the key hold NaN.
+    """
+
+    key: Int[np.ndarray, "sequence head kept"]
+    weight: Float[np.ndarray, "sequence head kept query"]
+    norm: Float[np.ndarray, "sequence head kept query"]
+    first: Float[np.ndarray, "sequence head kept query"]
+    second: Float[np.ndarray, "sequence head kept query"]
+    explained: Float[np.ndarray, "sequence head kept"]
+
+
+@final
+@dataclass(frozen=True)
 class AttentionEdges:
     """The largest weights of single queries, for the first sequences of a pass.
 
@@ -126,6 +148,8 @@ class AttentionEdges:
     - `rest`: what a query gives to keys that are not listed; `rest_by_key`: what a key receives
       from these queries without being listed. Both are added up from the weights themselves.
 
+    - `values`: what queries receive from single keys, where values differ between queries.
+
     Queries that keep no edges hold -1 and NaN.
     """
 
@@ -135,6 +159,7 @@ class AttentionEdges:
     rest: PerQuery
     rest_by_key: PerKey
     visible: Int[np.ndarray, "sequence query"]
+    values: KeyValues | None = None
 
 
 @final

@@ -31,7 +31,7 @@ from dva_lens.files import read_yaml
 from dva_lens.models.checkpoint import load_checkpoint, save_checkpoint
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.runs import Run
-from dva_lens.results.schema import ARCHIVE, BY_QUERY, CHECKPOINTS, EDGES, RUNS
+from dva_lens.results.schema import ARCHIVE, BY_QUERY, CHECKPOINTS, EDGES, KEY_VALUES, RUNS
 from dva_lens.results.writer import write_run
 
 STUDY = Path(__file__).with_name("study.yaml")
@@ -56,8 +56,8 @@ def packed(data: xr.Dataset, *, tokens: bool) -> xr.Dataset:
     data = data.isel({axes.SEQUENCE: slice(SEQUENCES)})
     data = data.isel({name: slice(SHOWN) for name in _SHOWN if name in data.dims})
     if not tokens:
-        names = map(str, data.data_vars)
-        data = data.drop_vars([n for n in names if n.endswith(BY_QUERY) or n in EDGES])
+        names, single = map(str, data.data_vars), {*EDGES, *KEY_VALUES}
+        data = data.drop_vars([n for n in names if n.endswith(BY_QUERY) or n in single])
     return data.map(_rounded, keep_attrs=True)
 
 

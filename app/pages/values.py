@@ -9,6 +9,7 @@ import xarray as xr
 from dash import html
 
 from dva_lens import axes, views
+from dva_lens.results.key_values import STATIC, has_key_values
 from dva_lens.results.reader import Measurements
 from dva_lens.views import words
 
@@ -67,17 +68,31 @@ def _dynamic(library: Library, chosen: Selection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.model for part in (moving or unknown)))
 
 
-def _one_key(library: Library, chosen: Selection) -> html.P | None:
-    """Say why the value of one key is not drawn query by query, and which models are static."""
+def _one_key(library: Library, chosen: Selection) -> go.Figure:
+    """Draw what queries receive from the strongest keys of the chosen head, one text."""
+    if chosen.text not in library.catalogue.run(chosen.run).texts:
+        raise NothingToShowError(f"{chosen.run} was not measured on the text “{chosen.text}”.")
+    held = library.dataset(chosen.run, chosen.text)
+    if not has_key_values(held):
+        moving = _dynamic(library, chosen)
+        there = f" Models of this archive where they differ: {words.listed(moving)}."
+        raise NothingToShowError(f"{chosen.run}: {STATIC}{there if moving else ''}")
+    count = held.sizes[axes.LISTED]
+    if chosen.sequence >= count:
+        raise NothingToShowError(f"Values were kept of the first {words.number(count, 'text')}.")
+    return views.key_value_plot(
+        held, layer=chosen.layer, head=chosen.head, sequence=chosen.sequence
+    )
+
+
+def _static_models(library: Library, chosen: Selection) -> html.P | None:
+    """Say which models are not drawn because their values are static."""
     models = library.on(chosen.text).models
     moving = _dynamic(library, chosen)
     static = [model for model in models if model not in moving]
-    said = f"Static values, not drawn: {words.listed(static)}. " if static and moving else ""
-    kept = (
-        "The archive keeps what values do on average, not the vectors themselves, so how the "
-        "value of one key moves from query to query is not drawn from it."
-    )
-    return html.P(said + kept, className="caption") if moving else None
+    if not static or not moving:
+        return None
+    return html.P(f"Static values, not drawn: {words.listed(static)}.", className="caption")
 
 
 def _about(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all words
@@ -141,6 +156,12 @@ PAGE = Page(
         ),
         Panel("drains", "The first key's value beside the median", _drains),
         Panel("dynamism", "How much values differ between queries", _dynamism),
-        Words("one-key", _one_key),
+        Words("static-models", _static_models),
+        Panel(
+            "one-key",
+            "What queries receive from one key",
+            _one_key,
+            menus=("layer", "head", "sequence"),
+        ),
     ),
 )

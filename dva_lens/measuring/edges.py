@@ -16,6 +16,12 @@ from dva_lens.results.schema import (
     EDGE_SHARE,
     EDGE_VISIBLE,
     EDGE_WEIGHT,
+    VALUE_EXPLAINED,
+    VALUE_FIRST,
+    VALUE_KEY,
+    VALUE_NORM,
+    VALUE_SECOND,
+    VALUE_WEIGHT,
 )
 from dva_lens.sites import AttentionEdges
 
@@ -44,6 +50,17 @@ VARIABLES = {
     ),
 }
 """Field of the record, dimensions, meaning and units of each variable."""
+_KEYS = (axes.LAYER, axes.HEAD, axes.LISTED, axes.KEPT_KEY)
+_RECEIVED = (*_KEYS, axes.VALUED_QUERY)
+KEY_VALUE_VARIABLES = {
+    VALUE_KEY: ("key", _KEYS, "Key whose values are followed, -1 for none", "position"),
+    VALUE_WEIGHT: ("weight", _RECEIVED, "Weight that a query gives to the key", "1"),
+    VALUE_NORM: ("norm", _RECEIVED, "Size of the value that a query receives", "1"),
+    VALUE_FIRST: ("first", _RECEIVED, "First direction in which the values differ", "1"),
+    VALUE_SECOND: ("second", _RECEIVED, "Second direction in which the values differ", "1"),
+    VALUE_EXPLAINED: ("explained", _KEYS, "Share of these two in all that values differ", "1"),
+}
+"""The same for the values of single keys."""
 
 
 def with_edges(data: xr.Dataset, parts: Sequence[Part], shown: int) -> xr.Dataset:
@@ -62,7 +79,24 @@ def with_edges(data: xr.Dataset, parts: Sequence[Part], shown: int) -> xr.Datase
         if axes.HEAD in dims:  # which stands before the sequence
             whole = whole.swapaxes(1, 2)
         found[name] = (dims, whole.astype(place if counts else np.float32), about)
-    return data.assign(found)
+    return data.assign(found | _key_values(layers, shown))
+
+
+def _key_values(
+    layers: Sequence[AttentionEdges | None], shown: int
+) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
+    """Return the values that queries receive from single keys, where any layer keeps them."""
+    held = [None if each is None else each.values for each in layers]
+    if not any(held):
+        return {}
+    found = {}
+    for name, (field, dims, meaning, units) in KEY_VALUE_VARIABLES.items():
+        arrays = [None if each is None else getattr(each, field)[:shown] for each in held]
+        is_key = field == "key"
+        whole = _stacked(arrays, -1.0 if is_key else np.nan).swapaxes(1, 2)
+        about = {"long_name": meaning, "units": units}
+        found[name] = (dims, whole.astype(np.int32 if is_key else np.float32), about)
+    return found
 
 
 def _of_layer(parts: Sequence[Part], layer: int) -> AttentionEdges | None:

@@ -11,7 +11,7 @@ on the query it asks for those of kept pairs alone.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import final
 
 import numpy as np
@@ -21,10 +21,11 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values, per_query_head
+from dva_lens.recording.key_values import key_values_of
 from dva_lens.recording.norms import Gram, accurate
 from dva_lens.recording.tiles import rows_of
 from dva_lens.records import RowTile
-from dva_lens.sites import AttentionEdges
+from dva_lens.sites import AttentionEdges, KeyValues
 
 COUNT = 16
 """Edges that a query keeps."""
@@ -112,11 +113,13 @@ def edges_of_call(
     keys = torch.arange(kept.length, device=query.device)
     parts: list[tuple[Tensor, ...]] = []
     unkept = torch.zeros(query.shape[1], kept.length, dtype=torch.float64, device=query.device)
+    received = torch.zeros_like(unkept)
     for rows in keys[: kept.queries].split(ROWS):
         weights, seen = rows_of(query, key, rule, rows, keys)
         weight, place = weights.topk(kept.ranks, dim=-1)
         rest = weights.scatter(-1, place, 0.0)
         unkept += rest.sum(dim=1, dtype=torch.float64)
+        received += weights.sum(dim=1, dtype=torch.float64)
         share = torch.full_like(weight, torch.nan)
         if written.gram is not None:
             each = _values_at(values, rows, place)
@@ -125,7 +128,8 @@ def edges_of_call(
     place, weight, share, rest, visible = (
         torch.cat(each, dim=1).cpu().numpy() for each in zip(*parts, strict=True)
     )
-    return _batched(place, weight, share, rest, unkept.cpu().numpy(), visible[0])
+    found = _batched(place, weight, share, rest, unkept.cpu().numpy(), visible[0])
+    return replace(found, values=key_values_of(query, key, values, rule, received, kept.queries))
 
 
 def _shares(
@@ -170,15 +174,27 @@ def _batched(
     none = weight <= 0
     key, weight = np.where(none, -1, key), np.where(none, 0.0, weight)
     share = np.where(none, np.nan, share)
-    return AttentionEdges(*(each[None] for each in (key, weight, share, rest, by_key, visible)))
+    one = (key[None], weight[None], share[None], rest[None], by_key[None], visible[None])
+    return AttentionEdges(*one)
 
 
 def padded_edges(found: Sequence[AttentionEdges]) -> AttentionEdges:
     """Put the edges of sequences of unequal length, or of passes, together."""
+    values = [each.values for each in found if each.values is not None]
     return AttentionEdges(
         *(
             _stacked([getattr(each, name) for each in found], _BLANK.get(name, np.nan))
             for name in (*_BY_QUERY, "rest_by_key", "visible")
+        ),
+        values=_padded_values(values) if len(values) == len(found) else None,
+    )
+
+
+def _padded_values(found: Sequence[KeyValues]) -> KeyValues:
+    return KeyValues(
+        *(
+            _stacked([getattr(each, field.name) for each in found], _BLANK.get(field.name, np.nan))
+            for field in fields(KeyValues)
         )
     )
 

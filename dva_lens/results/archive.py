@@ -24,6 +24,7 @@ from dva_lens.results.schema import (
     BY_QUERY,
     CHECKPOINTS,
     EDGES,
+    KEY_VALUES,
     RUNS,
     SCHEMA_VERSION,
     TOKEN,
@@ -34,6 +35,9 @@ from dva_lens.results.schema import (
 )
 from dva_lens.results.spans import Spans
 from dva_lens.validation import meant
+
+_ASIDE = (BY_QUERY, *EDGES, *KEY_VALUES)
+"""Endings of variables that are read when somebody looks at single tokens."""
 
 
 @final
@@ -248,7 +252,11 @@ class Archive:
         lost: list[str] = []
         for run in held:
             try:
-                data = read(self.dataset(run, text), self._name(run, text), but=(BY_QUERY, *EDGES))
+                data = read(
+                    self.dataset(run, text),
+                    self._name(run, text),
+                    but=(BY_QUERY, *EDGES, *KEY_VALUES),
+                )
             except ArchiveError as error:
                 lost.append(str(error))
                 continue

@@ -92,7 +92,7 @@ def edges(data: xr.Dataset, layer: int, head: int, *, sequence: int = 0) -> xr.D
     """
     if not has_edges(data):
         raise ArchiveError(WITHOUT)
-    _check_places(data, layer, head, sequence)
+    check_places(data, layer, head, sequence)
     at = {axes.LAYER: layer, axes.HEAD: head, axes.LISTED: sequence}
     chosen = data[list(EDGES)].isel(at, drop=True)
     one = read(chosen, f"the edges of {data.attrs.get('model', 'a model')}")
@@ -110,7 +110,14 @@ def edges(data: xr.Dataset, layer: int, head: int, *, sequence: int = 0) -> xr.D
     return xr.Dataset(found, places, {**about, "sequence": sequence})
 
 
-def _check_places(data: xr.Dataset, layer: int, head: int, sequence: int) -> None:
+def check_places(data: xr.Dataset, layer: int, head: int, sequence: int) -> None:
+    """Refuse a layer, head or sequence of which nothing is kept.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer or head, or the edges of the sequence were not kept.
+    """
     for dim, words, place in (
         (axes.LAYER, "layer must be one", layer),
         (axes.HEAD, "head must be one", head),

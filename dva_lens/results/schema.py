@@ -29,6 +29,20 @@ EDGE_REST = "edge_rest"
 EDGE_REST_BY_KEY = "edge_rest_by_key"
 EDGE_VISIBLE = "edge_visible"
 EDGES = (EDGE_KEY, EDGE_WEIGHT, EDGE_SHARE, EDGE_REST, EDGE_REST_BY_KEY, EDGE_VISIBLE)
+VALUE_KEY = "key_value_key"
+VALUE_WEIGHT = "key_value_weight"
+VALUE_NORM = "key_value_norm"
+VALUE_FIRST = "key_value_first"
+VALUE_SECOND = "key_value_second"
+VALUE_EXPLAINED = "key_value_explained"
+KEY_VALUES = (
+    VALUE_KEY,
+    VALUE_WEIGHT,
+    VALUE_NORM,
+    VALUE_FIRST,
+    VALUE_SECOND,
+    VALUE_EXPLAINED,
+)
 BESIDE = "beside"
 TOKEN = "token"
 TEXTS = "texts"

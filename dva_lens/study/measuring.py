@@ -9,7 +9,7 @@ import xarray as xr
 from dva_lens import axes
 from dva_lens.measuring import measure
 from dva_lens.models.checkpoint import load_checkpoint
-from dva_lens.results.schema import BY_QUERY, EDGES, REFERENCE, beside, statistics_of
+from dva_lens.results.schema import BY_QUERY, EDGES, KEY_VALUES, REFERENCE, beside, statistics_of
 from dva_lens.statistics.table import STATISTICS
 from dva_lens.study.checkpoints import step_folder
 from dva_lens.study.job import Job
@@ -85,7 +85,7 @@ def updated(before: xr.Dataset | None, now: xr.Dataset) -> xr.Dataset:
     """Return a measurement with the statistics measured now in place of the former ones."""
     if before is None or before.attrs.get("measure_key") != now.attrs["measure_key"]:
         return now
-    former = [name for name in EDGES if name in now]
+    former = [name for name in (*EDGES, *KEY_VALUES) if name in now]
     former += [
         name
         for name in before.data_vars

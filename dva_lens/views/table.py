@@ -16,6 +16,7 @@ _FILES = {
     "value_source_flow": "flow",
     "training_curves": "training",
     "token_lane": "tokens",
+    "key_value_plot": "key_values",
 }
 
 

@@ -15,11 +15,12 @@ from plotly.utils import PlotlyJSONEncoder
 
 from dva_lens.results.schema import ArchiveError
 
-OF_MIXED_VALUES = "value-sources"
-"""The figure that models without a value residual have no use for: see pages/test_values.py."""
+OF_SOME_MODELS = ("value-sources", "one-key")
+"""Figures of value residuals and of values per query, which other models have no use for: see
+pages/test_values.py."""
 
 
-@pytest.mark.parametrize("name", [name for name in PANELS if name != OF_MIXED_VALUES])
+@pytest.mark.parametrize("name", [name for name in PANELS if name not in OF_SOME_MODELS])
 def test_every_panel_is_drawn(library, chosen, name):
     shown = show(name, library, chosen)
     assert not shown.missing

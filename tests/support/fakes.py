@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from fake_edges import with_edges
+from fake_key_values import with_key_values
 
 from dva_lens import axes
 from dva_lens.results.schema import SCHEMA_VERSION
@@ -112,8 +113,12 @@ def fake_archive(
         for seed in range(seeds):
             heads = 1 if model.startswith("dva") else 4
             main = fake_measurement(model, seed, heads=heads, steps=STEPS, keep_queries=True)
+            if edges:
+                main = with_edges(main)
+            if edges and model.startswith("dva"):
+                main = with_key_values(main, static=(0,))
             measurements = {
-                "held-out": with_edges(main) if edges else main,
+                "held-out": main,
                 "shuffled": fake_measurement(model, seed + 100, heads=heads, steps=STEPS[-1:]),
             }
             attrs = run_attrs(model, seed, order=order, heads=heads)

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
+from fake_key_values import with_key_values
 from fakes import MODELS, fake_measurement, fake_training
 
 from dva_lens import views
@@ -16,7 +17,7 @@ HOSTILE = '<img src=x onerror="alert(1)"> & <b>bold</b>'
 
 
 def measured(**changes: object) -> xr.Dataset:
-    return fake_measurement(keep_queries=True, **changes)
+    return with_key_values(fake_measurement(keep_queries=True, **changes))
 
 
 def without_numbers() -> xr.Dataset:

@@ -7,6 +7,7 @@ from explorer import fill, show
 from fakes import fake_archive, fake_measurement
 
 from dva_lens.results.archive import open_archive
+from dva_lens.results.key_values import key_values
 from dva_lens.results.writer import write_run
 
 
@@ -40,11 +41,30 @@ def test_every_model_has_drains(library, chosen):
 
 def test_what_does_not_apply_to_a_model_is_not_drawn(library, chosen, tmp_path):
     assert {row["model"] for row in show("dynamism", library, chosen).rows} == {"dva"}
-    assert "Static values, not drawn: transformer." in str(fill("one-key", library, chosen))
+    assert "Static values, not drawn: transformer." in str(fill("static-models", library, chosen))
+    missing = show("one-key", library, chosen).missing
+    assert "Models of this archive where they differ: dva" in missing
     assert "reads its own values only" in show("value-sources", library, chosen).missing
     plain = Library(open_archive(fake_archive(tmp_path, models=("transformer",), seeds=1)))
     assert "static" in show("dynamism", plain, chosen).missing
-    assert fill("one-key", plain, chosen) is None
+    assert fill("static-models", plain, chosen) is None
+
+
+def test_what_queries_receive_from_one_key_is_what_was_kept(library, chosen):
+    there = chosen.but(run="dva-1", layer=2, sequence=1)
+    shown = show("one-key", library, there)
+    kept = key_values(library.dataset("dva-1", "held-out"), 2, 0, sequence=1)
+    rows = [row for row in shown.rows if row["key"] == 1]
+    assert [row["query"] for row in rows] == list(range(1, kept.sizes["query"]))
+    for name in ("weight", "norm", "first", "second"):
+        np.testing.assert_allclose([row[name] for row in rows], kept[name].values[1, 1:])
+    assert "80% of what they differ" in shown.caption
+    for changes, said in (
+        ({"layer": 0}, "are the same for all queries"),
+        ({"sequence": 7}, "of the first 2 texts"),
+        ({"text": "shuffled"}, "keeps no values of single keys"),
+    ):
+        assert said in show("one-key", library, there.but(**changes)).missing
 
 
 def test_what_the_figures_show_is_defined_once_each(library, chosen):
