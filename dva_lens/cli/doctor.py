@@ -30,6 +30,7 @@ OPTIONAL = {
     "matplotlib": ("figures as PDF", "pip install 'dva-lens[figures]'"),
     "gguf": ("checkpoints as GGUF files", "pip install 'dva-lens[gguf]'"),
     "datasets": ("texts named hf:NAME", "pip install 'dva-lens[hub]'"),
+    "distributed": ("--cluster", "pip install 'dva-lens[cluster]'"),
     "pyarrow": ("export --format parquet", "pip install pyarrow"),
 }
 

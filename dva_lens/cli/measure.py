@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dva_lens.cli.cluster import ClusterOption, check_cluster, measure_spread
 from dva_lens.cli.opening import (
     AttentionOption,
     BatchSizeOption,
@@ -119,17 +120,21 @@ def measure(  # noqa: PLR0913 - one argument per option
             "--dry-run", help="Say what it will take in time, memory and disk, and stop."
         ),
     ] = False,
+    cluster: ClusterOption = None,
 ) -> None:
     """Measure models on a text and store the results in an archive.
 
     Example: dva-lens measure gpt2 --text notes.txt --out runs/gpt2
     """
     from dva_lens.cli.edges import edge_budget
+    from dva_lens.cli.findings import say_findings
     from dva_lens.cli.forecast import say_forecast
     from dva_lens.cli.study import say_next
     from dva_lens.statistics.table import EXTENDED, RECORDED
     from dva_lens.study.folder import refuse_foreign
 
+    if cluster is not None:
+        check_cluster(cluster)
     refuse_foreign(out)
     if text is not None and corpus is not None:
         raise typer.BadParameter("--text and --corpus both choose the text; pass one of them")
@@ -153,16 +158,21 @@ def measure(  # noqa: PLR0913 - one argument per option
     if dry_run:
         say_forecast(model, opened, options, out)
         return
-    _measure_each(list(zip(model, names, strict=True)), out, opened, options)
+    named = list(zip(model, names, strict=True))
+    labels = (
+        _measure_each(named, out, opened, options)
+        if cluster is None
+        else measure_spread(cluster, named, out, opened, options)
+    )
+    say_findings(out, *labels)
     say_next(out)
 
 
 def _measure_each(
     models: "list[tuple[str, str | None]]", out: Path, corpus: "Corpus", options: "MeasureOptions"
-) -> None:
-    """Measure one model after another into one archive, and say what was found."""
+) -> list[str]:
+    """Measure one model after another into one archive, and return what they are called there."""
     from dva_lens.cli.edges import say_edges
-    from dva_lens.cli.findings import say_findings
     from dva_lens.cli.progress import counted, quiet_unless_watched
     from dva_lens.study.single import measure_runs
 
@@ -177,7 +187,7 @@ def _measure_each(
         say_edges(out, *found.values())
         if list(found) == ["encoder"]:
             typer.echo("Its decoder and cross-attention need a target: pass --target.")
-    say_findings(out, *labels)
+    return labels
 
 
 def _names(models: list[str], names: list[str] | None) -> list[str | None]:

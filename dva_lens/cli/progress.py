@@ -33,27 +33,34 @@ def shown() -> Iterator[OnProgress]:
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         overall = bars.add_task("runs", total=1, loss="")
-        current = bars.add_task("text", total=1, loss="")
+        current = {"": bars.add_task("text", total=1, loss="")}  # one per run that is worked on
+
+        finished: set[str] = set()
 
         def tell(now: StudyProgress) -> None:
             loss = "" if isnan(now.loss) else f"loss {now.loss:.3f}"
             done = now.phase in ("kept", "finished")
-            runs = now.number - (0 if done else 1)
-            bars.update(overall, total=max(now.of, 1), completed=max(runs, 0))
-            if now.phase == "train":
-                bars.update(
-                    current,
-                    description=now.run,
-                    total=now.steps,
-                    completed=now.step,
-                    loss=loss,
-                )
-            elif done:
+            finished.update([now.run] if done else [])
+            bars.update(overall, total=max(now.of, 1), completed=len(finished))
+            if done:
                 bars.console.print(line(now), markup=False, highlight=False)
-            else:
-                bars.update(current, description=f"{now.phase} {now.run}".rstrip())
+                _hide(bars, current, now.run)
+                return
+            if now.run not in current:
+                _hide(bars, current, "")
+                current[now.run] = bars.add_task(now.run, total=max(now.steps, 1), loss=loss)
+            phase = "" if now.phase == "train" else f"{now.phase} "
+            where: dict[str, Any] = (
+                {"total": now.steps, "completed": now.step} if now.steps else {}
+            )
+            bars.update(current[now.run], description=f"{phase}{now.run}", loss=loss, **where)
 
         yield tell
+
+
+def _hide(bars: Any, current: dict[str, Any], run: str) -> None:
+    if run in current:
+        bars.remove_task(current.pop(run))
 
 
 def quiet_unless_watched() -> None:
@@ -95,15 +102,15 @@ class Lines:
 
     def __init__(self) -> None:
         self.since = perf_counter()
-        self.part = 0
+        self.part: dict[str, int] = {}
 
     def tell(self, now: StudyProgress) -> None:
         """Print what is worth a line."""
-        if now.phase == "train":
+        if now.phase in ("train", "measure"):
             part = LINES_PER_RUN * now.step // max(now.steps, 1)
-            if now.step and part == self.part:
+            if now.step and part == self.part.get(now.run):
                 return
-            self.part = part
+            self.part[now.run] = part
         spent = perf_counter() - self.since
         typer.echo(f"{spent:6.0f} s  {line(now)}", err=True)
 
@@ -112,12 +119,14 @@ def line(now: StudyProgress) -> str:
     """Return a now as a person reads it."""
     where = f"{now.run} ({now.number} of {now.of})"
     loss = "" if isnan(now.loss) else f", loss {now.loss:.3f}"
+    held_out = "" if isnan(now.loss) else f", held-out loss {now.loss:.3f}"
     left = "" if isnan(now.seconds_left) else f", {now.seconds_left:.0f} s left"
     note = f"; {now.note}" if now.note else ""
+    windows = f", {now.step} of {now.steps} windows" if now.steps else ""
     return {
         "prepare": "reading the text and learning its tokens",
-        "kept": f"{where}: already there, held-out{loss.lstrip(',')}{note}",
+        "kept": f"{where}: already there{held_out}{note}",
         "train": f"{where}: step {now.step} of {now.steps}{loss}{left}",
-        "measure": f"{where}: measuring",
-        "finished": f"{where}: finished, held-out{loss.lstrip(',')}",
+        "measure": f"{where}: measuring{windows}",
+        "finished": f"{where}: finished{held_out}",
     }[now.phase]

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from dva_lens.cli.cluster import ClusterOption, check_cluster
 
-def run(
+
+def run(  # noqa: PLR0913 - one argument per option
     name: Annotated[
         str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="Built-in study or YAML file.")
     ] = "quick",
@@ -28,6 +30,7 @@ def run(
         ),
     ] = None,
     no_edges: Annotated[bool, typer.Option("--no-edges", help="Store no edges.")] = False,
+    cluster: ClusterOption = None,
 ) -> None:
     """Train and measure the models of a study; repeat the command to resume.
 
@@ -39,6 +42,8 @@ def run(
     from dva_lens.study.builtin import read_study
     from dva_lens.study.folder import refuse_foreign
 
+    if cluster is not None:
+        check_cluster(cluster)
     refuse_foreign(out)
     budget = edge_budget(edges, none=no_edges)
     study = read_study(name)
@@ -48,7 +53,12 @@ def run(
     from dva_lens.study.runner import run as run_study
 
     with shown() as progress:
-        archive = run_study(study, out, progress, **budget)
+        if cluster is None:
+            archive = run_study(study, out, progress, **budget)
+        else:
+            from dva_lens.study.cluster.studies import run_on_cluster
+
+            archive = run_on_cluster(study, out, cluster, progress, **budget)
     if os.environ.get("RANK", "0") != "0":  # one of several processes speaks
         return
     say_findings(out)

@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, final
 
@@ -165,14 +166,25 @@ class Archive:
         """Return the names of the texts that a run was measured on, the main one first."""
         return texts_of(self._find(run).attrs)
 
-    def dataset(self, run: Run | str, text: str | None = None) -> xr.Dataset:
+    def dataset(
+        self, run: Run | str, text: str | None = None, *, chunks: Any = None
+    ) -> xr.Dataset:
         """Open the measurement of a run on a text, lazily; default: the main one.
+
+        With `chunks`, such as {} for those of the archive, its variables are dask arrays.
 
         Raises
         ------
         ArchiveError
             If the run was not measured on the text, or its group cannot be read.
+        ModuleNotFoundError
+            If there are `chunks`, and dask, the extra `cluster`, is not installed.
         """
+        if chunks is not None and find_spec("dask") is None:
+            raise ModuleNotFoundError(
+                "Chunks are arrays of dask, which is not installed; get it with "
+                "`pip install 'dva-lens[cluster]'`."
+            )
         found = self._find(run)
         texts = self.texts_of(found)
         name = text if text is not None else next(iter(texts), "")
@@ -180,7 +192,7 @@ class Archive:
             raise ArchiveError(
                 f"Run {found.label} was not measured on {name!r}; it was on: {', '.join(texts)}."
             )
-        return self._open(found, name)
+        return self._open(found, name, chunks)
 
     def outline(self, run: Run | str, text: str) -> Outline:
         """Return what the measurement of a run on a text holds, its numbers unread.
@@ -269,8 +281,8 @@ class Archive:
     def _find(self, run: Run | str) -> Run:
         return self.run(run) if isinstance(run, str) else run
 
-    def _open(self, run: Run, group: str) -> xr.Dataset:
-        return open_group(run.group, group, self._name(run, group))
+    def _open(self, run: Run, group: str, chunks: Any = None) -> xr.Dataset:
+        return open_group(run.group, group, self._name(run, group), chunks)
 
     def _name(self, run: Run, group: str) -> str:
         return f"/{RUNS}/{run.key}/{group} of {self.folder}"

@@ -29,8 +29,10 @@ UNREADABLE = (
 """What the libraries raise over what is damaged."""
 
 
-def open_group(store: Path, group: str, name: str) -> xr.Dataset:
+def open_group(store: Path, group: str, name: str, chunks: Any = None) -> xr.Dataset:
     """Open a group of a zarr store lazily, its variables in the order they were written.
+
+    With `chunks`, variables are dask arrays, which are read when they are computed.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def open_group(store: Path, group: str, name: str) -> xr.Dataset:
     """
     checked_attributes(store / group, name, store=store)
     try:
-        opened = xr.open_zarr(store, group=group, consolidated=False, chunks=None)
+        opened = xr.open_zarr(store, group=group, consolidated=False, chunks=chunks)
         names = opened.attrs.pop("variables", list(opened))
         opened.attrs.pop("files", None)
         return _with_python_text(opened[names], name)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import xarray as xr
@@ -72,6 +72,30 @@ class MeasuredText:
         return self.source.sha256 + ("" if self.target is None else self.target.sha256)
 
 
+class MeasuredRun(NamedTuple):
+    """What a run is kept by: its key, what it says of itself, and its measurement on each text."""
+
+    key: str
+    attrs: dict[str, Any]
+    measurements: dict[str, xr.Dataset]
+
+    @property
+    def label(self) -> str:
+        """What the run is called."""
+        return str(self.attrs["label"])
+
+    def called(self, label: str) -> "MeasuredRun":
+        """Return the run under another name."""
+        named = {"model": label, "preset": label, "label": label}
+        measurements = {text: each.assign_attrs(named) for text, each in self.measurements.items()}
+        return MeasuredRun(self.key, {**self.attrs, **named}, measurements)
+
+    def kept(self, folder: Path) -> str:
+        """Write the run into a folder that is claimed, and return its label."""
+        keep_run(folder, self.key, attrs=self.attrs, measurements=self.measurements)
+        return self.label
+
+
 @final
 @dataclass(frozen=True)
 class OneRun:
@@ -83,13 +107,13 @@ class OneRun:
     options: MeasureOptions
     part: str | None
 
-    def into(self, name: str, progress: Callable[[Any], None] | None) -> str:
-        """Measure it, keep the run, and return its label."""
+    def measured(self, name: str, progress: Callable[[Any], None] | None) -> MeasuredRun:
+        """Measure it, with what its former measurement in the folder held; nothing is written."""
         options, model = self.options, self.model
         archive = scan(self.folder)
         base = name if self.part is None else f"{name} · {self.part}"
         key = _key(model, base, self._read.sha256, options)
-        label = _label(archive, key, base, chosen=options.name is not None)
+        label = label_for(archive, key, base, chosen=options.name is not None)
         former = measurements_of(archive, key)
         wanted = _with_former(options, former)
         with _blamed(base):
@@ -124,8 +148,7 @@ class OneRun:
         measurements = {**{name: each.load() for name, each in former.items()}, **fresh}
         for each in measurements.values():
             each.attrs |= {"preset": label, "seed": 0, "label": label}
-        keep_run(self.folder, key, attrs=attrs, measurements=measurements)
-        return label
+        return MeasuredRun(key, attrs, measurements)
 
     @property
     def _read(self) -> MeasuredText:
@@ -174,8 +197,14 @@ def _key(model: Any, base: str, text: str, options: MeasureOptions) -> str:
     return digest(about | ({"chat": options.system_prompt or ""} if options.chat else {}))
 
 
-def _label(archive: Archive, key: str, base: str, *, chosen: bool) -> str:
-    """Return what a run is called: what it was called before, or a name that no other has."""
+def label_for(archive: Archive, key: str, base: str, *, chosen: bool) -> str:
+    """Return what a run is called: what it was called before, or a name that no other has.
+
+    Raises
+    ------
+    ValueError
+        Another run has the name that was chosen.
+    """
     for run in archive.runs:
         if run.key == key:
             return run.label

@@ -69,7 +69,7 @@ def run(
         todo = [job for name in study.each_part() for job in runner.jobs(study, name)]
         for number, job in enumerate(todo, start=1):
             now = StudyProgress("kept", job.run.label, number, len(todo))
-            runner.work_on(job, _Teller(progress, now))
+            runner.work_on(job, Teller(progress, now))
         if world.reports:
             renew_catalogue(place, study)
     return place / ARCHIVE
@@ -87,13 +87,14 @@ def _held(folder: Path, study: Study, world: World) -> Iterator[None]:
 
 @final
 @dataclass(frozen=True)
-class _Teller:
+class Teller:
     """Tells whoever watches where one run stands."""
 
     progress: OnProgress
     base: StudyProgress
 
     def __call__(self, phase: Any, **more: Any) -> None:
+        """Tell that the run is in a phase."""
         self.progress(replace(self.base, phase=phase, **more))
 
     def training(self, at: TrainingProgress) -> None:
@@ -132,7 +133,7 @@ class StudyRunner:
         )
         return [Job(part, run, texts, study) for run in planned]
 
-    def work_on(self, job: Job, tell: _Teller) -> None:
+    def work_on(self, job: Job, tell: Teller) -> None:
         """Bring one run up to date: train it, measure it again, or leave it."""
         here = job.run.key in {found.key for found in self.archive.runs}
         if here and self.world.reports:  # a process that died may have written and not moved
@@ -167,7 +168,7 @@ class StudyRunner:
         checkpoints.move(self._place(job) / MODELS, self.folder, job.run)
         shutil.rmtree(self._place(job), ignore_errors=True)
 
-    def _train(self, job: Job, tell: _Teller) -> None:
+    def _train(self, job: Job, tell: Teller) -> None:
         place = self._place(job)
         if self.world.reports:
             self._continue(job)
@@ -205,7 +206,7 @@ class StudyRunner:
             raise
 
     def _measure_again(
-        self, job: Job, before: Mapping[str, xr.Dataset], wanted: Wanted, tell: _Teller
+        self, job: Job, before: Mapping[str, xr.Dataset], wanted: Wanted, tell: Teller
     ) -> None:
         tell("measure")
         models = checkpoints.kept(self.folder, job.run)

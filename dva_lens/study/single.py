@@ -62,18 +62,36 @@ def measure_runs(
         cannot be run on the text; or there are targets, and the model has no decoder beside an
         encoder.
     """
-    _check_name(options.name)
+    check_name(options.name)
+    runs, whole = runs_of(folder, name, corpus, options)
+    with claimed(folder):
+        return {part: run.measured(whole, progress).kept(folder) for part, run in runs.items()}
+
+
+def runs_of(
+    folder: Path, name: Any, corpus: Corpus, options: MeasureOptions
+) -> tuple[dict[str | None, OneRun], str]:
+    """Open a model; return a run of the folder for each of its parts, and the name of the whole.
+
+    Raises
+    ------
+    ValueError
+        There are targets, and the model has no decoder beside an encoder.
+    """
     model = load(name, **options.opening)
     text = _drawn_text(corpus, options)
-    whole = options.name or Path(name).name.removesuffix(".gguf") or name
+    whole = options.name or file_name(name)
     parts: tuple[str | None, ...] = parts_of(model) or (None,)
     if text.target is not None and parts == (None,):
         raise ValueError(f"{name} is one stack of layers and reads one text; leave --target out.")
     if parts != (None,) and text.target is None:
         parts = parts[:1]
-    with claimed(folder):
-        runs = {part: OneRun(folder, model, text, options, part) for part in parts}
-        return {part: run.into(whole, progress) for part, run in runs.items()}
+    return {part: OneRun(folder, model, text, options, part) for part in parts}, whole
+
+
+def file_name(model: Any) -> str:
+    """Return what a model is called that nobody named: the last part of its place."""
+    return Path(model).name.removesuffix(".gguf") or model
 
 
 def _drawn_text(corpus: Corpus, options: MeasureOptions) -> MeasuredText:
@@ -83,7 +101,14 @@ def _drawn_text(corpus: Corpus, options: MeasureOptions) -> MeasuredText:
     return MeasuredText(source, target)
 
 
-def _check_name(name: str | None) -> None:
+def check_name(name: str | None) -> None:
+    """Refuse what cannot be the name of a run; None is the name of its file.
+
+    Raises
+    ------
+    ValueError
+        It is empty, long, or holds what is not shown.
+    """
     if name is None:
         return
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or "/" in name:

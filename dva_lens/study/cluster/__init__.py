@@ -1,0 +1,1 @@
+"""Studies and measurements on a Dask cluster: each run a task, retried elsewhere, written once."""
