@@ -1,5 +1,8 @@
 """Connect to a Dask cluster, or start one on this machine, and run tasks on it one per worker."""
 
+# An extra, which is not everywhere.
+# pyright: reportMissingImports=false
+
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -3,6 +3,9 @@
 Imported where `distributed` is installed, on workers and by who starts them.
 """
 
+# An extra, which is not everywhere.
+# pyright: reportMissingImports=false
+
 import os
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
