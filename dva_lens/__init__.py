@@ -19,6 +19,7 @@ _LAZY = {
     "dynamic_diagnostics": "dva_lens.diagnostics.pairing",
     "collapse_bound": "dva_lens.diagnostics.collapse",
     "head_importance": "dva_lens.diagnostics.ablation",
+    "path_lengths": "dva_lens.diagnostics.path_length",
     "intervene": "dva_lens.diagnostics.interventions.intervene",
     "interventions": "dva_lens.diagnostics.interventions.values",
     "follow": "dva_lens.study.following",

@@ -14,6 +14,7 @@ from dva_lens.diagnostics.collapse import collapse_bound
 from dva_lens.diagnostics.gradients import value_gradients
 from dva_lens.diagnostics.layers import layer_similarity, rollout
 from dva_lens.diagnostics.pairing import dynamic_diagnostics
+from dva_lens.diagnostics.path_length import path_lengths
 from dva_lens.diagnostics.sinks import sink_atlas
 from dva_lens.measuring.controls import measure_control
 from dva_lens.sites import SUMMARY, TILES
@@ -43,6 +44,7 @@ ON_MODELS = (
     rollout,
     dynamic_diagnostics,
     head_importance,
+    path_lengths,
     value_gradients,
     collapse_bound,
     measure_control,

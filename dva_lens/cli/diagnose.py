@@ -12,6 +12,7 @@ QUESTIONS = {
     "sink-atlas": "Where are the sinks of a text, and are they drained and peaked too?",
     "dynamic-values": "Do values depend on the pair, and how many static heads are they worth?",
     "lambda-sweep": "What does a model lose as its value residual is lowered to zero?",
+    "path-length": "By how long paths does a model predict?",
     "value-path": "Where do the values of a checkpoint come from, and do its mixes do anything?",
 }
 SETTINGS = {"ignore_unknown_options": True}

@@ -5,13 +5,19 @@ import io
 
 import numpy as np
 import pytest
-from dva_lens.analyses import dynamic_values, head_importance, lambda_sweep, sink_atlas
+from dva_lens.analyses import (
+    dynamic_values,
+    head_importance,
+    lambda_sweep,
+    path_length,
+    sink_atlas,
+)
 from own_models import tiny
 from tokens import WORDS, word_tokenizer
 
 from dva_lens.models.checkpoint import save_checkpoint
 
-SCRIPTS = (dynamic_values, head_importance, sink_atlas)
+SCRIPTS = (dynamic_values, head_importance, path_length, sink_atlas)
 
 
 @pytest.fixture(scope="module")
