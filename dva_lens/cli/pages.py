@@ -26,7 +26,8 @@ def report(  # noqa: PLR0913 - one argument per option
     text: Text = None,
     probe: FormerText = None,
     figures: Annotated[
-        bool, typer.Option("--figures", help="Also write every figure as SVG, PDF and CSV.")
+        bool,
+        typer.Option("--figures", help="Also write figures as SVG and PDF, tables as LaTeX."),
     ] = False,
     claims: Annotated[
         Path | None, typer.Option(help="Also write what the report claims to this JSON file.")

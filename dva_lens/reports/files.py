@@ -1,8 +1,9 @@
-"""Reports on disk: the page, and each figure as SVG, PDF and CSV."""
+"""Reports on disk: the page, each figure as SVG, PDF and CSV, each table as LaTeX too."""
 
 from pathlib import Path
 
 from dva_lens.reports.page import DataTable, Report, charts_of, tables_of
+from dva_lens.reports.paper_tables import to_latex, to_markdown
 from dva_lens.reports.render import render
 from dva_lens.results.tables import to_csv
 from dva_lens.writing import check_replaceable, write_text
@@ -27,7 +28,7 @@ def write_page(report: Report, out: Path) -> Path:
 
 
 def write_figures(report: Report, folder: Path) -> tuple[Path, ...]:
-    """Write every figure as SVG and PDF and every table as CSV into a folder.
+    """Write every figure as SVG, PDF and CSV and every table as CSV, LaTeX and Markdown.
 
     Raises
     ------
@@ -46,7 +47,11 @@ def write_figures(report: Report, folder: Path) -> tuple[Path, ...]:
     for chart in charts_of(report):
         written.append(_write_csv(chart.table, folder))
         written += [save(chart.figure, folder / f"{chart.name}.{kind}") for kind in ("svg", "pdf")]
-    return (*written, *(_write_csv(table, folder) for table in tables_of(report)))
+    for table in tables_of(report):
+        written.append(_write_csv(table, folder))
+        written.append(write_text(folder / f"{table.name}.tex", to_latex(table)))
+        written.append(write_text(folder / f"{table.name}.md", to_markdown(table)))
+    return tuple(written)
 
 
 def _write_csv(table: DataTable, folder: Path) -> Path:
