@@ -8,6 +8,7 @@ step stands beside the model that differs in it alone, and the last model beside
 """
 
 import sys
+from collections.abc import Mapping
 
 from dva_lens.reports.charts import depth_chart
 from dva_lens.reports.facts import facts
@@ -44,8 +45,8 @@ def report(archive: Archive) -> Report:
         The archive has no two models that differ in heads, feed-forward network or value form.
     """
     material = gather(archive)
-    found = ladder(archive)
-    found = tuple(step for step in found if {step.model, step.baseline} <= set(material.models))
+    known = {name: held for name, held in factors_of(archive).items() if name in material.models}
+    found = ladder(known)
     if not found:
         raise ArchiveError(
             f"{archive.folder} holds no two models that differ only in heads, feed-forward "
@@ -68,9 +69,8 @@ def report(archive: Archive) -> Report:
     )
 
 
-def ladder(archive: Archive) -> tuple[FactorStep, ...]:
-    """Return the steps that an archive has the models of, and the leap over all of them."""
-    known = factors_of(archive)
+def ladder(known: Mapping[str, Mapping[str, str]]) -> tuple[FactorStep, ...]:
+    """Return the steps that there are models of, and the leap over all of them."""
     forms = [
         step for step in steps(known, FORM, LADDER) if kind_of(step.changes[0].after) in LADDER
     ]

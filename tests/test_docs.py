@@ -59,3 +59,5 @@ def test_extending_the_package_from_outside(tmp_path):
     assert "unit-values" in (tmp_path / "report.html").read_text()
     assert "unit-values" in said["visible_keys.py"]
     assert "How far attention reaches" in (tmp_path / "reach.html").read_text()
+    assert "largest-weight" in said["dva-lens list questions --import largest.py"]
+    assert "Largest weights" in (tmp_path / "largest.html").read_text()

@@ -24,13 +24,18 @@ ABOUT_ARCHIVES = (
 
 
 def questions_to_archives() -> "Mapping[str, Ask]":
-    """Return what answers each question from an archive, by name."""
-    return {name: _script(name).report for name in ABOUT_ARCHIVES}
+    """Return what answers each question from an archive, by name; those of plugins come last."""
+    from dva_lens.reports.questions import QUESTIONS
+
+    return {**{name: _script(name).report for name in ABOUT_ARCHIVES}, **QUESTIONS}
 
 
 def words_of_questions() -> Mapping[str, str]:
     """Return what each question asks, by name."""
-    return {name: str(_script(name).QUESTION) for name in ABOUT_ARCHIVES}
+    from dva_lens.reports.questions import QUESTIONS
+
+    added = {name: (ask.__doc__ or "").partition("\n")[0] for name, ask in QUESTIONS.items()}
+    return {**{name: str(_script(name).QUESTION) for name in ABOUT_ARCHIVES}, **added}
 
 
 def _script(name: str) -> Any:

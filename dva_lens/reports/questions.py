@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from dva_lens.plugins import Registry
 from dva_lens.reports.chapters import renamed
 from dva_lens.reports.page import (
     Chart,
@@ -20,6 +21,8 @@ from dva_lens.results.schema import ArchiveError
 
 Ask = Callable[[Archive], Report]
 """Answers a question from an archive, or raises ArchiveError where it holds too little."""
+QUESTIONS: Registry[Ask] = Registry({})
+"""Questions that plugins add to those of `dva_lens.analyses`; the docstring of each asks it."""
 
 
 def with_questions(report: Report, archive: Archive, asked: Mapping[str, Ask]) -> Report:
@@ -36,7 +39,7 @@ def with_questions(report: Report, archive: Archive, asked: Mapping[str, Ask]) -
         try:
             answer = ask(archive)
         except ArchiveError as reason:
-            without.append((f"{name.replace('-', ' ').capitalize()}.", str(reason)))
+            without.append((f"{name.replace('-', ' ').capitalize()}.", _said(reason, archive)))
             continue
         chapters.append(_chapter(name, answer, drawn))
         drawn |= {chart.name for chart in charts_of(answer)}
@@ -44,6 +47,12 @@ def with_questions(report: Report, archive: Archive, asked: Mapping[str, Ask]) -
         title = "Questions without an answer here"
         chapters.append(Section("unanswered", title, (Points(tuple(without)),)))
     return replace(report, sections=(*report.sections, *chapters))
+
+
+def _said(reason: ArchiveError, archive: Archive) -> str:
+    """Say why there is no answer without naming the folder, which may be called otherwise."""
+    words = str(reason).replace(str(archive.folder), "this archive")
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _chapter(name: str, answer: Report, drawn: set[str]) -> Section:

@@ -10,7 +10,7 @@ from dva_lens.results.archive import Archive
 from dva_lens.results.schema import ArchiveError
 from dva_lens.views.figure import compose
 
-ARCHIVE = Archive(Path(), (), {})
+ARCHIVE = Archive(Path("some/where"), (), {})
 FIGURE = compose([], title="T", caption="", rows=[], layout={})
 
 
@@ -18,8 +18,8 @@ def page(*parts):
     return Report("Title", "Why?", (), (Section("answer", "Answer", parts),))
 
 
-def refuse(_):
-    raise ArchiveError("It was measured without loss.")
+def refuse(archive):
+    raise ArchiveError(f"{archive.folder} was measured without loss.")
 
 
 def test_what_is_drawn_already_is_not_drawn_again():
@@ -35,7 +35,7 @@ def test_a_question_without_answer_says_why_and_the_others_run():
     made = with_questions(page(), ARCHIVE, {"cost": refuse, "one": lambda _: page(Text("so"))})
     assert [section.name for section in made.sections[1:]] == ["question-one", "unanswered"]
     (points,) = made.sections[-1].parts
-    assert points.entries == (("Cost.", "It was measured without loss."),)
+    assert points.entries == (("Cost.", "This archive was measured without loss."),)
 
 
 def test_a_defect_is_no_missing_answer():
