@@ -17,17 +17,19 @@ from .live.results import (
     MOST,
     LiveEffect,
     LiveMeasurement,
+    LivePair,
     LiveResult,
     effect_of,
     forget,
     keep_measurement,
+    pair_of,
 )
 from .live.runner import LONGEST
-from .live.tasks import EFFECTS, Measuring
+from .live.tasks import EFFECTS, PAIR, Looking, Measuring
 from .live.worker import COMMAND
 
 POOL = "archive"
-Result = TypeVar("Result", LiveMeasurement, LiveEffect)
+Result = TypeVar("Result", bound=LiveResult)
 
 
 @final
@@ -73,10 +75,15 @@ class Workbench:
             if isinstance(job.task, Measuring):
                 text = self._name_of(job)
                 self._join(keep_measurement(finished, folder / OUT, self._pool, text=text))
+            elif isinstance(job.task, Looking):
+                self._add(pair_of(finished, folder / PAIR))
             else:
-                effects = [each for each in self.results if isinstance(each, LiveEffect)]
-                self._drop(*_oldest(effects))
-                self.results = (*self.results, effect_of(finished, folder / EFFECTS))
+                self._add(effect_of(finished, folder / EFFECTS))
+
+    def _add(self, found: LiveEffect | LivePair) -> None:
+        """Keep a result that is no run; where there are many of its kind, the oldest goes."""
+        self._drop(*_oldest([each for each in self.results if type(each) is type(found)]))
+        self.results = (*self.results, found)
 
     def _join(self, found: LiveMeasurement) -> None:
         """Let the library hold a measurement too; where there are many, the oldest goes."""

@@ -34,6 +34,7 @@ _LAZY = {
     "sinks": "dva_lens.reports.findings",
     "pattern_tiles": "dva_lens.measuring.closeup",
     "top_edges": "dva_lens.measuring.closeup",
+    "pair": "dva_lens.measuring.pair",
     "views": "dva_lens.views",
 }
 _MODULES = ("interventions", "views")

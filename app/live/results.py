@@ -43,7 +43,16 @@ class LiveEffect:
     found: Mapping[str, Any]
 
 
-LiveResult = LiveMeasurement | LiveEffect
+@final
+@dataclass(frozen=True)
+class LivePair:
+    """What a query makes of one key, as `dva_lens.measuring.pair.Pair` describes it."""
+
+    job: LiveJob
+    found: Mapping[str, Any]
+
+
+LiveResult = LiveMeasurement | LiveEffect | LivePair
 
 
 def keep_measurement(job: LiveJob, out: Path, pool: Path, *, text: str) -> LiveMeasurement:
@@ -83,6 +92,17 @@ def effect_of(job: LiveJob, file: Path) -> LiveEffect:
         The file is damaged.
     """
     return LiveEffect(job, read_json(file, limit=LARGEST))
+
+
+def pair_of(job: LiveJob, file: Path) -> LivePair:
+    """Read what a query makes of a key.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged.
+    """
+    return LivePair(job, read_json(file, limit=LARGEST))
 
 
 def live_label(model: str, number: int, part: str = "") -> str:

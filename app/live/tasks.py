@@ -1,4 +1,4 @@
-"""The two things that Live does with a model: measure it, and change one thing in it."""
+"""What Live does with a model: measure it, change one thing in it, look at one pair."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from .models import NamedModel
 EDGES = "16MiB"
 SEQUENCES = 8
 EFFECTS = "effects.json"
+PAIR = "pair.json"
 
 
 @final
@@ -67,4 +68,30 @@ class Changing:
             "--",
             self.model.place,
             self.change,
+        ]
+
+
+@final
+@dataclass(frozen=True)
+class Looking:
+    """Look at one pair of query and key: `place` says the layer, the head and both positions."""
+
+    model: NamedModel
+    text: str
+    place: Mapping[str, int]
+
+    @property
+    def title(self) -> str:
+        """Return what is done."""
+        return f"one pair in {self.model.name}"
+
+    def words(self, folder: Path) -> list[str]:
+        """Return the words of `dva-lens pair`."""
+        return [
+            "pair",
+            *(f"--{name}={value}" for name, value in self.place.items()),
+            f"--text={folder / TEXT_FILE}",
+            f"--out={folder / PAIR}",
+            "--",
+            self.model.place,
         ]

@@ -18,6 +18,7 @@ from dva_lens.cli import (
     listing,
     measure,
     pages,
+    pair,
     study,
 )
 from dva_lens.cli.guard import DEBUG, IMPORT, Guarded
@@ -42,6 +43,7 @@ app.add_typer(archives, name="archive")
 for name, command, about in (
     ("measure", measure.measure, "Measure models on a text."),
     ("intervene", intervene.intervene, "Change one thing in a model, beside a control."),
+    ("pair", pair.pair, "Say what a query makes of one key, step by step."),
     ("compare", compare.compare, "Compare the models of an archive with a baseline."),
     ("report", pages.report, "Write a self-contained HTML report."),
     ("explore", pages.explore, "Explore an archive in the browser."),

@@ -11,15 +11,33 @@ from torch import Tensor
 from dva_lens.recording.adapters import Adapter
 from dva_lens.recording.fidelity import evaluating
 from dva_lens.recording.layout import Layout
+from dva_lens.recording.norms import Gram
 from dva_lens.recording.recorder import AttentionCall
-from dva_lens.sites import SUMMARY
+from dva_lens.sites import SUMMARY, WRITTEN
 
 
-@torch.no_grad()
 def attention_call(
     adapter: Adapter, tokens: Int[np.ndarray, "position"], layer: int
 ) -> AttentionCall:
     """Run a model over one sequence and return what one of its layers attended with.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+    TypeError
+        If the layer hands over a pattern and not its queries and keys.
+    """
+    return attention_and_output(adapter, tokens, layer)[0]
+
+
+@torch.no_grad()
+def attention_and_output(
+    adapter: Adapter, tokens: Int[np.ndarray, "position"], layer: int
+) -> tuple[AttentionCall, Gram | None]:
+    """Run a model over one sequence; return what a layer attended with and W_O W_O^T per head.
+
+    The latter is None where the output projection of the layer was not found.
 
     Raises
     ------
@@ -34,21 +52,26 @@ def attention_call(
     batch = torch.as_tensor(tokens).to(adapter.device)[None]
     counts = torch.full((1,), batch.shape[1], device=batch.device)
     heard: dict[int, AttentionCall] = {}
+    grams: dict[int, Gram | None] = {}
 
     def listen(which: int, call: AttentionCall) -> None:
         if which == layer:
             heard[which] = call
 
-    with evaluating(adapter.model), adapter.attach((SUMMARY,)) as recorder:
+    def keep(which: int, gram: Gram | None) -> None:
+        if which == layer:
+            grams[which] = gram
+
+    with evaluating(adapter.model), adapter.attach((SUMMARY, WRITTEN)) as recorder:
         recorder.layout = Layout.plain(counts, batch.shape[1])
-        recorder.listener = listen
+        recorder.listener, recorder.written = listen, keep
         adapter.forward(batch, counts)
     if layer not in heard:
         raise TypeError(
             f"Layer {layer} of {adapter.name} hands over a pattern and not its queries and "
             f"keys, so there is nothing to look closer at; pass the model that is wrapped."
         )
-    return heard[layer]
+    return heard[layer], grams.get(layer)
 
 
 def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:

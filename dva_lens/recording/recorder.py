@@ -78,8 +78,9 @@ class Recorder:
 
     `wanted` is the backend that was asked for and `backend` names those that ran. `residual` is
     how far the weights of any query, with its sink, are from summing to one.
-    `edit` may change what a layer attended before the model goes on with it. `looks_ahead` says
-    whether any query may see a later key.
+    `listener` hears every attention before it is computed, and `written` what it is written
+    through. `edit` may change what a layer attended before the model goes on with it.
+    `looks_ahead` says whether any query may see a later key.
     """
 
     def __init__(self, sites: Iterable[Site[object]], backend: str, device: torch.device) -> None:
@@ -94,6 +95,7 @@ class Recorder:
         self.finish: Callable[[], None] | None = None
         self.edit: Callable[[int, Tensor], Tensor] | None = None
         self.listener: Callable[[int, AttentionCall], None] | None = None
+        self.written: Callable[[int, Gram | None], None] | None = None
         self.tokens: Int[np.ndarray, "sequence position"] | None = None
         self.key_tokens: Int[np.ndarray, "sequence key"] | None = None
         self.looks_ahead = False
@@ -227,6 +229,8 @@ class Recorder:
 
     def _write(self, done: Attended, gram: Gram | None) -> None:
         kept, call = self._layers[done.layer], done.call
+        if self.written is not None:
+            self.written(done.layer, gram)
         if WRITTEN in self.sites and gram is not None:
             kept["written"] = written_norms(
                 call.values,

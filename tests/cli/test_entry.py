@@ -9,6 +9,8 @@ COMMANDS = (
     "study run",
     "measure",
     "diagnose",
+    "intervene",
+    "pair",
     "compare",
     "report",
     "explore",

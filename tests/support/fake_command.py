@@ -20,7 +20,8 @@ if Path(what).is_dir():
     if words[0] == "measure":
         shutil.copytree(Path(what) / "archive", out)
     else:
-        shutil.copy(Path(what) / "effects.json", out)
+        left = "pair.json" if words[0] == "pair" else "effects.json"
+        shutil.copy(Path(what) / left, out)
 elif what == "measure":
     Path(words[1]).write_text(f"measured: {Path(words[0]).read_text()}")
 elif what == "refuse":

@@ -4,6 +4,7 @@ from ...page import Card, Page, Words
 from .callbacks import connect
 from .change import change_button, change_form
 from .desk import desk
+from .pair import pair_button, pair_form
 from .remix import remix
 
 PAGE = Page(
@@ -21,6 +22,10 @@ PAGE = Page(
             "Change one thing",
             (Words("live-change", change_form), Words("live-change-button", change_button)),
             menus=("change",),
+        ),
+        Card(
+            "Look at one pair",
+            (Words("live-pair", pair_form), Words("live-pair-button", pair_button)),
         ),
         Card("Start from a text of the archive", (Words("live-remix", remix),)),
     ),

@@ -16,14 +16,17 @@ from ...library import Library
 from ...live import BusyError, check_text
 from ...live.jobs import Task
 from ...live.results import LiveMeasurement
-from ...live.tasks import Changing, Measuring
+from ...live.tasks import Changing, Looking, Measuring
 from ...search_index import search_index
 from ...state import Selection
 from ...workbench import Workbench
 from . import names
 from .change import values_of
+from .pair import place_of
 from .results import landing, results
 from .state import state
+
+BUTTONS = (names.RUN, names.CHANGE, names.LOOK, names.CANCEL)
 
 
 def connect(app: Dash, bench: Workbench) -> None:
@@ -39,21 +42,25 @@ def connect(app: Dash, bench: Workbench) -> None:
         Output("index", "data-index"),
         Input(names.RUN, "n_clicks"),
         Input(names.CHANGE, "n_clicks"),
+        Input(names.LOOK, "n_clicks"),
         Input(names.CANCEL, "n_clicks"),
         Input(names.CLOCK, "n_intervals"),
         State(names.TEXT, "value"),
         State({names.FIELD: ALL}, "value"),
+        State({names.PLACE: ALL}, "value"),
         State("query", "data"),
         State(names.MINE, "data"),
     )
     def _act(*given: Any) -> tuple[Any, ...]:
-        text, fields, query, mine = given[4:]
+        text, fields, place, query, mine = given[5:]
         pressed, refusal = _pressed(), ""
         if pressed == names.CANCEL:
             bench.runner.cancel()
-        elif pressed in (names.RUN, names.CHANGE):
+        elif pressed:
             try:
-                task = _task(bench, pressed, text, query, _named(fields))
+                change, pair = _named(fields, 1, names.FIELD), _named(place, 2, names.PLACE)
+                named = pair if pressed == names.LOOK else change
+                task = _task(bench, pressed, text, query, named)
                 mine = bench.runner.start(task).number
             except (ValueError, BusyError) as error:
                 refusal = str(error)
@@ -62,7 +69,7 @@ def connect(app: Dash, bench: Workbench) -> None:
 
 def _pressed() -> str:
     """Return the button that was pressed; one that only appears has no number of clicks."""
-    buttons = {f"{name}.n_clicks": name for name in (names.RUN, names.CHANGE, names.CANCEL)}
+    buttons = {f"{name}.n_clicks": name for name in BUTTONS}
     clicked = [each["prop_id"] for each in ctx.triggered if each["value"]]
     return next((buttons[each] for each in clicked if each in buttons), "")
 
@@ -89,7 +96,7 @@ def _task(bench: Workbench, pressed: str, text: Any, query: Any, fields: dict[st
     Raises
     ------
     ValueError
-        The text, or a field of the change, cannot be taken.
+        The text, or a field of the change or the pair, cannot be taken.
     """
     why_not = bench.library.catalogue.why_no_live
     if why_not:
@@ -98,6 +105,8 @@ def _task(bench: Workbench, pressed: str, text: Any, query: Any, fields: dict[st
     model, typed = bench.models[chosen.model], check_text(text)
     if pressed == names.RUN:
         return Measuring(model, typed)
+    if pressed == names.LOOK:
+        return Looking(model, typed, place_of(fields))
     values = values_of(fields.get(NAME), fields)
     return Changing(model, typed, fields[NAME], values)
 
@@ -108,10 +117,10 @@ def _selection(library: Library, query: Any) -> Selection:
     return Selection.from_query(query, library.catalogue)
 
 
-def _named(fields: Any) -> dict[str, Any]:
-    """Return the fields of the change by their names."""
-    states = ctx.states_list[1]
-    if not isinstance(fields, list) or len(states) != len(fields):
+def _named(values: Any, at: int, kind: str) -> dict[str, Any]:
+    """Return the fields of a form by their names; `at` is their place among what a call states."""
+    states = ctx.states_list[at]
+    if not isinstance(values, list) or len(states) != len(values):
         raise BadRequest("There must be one value per field.")
-    named = (str(each["id"][names.FIELD]) for each in states)
-    return dict(zip(named, fields, strict=True))
+    named = (str(each["id"][kind]) for each in states)
+    return dict(zip(named, values, strict=True))

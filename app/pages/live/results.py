@@ -12,9 +12,10 @@ from dva_lens.views.words import number as counted
 from ...components.links import choice_link
 from ...components.text import LINE_BREAK, visible
 from ...library import Library
-from ...live.results import LiveEffect, LiveMeasurement, LiveResult, model_of
+from ...live.results import LiveEffect, LiveMeasurement, LivePair, LiveResult, model_of
 from ...state import EVERY_SPAN, Selection
 from .effect import effect
+from .pair import arithmetic
 
 _EXCERPT = 60
 
@@ -23,11 +24,14 @@ def results(found: Sequence[LiveResult]) -> Any:
     """Return the results of a server, the latest first; nothing where there is none."""
     if not found:
         return []
-    listed = [
-        _measured(one) if isinstance(one, LiveMeasurement) else _changed(one)
-        for one in reversed(found)
-    ]
+    listed = [_result(one) for one in reversed(found)]
     return [html.H3("Run since the explorer started"), html.Ul(listed)]
+
+
+def _result(one: LiveResult) -> html.Li:
+    if isinstance(one, LiveMeasurement):
+        return _measured(one)
+    return _looked(one) if isinstance(one, LivePair) else _changed(one)
 
 
 def landing(found: LiveMeasurement, library: Library, chosen: Selection) -> dict[str, Any]:
@@ -70,6 +74,14 @@ def _changed(found: LiveEffect) -> html.Li:
             f", {_where(found.found['intervention'])}: {_excerpt(found.job.task.text)}",
             *effect(found.found, title),
         ]
+    )
+
+
+def _looked(found: LivePair) -> html.Li:
+    title = found.job.task.title
+    about = f": {_excerpt(found.job.task.text)}"
+    return html.Li(
+        [html.Strong(f"{title[:1].upper()}{title[1:]}"), about, *arithmetic(found.found)]
     )
 
 

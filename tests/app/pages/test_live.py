@@ -12,6 +12,7 @@ from dva_lens.app.page import Words
 from dva_lens.app.pages.live import names
 from dva_lens.app.pages.live.change import change_button, change_form, fields, values_of
 from dva_lens.app.pages.live.effect import _losses, verdict
+from dva_lens.app.pages.live.pair import pair_form
 from dva_lens.app.server import BENCH, close, create_app
 from dva_lens.app.state import CHANGES, EVERY_SPAN, Selection
 from fake_live import MODEL, fake_live, leave
@@ -19,7 +20,8 @@ from plotly.utils import PlotlyJSONEncoder
 
 from dva_lens.diagnostics.interventions.values import NAME
 
-BUTTONS = (names.RUN, names.CHANGE, names.CANCEL)
+BUTTONS = (names.RUN, names.CHANGE, names.LOOK, names.CANCEL)
+PLACE = {"layer": "1", "head": "0", "query": "5", "key": "0"}
 TEXT = "Some <b>text</b> \u202e."
 
 
@@ -36,7 +38,9 @@ def live(folder, left):
     close(app)
 
 
-def act(app, pressed="", *, text=TEXT, mine=None, query=None, change=None, given=None):
+def act(
+    app, pressed="", *, text=TEXT, mine=None, query=None, change=None, given=None, place=PLACE
+):
     """Make the call that the page makes when a button is pressed, or when it appears."""
     bench = app.server.extensions[BENCH]
     query = Selection.from_query(query or "", bench.library.catalogue).to_query()
@@ -60,6 +64,10 @@ def act(app, pressed="", *, text=TEXT, mine=None, query=None, change=None, given
         "state": [
             {"id": names.TEXT, "property": "value", "value": text},
             typed,
+            [
+                {"id": {names.PLACE: name}, "property": "value", "value": value}
+                for name, value in place.items()
+            ],
             {"id": "query", "property": "data", "value": query},
             {"id": names.MINE, "property": "data", "value": mine},
         ],
@@ -168,6 +176,40 @@ def test_a_field_that_cannot_be_taken_is_named(live, change, given, said):
     found = act(live, names.CHANGE, change=change, given=given)
     assert said in written(found[names.STATE]["children"])
     assert live.server.extensions[BENCH].runner.job is None
+
+
+def test_a_pair_is_shown_step_by_step(live):
+    act(live, names.LOOK)
+    ended(live)
+    listed = written(act(live)[names.RESULTS]["children"])
+    for part in ("One pair in gpt2", "looks at", "q·k", "uniform over 6 visible keys", "⟨U+202E⟩"):
+        assert part in listed
+    said = Selection.from_query("layer=1&head=2&token=9", live_catalogue(live))
+    form = written(pair_form(live.server.extensions[BENCH].library, said))
+    values = [each["props"]["value"] for each in inputs_of(json.loads(form))]
+    assert values == ["1", "2", "9", "0"]
+
+
+@pytest.mark.parametrize("value", ["", "-1", "1.5", "x", "9" * 12, None, "--out=/etc"])
+def test_a_pair_is_named_by_whole_numbers(live, value):
+    found = act(live, names.LOOK, place={**PLACE, "query": value})
+    assert "The query must be a whole number" in written(found[names.STATE]["children"])
+    assert live.server.extensions[BENCH].runner.job is None
+
+
+def live_catalogue(app):
+    return app.server.extensions[BENCH].library.catalogue
+
+
+def inputs_of(part):
+    """Yield the fields within components, as JSON holds them."""
+    if isinstance(part, list):
+        for each in part:
+            yield from inputs_of(each)
+    elif isinstance(part, dict):
+        if part.get("type") == "Input":
+            yield part
+        yield from inputs_of(part.get("props", {}).get("children"))
 
 
 @pytest.mark.parametrize("change", CHANGES)

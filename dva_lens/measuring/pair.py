@@ -1,0 +1,169 @@
+"""One pair of query and key with its arithmetic: from q.k to what the key adds to the output."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.values import Static
+from dva_lens.measuring.inputs import InputOptions
+from dva_lens.measuring.prepare import prepare_tokens
+from dva_lens.recording.closeup import attention_and_output, of_heads
+from dva_lens.recording.norms import accurate
+from dva_lens.recording.tiles import rows_of
+
+
+@final
+@dataclass(frozen=True)
+class Pair:
+    """What a query makes of one key in one head.
+
+    - `dot` is q.k, `scale` what it is multiplied by, `softcap` the bound on the product if there
+      is one, `bias` what is added; together they are the `logit`.
+    - `weight` is what the rule makes of it among all `visible` keys; `rank` is 1 for the key with
+      the largest weight, and `row_mass` what all weights total.
+    - `value_norm` is the size of the value v_ij; `written_norm` that of weight * W_O v_ij;
+      `output_norm` that of everything that the head writes at the query; `share` is the signed
+      projection share of the pair in it. The last three are None where W_O was not found.
+    - `static` says that values of this layer are the same for every query.
+    """
+
+    model: str
+    layer: int
+    head: int
+    sequence: int
+    query: int
+    key: int
+    query_token: str
+    key_token: str
+    dot: float
+    scale: float
+    softcap: float | None
+    bias: float
+    logit: float
+    weight: float
+    visible: int
+    rank: int
+    row_mass: float
+    value_norm: float
+    written_norm: float | None
+    output_norm: float | None
+    share: float | None
+    static: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers by their names."""
+        return asdict(self)
+
+
+@torch.no_grad()
+def pair(  # noqa: PLR0913  (a pair has a place in a model and one in a text)
+    model: Any,
+    text_or_tokens: Any,
+    *,
+    layer: int,
+    head: int,
+    query: int,
+    key: int,
+    sequence: int = 0,
+    tokenizer: Any = None,
+) -> Pair:
+    """Return what a query makes of one key, step by step, as the model runs.
+
+    `query` and `key` are positions in a sequence, the start token included where there is one;
+    `sequence` is one of those that a text is cut into.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer, head, sequence or position, or the query does not see the key.
+    TypeError
+        The layer hands over a pattern and not its queries and keys.
+
+    Examples
+    --------
+    >>> from dva_lens import load
+    >>> model = load("runs/quick/checkpoints/dva-0")
+    >>> text = "To be, or not to be, that is the question."
+    >>> found = pair(model, text, layer=1, head=0, query=6, key=0)
+    >>> abs(found.dot * found.scale + found.bias - found.logit) < 1e-4
+    True
+    >>> 0 < found.weight <= found.row_mass
+    True
+    """
+    found = prepare_tokens(model, text_or_tokens, InputOptions(tokenizer=tokenizer))
+    _check(sequence, len(found.sequences), "sequence")
+    tokens = found.sequences.tokens(sequence)
+    for name, place in (("query", query), ("key", key)):
+        _check(place, len(tokens), name)
+    call, gram = attention_and_output(found.adapter, tokens, layer)
+    one = of_heads(call, [head])
+    rows, columns = torch.tensor([query]), torch.arange(len(tokens))
+    rows, columns = rows.to(call.query.device), columns.to(call.query.device)
+    weights, seen = rows_of(one.query, one.key, one.weights, rows, columns)
+    if not bool(seen[0, key]):
+        raise ValueError(
+            f"Query {query} does not see key {key} in layer {layer}; a query of this layer sees "
+            f"{int(seen.sum())} keys, such as key {int(seen[0].nonzero()[-1])}."
+        )
+    steps = _steps(one.query[0, 0, query], one.key[0, 0, key], one.weights, query, key)
+    row = weights[0, 0].double()
+    values = accurate(call.values.pairs(rows, columns, call.query.shape[1])[0, head, 0]).double()
+    value, mixed = values[key], row @ values
+    written = output = share = None
+    if gram is not None:
+        inner = gram[head].double()
+        power = float(mixed @ inner @ mixed)
+        written = float(row[key]) * math.sqrt(max(float(value @ inner @ value), 0.0))
+        output = math.sqrt(max(power, 0.0))
+        share = float(row[key] * (value @ inner @ mixed)) / power if power > 0 else None
+    words = found.words(sequence)
+    return Pair(
+        model=found.adapter.name,
+        layer=layer,
+        head=head,
+        sequence=sequence,
+        query=query,
+        key=key,
+        query_token=words[query],
+        key_token=words[key],
+        **steps,
+        weight=float(row[key]),
+        visible=int(seen.sum()),
+        rank=1 + int((row > row[key]).sum()),
+        row_mass=float(row.sum()),
+        value_norm=float(value.norm()),
+        written_norm=written,
+        output_norm=output,
+        share=share,
+        static=isinstance(call.values, Static),
+    )
+
+
+def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str, Any]:
+    """Return the numbers between q.k and the logit."""
+    dot = float(accurate(query).double() @ accurate(key).double())
+    score = rule.scale * dot
+    if rule.softcap is not None:
+        score = rule.softcap * math.tanh(score / rule.softcap)
+    bias = rule.bias
+    if isinstance(bias, Tensor):
+        row, column = (
+            min(place, size - 1) for place, size in zip((at, of), bias.shape[-2:], strict=True)
+        )
+        bias = float(bias[0, 0, row, column])
+    return {
+        "dot": dot,
+        "scale": rule.scale,
+        "softcap": rule.softcap,
+        "bias": float(bias),
+        "logit": score + float(bias),
+    }
+
+
+def _check(place: int, count: int, name: str) -> None:
+    if not 0 <= place < count:
+        raise ValueError(f"{name} must be one of 0 to {count - 1}, got {place}.")

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+from small_text import small_corpus
+
+import dva_lens as lens
+from dva_lens.cli.pair import _place
+from dva_lens.data.tokenizer import train_tokenizer
+from dva_lens.models.checkpoint import save_checkpoint
+from dva_lens.models.config import ModelConfig
+from dva_lens.models.decoder import build
+
+AT = ("--layer", 1, "--head", 1, "--query", 5, "--key", 2)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a checkpoint and a text."""
+    folder = tmp_path_factory.mktemp("pair")
+    corpus = small_corpus(documents=2)
+    sizes = {"layers": 2, "width": 16, "heads": 2, "vocabulary": 260, "context": 32}
+    model = build(ModelConfig(**sizes), seed=0)
+    save_checkpoint(folder / "own", model, train_tokenizer(corpus, 260), {"recipe": {"steps": 1}})
+    (folder / "notes.txt").write_text(corpus.documents[0].text[:60])
+    return folder
+
+
+def test_what_is_said_is_what_python_returns(call, place, tmp_path):
+    out = tmp_path / "found.json"
+    result = call("pair", place / "own", *AT, "--text", place / "notes.txt", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    text = (place / "notes.txt").read_text()
+    found = lens.pair(lens.load(place / "own"), text, layer=1, head=1, query=5, key=2)
+    assert json.loads(out.read_text()) == pytest.approx(found.to_dict())
+    assert f"makes the logit {found.logit:.4g}" in result.stdout
+    assert f"token 5 {found.query_token!r} looks at token 2" in result.stdout
+    assert f"of {found.visible} visible keys" in result.stdout
+    printed = call("pair", place / "own", *AT, "--text", place / "notes.txt", "--json")
+    assert json.loads(printed.stdout)["weight"] == pytest.approx(found.weight)
+
+
+def test_a_key_that_is_not_seen_is_named(refused, place):
+    words = ("--layer", 0, "--query", 2, "--key", 5, "--text", place / "notes.txt")
+    assert "Query 2 does not see key 5" in refused("pair", place / "own", *words)
+    assert "Missing option '--query'" in refused("pair", place / "own", "--layer", 0, code=2)
+
+
+@pytest.mark.parametrize(
+    ("rank", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd"), (113, "113th")],
+)
+def test_places_are_read_as_they_are_spoken(rank, said):
+    assert _place(rank) == said
