@@ -81,7 +81,7 @@ def said(found: "Pair") -> list[str]:
         f"{found.query_token!r} looks at token {found.key} {found.key_token!r}.",
         f"q.k = {found.dot:.4g}, times {found.scale:.4g}{capped}, plus {found.bias:.4g} makes "
         f"the logit {found.logit:.4g}.",
-        f"Weight {found.weight:.4g}, the {_place(found.rank)} largest of {found.visible} visible "
+        f"Weight {found.weight:.4g}, the {_place(found.rank)}largest of {found.visible} visible "
         f"keys (uniform: {1 / found.visible:.4g}); weights total {found.row_mass:.4g}.",
         f"Its value, {kind}, has size {found.value_norm:.4g}.",
         written,
@@ -93,7 +93,10 @@ def _number(value: float | None) -> str:
 
 
 def _place(rank: int) -> str:
-    """Return `1st`, `2nd`, `3rd`, `4th` and so on."""
+    """Return nothing for the first, then `2nd `, `3rd `, `4th ` and so on."""
+    if rank == 1:
+        return ""
     if 10 < rank % 100 < 14:
-        return f"{rank}th"
-    return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank % 10, 'th') }"
+        return f"{rank}th "
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank}{ending} "

@@ -61,6 +61,8 @@ def test_a_change_is_chosen_made_and_shown_token_by_token(page, visit):
     page.get_by_text("loss is higher than with its control").wait_for()
     page.get_by_text("Token by token").click()
     page.locator(".live-tokens .raised", has_text="⟨U+202E⟩").wait_for()
+    page.get_by_role("button", name="Look at this pair").click()
+    page.get_by_text("uniform over 6 visible keys").wait_for()
     page.get_by_role("button", name="Add another text").click()
     assert box.input_value() == "Some text.\n<|endoftext|>\n"
     page.get_by_role("button", name="Start from it: sequence 1").click()

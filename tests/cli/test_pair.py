@@ -47,7 +47,15 @@ def test_a_key_that_is_not_seen_is_named(refused, place):
 
 @pytest.mark.parametrize(
     ("rank", "said"),
-    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd"), (113, "113th")],
+    [
+        (1, ""),
+        (2, "2nd "),
+        (3, "3rd "),
+        (4, "4th "),
+        (11, "11th "),
+        (22, "22nd "),
+        (113, "113th "),
+    ],
 )
 def test_places_are_read_as_they_are_spoken(rank, said):
     assert _place(rank) == said
