@@ -29,6 +29,7 @@ _LAZY = {
     "open_archive": "dva_lens.results.archive",
     "edges": "dva_lens.results.edges",
     "key_values": "dva_lens.results.key_values",
+    "read_headvis": "dva_lens.results.headvis",
     "show": "dva_lens.showing",
     "findings": "dva_lens.reports.findings",
     "sinks": "dva_lens.reports.findings",

@@ -7,9 +7,10 @@ import xarray as xr
 from dva_lens.measuring.measure import measure
 from dva_lens.results.archive import Archive
 from dva_lens.results.edges import has_edges
+from dva_lens.results.headvis import HeadVisTree
 from dva_lens.results.runs import Run
 from dva_lens.results.schema import ArchiveError
-from dva_lens.views.inline import TokenView, token_view
+from dva_lens.views.inline import TokenView, look_of_head, token_view, view_of
 
 
 def show(
@@ -17,7 +18,7 @@ def show(
     text: Any = None,
     *,
     run: str | None = None,
-    sequence: int = 0,
+    sequence: int | None = None,
     layer: int | None = None,
     head: int | None = None,
     **options: Any,
@@ -29,16 +30,16 @@ def show(
 
     Parameters
     ----------
-    shown : model, archive or measurement
-        A model, which is measured on the text first; what `open_archive` returns; or what
-        `measure` returned with `keep="query"`.
+    shown : model, archive, measurement or tree
+        A model, which is measured on the text first; what `open_archive` returns; what `measure`
+        returned with `keep="query"`; or what `read_headvis` returns, one head at a time.
     text : text, token ids or name
         What to measure the model on; of an archive, the name of an evaluation text (default: the
         main one of the run).
     run : str, optional
         Of an archive: the label or key of a run; default: the first one that keeps edges.
-    sequence : int
-        Which sequence of the text.
+    sequence : int, optional
+        Which sequence of the text; default: the first, and of a tree the head's strongest.
     layer, head : int, optional
         Which head to open on; default: the one that looks most at a single key.
     **options
@@ -61,12 +62,15 @@ def show(
     >>> print(view.title)
     dva-0: 20 tokens, 3 layers
     """
-    place: dict[str, Any] = {"sequence": sequence, "layer": layer, "head": head}
+    place: dict[str, Any] = {"sequence": sequence or 0, "layer": layer, "head": head}
     if isinstance(shown, Archive):
         _check_options(options, "an archive")
         return _of_archive(shown, run, text, place)
     if run is not None:
         raise TypeError(f"run={run!r} is of an archive, got {type(shown).__name__}.")
+    if isinstance(shown, HeadVisTree):
+        _check_options(options | ({} if text is None else {"text": text}), "a HeadVis tree")
+        return _of_tree(shown, layer or 0, head or 0, sequence)
     if isinstance(shown, xr.Dataset):
         _check_options(options | ({} if text is None else {"text": text}), "a measurement")
         return token_view(shown, **place)
@@ -74,6 +78,14 @@ def show(
         raise ValueError("A model needs a text: show(model, 'some text').")
     data = measure(shown, text, keep="query", **{"statistics": ["entropy"], **options})
     return token_view(data, **place)
+
+
+def _of_tree(tree: HeadVisTree, layer: int, head: int, sequence: int | None) -> TokenView:
+    held = tree.sequences(layer, head)
+    if not held:
+        raise ArchiveError(f"No text was sampled for layer {layer}, head {head}; name another.")
+    found = tree.edges(layer, head, sequence=held[0] if sequence is None else sequence)
+    return view_of(look_of_head(found), (layer, head), tree.model)
 
 
 def _check_options(options: dict[str, Any], what: str) -> None:

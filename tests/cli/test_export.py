@@ -2,6 +2,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from fakes import fake_archive
 
 from dva_lens.cli import export
 from dva_lens.statistics.table import RECORDED
@@ -34,3 +35,13 @@ def test_a_broken_run_leaves_the_others(call, study_folder, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert f"/runs/{broken.name}" in result.stderr
     assert len(pd.read_csv(folder / "export" / "runs.csv")) == 3
+
+
+def test_trees_of_headvis_are_written_for_runs_that_keep_edges(call, refused, tmp_path):
+    edged = fake_archive(tmp_path / "edged", ("transformer", "dva"), 1, edges=True)
+    result = call("export", edged, "--format", "headvis", "--out", tmp_path / "trees")
+    assert result.exit_code == 0, result.stderr
+    assert {path.name for path in (tmp_path / "trees").iterdir()} == {"transformer-0", "dva-0"}
+    assert len(list((tmp_path / "trees" / "transformer-0" / "heads").iterdir())) == 16
+    without = fake_archive(tmp_path / "without", ("dva",), 1)
+    assert "keeps no edges" in refused("export", without, "--format", "headvis")

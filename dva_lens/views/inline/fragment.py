@@ -96,10 +96,21 @@ def token_view(
         first = (layer or 0, head or 0)
     if first not in look.heads:
         raise ArchiveError(f"Layer {first[0]} keeps no edges of head {first[1]}; choose another.")
+    return view_of(look, first, name or str(data.attrs.get("model", "A model")))
+
+
+def view_of(look: Look, first: tuple[int, int], name: str) -> TokenView:
+    """Show the edges of a text, in the layer and head that come first."""
     depth = len({at for at, _ in look.heads})
-    counted = f"{number(len(look.tokens), 'token')}, {number(depth, 'layer')}"
-    title = f"{name or data.attrs.get('model', 'A model')}: {counted}"
+    title = f"{name}: {number(len(look.tokens), 'token')}, {number(depth, 'layer')}"
     return TokenView(title, _summary(look), _page(title, look, first))
+
+
+def look_of_head(found: xr.Dataset) -> Look:
+    """Return what there is to show of one head: what `dva_lens.results.edges.edges` returns."""
+    at = (int(found.attrs["layer"]), int(found.attrs["head"]))
+    tokens = tuple(str(token) for token in found[TOKEN].values)
+    return Look(tokens, {at: found}, {at: pinned_keys(found)})
 
 
 def _read(data: xr.Dataset, sequence: int, layer: int, head: int) -> Look:
