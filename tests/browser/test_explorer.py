@@ -331,3 +331,15 @@ def test_a_page_can_be_read_without_seeing_it(page, visit):
     )
     assert unnamed == []
     assert page.locator("[role=group][aria-label]").count() >= 3
+
+
+@pytest.mark.parametrize("width", [905, 961, 1000, 1181])
+def test_the_head_of_a_page_fits_between_the_usual_widths(page, visit, width):
+    visit("/live")
+    page.set_viewport_size({"width": width, "height": 800})
+    try:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        box = page.get_by_role("button", name="Switch between light and dark").bounding_box()
+        assert box["x"] + box["width"] <= width
+    finally:
+        page.set_viewport_size({"width": 1400, "height": 1000})
