@@ -12,6 +12,7 @@ from typing import Any
 
 from dva_lens.reports.drawing import save
 from dva_lens.results.archive import Archive, open_archive
+from dva_lens.results.schema import BY_QUERY, ArchiveError
 from dva_lens.views import VIEWS
 from dva_lens.views.table import View
 from dva_lens.writing import write_text
@@ -32,8 +33,20 @@ def data_of(archive: Archive, view: View) -> Any:
     if view.of == "training":
         return archive.trainings()
     if view.of == "queries":
-        return archive.display(archive.runs[0])
+        return _of_queries(archive, view)
     return archive.on()
+
+
+def _of_queries(archive: Archive, view: View) -> Any:
+    """Return the measurement of the first run that keeps what a view of single queries needs."""
+    for run in archive.runs:
+        held = archive.dataset(run, archive.texts_of(run)[0])
+        if all(name in held or name + BY_QUERY in held for name in view.needs):
+            return held
+    raise ArchiveError(
+        f"No run of {archive.folder} keeps {' and '.join(view.needs)} of single queries; measure "
+        f"again with edges and a model that has it."
+    )
 
 
 def sections(archive: Archive, views: Mapping[str, View], folder: Path) -> Iterator[str]:

@@ -34,6 +34,8 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "dva-lens",
     "pdf.fonttype": 42,
 }
+_OF_A_PIXEL = 0.6
+"""Points of a mark on paper for each of its pixels on a screen."""
 _MARKS = {
     "circle": "o",
     "square": "s",
@@ -132,6 +134,8 @@ def _draw(trace: Mapping[str, Any], sheet: Sheet) -> None:
         panel.fill(
             trace["x"], trace["y"], color=[part / 255 for part in colour], alpha=opacity, lw=0
         )
+    elif "coloraxis" in trace.get("marker", {}):
+        _dots(trace, sheet)
     else:
         _line(trace, sheet.panels[trace.get("yaxis", "y")])
 
@@ -152,6 +156,25 @@ def _line(trace: Mapping[str, Any], panel: Axes) -> None:
         alpha=trace.get("opacity", 1),
         label=_label_of(trace),
     )
+
+
+def _dots(trace: Mapping[str, Any], sheet: Sheet) -> None:
+    """Draw marks that have a colour of a scale, and a size, each."""
+    marker = trace["marker"]
+    sheet.panels[trace.get("yaxis", "y")].scatter(
+        np.asarray(trace["x"], dtype=float),
+        np.asarray(trace["y"], dtype=float),
+        s=(_OF_A_PIXEL * np.asarray(marker["size"], dtype=float)) ** 2,
+        c=np.asarray(marker["color"], dtype=float),
+        cmap=_scale(sheet.layout[marker["coloraxis"]]),
+        alpha=0.8,
+        linewidths=0.3,
+        edgecolors=marker["line"]["color"],
+    )
+
+
+def _scale(colours: Mapping[str, Any]) -> LinearSegmentedColormap:
+    return LinearSegmentedColormap.from_list("scale", [tuple(one) for one in _stops(colours)])
 
 
 def _bar(trace: Mapping[str, Any], sheet: Sheet) -> None:
@@ -181,7 +204,7 @@ def _map(trace: Mapping[str, Any], sheet: Sheet) -> None:
         z,
         aspect="auto",
         extent=(x[0] - 0.5, x[-1] + 0.5, last + 0.5, first - 0.5),
-        cmap=LinearSegmentedColormap.from_list("scale", [tuple(one) for one in _stops(colours)]),
+        cmap=_scale(colours),
         vmin=colours.get("cmin"),
         vmax=colours.get("cmax"),
         interpolation="nearest",

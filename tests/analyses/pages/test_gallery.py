@@ -18,7 +18,7 @@ def test_every_view_has_its_section_and_its_picture():
 
 
 def test_the_page_is_drawn_from_an_archive(tmp_path):
-    archive = fake_archive(tmp_path / "study", models=("transformer", "dva"))
+    archive = fake_archive(tmp_path / "study", models=("transformer", "dva"), edges=True)
     assert gallery.main([str(archive), "--out", str(tmp_path)]) == 0
     page = (tmp_path / "gallery.md").read_text()
     assert page.count("\n## ") == len(VIEWS)
