@@ -97,12 +97,12 @@ def _order(own: Sequence[ChangePoints], sign: str) -> str:
         return "does not come"
     ratio = _ratio(later)
     if not found.supports_claims:
-        return f"comes at {ratio} of the step of the sink"
+        return f"comes at {ratio} the step of the sink"
     if float(found.low[0]) > 0:
-        return f"comes later, at {ratio} of its step"
+        return f"comes later, at {ratio} its step"
     if float(found.high[0]) < 0:
-        return f"comes earlier, at {ratio} of its step"
-    return f"comes neither surely before nor surely after, at {ratio} of its step"
+        return f"comes earlier, at {ratio} its step"
+    return f"comes neither surely before nor surely after, at {ratio} its step"
 
 
 def _ratio(later: Sequence[float]) -> str:

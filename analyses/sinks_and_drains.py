@@ -109,7 +109,8 @@ def _sentences(own: Sequence[SinkAccount], places: Sequence[SinkPlace]) -> Itera
         return
     verb = "has" if count == 1 else "have"
     yield f"{count} of {over} {verb} a sink, a share of {_mean(own, 'share', SHARE)}."
-    yield f"They stand on {listed([_where(place) for place in places[:3]])}."
+    stands = "It stands" if count == 1 else "They stand"
+    yield f"{stands} on {listed([_where(place) for place in places[:3]])}."
     if any(np.isfinite(each.drained) for each in own):
         total = sum(place.sinks for place in places)
         drained = round(sum(place.drained * place.sinks for place in places))

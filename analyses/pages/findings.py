@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from dva_lens import axes
+from dva_lens.cli.questions import questions_to_archives
 from dva_lens.files import read_yaml
 from dva_lens.reports.findings import findings
+from dva_lens.reports.page import Points
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.claims import Asked, held_against
 from dva_lens.results.estimates import estimate
+from dva_lens.results.schema import ArchiveError
 from dva_lens.statistics.inference.estimate import FEWEST_SEEDS
 from dva_lens.statistics.inference.plan import Verdict, claims_from
 from dva_lens.views.words import p_value, shown
@@ -37,6 +40,13 @@ of its authors is not public.
 
 {trained}
 """
+ELSEWHERE = ("entropy-by-depth", "competing-definitions", "training-cost")
+"""Questions whose numbers stand in other parts of this page, or that have no sentences."""
+FURTHER = """## Further questions
+
+What `dva-lens report reference` says to questions about the whole archive, with tables and figures
+there. Intervals are over seeds; a single run or two have none.
+"""
 COSTS = """## What each model costs
 
 Means of all seeds. The machine had other work on its cores, so that seconds measure no speed.
@@ -47,7 +57,7 @@ def page(archive: Archive) -> str:
     """Return the whole page."""
     parts = [INTRODUCTION.format(trained=_trained(archive)), _claims(archive)]
     parts += [_shown(archive, text) for text in archive.main_texts]
-    return "\n".join([*parts, _layers(archive), _costs(archive)])
+    return "\n".join([*parts, _answers(archive), _layers(archive), _costs(archive)])
 
 
 def _trained(archive: Archive) -> str:
@@ -98,6 +108,22 @@ def _shown(archive: Archive, text: str) -> str:
     found = findings(archive, text)
     lines = "\n".join(f"- {entry.words}" for entry in found.entries)
     return f"## On {text}, {found.when}\n\n{lines}\n"
+
+
+def _answers(archive: Archive) -> str:
+    """Return the sentences that answer further questions, of those that can be answered."""
+    parts = [FURTHER]
+    for name, ask in questions_to_archives().items():
+        if name in ELSEWHERE:
+            continue
+        try:
+            answer = ask(archive)
+        except ArchiveError:
+            continue
+        points = (part for part in answer.sections[0].parts if isinstance(part, Points))
+        lines = [f"- {about} {words}" for each in points for about, words in each.entries]
+        parts.append("\n".join([f"### {answer.title}\n\n{answer.lede}\n", *lines, ""]))
+    return "\n".join(parts)
 
 
 def _layers(archive: Archive) -> str:

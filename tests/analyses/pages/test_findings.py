@@ -40,6 +40,13 @@ def test_it_says_what_the_findings_say_everywhere(archive, page):
         assert f"- {entry.words}" in page
 
 
+def test_further_questions_are_answered_as_the_report_answers_them(page):
+    answers = page.partition("## Further questions")[2].partition("## Layer by layer")[0]
+    assert "### Sinks and drains" in answers
+    assert "- transformer: with twice the keys to see" in answers
+    assert "### Value residuals" not in answers  # these models say nothing of their values
+
+
 def test_layers_hold_the_means_of_all_seeds(archive, page):
     values = archive.values("first_key_mass").sel(model="transformer")
     wanted = values.isel(layer=0).mean().item()
