@@ -88,8 +88,8 @@ def _sentence(ratios: np.ndarray) -> str:
     at = int(np.abs(steps).argmax())
     verb = "rises" if steps[at] > 0 else "falls"
     return (
-        f"from input to output the ratio is multiplied by {times}; it {verb} most from layer {at} to "
-        f"{at + 1}, by a factor of {float(np.exp(steps[at])):.2f}."
+        f"from input to output the ratio is multiplied by {times}; it {verb} most from layer {at} "
+        f"to {at + 1}, by a factor of {float(np.exp(steps[at])):.2f}."
     )
 
 
