@@ -125,6 +125,7 @@ def line(now: StudyProgress) -> str:
     windows = f", {now.step} of {now.steps} windows" if now.steps else ""
     return {
         "prepare": "reading the text and learning its tokens",
+        "wait": "waiting for a worker to join the cluster",
         "kept": f"{where}: already there{held_out}{note}",
         "train": f"{where}: step {now.step} of {now.steps}{loss}{left}",
         "measure": f"{where}: measuring{windows}",

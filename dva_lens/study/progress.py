@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, final
 
-Phase = Literal["prepare", "kept", "train", "measure", "finished"]
+Phase = Literal["prepare", "wait", "kept", "train", "measure", "finished"]
 
 
 @final

@@ -3,6 +3,7 @@
 # An extra, which is not everywhere.
 # pyright: reportMissingImports=false
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +60,11 @@ class Cluster:
     address: str
     client: Any
 
+    @property
+    def has_workers(self) -> bool:
+        """Whether any worker has joined yet."""
+        return bool(self.client.scheduler_info(n_workers=-1)["workers"])
+
     def outcomes(
         self, tasks: Sequence[ClusterTask], heard: Callable[[Mapping[str, Any]], None]
     ) -> Iterator[tuple[ClusterTask, Any]]:
@@ -66,6 +72,11 @@ class Cluster:
 
         What a worker was doing when it was lost is done again by another. `heard` is called in
         another thread with whatever tasks say while they run.
+
+        Raises
+        ------
+        ConnectionError
+            The scheduler was lost.
         """
         from distributed import as_completed
 
@@ -86,7 +97,13 @@ class Cluster:
             waiting = as_completed(futures)
             del futures
             for future in waiting:
-                yield places[future.key], _outcome(future)
+                outcome = _outcome(future)
+                if self.client.status != "running":
+                    raise ConnectionError(
+                        f"The Dask scheduler at {self.address} was lost; what was finished is "
+                        f"kept, and the same command continues once there is one."
+                    )
+                yield places[future.key], outcome
                 future.release()
         finally:
             with suppress(Exception):  # a connection that is lost has nothing left to undo
@@ -138,6 +155,7 @@ def connected(address: str) -> Iterator[Cluster]:
         raise ModuleNotFoundError(_WITHOUT) from error
     from dva_lens.study.cluster.worker import OneAtATime
 
+    _quiet()
     if count:
         with _local(count) as local, distributed.Client(local) as client:
             client.register_plugin(OneAtATime(_threads(count), _devices(), _imports()))
@@ -153,6 +171,12 @@ def connected(address: str) -> Iterator[Cluster]:
     with client:
         client.register_plugin(OneAtATime(None, (), _imports()))
         yield Cluster(address, client)
+
+
+def _quiet() -> None:
+    """Leave it to our own sentences to say that a scheduler is gone, instead of tracebacks."""
+    for name in ("client", "core", "utils"):
+        logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
 
 
 def check_address(address: str) -> int:

@@ -56,6 +56,8 @@ def measure_on_cluster(
             f"{at}-{file_name(model)}": (at, model, name)
             for at, (model, name) in enumerate(models, start=1)
         }
+        if not cluster.has_workers:
+            progress(StudyProgress("wait"))
         outcomes = cluster.outcomes(
             [
                 ClusterTask(

@@ -65,6 +65,8 @@ def run_on_cluster(
         tasks = [
             _task(study, place, edges, job, (at, len(jobs))) for at, job in enumerate(jobs, 1)
         ]
+        if not cluster.has_workers:
+            progress(StudyProgress("wait"))
         by_label = {job.run.label: job for job in jobs}
         failed: dict[str, TaskFailure] = {}
         for task, outcome in cluster.outcomes(tasks, lambda said: progress(StudyProgress(**said))):

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -56,7 +58,7 @@ def test_a_killed_worker_costs_no_run_and_each_is_written_once(
 ):
     from dva_lens.study.definition import Study
 
-    study = Study.from_dict(values | {"seeds": [0, 1], "recipe": values["recipe"] | {"steps": 40}})
+    study = Study.from_dict(values | {"presets": ["transformer"], "seeds": [0, 1, 2, 3]})
     killed, written, threads = [], [], []
 
     def heard(now):
@@ -77,15 +79,15 @@ def test_a_killed_worker_costs_no_run_and_each_is_written_once(
     assert len(killed) == 1
     archive = open_archive(tmp_path / "out")
     labels = [each.label for each in archive.runs]
-    assert sorted(labels) == ["dva-0", "dva-1", "transformer-0", "transformer-1"]
+    assert sorted(labels) == [f"transformer-{seed}" for seed in range(4)]
     assert sorted(written) == sorted(each.key for each in archive.runs)
     assert {path.name for path in (tmp_path / "out" / PARTIAL).iterdir()} == {"lock"}
     for label in labels:
         assert (tmp_path / "out" / "checkpoints" / label / "model.safetensors").is_file()
-    run(study, tmp_path / "alone")
+    run(study.changed(seeds=(1,)), tmp_path / "alone")
     alone = open_archive(tmp_path / "alone")
-    assert [each.key for each in alone.runs] == [each.key for each in archive.runs]
-    ours, theirs = (each.values("entropy") for each in (archive, alone))
+    assert alone.runs[0].key == archive.run("transformer-1").key
+    ours, theirs = (each.values("entropy").sel(seed=1) for each in (archive, alone))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
     again = []
     run_on_cluster(study, tmp_path / "out", "local:2", again.append)
@@ -157,8 +159,24 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, study, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
+def test_a_scheduler_that_is_lost_is_named():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    program = [sys.executable, "-m", "distributed.cli.dask_scheduler", *place]
+    with (
+        subprocess.Popen(program, stderr=subprocess.DEVNULL) as scheduler,
+        connected(f"tcp://127.0.0.1:{port}") as found,
+    ):
+        assert not found.has_workers
+        threading.Timer(0.5, scheduler.kill).start()  # no worker is there to end the task
+        with pytest.raises(ConnectionError, match=f"scheduler at .*{port} was lost; what was"):
+            list(found.outcomes([ClusterTask("waits", json.dumps, ([1],))], print))
+
+
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with (
         pytest.raises(ModuleNotFoundError, match=r"pip install 'dva-lens\[cluster\]'"),
         connected("local:1"),
