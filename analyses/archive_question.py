@@ -8,6 +8,7 @@ from pathlib import Path
 from dva_lens.reports.files import write_figures, write_page
 from dva_lens.reports.material import Material
 from dva_lens.reports.page import Report
+from dva_lens.reports.questions import answer_of_parts
 from dva_lens.results.archive import Archive, open_archive
 from dva_lens.results.schema import ArchiveError
 
@@ -40,8 +41,8 @@ def answered(
 ) -> int:
     """Answer the question of a script from the command line; 0 if it could be answered, else 1.
 
-    `name` is that of the script and of its page. Where it draws `figures`, they can be had as
-    files.
+    `name` is that of the script and of its page; parts of a study are asked one by one. Where it
+    draws `figures`, they can be had as files.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m dva_lens.analyses.{name}",
@@ -54,7 +55,7 @@ def answered(
         parser.add_argument("--figures", action="store_true", help="also write SVG, PDF and CSV")
     given = parser.parse_args(arguments)
     try:
-        page = report(open_archive(given.folder))
+        page = answer_of_parts(open_archive(given.folder), report)
         written = write_page(page, given.out)
         if figures and given.figures:
             write_figures(page, written.with_suffix(""))

@@ -18,11 +18,11 @@ def chapters(main: Material) -> tuple[Section, ...]:
             continue
         material = gather(main.archive, text)
         made = [SECTIONS[name](material) for name in REPEATED]
-        found += [_of_part(section, text) for section in made if section is not None]
+        found += [of_part(section, text) for section in made if section is not None]
     return tuple(found)
 
 
-def _of_part(section: Section, text: str) -> Section:
+def of_part(section: Section, text: str) -> Section:
     """Return a section whose links, files and heading name the text."""
     return Section(
         f"{text}-{section.name}",

@@ -5,7 +5,7 @@
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, final
@@ -94,6 +94,20 @@ class Archive:
     def main_texts(self) -> tuple[str, ...]:
         """The texts that runs were measured on first, one per part of a study, not controls."""
         return tuple(dict.fromkeys(self.texts_of(run)[0] for run in self.runs))
+
+    @property
+    def parts(self) -> "Mapping[str, Archive]":
+        """The runs of each part of a study by themselves, by their main text.
+
+        An archive of a single part is that part.
+        """
+        texts = self.main_texts
+        if len(texts) < 2:
+            return dict.fromkeys(texts, self)
+        first = {
+            text: [run for run in self.runs if self.texts_of(run)[0] == text] for text in texts
+        }
+        return {text: replace(self, runs=tuple(runs)) for text, runs in first.items()}
 
     def on(self, text: str | None = None) -> Measurements:
         """Return what all runs were measured to be on a text; default: the main one.

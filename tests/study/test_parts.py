@@ -44,6 +44,10 @@ def test_parts_share_an_archive_and_are_never_pooled(parts, tmp_path, moments):
         f"{TASK}-gated-0",
         f"{TASK}-gated-1",
     ]
+    assert {text: len(part.runs) for text, part in archive.parts.items()} == {
+        "held-out": 1,
+        TASK: 4,
+    }
     text, task = archive.on("held-out"), archive.on(TASK)
     assert (text.models, text.seeds) == (("transformer",), (0,))
     assert (task.models, task.seeds) == (("transformer", "gated"), (0, 1))
