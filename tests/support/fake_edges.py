@@ -64,3 +64,30 @@ def with_edges(data, *, sequences=2, count=16, sink=0):
             for name, (dims, values, words, units) in found.items()
         }
     )
+
+
+SPARSE = (0.4, 0.2, 0.1)
+"""Weights of every query where patterns are too long to be drawn in full."""
+
+
+def with_sparse_edges(data):
+    """Return a fake measurement of one long sequence with three edges of every query."""
+    layers, heads = data.sizes["layer"], data.sizes["head"]
+    length = int(data["length"].values[0])
+    place = np.arange(length)
+    key = np.stack([0 * place, place // 2, place], axis=-1)
+    shape = (layers, heads, 1, length)
+    weight = np.broadcast_to(np.float32(SPARSE), (*shape, len(SPARSE)))
+    rest = np.full(shape, 1 - sum(SPARSE), np.float32)
+    queries = ("layer", "head", "listed", "listed_query")
+    visible = np.broadcast_to(place + 1, (layers, 1, length)).astype(np.int16)
+    found = {
+        EDGE_KEY: ((*queries, "rank"), np.broadcast_to(key, weight.shape).astype(np.int16)),
+        EDGE_WEIGHT: ((*queries, "rank"), weight),
+        EDGE_SHARE: ((*queries, "rank"), weight),
+        EDGE_REST: (queries, rest),
+        EDGE_REST_BY_KEY: ((*queries[:-1], "listed_key"), rest),
+        EDGE_VISIBLE: (("layer", "listed", "listed_query"), visible),
+    }
+    about = {"long_name": "Edges", "units": "1"}
+    return data.assign({name: (dims, values, about) for name, (dims, values) in found.items()})

@@ -20,7 +20,7 @@ from ...library import Library, NothingToShowError
 from ...live.results import model_of
 from ...state import Selection
 
-MOST_TOKENS = 2048
+MOST_TOKENS = 16_384
 STRONGEST = 62
 KEYS = "Arrow keys walk through the tokens, Escape frees the one that is locked."
 
