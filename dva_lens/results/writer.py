@@ -94,6 +94,20 @@ def write_run(
     return target
 
 
+def move_run(folder: Path, key: str, group: Path) -> Path:
+    """Move the group of a run, written elsewhere on the same file system; return where it is now.
+
+    A run of the same key that is already there is replaced as a whole.
+    """
+    target = create_archive(folder) / RUNS / key
+    partial = Path(folder) / PARTIAL / key
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.parent.mkdir(exist_ok=True)
+    os.replace(group, partial)  # noqa: PTH105  one name for the step everything rests on
+    _move(partial, target)
+    return target
+
+
 def check_text_name(name: str) -> None:
     """Refuse a name of a text that cannot be the name of a group beside the training log.
 

@@ -18,7 +18,7 @@ from dva_lens.results.schema import (
     SCHEMA_VERSION,
     ArchiveError,
 )
-from dva_lens.results.writer import recover, write_catalogue, write_run
+from dva_lens.results.writer import move_run, recover, write_catalogue, write_run
 from dva_lens.study.definition import Study
 from dva_lens.study.texts import Texts
 from dva_lens.writing import write_text
@@ -138,6 +138,12 @@ def keep_run(
 ) -> None:
     """Write a run into the archive of a folder that is claimed, and the catalogue anew."""
     write_run(folder, key, attrs=attrs, measurements=measurements, training=training)
+    write_catalogue(folder, _catalogue(folder, study))
+
+
+def adopt_run(folder: Path, key: str, group: Path, study: Study) -> None:
+    """Move a run that was written elsewhere into a folder that is claimed, and list it there."""
+    move_run(folder, key, group)
     write_catalogue(folder, _catalogue(folder, study))
 
 

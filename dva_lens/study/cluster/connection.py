@@ -134,10 +134,12 @@ def _outcome(future: Any) -> Any:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Cluster]:
+def connected(address: str | Cluster, *, threads: int | None = None) -> Iterator[Cluster]:
     """Connect to the scheduler at an address, or start `local:N` workers on this machine.
 
-    Local workers listen on the loopback interface only, and end with the context.
+    Local workers listen on the loopback interface only, and end with the context; each computes
+    with so many threads, default: its share of the cores. What is connected already is used and
+    left as it is.
 
     Raises
     ------
@@ -148,6 +150,9 @@ def connected(address: str) -> Iterator[Cluster]:
     ConnectionError
         No scheduler answers there.
     """
+    if isinstance(address, Cluster):
+        yield address
+        return
     count = check_address(address)
     try:
         import distributed
@@ -158,7 +163,7 @@ def connected(address: str) -> Iterator[Cluster]:
     _quiet()
     if count:
         with _local(count) as local, distributed.Client(local) as client:
-            client.register_plugin(OneAtATime(_threads(count), _devices(), _imports()))
+            client.register_plugin(OneAtATime(threads or _threads(count), _devices(), _imports()))
             yield Cluster(address, client)
         return
     try:
@@ -169,7 +174,7 @@ def connected(address: str) -> Iterator[Cluster]:
             f"that this machine reaches it."
         ) from error
     with client:
-        client.register_plugin(OneAtATime(None, (), _imports()))
+        client.register_plugin(OneAtATime(threads, (), _imports()))
         yield Cluster(address, client)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dva_lens.data.documents import Corpus
 from dva_lens.results.archive import scan
 from dva_lens.results.schema import PARTIAL
-from dva_lens.study.cluster.connection import ClusterTask, TaskFailure, connected
+from dva_lens.study.cluster.connection import Cluster, ClusterTask, TaskFailure, connected
 from dva_lens.study.folder import LOCK, claimed
 from dva_lens.study.one_run import MeasuredRun, MeasureOptions, label_for, place_of
 from dva_lens.study.progress import OnProgress, StudyProgress, silent
@@ -31,14 +31,14 @@ def measure_on_cluster(
     models: Sequence[Named],
     corpus: Corpus,
     options: MeasureOptions,
-    address: str,
+    address: str | Cluster,
     progress: OnProgress = silent,
 ) -> Iterator[ModelOutcome]:
     """Measure models as `measure_runs` does, spread over a cluster; yield each as it is kept.
 
-    `address` is `tcp://HOST:PORT` of a Dask scheduler, or `local:N`. Models, text and folder must
-    be on a file system that all workers share. A model that fails keeps no other from being
-    measured.
+    `address` is `tcp://HOST:PORT` of a Dask scheduler, `local:N`, or what `connected` gives.
+    Models, text and folder must be on a file system that all workers share. A model that fails
+    keeps no other from being measured.
 
     Raises
     ------

@@ -16,9 +16,9 @@ from dva_lens.results.archive import Archive, scan
 from dva_lens.results.schema import ARCHIVE, PARTIAL, RUNS
 from dva_lens.results.writer import create_archive
 from dva_lens.study import checkpoints
-from dva_lens.study.cluster.connection import ClusterTask, TaskFailure, connected
+from dva_lens.study.cluster.connection import Cluster, ClusterTask, TaskFailure, connected
 from dva_lens.study.definition import Study
-from dva_lens.study.folder import LOCK, claimed, keep_run, renew_catalogue
+from dva_lens.study.folder import LOCK, adopt_run, claimed, renew_catalogue
 from dva_lens.study.job import Job
 from dva_lens.study.measuring import EDGE_BUDGET
 from dva_lens.study.memory import check_memory
@@ -32,15 +32,16 @@ _ATTEMPTS = 100
 def run_on_cluster(
     study: Study,
     folder: Path | str,
-    address: str,
+    address: str | Cluster,
     progress: OnProgress = silent,
     *,
     edges: int = EDGE_BUDGET,
 ) -> Path:
     """Train and measure a study as `dva_lens.study.run` does, its runs spread over a cluster.
 
-    `address` is `tcp://HOST:PORT` of a Dask scheduler, or `local:N`. The folder must be on a file
-    system that all workers share. A run that fails keeps no other from being finished.
+    `address` is `tcp://HOST:PORT` of a Dask scheduler, `local:N`, or what `connected` gives. The
+    folder must be on a file system that all workers share. A run that fails keeps no other from
+    being finished.
 
     Raises
     ------
@@ -158,17 +159,9 @@ def _bring(job: Job, archive: Archive, scratch: Path) -> None:
 
 def _adopt(job: Job, folder: Path, scratch: Path) -> None:
     """Move a run that a worker finished to where it stays; its models first, then its numbers."""
-    archive, key = scan(scratch), job.run.key
-    models = checkpoints.kept(scratch, job.run)
+    key, models = job.run.key, checkpoints.kept(scratch, job.run)
     if not models.is_symlink():
         checkpoints.move(models, folder, job.run)
-    keep_run(
-        folder,
-        key,
-        attrs=dict(archive.run(key).attrs),
-        measurements={name: archive.dataset(key, name).load() for name in archive.texts_of(key)},
-        training=archive.training(key).load(),
-        study=job.whole,
-    )
+    adopt_run(folder, key, scratch / ARCHIVE / RUNS / key, job.whole)
     for attempt in (folder / PARTIAL).glob(f"{key}.cluster-*"):
         shutil.rmtree(attempt, ignore_errors=True)

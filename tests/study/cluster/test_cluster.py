@@ -14,10 +14,11 @@ import pytest
 from dva_lens.data.corpus import text_corpus
 from dva_lens.results.archive import open_archive
 from dva_lens.results.schema import PARTIAL
-from dva_lens.study.cluster import connection
+from dva_lens.study.cluster import connection, studies
 from dva_lens.study.cluster.connection import ClusterTask, TaskFailure, check_address, connected
 from dva_lens.study.cluster.measurements import measure_on_cluster
 from dva_lens.study.cluster.studies import run_on_cluster
+from dva_lens.study.definition import Study
 from dva_lens.study.runner import run
 from dva_lens.study.single import MeasureOptions, measure_into
 
@@ -33,17 +34,6 @@ def cluster():
         yield found
 
 
-@pytest.fixture
-def joined(cluster, monkeypatch):
-    """Whatever connects is given the cluster of this module."""
-    from contextlib import nullcontext
-
-    for module in ("studies", "measurements"):
-        name = f"dva_lens.study.cluster.{module}.connected"
-        monkeypatch.setattr(name, lambda _: nullcontext(cluster))
-    return cluster
-
-
 def kill_who_trains(cluster, run, killed):
     """Kill the worker that has the run, from a thread that may ask the scheduler."""
     processes = cluster.client.run(os.getpid)
@@ -54,27 +44,26 @@ def kill_who_trains(cluster, run, killed):
 
 
 def test_a_killed_worker_costs_no_run_and_each_is_written_once(
-    joined, values, tmp_path, monkeypatch
+    cluster, values, tmp_path, monkeypatch
 ):
-    from dva_lens.study.definition import Study
-
     study = Study.from_dict(values | {"presets": ["transformer"], "seeds": [0, 1, 2, 3]})
     killed, written, threads = [], [], []
 
     def heard(now):
         if now.phase == "train" and not threads:
             threads.append(
-                threading.Thread(target=kill_who_trains, args=(joined, now.run, killed))
+                threading.Thread(target=kill_who_trains, args=(cluster, now.run, killed))
             )
             threads[0].start()
 
-    from dva_lens.study.cluster import studies
+    adopt = studies.adopt_run
 
-    keep = studies.keep_run
-    monkeypatch.setattr(
-        studies, "keep_run", lambda *args, **named: (written.append(args[1]), keep(*args, **named))
-    )
-    run_on_cluster(study, tmp_path / "out", "local:2", heard)
+    def noted(folder, key, *rest):
+        written.append(key)
+        adopt(folder, key, *rest)
+
+    monkeypatch.setattr(studies, "adopt_run", noted)
+    run_on_cluster(study, tmp_path / "out", cluster, heard)
     threads[0].join()
     assert len(killed) == 1
     archive = open_archive(tmp_path / "out")
@@ -90,12 +79,12 @@ def test_a_killed_worker_costs_no_run_and_each_is_written_once(
     ours, theirs = (each.values("entropy").sel(seed=1) for each in (archive, alone))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
     again = []
-    run_on_cluster(study, tmp_path / "out", "local:2", again.append)
+    run_on_cluster(study, tmp_path / "out", cluster, again.append)
     assert {now.phase for now in again} == {"prepare", "kept"}
     assert len(written) == 4
 
 
-def test_models_are_measured_as_one_after_another(joined, text, tmp_path):
+def test_models_are_measured_as_one_after_another(cluster, text, tmp_path):
     from dva_lens.data.tokenizer import train_tokenizer
     from dva_lens.models.checkpoint import save_checkpoint
     from dva_lens.models.decoder import build
@@ -111,7 +100,7 @@ def test_models_are_measured_as_one_after_another(joined, text, tmp_path):
         models.append((str(place), None))
     options = MeasureOptions(statistics=("entropy",), documents=3, edges=0)
     lost = (str(tmp_path / "absent"), None)
-    found = list(measure_on_cluster(tmp_path / "out", [*models, lost], corpus, options, "local:2"))
+    found = list(measure_on_cluster(tmp_path / "out", [*models, lost], corpus, options, cluster))
     (failure,) = [each.failure for each in found if each.failure]
     assert "is not a folder" in failure.words or "There is no folder" in failure.words
     for model, _ in models:
