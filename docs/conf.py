@@ -89,7 +89,8 @@ def write_api() -> None:
 
 def copy_notebooks() -> None:
     """Bring the notebooks, which stand beside this folder, into the site, unexecuted."""
-    shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
+    only = shutil.ignore_patterns("*.py", "__pycache__")
+    shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True, ignore=only)
 
 
 def plain(

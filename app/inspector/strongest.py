@@ -8,10 +8,10 @@ from dash import html
 
 from dva_lens import axes
 from dva_lens.results.edges import pinned_keys
+from dva_lens.views.characters import LINE_BREAK, visible
 
 from ..components.links import choice_link
 from ..components.numbers import number
-from ..components.text import LINE_BREAK, visible
 from ..library import Library, NothingToShowError
 from ..state import Selection
 

@@ -2,7 +2,8 @@
 
 import pytest
 from dva_lens.app.components.numbers import interval, number, ranked, signed
-from dva_lens.app.components.text import visible
+
+from dva_lens.views.characters import visible
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from fakes import fake_archive
 from dva_lens.results.tables import to_csv
 
 OF_MIXED_VALUES = "value-sources"
+OF_VALUES_PER_QUERY = "one-key"
 
 
 @pytest.mark.parametrize("name", [name for name in downloads() if name != OF_MIXED_VALUES])
 def test_every_figure_is_served_as_csv(client, name):
-    answer = client.get(f"/numbers/{name}.csv?layer=1&statistic=entropy", headers=LOCAL)
+    run = "dva-0" if name == OF_VALUES_PER_QUERY else "transformer-0"
+    answer = client.get(f"/numbers/{name}.csv?run={run}&layer=1&statistic=entropy", headers=LOCAL)
     assert answer.status_code == 200
     assert answer.mimetype == "text/csv"
     lines = answer.get_data(as_text=True).splitlines()

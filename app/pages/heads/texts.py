@@ -10,11 +10,11 @@ from dash import html
 
 from dva_lens import axes
 from dva_lens.results.shares import documents_of
+from dva_lens.views.characters import visible
 from dva_lens.views.figure import Row
 
 from ...components.links import choice_link, numbers_link
 from ...components.numbers import ranked
-from ...components.text import visible
 from ...library import Library, NothingToShowError, spans_of
 from ...state import SEQUENCES, Selection
 from .figures import of_run

@@ -5,9 +5,10 @@ from typing import Any
 
 from dash import html
 
+from dva_lens.views.characters import visible
+
 from ...components.attributes import attributes
 from ...components.numbers import interval, number, signed
-from ...components.text import visible
 
 CHANGED = {"intervention": "The change", "control": "Its control", "difference": "Difference"}
 STRONGEST = 50

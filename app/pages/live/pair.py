@@ -5,8 +5,9 @@ from typing import Any
 
 from dash import dcc, html
 
+from dva_lens.views.characters import LINE_BREAK, visible
+
 from ...components.numbers import number
-from ...components.text import LINE_BREAK, visible
 from ...library import Library, NothingToShowError
 from ...state import NO_TOKEN, Selection
 from . import names

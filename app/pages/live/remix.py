@@ -8,9 +8,9 @@ from dash import html
 
 from dva_lens import axes
 from dva_lens.results.display import displayed_tokens
+from dva_lens.views.characters import LINE_BREAK, PIECE, visible
 
 from ...components.attributes import attributes
-from ...components.text import LINE_BREAK, PIECE, visible
 from ...library import Library, NothingToShowError
 from ...live.texts import LONGEST
 from ...state import Selection

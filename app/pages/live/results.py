@@ -7,10 +7,10 @@ import numpy as np
 from dash import html
 
 from dva_lens.results.sinks import MASS
+from dva_lens.views.characters import LINE_BREAK, visible
 from dva_lens.views.words import number as counted
 
 from ...components.links import choice_link
-from ...components.text import LINE_BREAK, visible
 from ...library import Library
 from ...live.results import LiveEffect, LiveMeasurement, LivePair, LiveResult, model_of
 from ...state import EVERY_SPAN, Selection

@@ -14,12 +14,12 @@ from dash import html
 
 from dva_lens import axes
 from dva_lens.results.edges import POSITION, PinnedKey, pinned_keys
+from dva_lens.views.characters import LINE_BREAK, visible
 from dva_lens.views.figure import Row
 
 from ...components.attributes import attributes
 from ...components.links import numbers_link
 from ...components.numbers import number
-from ...components.text import LINE_BREAK, visible
 from ...library import Library, NothingToShowError
 from ...state import Selection
 from .text import MOST_TOKENS

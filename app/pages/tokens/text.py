@@ -10,12 +10,12 @@ from dash import html
 from dva_lens import axes
 from dva_lens.results.display import by_query, displayed_tokens
 from dva_lens.results.schema import BY_QUERY
+from dva_lens.views.characters import visible
 
 from ...catalogue import Measure
 from ...components.attributes import attributes
 from ...components.links import choice_link
 from ...components.numbers import number
-from ...components.text import visible
 from ...library import Library, NothingToShowError
 from ...live.results import model_of
 from ...state import Selection
