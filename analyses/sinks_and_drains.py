@@ -36,6 +36,7 @@ QUESTION = (
 MASS = "first_key_mass"
 DRAWN = (MASS, "written_value_drain", "massive_activation")
 TRIAD = "triad_agreement"
+PAIR = "triad_pair"
 SHARE, RANKS, RATIO = (0.0, 1.0), (-1.0, 1.0), (1.0, float("inf"))
 SIGNS = {
     "heads with a sink": ("share", SHARE),
@@ -173,14 +174,16 @@ def _places(places: Sequence[SinkPlace], models: Sequence[str]) -> DataTable:
 
 def _positions(material: Material) -> DataTable:
     """Return whether the three signs stand at the same positions, where that was measured."""
-    along = (axes.MODEL, axes.SEED, "pair")
+    along = (axes.MODEL, axes.SEED, PAIR)
     found = mean_of(material.measurements.values(TRIAD, entry="every"), along)
     rows: list[dict[str, Cell]] = [
         {
             "model": str(model),
             **{
-                str(pair): seeds_in_words(found.sel(model=model, pair=pair).values, within=RANKS)
-                for pair in found["pair"].values
+                str(pair): seeds_in_words(
+                    found.sel({axes.MODEL: model, PAIR: pair}).values, within=RANKS
+                )
+                for pair in found[PAIR].values
             },
         }
         for model in found[axes.MODEL].values

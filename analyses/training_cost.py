@@ -121,12 +121,11 @@ def curves(archive: Archive, text: str) -> dict[str, list[TrainingCurve]]:
         No model of the archive was trained here.
     """
     found: dict[str, list[TrainingCurve]] = {}
-    per_token = {
-        (run.model, run.seed): float(run.attrs["flops_per_token"]) for run in archive.runs
-    }
+    per_token = {(run.model, run.seed): run.attrs["flops_per_token"] for run in archive.runs}
     for model, logs in archive.trainings(text).items():
         for log in logs:
-            curve = TrainingCurve.of(log.load(), per_token[model, int(log.attrs["seed"])])
+            each = float(per_token[model, int(log.attrs["seed"])])
+            curve = TrainingCurve.of(log.load(), each)
             if len(curve.loss):
                 found.setdefault(model, []).append(curve)
     if not found:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from dva_lens.cli.questions import ABOUT_ARCHIVES, questions_to_archives
 from dva_lens.reports.report import report_of
 from dva_lens.results.archive import open_archive
 from dva_lens.results.schema import ArchiveError
 
+from ..questions import ABOUT_ARCHIVES, questions_to_archives
 from .timing import answered, asking, paired
 
 SECONDS = 60.0

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from dva_lens import axes
-from dva_lens.cli.questions import questions_to_archives
 from dva_lens.files import read_yaml
 from dva_lens.reports.findings import findings
 from dva_lens.reports.page import Points
@@ -23,6 +22,7 @@ from dva_lens.statistics.inference.estimate import FEWEST_SEEDS
 from dva_lens.statistics.inference.plan import Verdict, claims_from
 from dva_lens.views.words import p_value, shown
 
+from ..questions import questions_to_archives
 from ..training_cost import METHOD, QUESTION, table
 
 PLAN = Path(__file__).parents[1] / "reference" / "plan.yaml"

@@ -86,6 +86,7 @@
   }
 
   function draw() {
+    if (!data) return; /* the page was left before its figure was drawn */
     const map = graph(data.panel);
     if (map && map.data && map.data.length && map.data[0].z !== data.values[at]) {
       const text = data.sinks[at].map((row) => row.map((one) => (one ? "sink" : "")));

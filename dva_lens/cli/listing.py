@@ -76,8 +76,8 @@ def _views() -> Iterator[str]:
 
 
 def _questions() -> Iterator[str]:
+    from dva_lens.analyses.questions import words_of_questions  # pyright: ignore[reportMissingImports] - a mapped folder
     from dva_lens.cli.diagnose import QUESTIONS
-    from dva_lens.cli.questions import words_of_questions
 
     for name, words in words_of_questions().items():
         yield _entry(name, f"{words} (archive)")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dva_lens.analyses.questions import questions_to_archives  # pyright: ignore[reportMissingImports] - a mapped folder
 from dva_lens.cli.guard import FAILED
-from dva_lens.cli.questions import questions_to_archives
 from dva_lens.cli.texts import FormerText, Text, chosen_text
 
 if TYPE_CHECKING:

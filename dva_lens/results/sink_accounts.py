@@ -129,7 +129,8 @@ def _account(model: str, seed: int, own: Sequence[Row], peaks: np.ndarray) -> Si
     mass = np.array([row["mass"] for row in first], dtype=float)
     drain = np.array([row["drain"] for row in first], dtype=float)
     layers = np.array([row["layer"] for row in first])
-    by_layer = np.array([mass[layers == at].mean() for at in range(len(peaks))])
+    of_layers = [mass[layers == at] for at in range(len(peaks))]
+    by_layer = np.array([each.mean() if each.size else NAN for each in of_layers])
     peak = bool(np.isfinite(peaks).any())
     return SinkAccount(
         model,

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from dva_lens.cli.questions import ABOUT_ARCHIVES, questions_to_archives
+from dva_lens.analyses.questions import ABOUT_ARCHIVES, questions_to_archives
+
 from dva_lens.reports.page import Report, Text
 from dva_lens.reports.questions import with_questions
 from dva_lens.reports.render import render
