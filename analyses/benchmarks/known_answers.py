@@ -45,9 +45,13 @@ SETTLED = 16
 def expects_sink(config: ModelConfig) -> bool:
     """Say whether the head has no other way to do nothing: no free mass, and no gate.
 
-    A gate on values that depends on the query alone is a gate after attention.
+    A gate on values that depends on the query alone is a gate after attention. Scores that are
+    not trained, or that no token has a say in, cannot be taught to park where there is nothing to
+    do.
     """
     kinds = {axis: config.to_dict()[axis]["kind"] for axis in ("rule", "output", "value_form")}
+    if not (config.scores.trained and config.scores.of_tokens):
+        return False
     by_query = kinds["value_form"] in ("query-gate", "switch-head")
     gated = kinds["output"] == "head-gate" or by_query
     return kinds["rule"] == "softmax" and not gated

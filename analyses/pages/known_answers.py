@@ -148,7 +148,8 @@ Every preset is trained on Bigram-Backcopy (Guo et al. 2024, 2410.13835): tokens
 chain, and after a trigger the token before it comes again. A head that copies has nothing to do
 at all other tokens. Where weights must sum to one and nothing gates the output, theory expects it
 to park them on the start token, and the value of that token to be drained; where a query may
-attend to nothing, or a gate may close, it expects less.
+attend to nothing, or a gate may close, it expects less, and so it does of scores that training
+does not move or that no token has a say in; scores that are all alike park what *even* says.
 
 *Copied* is the least share of triggers answered rightly with any seed, *excess* the most loss
 elsewhere beyond the best possible, in nats. Of the head that parks most: *parked* is its mean

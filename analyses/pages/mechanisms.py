@@ -13,6 +13,7 @@ from dva_lens.models.presets import PRESETS, Size, preset
 
 SIZE = Size(layers=12, width=768, heads=12, vocabulary=50257, context=1024)
 TITLES = {
+    "scores": "Scores: what queries and keys are read from",
     "rule": "Rule: how scores become attention weights",
     "projections": "Projections: how linear maps are parametrised",
     "value_source": "Value source: where the static value of a key comes from",

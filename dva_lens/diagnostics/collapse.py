@@ -87,6 +87,11 @@ def _check(model: Decoder) -> None:
                 f"The bound is about softmax over the keys alone; layer {layer} has "
                 f"{'a sink' if rule.sink is not None else rule.normaliser + ' weights'}."
             )
+        if block.attn.reads != "stream":
+            raise ValueError(
+                f"The bound is about queries and keys of one stream; those of layer {layer} are "
+                f"read from {block.attn.reads}."
+            )
         if block.attn.key is None:
             raise ValueError(
                 f"Layer {layer} takes its keys from another layer, and the bound needs both "

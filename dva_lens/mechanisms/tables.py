@@ -10,6 +10,7 @@ from dva_lens.mechanisms.output import OUTPUTS
 from dva_lens.mechanisms.positions import POSITIONS
 from dva_lens.mechanisms.projections import PROJECTIONS
 from dva_lens.mechanisms.rule import RULES
+from dva_lens.mechanisms.scores import SCORES
 from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.mechanisms.value_source import VALUE_SOURCES
@@ -17,6 +18,7 @@ from dva_lens.mechanisms.variant import Variant
 from dva_lens.validation import meant, shown
 
 AXES: dict[str, VariantTable[Any]] = {
+    "scores": SCORES,
     "rule": RULES,
     "projections": PROJECTIONS,
     "value_source": VALUE_SOURCES,

@@ -7,6 +7,7 @@ from typing import Any, final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import rms_norm
 from transformer_lens.hook_points import HookPoint
 
 from dva_lens.kernels.attention import Attend, attend
@@ -23,6 +24,7 @@ Heads = Float[Tensor, "batch position any_head any_width"]
 Query = Float[Tensor, "batch position head qk"]
 Key = Float[Tensor, "batch position kv_head qk"]
 Attended = Float[Tensor, "batch position head value"]
+EPSILON = 1e-5
 SHARED, SOURCE, OUTPUT = "shared keys and values", "value source", "output"
 
 
@@ -54,7 +56,7 @@ class Attention(nn.Module):
     summands of the static value, (batch, kv_head, key, width) by source.
     """
 
-    query: nn.Module
+    query: nn.Module | None
     key: nn.Module | None
     value: nn.Module | None
     out: nn.Linear
@@ -69,10 +71,13 @@ class Attention(nn.Module):
         shape = config.shape
         self.heads, self.kv_heads = shape.heads, shape.kv_heads
         self.switches = switches
-        self.query = linear(shape.width, shape.heads * shape.qk_dim)
+        self.reads, self.qk_dim = config.scores.reads, shape.qk_dim
+        self.maps_tokens = config.scores.of_tokens
+        self.owns_keys = config.owns_keys(layer)
+        self.query = config.scores.build(shape, shape.heads, linear)
         self.key = self.value = None
-        if config.owns_keys(layer):
-            self.key = linear(shape.width, shape.kv_heads * shape.qk_dim)
+        if self.owns_keys:
+            self.key = config.scores.build(shape, shape.kv_heads, linear)
         if config.owns_values(layer):
             self.value = linear(shape.width, shape.value_channels)
         self.out = linear(shape.output_channels, shape.width)
@@ -95,7 +100,7 @@ class Attention(nn.Module):
         self, inputs: Inputs, state: CrossLayerState
     ) -> tuple[Float[Tensor, "batch position width"], CrossLayerState]:
         """Return what the layer writes to the stream."""
-        query = self.hook_q(_per_head(self.query, inputs.query, self.heads))
+        query = self.hook_q(self._compared(self.query, inputs.query, self.heads, state))
         key, used, state = self._keys_and_values(inputs, state)
         values = self.mix.formed(query, key, used.value, self._stream(inputs))
         if self.rotation is not None:
@@ -109,15 +114,27 @@ class Attention(nn.Module):
             state = state.put(OUTPUT, handed_on)
         return self._written(self.hook_z(attended)), state
 
+    def _compared(
+        self, made: nn.Module | None, inputs: Input, heads: int, state: CrossLayerState
+    ) -> Heads:
+        """Return queries or keys before rotary position."""
+        if made is None:
+            return inputs.new_zeros(*inputs.shape[:2], heads, self.qk_dim)
+        if self.reads == "positions":
+            return made(inputs)
+        if self.reads == "embedding":
+            inputs = rms_norm(state.start, state.start.shape[-1:], eps=EPSILON)
+        return _per_head(made, inputs, heads)
+
     def _keys_and_values(
         self, inputs: Inputs, state: CrossLayerState
     ) -> tuple[Heads, UsedValue, CrossLayerState]:
         """Return keys and values before the repetition for query heads, made here or shared."""
-        if self.key is None:
+        if not self.owns_keys:
             shared: Shared = state.get(SHARED)
             value = self.hook_v(shared.used.value)
             return self.hook_k(shared.key), UsedValue(value, {"donor": value}), state
-        key = self.hook_k(_per_head(self.key, inputs.key, self.kv_heads))
+        key = self.hook_k(self._compared(self.key, inputs.key, self.kv_heads, state))
         projected = None
         if self.value is not None:
             projected = _per_head(self.value, inputs.value, self.kv_heads)
@@ -165,15 +182,19 @@ class Attention(nn.Module):
         written = result.sum(2)
         return written if self.out.bias is None else written + self.out.bias
 
+    def _map(self, made: nn.Module | None) -> nn.Module | None:
+        """Return what makes queries or keys where it is a linear map."""
+        return made if self.maps_tokens else None
+
     @property
     def W_Q(self) -> Float[Tensor, "head width qk"]:  # noqa: N802
         """Return the query weights per head, input first."""
-        return _stacked(self.query, self.heads, "queries", self.layer)
+        return _stacked(self._map(self.query), self.heads, "queries", self.layer)
 
     @property
     def W_K(self) -> Float[Tensor, "kv_head width qk"]:  # noqa: N802
         """Return the key weights per key-value head, input first."""
-        return _stacked(self.key, self.kv_heads, "keys", self.layer)
+        return _stacked(self._map(self.key), self.kv_heads, "keys", self.layer)
 
     @property
     def W_V(self) -> Float[Tensor, "kv_head width value"]:  # noqa: N802
@@ -207,6 +228,6 @@ def _stacked(
     if linear is None:
         raise LookupError(
             f"Layer {layer} computes no {what} of its own, so it has no weights for them; they "
-            f"come from another layer or from a table."
+            f"come from another layer or from a table, or are zero."
         )
     return linear.weight.unflatten(0, (heads, -1)).mT

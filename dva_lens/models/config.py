@@ -13,6 +13,7 @@ from dva_lens.mechanisms.output import Output
 from dva_lens.mechanisms.positions import Positions
 from dva_lens.mechanisms.projections import Projection
 from dva_lens.mechanisms.rule import AttentionRule
+from dva_lens.mechanisms.scores import Scores
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.tables import AXES, plain, variant
 from dva_lens.mechanisms.value_form import ValueForm
@@ -78,6 +79,7 @@ class ModelConfig(Value, frozen=True):
     qk_dim: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     value_dim: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     share_kv_every: Annotated[int, Field(ge=1)] = 1
+    scores: Annotated[Scores, _of("scores")] = _usual("scores", "dot-product")
     rule: Annotated[AttentionRule, _of("rule")] = _usual("rule", "softmax")
     projections: Annotated[Projection, _of("projections")] = _usual("projections", "plain")
     value_source: Annotated[ValueSource, _of("value_source")] = _usual("value_source", "own")
@@ -138,6 +140,7 @@ class ModelConfig(Value, frozen=True):
         for axis in AXES:
             getattr(self, axis).check(self.shape)
         self._check_shared()
+        self._check_operands()
         return self
 
     def _resolve(self) -> None:
@@ -164,4 +167,13 @@ class ModelConfig(Value, frozen=True):
                 f"Layers that share keys and values have no values of their own to change: with "
                 f"share_kv_every={self.share_kv_every} the layers of a value source must be "
                 f"multiples of it, got {idle}."
+            )
+
+    def _check_operands(self) -> None:
+        """Refuse values that are made of queries where queries say nothing of their tokens."""
+        if self.value_form.reads_query and not self.scores.of_tokens:
+            scores, form = (plain(name, getattr(self, name)) for name in ("scores", "value_form"))
+            raise ValueError(
+                f"A value form that reads queries needs scores that make them of tokens, got "
+                f"value_form {form['kind']} with scores {scores['kind']}."
             )

@@ -24,10 +24,10 @@ def parameters(config: ModelConfig) -> int:
     total = config.vocabulary * config.width * (1 if config.tied else 2)
     total += config.positions.weights(shape) + norm
     for layer in range(config.layers):
-        total += linear(shape.width, shape.heads * shape.qk_dim) + norm
+        total += config.scores.weights(shape, shape.heads, linear) + norm
         total += linear(shape.output_channels, shape.width)
         if config.owns_keys(layer):
-            total += linear(shape.width, shape.kv_heads * shape.qk_dim)
+            total += config.scores.weights(shape, shape.kv_heads, linear)
         if config.owns_values(layer):
             total += linear(shape.width, shape.value_channels)
         axes = [config.rule, config.value_form, config.output, config.depth_average]
@@ -56,9 +56,8 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
     shape, keys = config.shape, (length + 1) / 2
     total = 2.0 * config.width * config.vocabulary
     for layer in range(config.layers):
-        outer = shape.heads * shape.qk_dim
-        if config.owns_keys(layer):
-            outer += shape.kv_heads * shape.qk_dim
+        compared = shape.heads + shape.kv_heads * config.owns_keys(layer)
+        outer = compared * shape.qk_dim * config.scores.of_tokens
         if config.owns_values(layer):
             outer += shape.value_channels
         total += 2.0 * shape.width * (outer + shape.output_channels)
@@ -74,13 +73,13 @@ def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYT
     """Return the bytes that generation keeps of each token, by default in bfloat16.
 
     Counted where keys and values are made: a layer that uses those of another keeps none, and
-    values from a table are looked up again.
+    values from a table are looked up again, and so are keys that are not those of a token.
     """
     shape, numbers = config.shape, 0
     for layer in range(config.layers):
         static = 0
         if config.owns_keys(layer):
-            numbers += shape.kv_heads * shape.qk_dim
+            numbers += shape.kv_heads * shape.qk_dim * config.scores.of_tokens
             static = shape.value_channels * config.value_source.caches(shape, layer)
         numbers += config.value_form.kept(shape, static)
     return numbers * bytes_per_number

@@ -107,7 +107,7 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
         stream = self.hook_embed(self.embed(ids))
         if self.pos_embed is not None:
             stream = stream + self.hook_pos_embed(self.pos_embed(ids))
-        state = CrossLayerState(ids, segments)
+        state = CrossLayerState(ids, stream, segments)
         last = len(self.blocks) if stop_at_layer is None else stop_at_layer
         for block in self.blocks[:last]:
             stream, state = block(stream, state)

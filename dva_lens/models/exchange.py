@@ -31,6 +31,7 @@ STYLES = {
     "GPT-2": {"feedforward": "gelu", "positions": "learned", "norm": "layer"},
 }
 BOTH = {
+    "scores": "dot-product",
     "rule": "softmax",
     "projections": "plain",
     "value_source": "own",

@@ -180,6 +180,31 @@ _PRESETS: dict[str, Preset] = {
         "a quarter of the heads; tokens choose 2 of 4 maps to values and back",
         _switch_head,
     ),
+    "embedding-qk": Preset(
+        "StaticEmbQK of Xue et al. 2025, 2510.11602",
+        "queries and keys of every layer read the embeddings",
+        _with(scores="embedding-qk"),
+    ),
+    "frozen-random": Preset(
+        "Fu et al. 2023, 2307.11353; Dong et al. 2025, 2506.01115",
+        "random maps to queries and keys, not trained",
+        _with(scores="frozen-random"),
+    ),
+    "static-learned": Preset(
+        "Synthesizer, Tay et al. 2020, 2005.00743",
+        "a learned query and key per position; the text has no say",
+        _with(scores="static-learned"),
+    ),
+    "random-fixed": Preset(
+        "Synthesizer, Tay et al. 2020, 2005.00743; Xue et al. 2025, 2510.11602",
+        "a random query and key per position, not trained",
+        _with(scores="random-fixed"),
+    ),
+    "uniform": Preset(
+        "Zhang et al. 2018, 1805.00631",
+        "the mean over the visible keys",
+        _with(scores="uniform"),
+    ),
     "resformer-gqa": Preset(
         f"{RESFORMER}, with grouped queries",
         "value residual on shared values",

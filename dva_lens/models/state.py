@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -13,10 +13,12 @@ from torch import Tensor
 class CrossLayerState:
     """The tokens of the batch, and one slot for each mechanism that needs other layers.
 
-    Only the mechanism that fills a slot reads it.
+    `start` is the stream that the first block reads. Only the mechanism that fills a slot reads
+    it.
     """
 
     tokens: Int[Tensor, "batch position"]
+    start: Float[Tensor, "batch position width"]
     segments: Int[Tensor, "batch position"] | None = None
     slots: Mapping[str, Any] = field(default_factory=dict)
 

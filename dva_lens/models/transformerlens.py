@@ -215,9 +215,10 @@ class TransformerLensSurface(nn.Module):
         for layer, block in enumerate(self.blocks):
             attn, name = block.attn, f"blocks.{layer}"
             group = attn.heads // attn.kv_heads
-            yield f"{name}.attn.W_Q", attn.W_Q
             yield f"{name}.attn.W_O", attn.W_O
-            if attn.key is not None:
+            if attn.maps_tokens:
+                yield f"{name}.attn.W_Q", attn.W_Q
+            if attn.maps_tokens and attn.key is not None:
                 yield f"{name}.attn.W_K", attn.W_K.repeat_interleave(group, dim=0)
             if attn.value is not None:
                 yield f"{name}.attn.W_V", attn.W_V.repeat_interleave(group, dim=0)

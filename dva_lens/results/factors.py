@@ -16,6 +16,7 @@ LADDER = ("static", "value-mlp", "separable", "pairwise")
 _CHOICES = {
     "value_form": FORM,
     "value_source": SOURCE,
+    "scores": "scores",
     "rule": "rule",
     "projections": "projections",
     "output": "output",
@@ -23,6 +24,8 @@ _CHOICES = {
     "positions": "positions",
     "norm": "norm",
 }
+_ADDED_SINCE = {"scores": "dot-product"}
+"""What a configuration means that was written before it could choose."""
 _COUNTS = ("layers", "share_kv_every")
 
 
@@ -134,6 +137,7 @@ def _factors(config: object) -> dict[str, str]:
     found = {name: str(said.get(name)) for name in _COUNTS}
     found[HEADS] = "one" if said["heads"] == 1 else "several"
     found[FEEDFORWARD] = "none" if kind_of(_words(said.get("feedforward"))) == "none" else "with"
+    said = _ADDED_SINCE | said
     return found | {name: _words(said.get(key)) for key, name in _CHOICES.items()}
 
 

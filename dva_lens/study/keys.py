@@ -9,6 +9,8 @@ TRAINING_VERSION = 1
 _LENGTH = 16
 _FIRST_NAMES = {"rule": "weights"}
 """What a key of a model was called in training version 1, where its name has changed since."""
+_ADDED_SINCE = {"scores": {"kind": "dot-product"}}
+"""Keys of a model that training version 1 did not have, each with what all models were then."""
 
 
 def canonical(value: object) -> str:
@@ -34,11 +36,12 @@ def train_key(
     """Name a training by everything that decides its weights.
 
     `data` and `tokenizer` are hashes of their contents. A training keeps its name when a key of
-    the configuration gets another one: names are those of training version 1.
+    the configuration gets another one, or when there are more keys: the configuration is taken
+    as training version 1 would have said it.
     """
     return digest(
         {
-            "config": {_FIRST_NAMES.get(name, name): value for name, value in config.items()},
+            "config": _as_first_said(config),
             "recipe": recipe,
             "data": data,
             "tokenizer": tokenizer,
@@ -46,6 +49,14 @@ def train_key(
             "training": TRAINING_VERSION,
         }
     )
+
+
+def _as_first_said(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        _FIRST_NAMES.get(name, name): value
+        for name, value in config.items()
+        if name not in _ADDED_SINCE or value != _ADDED_SINCE[name]
+    }
 
 
 def measure_key(

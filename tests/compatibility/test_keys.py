@@ -57,6 +57,11 @@ ADDED = {
     "relative-values": "338c4bdf0343d1d1",
     "query-value-interaction": "95eab5b118c7e27f",
     "switch-head": "bc46f12b4a390eef",
+    "embedding-qk": "5df5b52287d80d0c",
+    "frozen-random": "fcd58be144086f1a",
+    "static-learned": "04cb1f4bda96c3b2",
+    "random-fixed": "cc44c7f5a708196e",
+    "uniform": "751b063127c6293a",
 }
 
 

@@ -64,7 +64,13 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("sigmoid", "sigmoid weights"), ("learned-sink", "a sink"), ("cla", "another layer")],
+    [
+        ("sigmoid", "sigmoid weights"),
+        ("learned-sink", "a sink"),
+        ("cla", "another layer"),
+        ("embedding-qk", "read from embedding"),
+        ("uniform", "read from nothing"),
+    ],
 )
 def test_what_the_theorem_is_not_about_is_refused(name, words):
     with pytest.raises(ValueError, match=words):

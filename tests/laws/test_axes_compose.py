@@ -6,7 +6,9 @@ import pytest
 import torch
 from small_models import random_tokens, sharp
 
+from dva_lens.mechanisms.scores import SCORES
 from dva_lens.mechanisms.tables import AXES
+from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.models.costs import parameters
 from dva_lens.models.decoder import build
 from dva_lens.models.ledger import value_ledger
@@ -23,6 +25,12 @@ CHOICES = [
 ] + [("kv_heads", 1), ("share_kv_every", 2)]
 PAIRS = [(one, two) for one, two in combinations(CHOICES, 2) if one[0] != two[0]]
 REFUSED = {(("value_form", form), ("output", "neutreno")) for form in ("experts", "switch-head")}
+REFUSED |= {
+    (("scores", scores), ("value_form", form))
+    for scores, variant in SCORES.items()
+    for form, made in VALUE_FORMS.items()
+    if made.reads_query and variant.reads in ("positions", "nothing")
+}
 
 
 VALUE_PATH = ("value_source", "value_form", "output", "kv_heads", "share_kv_every")

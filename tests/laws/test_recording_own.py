@@ -43,7 +43,11 @@ def test_every_recording_leaves_the_model_as_it_was(model, backend):
 
 
 @pytest.mark.parametrize(
-    "name", ["transformer", "sigmoid", "learned-sink", "dva", "dva-experts", "relative-values"]
+    "name",
+    [
+        *("transformer", "sigmoid", "learned-sink", "dva", "dva-experts", "relative-values"),
+        *("static-learned", "uniform"),
+    ],
 )
 def test_no_pass_forms_a_pattern(name):
     model = tiny(name, layers=1, context=800)

@@ -58,6 +58,10 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
             "value_form: experts must be at least 2",
         ),
         ({"value_form": ExpertValues(), "output": Neutreno()}, "a value form of 4 values"),
+        (
+            {"value_form": "pairwise", "scores": "uniform"},
+            "needs scores that make them of tokens, got value_form pairwise with scores uniform",
+        ),
         ({"init_std": 0.0}, "init_std must be more than 0, got 0.0"),
     ],
 )

@@ -49,6 +49,7 @@ def test_random_hugging_face_models_come_over(name):
     ("name", "axis"),
     [
         ("svformer", "value_source"),
+        ("embedding-qk", "scores"),
         ("sigmoid", "rule"),
         ("sigma-reparam", "projections"),
         ("dva", "value_form"),

@@ -235,6 +235,9 @@ def test_factored_matrices_and_singular_vectors(model):
 def test_weights_that_are_not_there_are_named():
     with pytest.raises(LookupError, match="Layer 1 computes no values of its own"):
         _ = sharp_preset("svformer").W_V
+    with pytest.raises(LookupError, match=r"Layer 0 computes no queries .* or are zero"):
+        _ = sharp_preset("uniform").W_Q
+    assert not any("W_Q" in name for name in sharp_preset("static-learned").tl_parameters())
     with pytest.raises(LookupError, match="no table of positions"):
         _ = sharp_preset("transformer").W_pos
 

@@ -62,6 +62,20 @@ def test_a_leap_differs_in_all_of_its_factors_and_nothing_else():
     }
 
 
+def test_a_model_from_before_there_was_a_choice_of_scores_is_beside_one_that_made_it():
+    early = archive(base=(4, "swiglu", "static"))
+    said = json.loads(early.runs[0].attrs["config"])
+    runs = [
+        replace(BLANK, model=kind, attrs={"config": json.dumps(said | {"scores": {"kind": kind}})})
+        for kind in ("dot-product", "uniform")
+    ]
+    found = factors_of(Archive(Path(), (*early.runs, *runs), {}))
+    assert found["base"] == found["dot-product"]
+    assert pairs(steps(found, "scores", ("dot-product",)))["uniform", "base"] == (
+        "scores dot-product → uniform"
+    )
+
+
 def test_a_model_whose_configuration_is_unknown_has_no_factors():
     unknown = replace(BLANK, model="gpt2", attrs={"config": "GPT2LMHeadModel"})
     assert factors_of(Archive(Path(), (unknown, BLANK), {})) == {}

@@ -28,6 +28,9 @@ class ValueForm(Variant, frozen=True):
     pairing: ClassVar[str] = ""
     """What v_ij depends on, and what it collapses into: the place of the form on the ladder."""
 
+    reads_query: ClassVar[bool] = False
+    """Whether v_ij is made of the query that the scores compare."""
+
     @property
     def parts(self) -> int:
         """Return how many vectors of the value width a static value holds."""

@@ -29,6 +29,7 @@ class ExpertValues(ValueForm, frozen=True):
     source: ClassVar[str] = ABSTRACT
     ours: ClassVar[str] = FORM_OURS
     pairing: ClassVar[str] = "yes: it chooses a value of the key"
+    reads_query: ClassVar[bool] = True
     paired: ClassVar[bool] = True
 
     experts: Annotated[int, Field(ge=2)] = 4

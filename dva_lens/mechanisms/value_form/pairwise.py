@@ -28,6 +28,7 @@ class PairwiseValue(ValueForm, frozen=True):
     source: ClassVar[str] = ABSTRACT
     ours: ClassVar[str] = FORM_OURS
     pairing: ClassVar[str] = "yes"
+    reads_query: ClassVar[bool] = True
     paired: ClassVar[bool] = True
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:

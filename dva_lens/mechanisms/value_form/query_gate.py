@@ -28,6 +28,7 @@ class QueryGate(ValueForm, frozen=True):
     source: ClassVar[str] = f"control; {ABSTRACT}"
     ours: ClassVar[str] = FORM_OURS
     pairing: ClassVar[str] = "no: collapses into a gate after attention"
+    reads_query: ClassVar[bool] = True
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the map of the gate."""

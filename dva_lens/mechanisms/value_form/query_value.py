@@ -33,6 +33,7 @@ class QueryValue(ValueForm, frozen=True):
     source: ClassVar[str] = "idea: abstract of Wu et al. 2020 (2010.03766); form: ours"
     ours: ClassVar[str] = "the function, the sum with the value, the start and the width"
     pairing: ClassVar[str] = "yes"
+    reads_query: ClassVar[bool] = True
     paired: ClassVar[bool] = True
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:

@@ -35,6 +35,7 @@ class SeparableValue(ValueForm, frozen=True):
     source: ClassVar[str] = f"control; {ABSTRACT}"
     ours: ClassVar[str] = FORM_OURS
     pairing: ClassVar[str] = "no: collapses into a branch beside attention"
+    reads_query: ClassVar[bool] = True
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the map of the query and both shifts."""

@@ -16,7 +16,13 @@ PAGE = Path(__file__).parents[3] / "docs" / "known_answers.md"
 def test_a_sink_is_expected_where_nothing_else_can_be_done():
     expected = {n for n in PRESETS if known_answers.expects_sink(preset(n, known_answers.SIZE))}
     free = {"sigmoid", "softmax-off-by-one", "learned-sink"}
-    assert set(PRESETS) - expected == free | {"gated", "dva-query-gate", "switch-head"}
+    unmoved = {"frozen-random", "static-learned", "random-fixed", "uniform"}
+    assert set(PRESETS) - expected == free | unmoved | {"gated", "dva-query-gate", "switch-head"}
+
+
+def test_uniform_attention_parks_what_is_even():
+    found = known_answers.answer("uniform", steps=2)
+    assert found.parked == pytest.approx(found.even, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["transformer", "mqa", "dva"])

@@ -1,0 +1,160 @@
+"""Every way to make scores against a second writing of the whole model, gradients included."""
+
+import numpy as np
+import pytest
+import torch
+from own_models import tiny, tokens_of
+from small_models import SIZE, random_tokens, sharp, sharp_preset
+
+from dva_lens.mechanisms.scores import SCORES
+from dva_lens.models.checkpoint import load_checkpoint, save_checkpoint
+from dva_lens.models.decoder import build
+from dva_lens.models.presets import Size
+from dva_lens.recording import record
+
+TOKENS = random_tokens()
+MADE = [name for name in SCORES if name != "uniform"]
+FIXED = ("frozen-random", "random-fixed")
+
+
+def unit(stream):
+    return stream / (stream.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+
+
+def turned(heads):
+    """Rotate pairs of channels as complex numbers, which is not how the model does it."""
+    half = heads.shape[-1] // 2
+    pairs = torch.complex(heads[..., :half], heads[..., half:])
+    angle = torch.outer(
+        torch.arange(heads.shape[1]).double(), 10000.0 ** (-torch.arange(half).double() / half)
+    )
+    turned = pairs * torch.polar(torch.ones_like(angle), angle)[:, None]
+    return torch.cat([turned.real, turned.imag], -1)
+
+
+def by_table(made, stream, start):
+    del start
+    count, length = stream.shape[:2]
+    return torch.stack([made.weight[place] for place in range(length)]).expand(count, -1, -1, -1)
+
+
+def by_map(made, stream, start):
+    del start
+    return (stream @ made.weight.T).unflatten(-1, (2, -1))
+
+
+SECOND = {
+    "dot-product": by_map,
+    "frozen-random": by_map,
+    "embedding-qk": lambda made, stream, start: by_map(made, unit(start), None),
+    "static-learned": by_table,
+    "random-fixed": by_table,
+    "uniform": lambda made, stream, start: stream.new_zeros(*stream.shape[:2], 2, 16),
+}
+
+
+def second_writing(model, kind):
+    """Return the logits of a model without feed-forward networks, every matrix formed in full."""
+    start = stream = model.embed.weight[TOKENS]
+    future = torch.ones(13, 13).triu(1).bool()
+    for block in model.blocks:
+        read = unit(stream) * block.ln1.weight
+        query, key = (
+            turned(SECOND[kind](made, read, start)) for made in (block.attn.query, block.attn.key)
+        )
+        scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / 4
+        pattern = scores.masked_fill(future, -torch.inf).softmax(-1)
+        value = (read @ block.attn.value.weight.T).unflatten(-1, (2, -1))
+        mixed = torch.einsum("bhqk,bkhd->bqhd", pattern, value).flatten(2)
+        stream = stream + mixed @ block.attn.out.weight.T
+    return unit(stream) * model.ln_final.weight @ model.unembed.W_U
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_scores_are_their_formula_with_every_gradient(kind):
+    model = sharp(SIZE.config(scores=kind, feedforward="none"))
+    given = torch.randn(2, 13, 41, generator=torch.Generator().manual_seed(3)).double()
+    found, expected = model(TOKENS), second_writing(model, kind)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    weights = list(model.parameters())
+    ours = torch.autograd.grad((found * given).sum(), weights)
+    theirs = torch.autograd.grad((expected * given).sum(), weights)
+    for one, two in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)
+
+
+def test_uniform_attention_is_the_running_mean():
+    model = sharp_preset("uniform")
+    _, cache = model.run_with_cache(TOKENS)
+    for layer in range(3):
+        counts = torch.arange(1, 14)[:, None, None]
+        torch.testing.assert_close(
+            cache["z", layer], cache["v", layer].cumsum(1) / counts, rtol=0, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("backend", ["exact", "blocked", "reference"])
+def test_uniform_attention_is_recorded_as_the_reference(backend):
+    found = record(tiny("uniform").double(), tokens_of([16]), backend=backend)
+    seen = np.arange(1, 17)
+    for layer in found.layers:
+        summary = layer.summary
+        np.testing.assert_allclose(summary.entropy, np.log(seen) + 0 * summary.entropy, atol=1e-12)
+        np.testing.assert_allclose(summary.first_mass * seen, 1.0, atol=1e-12)
+        np.testing.assert_allclose(summary.largest * seen, 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["static-learned", "random-fixed", "uniform"])
+def test_no_token_has_a_say_in_scores_by_position(kind):
+    model = sharp(SIZE.config(scores=kind))
+    _, one = model.run_with_cache(TOKENS)
+    _, other = model.run_with_cache((TOKENS + 5) % 41)
+    for layer in range(3):
+        torch.testing.assert_close(one["pattern", layer], other["pattern", layer])
+    spread = one["pattern", 1][:, :, -1].std(-1)
+    assert bool((spread > 1e-6).all()) is (kind != "uniform")
+
+
+def test_scores_of_embeddings_do_not_read_the_layer():
+    model = sharp(SIZE.config(scores="embedding-qk"))
+    _, before = model.run_with_cache(TOKENS)
+    with torch.no_grad():
+        model.blocks[0].attn.out.weight.mul_(-3)
+    _, after = model.run_with_cache(TOKENS)
+    torch.testing.assert_close(before["attn_scores", 2], after["attn_scores", 2])
+    assert (before["resid_pre", 2] - after["resid_pre", 2]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kind", FIXED)
+def test_what_is_fixed_is_no_parameter_and_stands_in_checkpoints(kind, tmp_path):
+    model, other = (build(SIZE.config(scores=kind), seed) for seed in (0, 1))
+    names = [name for name, _ in model.named_parameters()]
+    assert not any("query" in name or "key" in name for name in names)
+    held = model.blocks[1].attn.query.weight
+    assert not torch.equal(held, other.blocks[1].attn.query.weight)
+    with torch.no_grad():
+        held.mul_(1.5)
+    again = load_checkpoint(save_checkpoint(tmp_path / "model", model)).model
+    assert torch.equal(again.blocks[1].attn.query.weight, held)
+
+
+@pytest.mark.parametrize("kind", FIXED)
+def test_fixed_scores_vary_by_about_one(kind):
+    size = Size(layers=1, width=256, heads=4, vocabulary=300, context=256)
+    model = build(size.config(scores=kind)).double()
+    scores = []
+    hook = ("blocks.0.attn.hook_attn_scores", lambda found, hook: scores.append(found))
+    model.run_with_hooks(torch.randperm(256)[None], fwd_hooks=[hook])
+    seen = scores[0][scores[0] > -torch.inf]
+    assert seen.std().item() == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_scores_share_keys_between_heads_and_layers(kind):
+    config = SIZE.config(scores=kind, kv_heads=1, share_kv_every=2)
+    model = sharp(config)
+    assert model.blocks[1].attn.key is None
+    assert model.blocks[1].attn.query is not None
+    _, cache = model.run_with_cache(TOKENS)
+    assert torch.equal(cache["k", 0], cache["k", 1])
+    assert cache["k", 2].shape == (2, 13, 1, 16)
