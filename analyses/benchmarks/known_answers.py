@@ -54,7 +54,7 @@ def expects_sink(config: ModelConfig) -> bool:
         return False
     by_query = kinds["value_form"] in ("query-gate", "switch-head")
     gated = kinds["output"] == "head-gate" or by_query
-    return kinds["rule"] == "softmax" and not gated
+    return kinds["rule"] in ("softmax", "alibi") and not gated
 
 
 def recipe_of(steps: int, seed: int = 0) -> Recipe:

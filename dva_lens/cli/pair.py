@@ -75,14 +75,15 @@ def said(found: "Pair") -> list[str]:
         else f"It writes {found.written_norm:.4g} of the {found.output_norm:.4g} that the head "
         f"writes there; its signed share of it is {_number(found.share)}."
     )
+    faded = "" if found.factor == 1 else f" (times {found.factor:.4g} for the distance)"
     kind = "the same for every query" if found.static else "of this query"
     return [
         f"{found.model}, layer {found.layer}, head {found.head}: token {found.query} "
         f"{found.query_token!r} looks at token {found.key} {found.key_token!r}.",
         f"q.k = {found.dot:.4g}, times {found.scale:.4g}{capped}, plus {found.bias:.4g} makes "
         f"the logit {found.logit:.4g}.",
-        f"Weight {found.weight:.4g}, the {_place(found.rank)}largest of {found.visible} visible "
-        f"keys (uniform: {1 / found.visible:.4g}); weights total {found.row_mass:.4g}.",
+        f"Weight {found.weight:.4g}{faded}, the {_place(found.rank)}largest of {found.visible} "
+        f"visible keys (uniform: {1 / found.visible:.4g}); weights total {found.row_mass:.4g}.",
         f"Its value, {kind}, has size {found.value_norm:.4g}.",
         written,
     ]

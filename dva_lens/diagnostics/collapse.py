@@ -82,6 +82,11 @@ def collapse_bound(
 def _check(model: Decoder) -> None:
     for layer, block in enumerate(model.blocks):
         rule = block.attn.rule(None)
+        if rule.decay is not None:
+            raise ValueError(
+                f"The bound is about scores of queries and keys alone; those of layer {layer} "
+                f"decay with distance."
+            )
         if rule.normaliser != "softmax" or rule.sink is not None:
             raise ValueError(
                 f"The bound is about softmax over the keys alone; layer {layer} has "

@@ -52,6 +52,7 @@ def fits_torch(rule: Rule, length: int) -> bool:
     return (
         rule.normaliser == "softmax"
         and rule.softcap is None
+        and rule.decay is None
         and not isinstance(rule.bias, Tensor)
         and rule.closed
         and (rule.window is None or rule.window >= length)
@@ -59,8 +60,9 @@ def fits_torch(rule: Rule, length: int) -> bool:
 
 
 def sums_to_one(rule: Rule) -> bool:
-    """Say whether every row is sure to sum to one: no sink, and no query that may see nothing."""
-    return rule.normaliser == "softmax" and rule.sink is None and rule.closed
+    """Say whether every row is sure to sum to one: nothing takes weight, none sees nothing."""
+    whole = rule.sink is None and rule.fade is None
+    return rule.normaliser == "softmax" and whole and rule.closed
 
 
 def torch_attention(

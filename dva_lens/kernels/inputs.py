@@ -52,11 +52,12 @@ def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
 
 def _check_other_keys(query: Query, key: Key, values: Values, rule: Rule) -> None:
     """Refuse what compares places, where queries and keys are not those of one text."""
-    if rule.causal or rule.window is not None or rule.segments is not None:
+    compared = rule.causal or rule.decay is not None
+    if compared or rule.window is not None or rule.segments is not None:
         raise ValueError(
-            f"query and key must agree in positions where a rule compares them (causal, window "
-            f"or segments), got {query.shape[2]} and {key.shape[2]}; pass causal=False, and a "
-            f"mask function where some keys are hidden."
+            f"query and key must agree in positions where a rule compares them (causal, window, "
+            f"segments or decay), got {query.shape[2]} and {key.shape[2]}; pass causal=False, no "
+            f"decay, and a mask function where some keys are hidden."
         )
     if not isinstance(values, Static):
         raise TypeError(
@@ -130,6 +131,11 @@ def _check_rule(query: Query, rule: Rule) -> None:
         raise ValueError(
             f"A sink needs one logit per query head, got shape {tuple(rule.sink.shape)} for "
             f"{heads} heads."
+        )
+    if rule.decay is not None and len(rule.decay.rates) != heads:
+        raise ValueError(
+            f"A decay needs one rate per query head, got {len(rule.decay.rates)} for {heads} "
+            f"heads."
         )
     if rule.segments is not None and rule.segments.shape != (batch, length):
         raise ValueError(

@@ -42,7 +42,10 @@ def late_received(
         keys = torch.arange(int(rows[-1]) + 1 if rule.causal else key.shape[2], device=key.device)
         others = per_query_head(key[:, :, : len(keys)], heads).to(received.dtype)
         scores = _finished(query[:, :, rows].to(received.dtype) @ others.mT, rule, rows, keys)
-        weights = _weights(scores, rule).masked_fill(~few[:, None, rows, None], 0.0)
+        weights = _weights(scores, rule)
+        if rule.fade is not None:
+            weights = weights * rule.fade.between(rows, keys, dtype=weights.dtype).exp()
+        weights = weights.masked_fill(~few[:, None, rows, None], 0.0)
         late[..., : len(keys)] -= weights.sum(dim=-2)
     return late.clamp_(min=0.0)
 
@@ -59,6 +62,8 @@ def _finished(
         scores = scores + (bias if bias.shape[-1] == 1 else bias[..., : len(keys)])
     else:
         scores = scores + rule.bias
+    if rule.penalty is not None:
+        scores = scores + rule.penalty.between(rows, keys, dtype=scores.dtype)
     sequences = torch.arange(len(products), device=products.device)
     seen: Bool[Tensor, "#batch 1 row key"] = rule.visible(rows, keys, sequences)
     return scores.masked_fill(~seen, -torch.inf)

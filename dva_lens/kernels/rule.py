@@ -1,4 +1,4 @@
-"""How scores become weights: scale, softcap, bias, normaliser and learned sink."""
+"""How scores become weights: scale, softcap, bias, decay, normaliser and learned sink."""
 
 from dataclasses import dataclass
 from typing import Literal, final
@@ -6,6 +6,7 @@ from typing import Literal, final
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.visibility import Visibility
 
 
@@ -18,7 +19,7 @@ class Rule(Visibility):
     `bias`, which is a number or broadcasts to (batch, head, query, key). Softmax normalises over
     the visible keys and, where `sink` is given, over one virtual key per query head with that
     logit and no value (zeros are the off-by-one softmax). Sigmoid weighs every visible key by
-    itself.
+    itself. A `decay` takes from scores or from weights by the distance of query and key.
 
     Raises
     ------
@@ -31,6 +32,7 @@ class Rule(Visibility):
     softcap: float | None = None
     bias: float | Float[Tensor, "#batch #head #query #key"] = 0.0
     sink: Float[Tensor, "head"] | None = None
+    decay: Decay | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,6 +44,16 @@ class Rule(Visibility):
             raise ValueError(
                 "A sink needs the softmax normaliser; sigmoid weights do not compete."
             )
+
+    @property
+    def penalty(self) -> Decay | None:
+        """What distance takes from scores."""
+        return self.decay if self.decay is not None and self.decay.of == "scores" else None
+
+    @property
+    def fade(self) -> Decay | None:
+        """What distance takes from weights: the logarithms of factors."""
+        return self.decay if self.decay is not None and self.decay.of == "weights" else None
 
     @property
     def may_sum_to_less(self) -> bool:

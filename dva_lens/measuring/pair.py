@@ -22,9 +22,10 @@ class Pair:
     """What a query makes of one key in one head.
 
     - `dot` is q.k, `scale` what it is multiplied by, `softcap` the bound on the product if there
-      is one, `bias` what is added; together they are the `logit`.
+      is one, `bias` what is added, a penalty by distance included; together they are the `logit`.
     - `weight` is what the rule makes of it among all `visible` keys; `rank` is 1 for the key with
-      the largest weight, and `row_mass` what all weights total.
+      the largest weight, and `row_mass` what all weights total. `factor` is what distance
+      multiplies the normalised weight by, 1 where nothing does; it is in the weight.
     - `value_norm` is the size of the value v_ij; `written_norm` that of weight * W_O v_ij;
       `output_norm` that of everything that the head writes at the query; `share` is the signed
       projection share of the pair in it. The last three are None where W_O was not found.
@@ -53,6 +54,7 @@ class Pair:
     output_norm: float | None
     share: float | None
     static: bool
+    factor: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers by their names."""
@@ -155,12 +157,15 @@ def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str
             min(place, size - 1) for place, size in zip((at, of), bias.shape[-2:], strict=True)
         )
         bias = float(bias[0, 0, row, column])
+    if rule.penalty is not None:
+        bias = float(bias) + rule.penalty.rates[0] * abs(at - of)
     return {
         "dot": dot,
         "scale": rule.scale,
         "softcap": rule.softcap,
         "bias": float(bias),
         "logit": score + float(bias),
+        "factor": 1.0 if rule.fade is None else math.exp(rule.fade.rates[0] * abs(at - of)),
     }
 
 

@@ -205,6 +205,16 @@ _PRESETS: dict[str, Preset] = {
         "the mean over the visible keys",
         _with(scores="uniform"),
     ),
+    "decay": Preset(
+        "RMT, Fan et al. 2024, 2309.11523",
+        "weights fade with distance after the softmax",
+        _with(rule="decay"),
+    ),
+    "alibi": Preset(
+        "Press et al. 2022, 2108.12409",
+        "scores fall with distance; no other positions",
+        _with(rule="alibi", positions="none"),
+    ),
     "resformer-gqa": Preset(
         f"{RESFORMER}, with grouped queries",
         "value residual on shared values",

@@ -135,10 +135,10 @@ class TransformerLensSurface(nn.Module):
         Raises
         ------
         LookupError
-            Positions are rotary, so there is no table.
+            Positions are not learned, so there is no table.
         """
         if self.pos_embed is None:
-            raise LookupError("A model with rotary positions has no table of positions.")
+            raise LookupError("A model whose positions are not learned has no table of positions.")
         return self.pos_embed.weight
 
     @property

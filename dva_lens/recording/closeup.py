@@ -91,6 +91,9 @@ def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
     weights, changed = call.weights, {}
     if weights.sink is not None:
         changed["sink"] = weights.sink[chosen]
+    if weights.decay is not None:
+        rates = tuple(weights.decay.rates[head] for head in heads)
+        changed["decay"] = replace(weights.decay, rates=rates)
     if isinstance(weights.bias, Tensor) and weights.bias.shape[1] > 1:
         changed["bias"] = weights.bias[:, chosen]
     return AttentionCall(

@@ -386,7 +386,9 @@ class Recorder:
         if weights.sink is not None:
             sink = weights.sink.to(total.dtype)[:, None]
             total = total + torch.exp(sink - summary.log_sum_exp)
-        gap = (total - 1).abs().masked_fill(summary.visible[:, None] < 1, 0.0)
+        above = total - 1
+        gap = above.abs() if weights.fade is None else above.clamp(min=0.0)
+        gap = gap.masked_fill(summary.visible[:, None] < 1, 0.0)
         self.residual = max(0.0 if math.isnan(self.residual) else self.residual, float(gap.max()))
 
 

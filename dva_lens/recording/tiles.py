@@ -136,7 +136,16 @@ def _formed(
         scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
     if isinstance(weights.bias, Tensor) or weights.bias:
         scores += _bias(weights.bias, queries, keys)
-    scores.masked_fill_(~seen, -torch.inf)
+    if weights.penalty is not None:
+        scores += weights.penalty.between(queries, keys, dtype=scores.dtype)
+    found = _weights(scores.masked_fill_(~seen, -torch.inf), weights)
+    if weights.fade is not None:
+        found *= weights.fade.between(queries, keys, dtype=found.dtype).exp()
+    return found
+
+
+def _weights(scores: Float[Tensor, "head row key"], weights: Rule) -> Tensor:
+    """Turn scores into weights in place."""
     if weights.normaliser == "sigmoid":
         return scores.sigmoid_()
     normaliser = torch.logsumexp(scores, dim=-1)

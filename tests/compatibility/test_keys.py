@@ -62,6 +62,8 @@ ADDED = {
     "static-learned": "04cb1f4bda96c3b2",
     "random-fixed": "cc44c7f5a708196e",
     "uniform": "751b063127c6293a",
+    "decay": "21508ebb5440aee7",
+    "alibi": "fee6a4cdbf906547",
 }
 
 

@@ -68,6 +68,7 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
         ("sigmoid", "sigmoid weights"),
         ("learned-sink", "a sink"),
         ("cla", "another layer"),
+        ("alibi", "decay with distance"),
         ("embedding-qk", "read from embedding"),
         ("uniform", "read from nothing"),
     ],

@@ -20,7 +20,9 @@ def summary(inputs):
 
 
 @pytest.mark.parametrize(("rows", "entries"), [(1, 1), (5, 700), (16, 1 << 30), (64, 20000)])
-@pytest.mark.parametrize("weights", ["causal", "window", "packed", "sink", "bidirectional"])
+@pytest.mark.parametrize(
+    "weights", ["causal", "window", "packed", "sink", "bidirectional", "decay"]
+)
 def test_any_cut_of_queries_heads_and_sequences(weights, rows, entries, monkeypatch):
     inputs = attention(Draws((3, 4, 2), 43), "static", weights)
     whole = summary(inputs)
@@ -45,10 +47,11 @@ def test_any_cut_of_keys(form, entries, monkeypatch):
         torch.testing.assert_close(ours, want, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("weights", ["softcap", "decay"])
 @pytest.mark.parametrize("rows", [1, 9, 71])
-def test_any_cut_of_the_gradients(rows, monkeypatch):
+def test_any_cut_of_the_gradients(rows, weights, monkeypatch):
     draw = Draws((2, 2, 1), 71, grad=True)
-    inputs = attention(draw, "static", "softcap")
+    inputs = attention(draw, "static", weights)
     whole = torch.autograd.grad(attend(*inputs).square().sum(), draw.drawn)
     monkeypatch.setattr(mixers.StaticMixer, "rows", rows)
     monkeypatch.setattr(blocked_attention, "FEWEST_ROWS", 1)

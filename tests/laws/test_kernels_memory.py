@@ -28,7 +28,9 @@ def test_the_watch_sees_a_square():
     assert seen.entries == LENGTH**2
 
 
-@pytest.mark.parametrize("weights", ["causal", "sink", "window", "right-padded", "sigmoid"])
+@pytest.mark.parametrize(
+    "weights", ["causal", "sink", "window", "right-padded", "sigmoid", "decay"]
+)
 def test_training_with_static_values(weights):
     assert run("static", weights) < LENGTH**2 / 4
 

@@ -4,22 +4,15 @@ import pytest
 import torch
 from small_models import NAMES, SIZE, random_tokens, sharp_preset
 
-from dva_lens.mechanisms.positions.rotary import Rotary
+from dva_lens.mechanisms.positions.learned import Learned
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import preset
 
+LESS = ("sigmoid", "softmax-off-by-one", "learned-sink", "decay")
 PLACED = ("gpt2-style", "relative-values")
-ROWS_SUM_TO_ONE = [
-    name
-    for name in NAMES
-    if name not in ("sigmoid", "softmax-off-by-one", "learned-sink", *PLACED)
-]
-TABLES = ("static-learned", "random-fixed")
-ROTARY = [
-    name
-    for name in NAMES
-    if isinstance(preset(name, SIZE).positions, Rotary) and name not in TABLES
-]
+ROWS_SUM_TO_ONE = [name for name in NAMES if name not in (*LESS, *PLACED)]
+FROM_THE_START = ("gpt2-style", "static-learned", "random-fixed")
+RELATIVE = [name for name in NAMES if name not in FROM_THE_START]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -36,13 +29,13 @@ def test_the_future_is_invisible(name):
 @pytest.mark.parametrize("name", ROWS_SUM_TO_ONE)
 def test_a_repeated_token_gives_the_same_state_everywhere(name):
     model = sharp_preset(name)
-    assert isinstance(model.config.positions, Rotary)
+    assert not isinstance(model.config.positions, Learned)
     with torch.no_grad():
         logits = model(torch.full((1, 20), 5))
     torch.testing.assert_close(logits, logits[:, :1].expand_as(logits), rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "softmax-off-by-one", "learned-sink"])
+@pytest.mark.parametrize("name", LESS)
 def test_rows_that_do_not_sum_to_one_tell_repeated_tokens_apart(name):
     with torch.no_grad():
         logits = sharp_preset(name)(torch.full((1, 20), 5))
@@ -58,7 +51,7 @@ def test_padding_on_the_right_changes_nothing(name):
     torch.testing.assert_close(whole[1:, :9], alone, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ROTARY)
+@pytest.mark.parametrize("name", RELATIVE)
 def test_two_texts_in_one_sequence_do_not_see_each_other(name):
     """Learned positions, and scores by position, count from the start of the sequence."""
     model = sharp_preset(name)

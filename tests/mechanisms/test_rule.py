@@ -1,12 +1,17 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from own_models import tiny, tokens_of
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward
+from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
 
+from dva_lens.mechanisms.rule.decay import DecayRule
 from dva_lens.mechanisms.rule.learned_sink import LearnedSink
 from dva_lens.mechanisms.rule.sigmoid import Sigmoid
+from dva_lens.recording import record
 
 TOKENS = random_tokens()
 
@@ -53,3 +58,39 @@ def test_an_untrained_row_of_sigmoid_weights_grows_to_a_mass_of_one():
     _, cache = model.run_with_cache(random_tokens(1, 32))
     mass = cache["pattern", 0].sum(-1)[0, 0]
     torch.testing.assert_close(mass, torch.arange(1, 33).double() / 33)
+
+
+@pytest.mark.parametrize("of", ["weights", "scores"])
+def test_a_decay_is_its_formula(of):
+    model = sharp(SIZE.config(rule=DecayRule(of=of)))
+    _, cache = model.run_with_cache(TOKENS)
+    scores = torch.einsum("bqhd,bkhd->bhqk", cache["rot_q", 1], cache["rot_k", 1]) / 4
+    hidden = torch.ones(13, 13).triu(1).bool()
+    gap = (torch.arange(13)[:, None] - torch.arange(13)).abs()
+    kept = torch.stack([(1 - 2.0 ** -(2 + 4 * head / 2)) ** gap.double() for head in range(2)])
+    if of == "weights":
+        expected = scores.masked_fill(hidden, -torch.inf).softmax(-1) * kept
+    else:
+        raised = (scores.exp() * kept).masked_fill(hidden, 0.0)
+        expected = raised / raised.sum(-1, keepdim=True)
+    torch.testing.assert_close(cache["pattern", 1], expected)
+
+
+def test_alibi_is_that_of_mpt():
+    model = sharp(SIZE.config(rule="alibi", positions="none", heads=4))
+    _, cache = model.run_with_cache(TOKENS)
+    added = build_mpt_alibi_tensor(4, 13).double()
+    scores = torch.einsum("bqhd,bkhd->bhqk", cache["q", 1], cache["k", 1]) / 8**0.5 + added
+    hidden = torch.ones(13, 13).triu(1).bool()
+    expected = scores.masked_fill(hidden, -torch.inf).softmax(-1)
+    torch.testing.assert_close(cache["pattern", 1], expected)
+
+
+def test_a_decay_leaves_no_sink_far_away():
+    """Whatever scores are, the weight on a key is at most the factor of its distance."""
+    found = record(tiny("decay", context=64, sharp=20.0), tokens_of([64]))
+    rates = (1 - 2.0 ** -(2 + np.arange(4)))[:, None]
+    most = rates ** np.arange(64)
+    for layer in found.layers:
+        assert (layer.summary.first_mass[0] <= most + 1e-6).all()
+        assert (layer.summary.row_mass[0, :, 1:] < 1).all()

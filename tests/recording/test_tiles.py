@@ -5,6 +5,7 @@ import pytest
 import torch
 from rounding import pattern_limits, sums, within
 
+from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.reference import attention as reference
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Pairwise, Static
@@ -33,6 +34,8 @@ RULES = {
     "sigmoid": Rule(0.5, normaliser="sigmoid", bias=-2.0),
     "sink": Rule(0.5, sink=torch.tensor([0.0, 1.0, -1.0, 3.0])),
     "softcap": Rule(0.5, softcap=2.0),
+    "decay": Rule(0.5, decay=Decay((-0.3, -0.1, -0.03, 0.0))),
+    "decay of scores": Rule(0.5, decay=Decay((-0.3, -0.1, -0.03, 0.0), "scores")),
     "bias": Rule(0.5, bias=torch.linspace(-1, 1, LENGTH * LENGTH).reshape(1, 1, LENGTH, LENGTH)),
     "padding": Rule(0.5, segments=(torch.arange(LENGTH) < torch.tensor([[LENGTH], [13]])).long()),
 }

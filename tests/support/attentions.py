@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.interacting import Interacting
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import (
@@ -83,6 +84,10 @@ def rule(**settings):
     return Rule(scale=SCALE, **settings)
 
 
+def decay(draw, of):
+    return Decay(tuple(-0.2 / 3**head for head in range(draw.heads)), of)
+
+
 RULES: dict[str, Callable[[Draws], Rule]] = {
     "causal": lambda draw: rule(),
     "bidirectional": lambda draw: rule(causal=False),
@@ -97,9 +102,18 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sink": lambda draw: rule(sink=draw(draw.heads)),
     "sink-and-number": lambda draw: rule(sink=draw(draw.heads), bias=0.3),
     "sink-padded": lambda draw: rule(sink=draw(draw.heads), segments=left_padded(draw)),
+    "decay": lambda draw: rule(decay=decay(draw, "weights")),
+    "decay-sink-padded": lambda draw: rule(
+        decay=decay(draw, "weights"), sink=draw(draw.heads), segments=left_padded(draw)
+    ),
+    "decay-sigmoid": lambda draw: rule(normaliser="sigmoid", decay=decay(draw, "weights")),
+    "decay-of-scores": lambda draw: rule(decay=decay(draw, "scores"), causal=False),
     "sigmoid": lambda draw: rule(normaliser="sigmoid", bias=-1.5),
     "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
 }
+
+FUSED_RULES = {name: made for name, made in RULES.items() if not name.startswith("decay")}
+"""Those that the fused kernels take."""
 
 
 def attention(draw, form, weights):

@@ -38,6 +38,7 @@ class LayerParts:
     by_query: bool
     query_operands: tuple[str, ...]
     competes: bool
+    fades: bool
     sources: tuple[str, ...]
 
     @classmethod
@@ -48,6 +49,7 @@ class LayerParts:
             by_query=not isinstance(call.values, Static),
             query_operands=type(call.values).of_query,
             competes=call.weights.normaliser == "softmax",
+            fades=call.weights.fade is not None,
             sources=tuple(sources),
         )
 
@@ -109,6 +111,12 @@ class ModelParts:
                 f"A temperature needs weights that compete, and layer {what.layer} of "
                 f"{self.model} weighs every key by itself{self._elsewhere(lambda e: e.competes)}; "
                 f"presets that have them: {having(competes)}."
+            )
+        if isinstance(what, RemoveSink) and what.by == "mask" and one.fades:
+            raise TypeError(
+                f"Hiding a key changes the weights of layer {what.layer} of {self.model} by what "
+                f"they were before distance took from them, which is not kept; take its value "
+                f"away instead: by='value'."
             )
         return (what.layer,)
 

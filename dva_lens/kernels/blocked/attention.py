@@ -50,6 +50,8 @@ def block_scores(
         scores += of_block(rule.bias, block)
     elif rule.bias != 0.0:
         scores += rule.bias
+    if rule.penalty is not None:
+        scores += rule.penalty.within(block, dtype=scores.dtype, device=scores.device)
     unseen = hidden(rule, block, query.device)
     if unseen is not None:
         scores.masked_fill_(unseen, -torch.inf)
@@ -70,6 +72,15 @@ def normalised(scores: BlockScores, log_sum_exp: BlockRows) -> BlockScores:
     """Turn scores into softmax weights in place; rows that see nothing become zero."""
     safe = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
     return scores.sub_(safe[..., None]).exp_()
+
+
+def factors(
+    block: QueryBlock, rule: Rule, like: BlockScores
+) -> Float[Tensor, "few row seen"] | None:
+    """Return what distance multiplies the weights of a block by; None for nothing."""
+    if rule.fade is None:
+        return None
+    return rule.fade.within(block, dtype=like.dtype, device=like.device).exp_()
 
 
 @final
@@ -141,6 +152,9 @@ class BlockedAttention(torch.autograd.Function):
                 pattern = normalised(scores, log_sum_exp[block.by_query])
             else:
                 pattern = scores.sigmoid_()
+            faded = factors(block, rule, pattern)
+            if faded is not None:
+                pattern *= faded
             row_mass[block.by_query] = pattern.sum(dim=-1)
             mixer.mix(pattern, operands, block, out[block.by_query])
         ctx.rule, ctx.mixer = rule, mixer
@@ -168,10 +182,14 @@ class BlockedAttention(torch.autograd.Function):
         pairs = ctx.mixer.pairs(operands)
         for block in tiles(ctx.rule, query, key, rows=ctx.mixer.rows, pairs=pairs):
             pattern, capped = saved.pattern(block)
+            faded = factors(block, ctx.rule, pattern)
+            weights = pattern if faded is None else pattern * faded
             d_pattern = ctx.mixer.pull(
-                pattern, operands, block, grad=grad[block.by_query], grads=d_operands
+                weights, operands, block, grad=grad[block.by_query], grads=d_operands
             )
             d_pattern += grad_mass[block.by_query][..., None]
+            if faded is not None:
+                d_pattern *= faded
             saved.push(block, pattern, capped, d_pattern)
         d_sink = None
         if sink is not None:

@@ -7,10 +7,12 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from dva_lens.kernels.blocked.scores import Memory, Scorer, nowhere, tiles
 from dva_lens.kernels.blocked.threads import Action, Turns, share
 from dva_lens.kernels.blocks import QueryBlock
+from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.rule import Rule
 
 Query = Float[Tensor, "batch head query width"]
@@ -25,7 +27,9 @@ class BlockPattern:
     """The weights of a block, and what they were made of; scores are memory for who needs some.
 
     Per row: the largest weight; log-sum-exp of the scores, a sink included, or 0 where the row
-    sees nothing; and the share of the keys in that sum. Under sigmoid, only the first of them.
+    sees nothing; and what the weights come to as a share of that sum. Under sigmoid, only the
+    first of them. Where weights fade with distance, `scores` hold the logarithm of the factor too,
+    and under sigmoid that of the weight.
     """
 
     block: QueryBlock
@@ -79,12 +83,17 @@ def block_pattern(
     if rule.normaliser == "sigmoid":
         largest = torch.sigmoid(scores, out=weights).amax(dim=-1)
         nothing = scores.new_full((), torch.nan).expand_as(largest)
-        return BlockPattern(block, weights, scores, largest, nothing, nothing)
+        part = BlockPattern(block, weights, scores, largest, nothing, nothing)
+        if rule.fade is None:
+            return part
+        scores.copy_(logsigmoid(scores))
+        return _faded(part, rule.fade)
     torch.softmax(scores, dim=-1, out=weights)
     top, largest = scores.amax(dim=-1), weights.amax(dim=-1)
     log_sum, one = top - largest.log(), top.new_ones(()).expand_as(top)
     part = BlockPattern(block, weights, scores, largest, log_sum, one)
-    return _lessened(part, rule, top) if rule.may_sum_to_less else part
+    part = _lessened(part, rule, top) if rule.may_sum_to_less else part
+    return part if rule.fade is None else _faded(part, rule.fade)
 
 
 def _lessened(part: BlockPattern, rule: Rule, top: Rows) -> BlockPattern:
@@ -100,3 +109,13 @@ def _lessened(part: BlockPattern, rule: Rule, top: Rows) -> BlockPattern:
     share, log_sum = share.masked_fill(empty, 0.0), log_sum.masked_fill(empty, 0.0)
     part.weights.mul_(share[..., None])
     return replace(part, largest=part.largest * share, log_sum_exp=log_sum, share=share)
+
+
+def _faded(part: BlockPattern, fade: Decay) -> BlockPattern:
+    """Multiply weights by their factors, and add the logarithms of the factors to scores."""
+    scores = part.scores
+    factors = fade.within(part.block, dtype=scores.dtype, device=scores.device)
+    scores.add_(factors)
+    part.weights.mul_(factors.exp_())
+    largest, total = part.weights.amax(dim=-1), part.weights.sum(dim=-1)
+    return replace(part, largest=largest, share=total)

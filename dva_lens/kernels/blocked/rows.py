@@ -51,7 +51,8 @@ class RowNumbers:
         block, weights, scores = part.block, part.weights, part.scores
         places = block.rest_from_last(self._positions)
         offset = torch.mv(weights.view(-1, weights.shape[-1]), places).view(part.largest.shape)
-        logarithms = logsigmoid(scores) if self.rule.normaliser == "sigmoid" else scores
+        logits = self.rule.normaliser == "sigmoid" and self.rule.fade is None
+        logarithms = logsigmoid(scores) if logits else scores
         energy = torch.mul(logarithms, weights, out=scores)
         seen = [
             *(part.log_sum_exp, part.share, part.largest),

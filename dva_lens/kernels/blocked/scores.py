@@ -78,6 +78,8 @@ class Scorer:
             scores.add_(of_block(rule.bias, block)).clamp_(min=nowhere(scores.dtype))
         elif rule.bias != 0.0:
             scores.add_(rule.bias)
+        if rule.penalty is not None:
+            scores.add_(rule.penalty.within(block, dtype=scores.dtype, device=scores.device))
         self._hide(scores, block)
         return scores
 

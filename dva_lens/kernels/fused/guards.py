@@ -109,8 +109,13 @@ def check_rule(rule: Rule) -> None:
     Raises
     ------
     TypeError
-        Visibility has no closed form: the rule holds a mask function.
+        Visibility has no closed form: the rule holds a mask function; or it holds a decay.
     """
+    if rule.decay is not None:
+        raise TypeError(
+            f"The backend 'fused' knows no decay of {rule.decay.of} by distance; choose the "
+            f"backend 'blocked'."
+        )
     if rule.mask is not None:
         raise TypeError(
             "The backend 'fused' knows causal, windowed, packed and bidirectional attention, and "

@@ -24,7 +24,10 @@ def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     queries, keys = (torch.arange(each.shape[2], device=query.device) for each in (query, key))
     sequences = torch.arange(len(query), device=query.device)
     seen = rule.visible(queries, keys, sequences)
-    return (product + rule.bias).masked_fill(~seen, -torch.inf)
+    product = product + rule.bias
+    if rule.penalty is not None:
+        product = product + rule.penalty.between(queries, keys, dtype=product.dtype)
+    return product.masked_fill(~seen, -torch.inf)
 
 
 def log_normaliser(scores: Pattern, rule: Rule) -> Float[Tensor, "batch head query"]:
@@ -43,9 +46,14 @@ def pattern(query: Query, key: Key, rule: Rule) -> Pattern:
 def normalised(scores: Pattern, rule: Rule) -> Pattern:
     """Return the weights that scores become."""
     if rule.normaliser == "sigmoid":
-        return torch.sigmoid(scores)
-    normaliser = log_normaliser(scores, rule)[..., None]
-    return torch.exp(scores - normaliser.masked_fill(normaliser == -torch.inf, 0.0))
+        weights = torch.sigmoid(scores)
+    else:
+        normaliser = log_normaliser(scores, rule)[..., None]
+        weights = torch.exp(scores - normaliser.masked_fill(normaliser == -torch.inf, 0.0))
+    if rule.fade is None:
+        return weights
+    queries, keys = (torch.arange(each, device=scores.device) for each in scores.shape[-2:])
+    return weights * rule.fade.between(queries, keys, dtype=scores.dtype).exp()
 
 
 def attend(

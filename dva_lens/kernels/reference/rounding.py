@@ -152,6 +152,8 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     bias = torch.as_tensor(rule.bias, dtype=torch.float64).abs()
     size = size + bias.masked_fill(bias == torch.inf, 0.0)
     place = torch.arange(query.shape[2], device=query.device)
+    if rule.decay is not None:
+        size = size + rule.decay.between(place, place, dtype=size.dtype).abs()
     sequences = torch.arange(len(query), device=query.device)
     largest = size.masked_fill(~rule.visible(place, place, sequences), 0.0).amax(
         dim=-1, keepdim=True

@@ -32,6 +32,7 @@ POSITIONS = VariantTable(
     Positions,
     {
         "rotary": ("Rotary", "Queries and keys are rotated by their position."),
+        "none": ("NoPositions", "Nothing says where a token stands but what it sees."),
         "learned": ("Learned", "A learned vector per position is added to the embedding."),
     },
 )

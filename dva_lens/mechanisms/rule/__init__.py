@@ -31,5 +31,13 @@ RULES = VariantTable(
             "LearnedSink",
             "Softmax over the keys and one virtual key of learned logit without a value.",
         ),
+        "decay": (
+            "DecayRule",
+            "Softmax weights fade with distance, and nothing makes up for it: rows sum to less.",
+        ),
+        "alibi": (
+            "Alibi",
+            "Scores fall in proportion to distance, by a slope per head that is not trained.",
+        ),
     },
 )

@@ -153,11 +153,16 @@ def _compared(
         sizes * (rows if rule.normaliser == "sigmoid" else 1),
         seen[positions],
         rule.scale,
-        more + float(torch.as_tensor(rule.bias).abs().max()),
+        more + float(torch.as_tensor(rule.bias).abs().max()) + _largest_penalty(rule, rows),
     )
     theirs = own(query.to(wide), key.to(wide), values, rule)[0][:, positions]
     ours = out[0][:, positions]
     return sample.compare(ours, theirs, backend=backend, positions=positions, place=place)
+
+
+def _largest_penalty(rule: Rule, rows: int) -> float:
+    """Return what distance takes at most from one of the first rows."""
+    return 0.0 if rule.decay is None else -min(rule.decay.rates) * rows
 
 
 def _of_first(rule: Rule, rows: int) -> Rule:

@@ -12,6 +12,7 @@ from dva_lens.diagnostics.interventions.value_paths import value_paths
 from dva_lens.diagnostics.interventions.values import (
     DropValueResidual,
     FreezeValues,
+    RemoveSink,
     SwapFirstValues,
     SwapValues,
     Temperature,
@@ -50,6 +51,7 @@ def test_a_preset_is_said_to_have_what_a_pass_shows(name):
         ("dva", DropValueResidual(), r"No layer of Decoder takes values of the first one"),
         ("dva-value-mlp", FreezeValues(layer=0), r"nothing to freeze; presets .* dva"),
         ("dva-value-mlp", SwapValues(layer=0, part="query"), r"nothing to swap; presets .* dva"),
+        ("decay", RemoveSink(layer=0, head=0), r"distance took from them.* by='value'\."),
         ("sigmoid", Temperature(layer=0, head=0, temperature=2.0), r"presets that have them"),
     ],
 )

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from attentions import FORMS, RULES, Draws, attention, rule, strong_sink
+from attentions import FORMS, FUSED_RULES, Draws, attention, rule, strong_sink
 from rounding import agree, widened
 from shapes import Largest
 
@@ -68,12 +68,12 @@ def compare(given):
     agree(found, numbers(BACKENDS["reference"](*widened(given))), given)
 
 
-@pytest.mark.parametrize("weights", RULES)
+@pytest.mark.parametrize("weights", FUSED_RULES)
 def test_every_mask_kind(weights, seed):
     compare(attention(Draws((2, 2, 1), 37, dtype=SINGLE, seed=seed), "static", weights))
 
 
-@pytest.mark.parametrize("weights", RULES)
+@pytest.mark.parametrize("weights", FUSED_RULES)
 @pytest.mark.usefixtures("small_tiles")
 def test_tiles_that_are_skipped_or_seen_whole(weights, seed):
     compare(attention(Draws((1, 1, 1), 57, dtype=SINGLE, seed=seed), "static", weights))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from attentions import RULES, Draws, attention
+from attentions import FUSED_RULES, Draws, attention
 from rounding import gradient_limits, limits, within
 
 from dva_lens.kernels import attention as forwards
@@ -32,7 +32,7 @@ def drawn(rule, length, dtype, layout=(1, 2, 1), widths=(6, 8), seed=0):
     draw = Draws(layout, length, dtype=dtype, seed=seed)
     operands = [draw.query(widths[0]), draw.key(widths[0]), draw.query(widths[1])]
     operands.append(draw.key(widths[1]))
-    weights = RULES[rule](draw)
+    weights = FUSED_RULES[rule](draw)
     if weights.sink is not None:
         operands.append(weights.sink)
     upstream = draw.query(widths[1])
@@ -76,7 +76,7 @@ def widened(given):
     return [each.double() for each in operands], weights, upstream.double()
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", FUSED_RULES)
 def test_every_mask_kind(rule, seed):
     compare(rule, 21, layout=(1, 1, 1), seed=seed)
 
