@@ -102,7 +102,7 @@ fuzz: $(VENV)/.installed-dev
 # class of transformers, about a second each; stopped, it goes on where it was. Known answers take 11 minutes of
 # training: `make known-answers`; pictures are drawn from an archive: `make picture`.
 pages: $(VENV)/.installed-dev
-	for page in statistics mechanisms findings; do \
+	for page in statistics mechanisms findings gpu; do \
 	  $(BIN)/python -m dva_lens.analyses.pages.$$page > docs/.$$page.part || exit 1; \
 	  mv docs/.$$page.part docs/$$page.md; \
 	done

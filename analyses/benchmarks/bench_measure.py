@@ -55,7 +55,7 @@ class MeasureOutcome:
 CASES = (MeasureCase(1, 1.3), MeasureCase(8, 1.12))
 
 
-def model_of() -> LlamaForCausalLM:
+def model_of(positions: int = 8192) -> LlamaForCausalLM:
     """Return a model of SmolLM2-135M's shape."""
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -65,7 +65,7 @@ def model_of() -> LlamaForCausalLM:
         num_hidden_layers=30,
         num_attention_heads=9,
         num_key_value_heads=3,
-        max_position_embeddings=8192,
+        max_position_embeddings=positions,
         rms_norm_eps=1e-5,
         rope_parameters={"rope_type": "default", "rope_theta": 1e5},
         tie_word_embeddings=True,

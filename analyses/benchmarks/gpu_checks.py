@@ -21,7 +21,7 @@ from .gpu_running import Limits, child, run_all
 from .gpu_table import groups, here, stand_in_for_shapes
 
 OUT = Path("docs/gpu_checks.json")
-WORKERS = 8
+WORKERS = 14
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,8 +14,15 @@ import dva_lens
 
 DTYPES = ("float32", "float16", "bfloat16")
 WIDTHS = ((16, 16), (24, 40), (128, 64), (128, 128))
+WIDE = 200
 FEW_RULES = ("causal", "packed", "sink-and-number", "sigmoid")
 TIMED_LENGTHS = (2048, 8192, 32768, 131072)
+MEASURED_LENGTHS = (1024, 8192, 131072)
+SHARES = 4
+SOURCES = {
+    "training": ("kernels", "models", "mechanisms"),
+    "measure": ("kernels", "models", "mechanisms", "recording", "measuring", "statistics"),
+}
 VERSIONS = ("torch", "triton", "numpy")
 Check = Callable[[], dict[str, Any]]
 
@@ -28,10 +35,14 @@ def groups() -> list[list[str]]:
     found += [[f"widths/{a}-{b}/{dtype}" for dtype in DTYPES] for a, b in WIDTHS]
     found += [[f"forms/{form}/{rule}" for rule in FEW_RULES] for form in FORMS if form != "static"]
     found += [[f"gradients/{rule}"] for rule in RULES]
+    found += [[f"wide-gradients/{rule}"] for rule in FEW_RULES]
     found += [[*(f"speed/attention/{length}" for length in TIMED_LENGTHS), "speed/pairwise"]]
     if find_spec("transformer_lens") is not None:
         from dva_lens.models.presets import PRESETS
 
+        measured = [f"measure/{name}" for name in PRESETS]
+        found += [measured[first::SHARES] for first in range(SHARES)]
+        found += [[f"speed/measure/{length}" for length in MEASURED_LENGTHS]]
         found += [[f"training/{name}" for name in PRESETS]]
     return found
 
@@ -45,16 +56,35 @@ def check_of(name: str) -> Check:
         There is no check of this name.
     """
     kind, _, rest = name.partition("/")
-    first, _, second = rest.partition("/")
+    if kind == "measure" or name.startswith("speed/measure/"):
+        return _measured(rest)
     if kind in ("speed", "training"):
-        from . import gpu_speed
+        return _timed(kind, rest)
+    return _of_kernels(kind, rest)
 
-        if kind == "training":
-            return partial(gpu_speed.training, rest)
-        timed = first == "attention"
-        return partial(gpu_speed.attention, int(second)) if timed else gpu_speed.pairwise
+
+def _measured(rest: str) -> Check:
+    from . import gpu_measure
+
+    length = rest.removeprefix("measure/")
+    if length != rest:
+        return partial(gpu_measure.whole, int(length))
+    return partial(gpu_measure.preset, rest)
+
+
+def _timed(kind: str, rest: str) -> Check:
+    from . import gpu_speed
+
+    if kind == "training":
+        return partial(gpu_speed.training, rest)
+    what, _, length = rest.partition("/")
+    return partial(gpu_speed.attention, int(length)) if length else getattr(gpu_speed, what)
+
+
+def _of_kernels(kind: str, rest: str) -> Check:
     from .gpu_kernels import FEW_LENGTHS, LENGTHS, forward, gradients
 
+    first, _, second = rest.partition("/")
     if kind == "forward":
         lengths = LENGTHS if second == "float32" else LENGTHS[1:]
         return partial(forward, first, dtype=second, lengths=lengths)
@@ -65,13 +95,17 @@ def check_of(name: str) -> Check:
         return partial(forward, second, first, widths=(32, 48), lengths=FEW_LENGTHS)
     if kind == "gradients":
         return partial(gradients, rest)
+    if kind == "wide-gradients":
+        return partial(gradients, rest, width=WIDE, lengths=FEW_LENGTHS[1:])
+    name = f"{kind}/{rest}"
     raise KeyError(f"Unknown check {name!r}; --list names them.")
 
 
 def sources(name: str) -> str:
     """Return the fingerprint of the sources that a check depends on."""
     root = Path(dva_lens.__file__).parent
-    folders = ["kernels", "models", "mechanisms"] if name.startswith("training/") else ["kernels"]
+    kind = name.removeprefix("speed/").partition("/")[0]
+    folders = SOURCES.get(kind, ("kernels",))
     found = sha256()
     for path in sorted(path for folder in folders for path in (root / folder).rglob("*.py")):
         found.update(path.read_bytes())

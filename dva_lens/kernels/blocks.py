@@ -184,15 +184,15 @@ def counts(
         if among is None:
             among = tuple(_uncut(visibility, size, batch))
         return _counted(visibility, size, batch, device, among)
-    before = torch.arange(length, device=device)
-    after = before.flip(0)
+    back = torch.arange(1, length + 1, device=device)  # a query itself and what comes before
     if visibility.window is not None:
-        before, after = (each.clamp(max=visibility.window - 1) for each in (before, after))
+        back = back.clamp(max=visibility.window)
+    ahead = back.flip(0)
     if visibility.causal:
-        visible, viewers = before + 1, after + 1
+        visible, viewers = back, ahead
     else:
-        visible = viewers = before + after + 1
-    return visible.repeat(batch, 1), viewers.repeat(batch, 1)
+        visible = viewers = back + ahead - 1
+    return visible.expand(batch, -1), viewers.expand(batch, -1)
 
 
 def _uncut(visibility: Visibility, size: tuple[int, int], batch: int) -> Iterator[QueryBlock]:

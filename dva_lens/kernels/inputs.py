@@ -1,5 +1,7 @@
 """What an attention that is recorded must be given: shapes that fit, and finite numbers."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -76,7 +78,7 @@ def check_finite(found: Summary, query: Query, key: Key, values: Values) -> None
         An input is not finite, or the scores or values overflow.
     """
     sums = torch.stack([found.row_mass, found.entropy, found.value_norm, found.output_norm])
-    if bool(torch.isfinite(sums).all()):
+    if math.isfinite(sums.sum()) or bool(torch.isfinite(sums).all()):  # the sum alone may overflow
         return
     for name, tensor in {"query": query, "key": key, **_tensors(values)}.items():
         if not bool(torch.isfinite(tensor).all()):

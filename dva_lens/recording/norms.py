@@ -193,7 +193,7 @@ def _median(entries: Float[Tensor, "position channel"]) -> float:
     flat, count = entries.flatten(), entries.numel()
     low, high = (count - 1) // 2, count // 2
     if flat.is_cuda:
-        return float(flat.kthvalue(low + 1).values + flat.kthvalue(high + 1).values) / 2
+        return _median_of_tensor(flat, entries.shape[1])
     numbers = flat.numpy()
     first, last = _around_median(numbers, entries.shape[1])
     over = numbers >= first
@@ -208,9 +208,31 @@ def _median(entries: Float[Tensor, "position channel"]) -> float:
 def _around_median(
     numbers: Float[np.ndarray, "entry"], channels: int
 ) -> tuple[np.floating, np.floating]:
-    step = max(1, len(numbers) // SAMPLE)
+    sample = np.sort(numbers[:: _step(len(numbers), channels)])
+    first, last = _middle(len(sample))
+    return sample[first], sample[last]
+
+
+def _median_of_tensor(flat: Float[Tensor, "entry"], channels: int) -> float:
+    count = len(flat)
+    low, high = (count - 1) // 2, count // 2
+    sample = flat[:: _step(count, channels)].sort().values
+    first, last = (sample[place] for place in _middle(len(sample)))
+    below = int((flat < first).sum())
+    near = flat[(flat >= first) & (flat <= last)]
+    if not below <= low <= high < below + len(near):
+        near, below = flat, 0
+    ranked = near.sort().values
+    return float(ranked[low - below] + ranked[high - below]) / 2
+
+
+def _step(count: int, channels: int) -> int:
+    step = max(1, count // SAMPLE)
     while math.gcd(step, channels) > 1:  # a sample of all channels alike
         step += 1
-    sample = np.sort(numbers[::step])
-    middle, margin = len(sample) // 2, int(3 * len(sample) ** 0.5)
-    return sample[max(0, middle - margin)], sample[min(len(sample) - 1, middle + margin)]
+    return step
+
+
+def _middle(count: int) -> tuple[int, int]:
+    middle, margin = count // 2, int(3 * count**0.5)
+    return max(0, middle - margin), min(count - 1, middle + margin)

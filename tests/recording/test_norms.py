@@ -5,6 +5,7 @@ from records import random_causal, record_of
 
 from dva_lens.kernels.values import Pairwise, QueryGated, Static, per_query_head
 from dva_lens.recording.norms import (
+    _median_of_tensor,
     gram_of,
     stream_norms,
     value_mix,
@@ -111,3 +112,12 @@ def test_the_median_is_exact_whatever_the_sample_says(shape, monkeypatch):
         monkeypatch.setattr("dva_lens.recording.norms.SAMPLE", sample)
         found = stream_norms(hidden, np.array([shape[0]]))
         np.testing.assert_allclose(found.median[0], np.median(hidden.abs()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (300, 96), (301, 97)])
+def test_the_median_is_the_same_where_it_is_taken_on_a_gpu(shape, monkeypatch):
+    entries = torch.randn(*shape, generator=torch.Generator().manual_seed(0)).abs()
+    for sample in (64, 1):
+        monkeypatch.setattr("dva_lens.recording.norms.SAMPLE", sample)
+        found = _median_of_tensor(entries.flatten(), shape[1])
+        np.testing.assert_allclose(found, np.median(entries), rtol=1e-6)

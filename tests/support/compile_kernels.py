@@ -7,7 +7,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from dva_lens.kernels.fused.forward import forward
-from dva_lens.kernels.fused.launch import padded, tiles_of
+from dva_lens.kernels.fused.launch import CHUNK, padded, tiles_of
 from dva_lens.kernels.fused.pairwise import pull_keys, pull_queries
 from dva_lens.kernels.fused.received import received
 
@@ -23,6 +23,7 @@ CASES = {
     "forward-of-pairs": (forward, "fp32", 32, PAIRS),
     "received": (received, "bf16", 128, {}),
     "received-of-all": (received, "fp32", 32, OTHER),
+    "forward-of-wide-pairs": (forward, "fp32", 512, PAIRS),
     "pull-queries": (pull_queries, "fp32", 32, {}),
     "pull-keys": (pull_keys, "fp32", 32, OTHER),
 }  # fmt: skip
@@ -31,7 +32,7 @@ CASES = {
 def types(name, dtype):
     if name in ("Q", "K", "V"):
         return f"*{dtype}"
-    if name in ("Segments", "Largest"):
+    if name in ("Segments", "Visible", "Few"):
         return "*i32"
     if name[0].isupper():
         return "*fp32"
@@ -41,9 +42,11 @@ def types(name, dtype):
 def compiled(kernel, dtype, width, settings):
     how = settings.get("VALUES", 2 if kernel in (pull_queries, pull_keys) else 0)
     tiles = tiles_of(width, width, how, 4 if dtype == "fp32" else 2)
+    tiles = tiles.turned if kernel is pull_keys else tiles
     known = {
         **RULE, **settings, **tiles.of_pairs,
         "QK": width, "DV": width, "BLOCK_QK": padded(width), "BLOCK_DV": padded(width),
+        "CHUNK": min(CHUNK, padded(width)),
     }  # fmt: skip
     known = {name: value for name, value in known.items() if name in kernel.arg_names}
     signature = {

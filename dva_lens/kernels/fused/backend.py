@@ -7,7 +7,6 @@ from torch import Tensor
 from dva_lens.kernels.blocks import counts
 from dva_lens.kernels.fused.guards import check_machine, check_operands, check_rule
 from dva_lens.kernels.inputs import check, check_finite
-from dva_lens.kernels.late import late_received
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.values import CollapsingValues, Values
@@ -45,12 +44,12 @@ def fused(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, S
     output = output.to(query.dtype)
     batch, _, length, _ = query.shape
     visible, viewers = counts(rule, length, batch=batch, device=query.device)
-    mass = received(query, key, rows["log_sum_exp"], rule)
+    mass, late = received(query, key, rows["log_sum_exp"], rule, visible=visible)
     summary = Summary(
         **rows,
         output_norm=torch.linalg.vector_norm(output, dim=-1, dtype=torch.float32),
         received=mass,
-        late_received=late_received(mass, query, key, rule, visible=visible),
+        late_received=late,
         visible=visible,
         viewers=viewers,
     )

@@ -9,9 +9,12 @@ last, so that the rest keeps its digits where key 0 takes nearly everything.
 import triton.language as tl
 
 from dva_lens.kernels.fused.language import (
+    column,
     finished_scores,
     gelu,
     kernel,
+    leave,
+    products,
     seen_pairs,
     weight_on,
 )
@@ -25,11 +28,11 @@ PER_QUERY = (
 
 @kernel
 def forward(
-    Q, K, V, Left, Right, LeftSizes, Sizes, Sink, Bias, Segments, Out, Stats,
+    Q, K, V, Left, Right, LeftSizes, Sizes, Sink, Bias, Segments, Board, Out, Stats,
     q_b, q_h, q_n, k_b, k_h, k_n, v_b, v_h, v_n, bias_b, bias_h, bias_q, bias_k,
     length, heads, group, rows, scale, softcap, bias, window,
     QK: tl.constexpr, DV: tl.constexpr, BLOCK_QK: tl.constexpr, BLOCK_DV: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    CHUNK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
     CAUSAL: tl.constexpr, WINDOW: tl.constexpr, SEGMENTS: tl.constexpr, SINK: tl.constexpr,
     SOFTCAP: tl.constexpr, TENSOR_BIAS: tl.constexpr, SIGMOID: tl.constexpr,
     VALUES: tl.constexpr, MEASURE: tl.constexpr, PRECISION: tl.constexpr,
@@ -62,11 +65,13 @@ def forward(
     own_keys = (batch.to(tl.int64) * (heads // group) + kv_head) * length
     row = which.to(tl.int64) * length + queries
     q_at = queries[:, None].to(tl.int64) * q_n + c_qk[None, :]
-    q = tl.load(Q + q_at, mask=inside[:, None] & (c_qk[None, :] < QK), other=0.0)
+    if VALUES < 2:
+        q = tl.load(Q + q_at, mask=inside[:, None] & (c_qk[None, :] < QK), other=0.0)
     wide = inside[:, None] & (c_dv[None, :] < DV)
-    if VALUES != 0:
-        left = tl.load(Left + row[:, None] * DV + c_dv[None, :], mask=wide, other=0.0)
+    Board += tl.program_id(0).to(tl.int64) * BLOCK_M * BLOCK_N
+    left_at = Left + row[:, None] * DV + c_dv[None, :]
     if VALUES == 1:
+        left = tl.load(left_at, mask=wide, other=0.0)
         left_size = tl.load(LeftSizes + row, mask=inside, other=0.0)
     segment_q = tl.zeros([BLOCK_M], tl.int32)
     if SEGMENTS:
@@ -104,9 +109,14 @@ def forward(
             first = tl.where(at < middle, start, at) if edge == 1 else at
             keys = first + columns
             there = keys < length
-            k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
-            k = tl.load(K + k_at, mask=there[:, None] & (c_qk[None, :] < QK), other=0.0)
-            product = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
+            if VALUES < 2:
+                k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
+                k = tl.load(K + k_at, mask=there[:, None] & (c_qk[None, :] < QK), other=0.0)
+                product = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
+            else:  # values of pairs fill the registers
+                product = scale * products(
+                    Q, K, queries, keys, q_n, k_n, length, QK, CHUNK, BLOCK_M, BLOCK_N, PRECISION
+                )
             s = finished_scores(
                 product, queries[:, None], keys[None, :], Bias, bias_q, bias_k, bias, softcap,
                 length, SOFTCAP, TENSOR_BIAS,
@@ -180,8 +190,12 @@ def forward(
                         pair += left_size[:, None] + size[None, :]
                         sizes += tl.sum(p * tl.sqrt(tl.maximum(pair, 0.0)), 1)
             else:
+                tl.debug_barrier()
+                leave(Board, p, BLOCK_M, BLOCK_N)
+                tl.debug_barrier()
+                left = tl.load(left_at, mask=wide, other=0.0)  # here it settles the layout
                 for j in range(tl.minimum(BLOCK_N, high - first)):
-                    share = tl.sum(tl.where(columns[None, :] == j, p, 0.0), 1)
+                    share = column(Board, j, BLOCK_M)
                     v_row = V + tl.cast(first + j, tl.int64) * v_n + c_dv
                     v = tl.load(v_row, mask=c_dv < DV, other=0.0).to(tl.float32)
                     if VALUES == 2:

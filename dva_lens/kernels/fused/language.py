@@ -54,6 +54,47 @@ def finished_scores(
 
 
 @kernel
+def products(
+    Q, K, queries, keys, q_n, k_n, length,
+    QK: tl.constexpr, CHUNK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Multiply a block of queries with a block of keys, a few channels at a time.
+
+    That leaves the registers to what else a program keeps.
+    """
+    product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
+    for first in range(0, QK, CHUNK):
+        c = first + tl.arange(0, CHUNK)
+        q_mask = (queries < length)[:, None] & (c[None, :] < QK)
+        k_mask = (keys < length)[:, None] & (c[None, :] < QK)
+        q_at = queries[:, None].to(tl.int64) * q_n + c[None, :]
+        k_at = keys[:, None].to(tl.int64) * k_n + c[None, :]
+        q = tl.load(Q + q_at, mask=q_mask, other=0.0)
+        k = tl.load(K + k_at, mask=k_mask, other=0.0)
+        product += tl.dot(q, tl.trans(k), input_precision=PRECISION)
+    return product
+
+
+@kernel
+def leave(Board, tile, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # fmt: skip
+    """Write a small tile where `column` reads it; a barrier has to come before and after.
+
+    Whoever takes a column out of a tile in registers makes the compiler lay out everything that
+    meets the column like that tile, or move it there and back; one that is read has no layout.
+    """
+    rows = tl.arange(0, ROWS)
+    columns = tl.arange(0, COLUMNS)
+    tl.store(Board + columns[None, :] * ROWS + rows[:, None], tile)
+
+
+@kernel
+def column(Board, j, ROWS: tl.constexpr):
+    """Read one column of a tile that `leave` wrote."""
+    return tl.load(Board + j * ROWS + tl.arange(0, ROWS))
+
+
+@kernel
 def weight_on(
     keys, normaliser, queries, segment_q, Q, K, q_n, k_n, Bias, bias_q, bias_k, Segments,
     length, window, scale, softcap, bias,

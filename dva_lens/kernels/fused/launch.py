@@ -1,12 +1,14 @@
 """Starting the kernels on what an attention is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
+from dva_lens.axes import MANY_KEYS
 from dva_lens.kernels.fused.forward import PER_QUERY
 from dva_lens.kernels.fused.forward import forward as forward_kernel
 from dva_lens.kernels.fused.operands import PAIRWISE, Operands
@@ -19,6 +21,10 @@ Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
 Rows = Float[Tensor, "batch head query"]
 Output = Float[Tensor, "batch head query value_width"]
+Received = Float[Tensor, "batch head key"]
+
+CHUNK = 64
+"""Channels that one product of blocks takes at a time, where values fill the registers."""
 
 
 @final
@@ -37,6 +43,11 @@ class Tiles:
         return {"BLOCK_M": self.queries, "BLOCK_N": self.keys}
 
     @property
+    def turned(self) -> "Tiles":
+        """Return the tiles of a program that owns keys, as this one owns queries."""
+        return replace(self, queries=self.keys, keys=self.queries)
+
+    @property
     def running(self) -> dict[str, int]:
         """Return how the GPU runs a program."""
         return {"num_warps": self.warps, "num_stages": self.stages}
@@ -45,8 +56,10 @@ class Tiles:
 def tiles_of(width: int, value_width: int, how: int, itemsize: int) -> Tiles:
     """Return tiles that fit in the registers and the shared memory of a GPU."""
     widest = max(padded(width), padded(value_width))
+    if how >= PAIRWISE and widest <= 128:
+        return Tiles(16, 16, warps=4, stages=1)
     if how >= PAIRWISE:
-        return Tiles(16, 16, warps=4 if widest <= 128 else 8, stages=1)
+        return Tiles(8, 64, warps=4 if widest <= 512 else 8, stages=1)
     if itemsize == 2 and widest <= 128:
         return Tiles(128, 64, warps=8)
     if widest <= 64:
@@ -82,34 +95,48 @@ def forward(
     )
     sink = empty if rule.sink is None else rule.sink.float().contiguous()
     bias, bias_strides = bias_of(query, rule)
-    forward_kernel[(blocks(length, tiles.queries) * batch * heads,)](
+    programs = blocks(length, tiles.queries) * batch * heads
+    board = empty if operands.how < PAIRWISE else board_of(query, programs, tiles)
+    forward_kernel[(programs,)](
         query, key, mixed, left, right, left_sizes, sizes, sink, bias,
-        segments_of(query, rule), output, rows,
+        segments_of(query, rule), board, output, rows,
         *query.stride()[:3], *key.stride()[:3], *mixed.stride()[:3], *bias_strides,
         length, heads, heads // key.shape[1], batch * heads * length, *numbers(rule),
         QK=width, DV=value_width, BLOCK_QK=padded(width), BLOCK_DV=padded(value_width),
-        SINK=rule.sink is not None, VALUES=operands.how, MEASURE=measure,
-        **constants(rule), **tiles.of_pairs, **tiles.running,
+        CHUNK=min(CHUNK, padded(width)), SINK=rule.sink is not None, VALUES=operands.how,
+        MEASURE=measure, **constants(rule), **tiles.of_pairs, **tiles.running,
     )  # fmt: skip
     return output, dict(zip(names, rows.unbind(), strict=True))
 
 
 def received(
-    query: Query, key: Key, log_sum_exp: Rows, rule: Rule
-) -> Float[Tensor, "batch head key"]:
-    """Run the transposed pass over the queries."""
+    query: Query,
+    key: Key,
+    log_sum_exp: Rows,
+    rule: Rule,
+    *,
+    visible: Int[Tensor, "batch query"],
+) -> tuple[Received, Received]:
+    """Return what keys receive from all queries, and from those that see many keys."""
     query, key = in_rows(query), in_rows(key)
     batch, heads, length, width = query.shape
     tiles = tiles_of(width, width, 0, query.element_size())
-    total = query.new_empty((batch, heads, length), dtype=torch.float32)
+    total, late = query.new_empty((2, batch, heads, length), dtype=torch.float32).unbind()
     bias, bias_strides = bias_of(query, rule)
     received_kernel[(blocks(length, tiles.keys) * batch * heads,)](
-        query, key, bias, segments_of(query, rule), log_sum_exp.contiguous(), total,
+        query, key, bias, segments_of(query, rule), visible.to(torch.int32).contiguous(),
+        few_in_blocks(visible, tiles.queries), log_sum_exp.contiguous(), total, late,
         *query.stride()[:3], *key.stride()[:3], *bias_strides,
-        length, heads, heads // key.shape[1], *numbers(rule),
+        length, heads, heads // key.shape[1], *numbers(rule), MANY_KEYS,
         QK=width, BLOCK_QK=padded(width), **constants(rule), **tiles.of_pairs, **tiles.running,
     )  # fmt: skip
-    return total
+    return total, late
+
+
+def few_in_blocks(visible: Int[Tensor, "batch query"], size: int) -> Int[Tensor, "batch block"]:
+    """Say in which blocks of queries some see fewer than `MANY_KEYS` keys."""
+    few = functional.pad(visible < MANY_KEYS, (0, -visible.shape[1] % size))
+    return few.unflatten(1, (-1, size)).any(dim=2).to(torch.int32)
 
 
 def pull(
@@ -133,22 +160,30 @@ def pull(
     tiles = tiles_of(width, value_width, PAIRWISE, query.element_size())
     bias, bias_strides = bias_of(query, rule)
     found = []
-    for program, size in ((pull_queries, tiles.queries), (pull_keys, tiles.keys)):
+    programs = blocks(length, tiles.queries) * batch * heads
+    board = board_of(query, 2 * programs, tiles)
+    for program, shape in ((pull_queries, tiles), (pull_keys, tiles.turned)):
         narrow, wide = (
             query.new_empty(batch, heads, length, each) for each in (width, value_width)
         )
-        program[(blocks(length, size) * batch * heads,)](
+        program[(programs,)](
             query, key, a, b, grad.contiguous(), *(each.contiguous() for each in rows), bias,
-            segments_of(query, rule), narrow, wide,
+            segments_of(query, rule), board, narrow, wide,
             *query.stride()[:3], *key.stride()[:3], *b.stride()[:3], *bias_strides,
             length, heads, heads // kv_heads, *numbers(rule),
             QK=width, DV=value_width, BLOCK_QK=padded(width), BLOCK_DV=padded(value_width),
-            **constants(rule), **tiles.of_pairs, **tiles.running,
+            CHUNK=min(CHUNK, padded(width)), **constants(rule), **shape.of_pairs, **shape.running,
         )  # fmt: skip
         found += [narrow, wide]
     d_query, d_a, d_key, d_b = found
     d_key, d_b = (each.unflatten(1, (kv_heads, -1)).sum(dim=2) for each in (d_key, d_b))
     return d_query, d_key, d_a, d_b
+
+
+def board_of(query: Query, programs: int, tiles: Tiles) -> Float[Tensor, "entry"]:
+    """Return where programs leave a tile of weights each."""
+    size = programs * tiles.queries * tiles.keys
+    return query.new_empty(size, dtype=torch.float32)
 
 
 def in_rows(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -1,4 +1,8 @@
-"""The kernel of the transposed pass: what every key receives, once the normalisers are known."""
+"""The kernel of the transposed pass: what every key receives, once the normalisers are known.
+
+What comes from queries that see few keys is summed on its own. Which blocks of queries hold any is
+known beforehand; in a long text few do, and the rest costs no more.
+"""
 
 import triton.language as tl
 
@@ -7,15 +11,18 @@ from dva_lens.kernels.fused.language import finished_scores, kernel, seen_pairs
 
 @kernel
 def received(
-    Q, K, Bias, Segments, Normalisers, Received,
+    Q, K, Bias, Segments, Visible, Few, Normalisers, Received, Late,
     q_b, q_h, q_n, k_b, k_h, k_n, bias_b, bias_h, bias_q, bias_k,
-    length, heads, group, scale, softcap, bias, window,
+    length, heads, group, scale, softcap, bias, window, many,
     QK: tl.constexpr, BLOCK_QK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
     CAUSAL: tl.constexpr, WINDOW: tl.constexpr, SEGMENTS: tl.constexpr,
     SOFTCAP: tl.constexpr, TENSOR_BIAS: tl.constexpr, SIGMOID: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Sum the weights that one block of keys gets from all queries that may see it."""
+    """Sum the weights that one block of keys gets from all queries that may see it.
+
+    `Few` says of which blocks of queries some see fewer than `many` keys.
+    """
     LOG2E = 1.4426950408889634
     blocks = (length + BLOCK_N - 1) // BLOCK_N
     which = tl.program_id(0) // blocks
@@ -30,13 +37,16 @@ def received(
     K += batch.to(tl.int64) * k_b + (head // group).to(tl.int64) * k_h
     Bias += batch.to(tl.int64) * bias_b + head.to(tl.int64) * bias_h
     Segments += batch.to(tl.int64) * length
+    Visible += batch.to(tl.int64) * length
+    Few += batch * ((length + BLOCK_M - 1) // BLOCK_M)
     Normalisers += which.to(tl.int64) * length
     k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
     k = tl.load(K + k_at, mask=there[:, None] & (c_qk[None, :] < QK), other=0.0)
     segment_k = tl.zeros([BLOCK_N], tl.int32)
     if SEGMENTS:
         segment_k = tl.load(Segments + keys, mask=there, other=0)
-    total = tl.zeros([BLOCK_N], tl.float32)
+    late = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
+    early = tl.zeros([BLOCK_N], tl.float32)
 
     start = block * 0
     stop = start + length
@@ -80,6 +90,12 @@ def received(
                     length, window, CAUSAL, WINDOW, SEGMENTS,
                 )  # fmt: skip
                 p = tl.where(seen, p, 0.0)
-            total += tl.sum(p, 0)
+            if tl.load(Few + first // BLOCK_M) != 0:
+                few = tl.load(Visible + queries, mask=inside, other=0)[:, None] < many
+                early += tl.sum(tl.where(few, p, 0.0), 0)
+                p = tl.where(few, 0.0, p)
+            late += p
     row = which.to(tl.int64) * length + keys
-    tl.store(Received + row, total, mask=there)
+    of_many = tl.sum(late, 0)
+    tl.store(Received + row, of_many + early, mask=there)
+    tl.store(Late + row, of_many, mask=there)
