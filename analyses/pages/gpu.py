@@ -36,8 +36,8 @@ What needs a GPU to be confirmed is confirmed by
 
 which holds the fused kernels to the reference in float64, `lens.measure` on the GPU to the same
 call on a CPU in float64, and times both. Results are kept in `gpu_checks.json` with the
-fingerprint of the sources they belong to; this page is written from them. Without a GPU the command
-says what it would do.
+fingerprint of the sources they belong to; this page is written from them. Without a GPU the
+command says what it would do.
 """
 ERRORS = """An error is a share of the largest one that is allowed: for kernels what rounding can
 explain in the precision they keep, for `lens.measure` a relative 1e-5 beside an absolute 2e-6.

@@ -20,10 +20,17 @@ BlockScores = Float[Tensor, "some few row seen"]
 BlockRows = Float[Tensor, "some few row"]
 
 FEWEST_ROWS = 8
+ON_GPU = {"rows": 8, "pairs": 64}
+"""How many times larger blocks are on a GPU, where starting a kernel costs more than room."""
 
 
 def tiles(rule: Rule, query: Query, key: Key, *, rows: int, pairs: int) -> Iterator[QueryBlock]:
-    """Cut an attention into blocks of at most `rows` queries and about `pairs` scores."""
+    """Cut an attention into blocks of at most `rows` queries and about `pairs` scores.
+
+    These numbers suit the cache of a CPU.
+    """
+    if query.device.type != "cpu":
+        rows, pairs = rows * ON_GPU["rows"], pairs * ON_GPU["pairs"]
     batch, heads, length, _ = query.shape
     keys = key.shape[2]
     rows = max(FEWEST_ROWS, min(rows, length, pairs // keys))
