@@ -34,6 +34,11 @@ def as_tuple(given: object) -> object:
     return tuple(given) if isinstance(given, list) else given
 
 
+def as_list(given: object) -> object:
+    """Return a tuple as a list, and anything else as it is."""
+    return list(given) if isinstance(given, tuple) else given
+
+
 def _as_given(given: object, check: Callable[[Any], Any]) -> object:
     check(given)
     return given

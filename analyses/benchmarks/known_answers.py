@@ -22,6 +22,8 @@ from jaxtyping import Float
 from torch.nn.functional import cross_entropy
 
 from dva_lens.data.tasks import BigramBackcopy, TaskBatch
+from dva_lens.mechanisms.rule.alibi import Alibi
+from dva_lens.mechanisms.rule.softmax import Softmax
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder, build
 from dva_lens.models.presets import PRESETS, Size, preset
@@ -49,12 +51,18 @@ def expects_sink(config: ModelConfig) -> bool:
     not trained, or that no token has a say in, cannot be taught to park where there is nothing to
     do.
     """
-    kinds = {axis: config.to_dict()[axis]["kind"] for axis in ("rule", "output", "value_form")}
-    if not (config.scores.trained and config.scores.of_tokens):
+    if not any(_can_park(config, layer) for layer in range(config.layers)):
         return False
+    kinds = {axis: config.to_dict()[axis]["kind"] for axis in ("output", "value_form")}
     by_query = kinds["value_form"] in ("query-gate", "switch-head")
     gated = kinds["output"] == "head-gate" or by_query
-    return kinds["rule"] in ("softmax", "alibi") and not gated
+    return not gated
+
+
+def _can_park(config: ModelConfig, layer: int) -> bool:
+    """Say whether a layer can be taught to weigh a key, and has to weigh some."""
+    scores, rule = config.scores_of(layer), config.rule_of(layer)
+    return scores.trained and scores.of_tokens and isinstance(rule, Softmax | Alibi)
 
 
 def recipe_of(steps: int, seed: int = 0) -> Recipe:

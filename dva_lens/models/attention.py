@@ -26,6 +26,7 @@ Key = Float[Tensor, "batch position kv_head qk"]
 Attended = Float[Tensor, "batch position head value"]
 EPSILON = 1e-5
 SHARED, SOURCE, OUTPUT = "shared keys and values", "value source", "output"
+PATTERN = "shared pattern"
 
 
 @final
@@ -45,6 +46,15 @@ class Shared:
 
     key: Heads
     used: UsedValue
+
+
+@final
+@dataclass(frozen=True)
+class SharedPattern:
+    """Queries and keys before rotary position, for the layers that weigh as this one does."""
+
+    query: Heads
+    key: Heads
 
 
 @final
@@ -71,21 +81,23 @@ class Attention(nn.Module):
         shape = config.shape
         self.heads, self.kv_heads = shape.heads, shape.kv_heads
         self.switches = switches
-        self.reads, self.qk_dim = config.scores.reads, shape.qk_dim
-        self.maps_tokens = config.scores.of_tokens
-        self.owns_keys = config.owns_keys(layer)
-        self.query = config.scores.build(shape, shape.heads, linear)
-        self.key = self.value = None
-        if self.owns_keys:
-            self.key = config.scores.build(shape, shape.kv_heads, linear)
+        scores, self.qk_dim = config.scores_of(layer), shape.qk_dim
+        self.reads, self.maps_tokens = scores.reads, scores.of_tokens
+        self.owns_keys, self.owns_pattern = config.owns_keys(layer), config.owns_pattern(layer)
+        self.query = self.key = self.value = None
+        if self.owns_pattern:
+            self.query = scores.build(shape, shape.heads, linear)
+        if self.owns_keys and self.owns_pattern:
+            self.key = scores.build(shape, shape.kv_heads, linear)
         if config.owns_values(layer):
             self.value = linear(shape.width, shape.value_channels)
         self.out = linear(shape.output_channels, shape.width)
         self.mix = ValuePath(config, layer)
-        self.rule = config.rule.build(shape)
+        self.rule = config.rule_of(layer).build(shape)
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
         self.layer, self.shares = layer, config.share_kv_every > 1
+        self.shares_pattern = config.share_pattern_every > 1
         self.hook_q, self.hook_k, self.hook_v = HookPoint(), HookPoint(), HookPoint()
         self.hook_q_input, self.hook_k_input = HookPoint(), HookPoint()
         self.hook_v_input = HookPoint()
@@ -100,8 +112,15 @@ class Attention(nn.Module):
         self, inputs: Inputs, state: CrossLayerState
     ) -> tuple[Float[Tensor, "batch position width"], CrossLayerState]:
         """Return what the layer writes to the stream."""
-        query = self.hook_q(self._compared(self.query, inputs.query, self.heads, state))
-        key, used, state = self._keys_and_values(inputs, state)
+        copied: SharedPattern | None = None if self.owns_pattern else state.get(PATTERN)
+        query = self.hook_q(
+            self._compared(self.query, inputs.query, self.heads, state)
+            if copied is None
+            else copied.query
+        )
+        key, used, state = self._keys_and_values(inputs, state, copied)
+        if self.shares_pattern and copied is None:
+            state = state.put(PATTERN, SharedPattern(query, key))
         values = self.mix.formed(query, key, used.value, self._stream(inputs))
         if self.rotation is not None:
             query = self.hook_rot_q(self.rotation(query))
@@ -127,14 +146,18 @@ class Attention(nn.Module):
         return _per_head(made, inputs, heads)
 
     def _keys_and_values(
-        self, inputs: Inputs, state: CrossLayerState
+        self, inputs: Inputs, state: CrossLayerState, copied: SharedPattern | None
     ) -> tuple[Heads, UsedValue, CrossLayerState]:
         """Return keys and values before the repetition for query heads, made here or shared."""
         if not self.owns_keys:
             shared: Shared = state.get(SHARED)
             value = self.hook_v(shared.used.value)
             return self.hook_k(shared.key), UsedValue(value, {"donor": value}), state
-        key = self.hook_k(self._compared(self.key, inputs.key, self.kv_heads, state))
+        key = self.hook_k(
+            self._compared(self.key, inputs.key, self.kv_heads, state)
+            if copied is None
+            else copied.key
+        )
         projected = None
         if self.value is not None:
             projected = _per_head(self.value, inputs.value, self.kv_heads)

@@ -18,7 +18,7 @@ from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.tables import AXES, plain, variant
 from dva_lens.mechanisms.value_form import ValueForm
 from dva_lens.mechanisms.value_source import ValueSource
-from dva_lens.validation import Positive, Value
+from dva_lens.validation import Many, Positive, Value, as_list
 
 Vocabulary = Annotated[int, Field(ge=1, le=1 << 24)]
 Context = Annotated[int, Field(ge=1, le=1 << 24)]
@@ -45,8 +45,10 @@ class ModelConfig(Value, frozen=True):
     `kv_heads` of 0 stands for as many as heads; `qk_dim` and `value_dim`, the widths of queries
     and keys and of values within a head, of 0 for width / heads. The zeros are replaced by what
     they stand for. Only every `share_kv_every`-th layer computes keys and values, the others use
-    those of the layer before. Linear maps start normal with deviation `init_std`; those that
-    write to the stream are divided by sqrt(2 layers) if `init_by_depth`.
+    those of the layer before; only every `share_pattern_every`-th layer computes queries and keys,
+    the others weigh as the layer before. `standard_layers` keep dot-product scores under softmax,
+    whatever `scores` and `rule` the others have. Linear maps start normal with deviation
+    `init_std`; those that write to the stream are divided by sqrt(2 layers) if `init_by_depth`.
 
     Raises
     ------
@@ -79,6 +81,8 @@ class ModelConfig(Value, frozen=True):
     qk_dim: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     value_dim: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     share_kv_every: Annotated[int, Field(ge=1)] = 1
+    share_pattern_every: Annotated[int, Field(ge=1)] = 1
+    standard_layers: Many[Annotated[int, Field(ge=0)]] = ()
     scores: Annotated[Scores, _of("scores")] = _usual("scores", "dot-product")
     rule: Annotated[AttentionRule, _of("rule")] = _usual("rule", "softmax")
     projections: Annotated[Projection, _of("projections")] = _usual("projections", "plain")
@@ -113,6 +117,19 @@ class ModelConfig(Value, frozen=True):
         """Say whether the layer computes keys, and with them whatever values it has."""
         return layer % self.share_kv_every == 0
 
+    def owns_pattern(self, layer: int) -> bool:
+        """Say whether the layer weighs keys by queries and keys of its own."""
+        return layer % self.share_pattern_every == 0
+
+    def scores_of(self, layer: int) -> Scores:
+        """Return what the scores of a layer are made of."""
+        standard = layer in self.standard_layers
+        return AXES["scores"]["dot-product"]() if standard else self.scores
+
+    def rule_of(self, layer: int) -> AttentionRule:
+        """Return how the scores of a layer become weights."""
+        return AXES["rule"]["softmax"]() if layer in self.standard_layers else self.rule
+
     def owns_values(self, layer: int) -> bool:
         """Say whether the layer has a value projection."""
         return self.owns_keys(layer) and self.value_source.owns(self.shape, layer)
@@ -120,7 +137,7 @@ class ModelConfig(Value, frozen=True):
     def to_dict(self) -> dict[str, Any]:
         """Return the model as plain values that `from_dict` takes back."""
         return {
-            name: plain(name, value) if name in AXES else value
+            name: plain(name, value) if name in AXES else as_list(value)
             for name, value in dict(self).items()
         }
 
@@ -132,15 +149,18 @@ class ModelConfig(Value, frozen=True):
             raise ValueError(
                 f"kv_heads must divide heads, got kv_heads={self.kv_heads}, heads={self.heads}."
             )
-        if self.share_kv_every > self.layers:
-            raise ValueError(
-                f"share_kv_every must not exceed layers, got {self.share_kv_every} for "
-                f"{self.layers} layers."
-            )
+        for name in ("share_kv_every", "share_pattern_every"):
+            if getattr(self, name) > self.layers:
+                raise ValueError(
+                    f"{name} must not exceed layers, got {getattr(self, name)} for {self.layers} "
+                    f"layers."
+                )
         for axis in AXES:
             getattr(self, axis).check(self.shape)
         self._check_shared()
         self._check_operands()
+        self._check_pattern()
+        self._check_standard()
         return self
 
     def _resolve(self) -> None:
@@ -176,4 +196,44 @@ class ModelConfig(Value, frozen=True):
             raise ValueError(
                 f"A value form that reads queries needs scores that make them of tokens, got "
                 f"value_form {form['kind']} with scores {scores['kind']}."
+            )
+
+    def _check_pattern(self) -> None:
+        """Refuse to copy a pattern whose rule or whose keys belong to one layer."""
+        if self.share_pattern_every == 1:
+            return
+        if self.share_kv_every > 1:
+            raise ValueError(
+                f"Layers share patterns or keys and values, not both: got share_pattern_every="
+                f"{self.share_pattern_every} and share_kv_every={self.share_kv_every}."
+            )
+        if self.rule.parameters(self.shape, 0, lambda *_: 0):
+            raise ValueError(
+                f"Layers that share a pattern cannot have a rule that each of them learns, got "
+                f"rule {plain('rule', self.rule)['kind']} with share_pattern_every="
+                f"{self.share_pattern_every}."
+            )
+
+    def _check_standard(self) -> None:
+        """Refuse standard layers that are not there, or that say nothing."""
+        listed = self.standard_layers
+        if not listed:
+            return
+        if list(listed) != sorted({*listed}) or listed[-1] >= self.layers:
+            raise ValueError(
+                f"standard_layers must rise from 0 on and stay below {self.layers}, got "
+                f"{list(listed)}."
+            )
+        plainly = self.scores_of(listed[0]) == self.scores and self.rule_of(listed[0]) == self.rule
+        if plainly or len(listed) == self.layers:
+            raise ValueError(
+                "standard_layers need other layers whose scores or rule are not standard; leave "
+                "them out where all layers are alike."
+            )
+        every = max(self.share_kv_every, self.share_pattern_every)
+        first = {layer: layer - layer % every for layer in range(self.layers)}
+        if any((layer in listed) != (first[layer] in listed) for layer in first):
+            raise ValueError(
+                f"Layers that share keys or a pattern are of one kind: with groups of {every} "
+                f"layers, standard_layers must hold whole groups, got {list(listed)}."
             )

@@ -24,13 +24,15 @@ def parameters(config: ModelConfig) -> int:
     total = config.vocabulary * config.width * (1 if config.tied else 2)
     total += config.positions.weights(shape) + norm
     for layer in range(config.layers):
-        total += config.scores.weights(shape, shape.heads, linear) + norm
+        scores = config.scores_of(layer)
+        if config.owns_pattern(layer):
+            total += scores.weights(shape, shape.heads, linear)
+            total += config.owns_keys(layer) * scores.weights(shape, shape.kv_heads, linear)
+        total += norm
         total += linear(shape.output_channels, shape.width)
-        if config.owns_keys(layer):
-            total += config.scores.weights(shape, shape.kv_heads, linear)
         if config.owns_values(layer):
             total += linear(shape.width, shape.value_channels)
-        axes = [config.rule, config.value_form, config.output, config.depth_average]
+        axes = [config.rule_of(layer), config.value_form, config.output, config.depth_average]
         if config.owns_keys(layer):
             axes.append(config.value_source)
         if config.feedforward.inner(shape):
@@ -57,7 +59,7 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
     total = 2.0 * config.width * config.vocabulary
     for layer in range(config.layers):
         compared = shape.heads + shape.kv_heads * config.owns_keys(layer)
-        outer = compared * shape.qk_dim * config.scores.of_tokens
+        outer = compared * shape.qk_dim * _compares_tokens(config, layer)
         if config.owns_values(layer):
             outer += shape.value_channels
         total += 2.0 * shape.width * (outer + shape.output_channels)
@@ -79,10 +81,15 @@ def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYT
     for layer in range(config.layers):
         static = 0
         if config.owns_keys(layer):
-            numbers += shape.kv_heads * shape.qk_dim * config.scores.of_tokens
+            numbers += shape.kv_heads * shape.qk_dim * _compares_tokens(config, layer)
             static = shape.value_channels * config.value_source.caches(shape, layer)
         numbers += config.value_form.kept(shape, static)
     return numbers * bytes_per_number
+
+
+def _compares_tokens(config: ModelConfig, layer: int) -> bool:
+    """Say whether a layer makes queries and keys of tokens."""
+    return config.owns_pattern(layer) and config.scores_of(layer).of_tokens
 
 
 def match(

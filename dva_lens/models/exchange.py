@@ -108,6 +108,11 @@ def _check_exchangeable(config: ModelConfig) -> None:
             raise ValueError(
                 f"Hugging Face's {style} knows no {axis} like {getattr(config, axis)!r}."
             )
+    if config.share_pattern_every > 1:
+        raise ValueError(
+            f"Hugging Face's {style} needs share_pattern_every=1, got "
+            f"{config.share_pattern_every}."
+        )
     if config.share_kv_every > 1 or config.qk_dim != config.value_dim:
         raise ValueError(
             f"Hugging Face's {style} needs share_kv_every=1 and equal qk_dim and value_dim, got "

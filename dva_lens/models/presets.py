@@ -62,6 +62,27 @@ def _dva(form: str, **chosen: Any) -> Callable[[Size], ModelConfig]:
     return lambda size: size.config(heads=1, value_form=form, feedforward="none", **chosen)
 
 
+def _hybrid(**chosen: Any) -> Callable[[Size], ModelConfig]:
+    """Keep standard attention in every second layer, from the second on."""
+
+    def make(size: Size) -> ModelConfig:
+        if size.layers < 2:
+            raise ValueError(
+                f"A hybrid keeps standard attention in every second layer, which needs at least 2 "
+                f"layers, got layers={size.layers}."
+            )
+        return size.config(standard_layers=tuple(range(1, size.layers, 2)), **chosen)
+
+    return make
+
+
+def _wide(size: Size) -> ModelConfig:
+    """Put all heads of all layers into one, as wide as they were."""
+    head = size.config().qk_dim
+    heads = size.layers * size.heads
+    return size.config(layers=1, heads=heads, qk_dim=head, value_dim=head)
+
+
 def _switch_head(size: Size) -> ModelConfig:
     """Give a quarter of the heads four maps each, as wide as keeps the parameters of all."""
     experts = 4
@@ -204,6 +225,31 @@ _PRESETS: dict[str, Preset] = {
         "Zhang et al. 2018, 1805.00631",
         "the mean over the visible keys",
         _with(scores="uniform"),
+    ),
+    "embedding-qk-hybrid": Preset(
+        "Xue et al. 2025, 2510.11602",
+        "queries and keys of every second layer read the embeddings",
+        _hybrid(scores="embedding-qk"),
+    ),
+    "random-fixed-hybrid": Preset(
+        "Tay et al. 2020, 2005.00743; Xue et al. 2025, 2510.11602",
+        "every second layer weighs by random vectors of positions",
+        _hybrid(scores="random-fixed"),
+    ),
+    "uniform-hybrid": Preset(
+        "Zhang et al. 2018, 1805.00631; alternation of 2510.11602",
+        "every second layer takes the mean over the visible keys",
+        _hybrid(scores="uniform"),
+    ),
+    "shared-pattern": Preset(
+        "idea of EchoAtt, Rajabzadeh et al. 2024, 2409.14595; which layers: ours",
+        "every second layer copies the weights of the layer before",
+        _with(share_pattern_every=2),
+    ),
+    "wide": Preset(
+        "Brown et al. 2022, 2210.00640",
+        "one layer with the heads of all",
+        _wide,
     ),
     "decay": Preset(
         "RMT, Fan et al. 2024, 2309.11523",

@@ -216,7 +216,7 @@ class TransformerLensSurface(nn.Module):
             attn, name = block.attn, f"blocks.{layer}"
             group = attn.heads // attn.kv_heads
             yield f"{name}.attn.W_O", attn.W_O
-            if attn.maps_tokens:
+            if attn.maps_tokens and attn.query is not None:
                 yield f"{name}.attn.W_Q", attn.W_Q
             if attn.maps_tokens and attn.key is not None:
                 yield f"{name}.attn.W_K", attn.W_K.repeat_interleave(group, dim=0)

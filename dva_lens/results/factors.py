@@ -24,9 +24,13 @@ _CHOICES = {
     "positions": "positions",
     "norm": "norm",
 }
-_ADDED_SINCE = {"scores": "dot-product"}
+_ADDED_SINCE: dict[str, Any] = {
+    "scores": "dot-product",
+    "share_pattern_every": 1,
+    "standard_layers": [],
+}
 """What a configuration means that was written before it could choose."""
-_COUNTS = ("layers", "share_kv_every")
+_COUNTS = ("layers", "share_kv_every", "share_pattern_every", "standard_layers")
 
 
 class FactorChange(NamedTuple):
@@ -134,10 +138,10 @@ def _factors(config: object) -> dict[str, str]:
         return {}
     if not {"value_form", "value_source", "heads"} <= set(said):
         return {}
+    said = _ADDED_SINCE | said
     found = {name: str(said.get(name)) for name in _COUNTS}
     found[HEADS] = "one" if said["heads"] == 1 else "several"
     found[FEEDFORWARD] = "none" if kind_of(_words(said.get("feedforward"))) == "none" else "with"
-    said = _ADDED_SINCE | said
     return found | {name: _words(said.get(key)) for key, name in _CHOICES.items()}
 
 

@@ -9,7 +9,11 @@ TRAINING_VERSION = 1
 _LENGTH = 16
 _FIRST_NAMES = {"rule": "weights"}
 """What a key of a model was called in training version 1, where its name has changed since."""
-_ADDED_SINCE = {"scores": {"kind": "dot-product"}}
+_ADDED_SINCE = {
+    "scores": {"kind": "dot-product"},
+    "share_pattern_every": 1,
+    "standard_layers": [],
+}
 """Keys of a model that training version 1 did not have, each with what all models were then."""
 
 

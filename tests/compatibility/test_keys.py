@@ -62,6 +62,11 @@ ADDED = {
     "static-learned": "04cb1f4bda96c3b2",
     "random-fixed": "cc44c7f5a708196e",
     "uniform": "751b063127c6293a",
+    "embedding-qk-hybrid": "8586d287759789f2",
+    "random-fixed-hybrid": "8fee7ff0682cf241",
+    "uniform-hybrid": "5d7d3b9ba65c5272",
+    "shared-pattern": "830f38daf088c6dc",
+    "wide": "58aac62428ce976c",
     "decay": "21508ebb5440aee7",
     "alibi": "fee6a4cdbf906547",
 }

@@ -22,7 +22,7 @@ CHOICES = [
     for axis, table in AXES.items()
     for kind, variant in table.items()
     if type(getattr(BASE, axis)) is not variant
-] + [("kv_heads", 1), ("share_kv_every", 2)]
+] + [("kv_heads", 1), ("share_kv_every", 2), ("share_pattern_every", 2)]
 PAIRS = [(one, two) for one, two in combinations(CHOICES, 2) if one[0] != two[0]]
 REFUSED = {(("value_form", form), ("output", "neutreno")) for form in ("experts", "switch-head")}
 REFUSED |= {
@@ -30,6 +30,10 @@ REFUSED |= {
     for scores, variant in SCORES.items()
     for form, made in VALUE_FORMS.items()
     if made.reads_query and variant.reads in ("positions", "nothing")
+}
+REFUSED |= {
+    (other, ("share_pattern_every", 2))
+    for other in (("rule", "learned-sink"), ("share_kv_every", 2))
 }
 
 

@@ -9,7 +9,7 @@ from small_models import SIZE, random_tokens, sharp, sharp_preset
 from dva_lens.mechanisms.scores import SCORES
 from dva_lens.models.checkpoint import load_checkpoint, save_checkpoint
 from dva_lens.models.decoder import build
-from dva_lens.models.presets import Size
+from dva_lens.models.presets import Size, preset
 from dva_lens.recording import record
 
 TOKENS = random_tokens()
@@ -158,3 +158,50 @@ def test_scores_share_keys_between_heads_and_layers(kind):
     _, cache = model.run_with_cache(TOKENS)
     assert torch.equal(cache["k", 0], cache["k", 1])
     assert cache["k", 2].shape == (2, 13, 1, 16)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "embedding-qk", "random-fixed"])
+def test_a_hybrid_keeps_standard_attention_in_the_layers_that_it_names(kind):
+    model = sharp(SIZE.config(scores=kind, rule="decay", standard_layers=(1,), feedforward="none"))
+    plain = sharp(SIZE.config(feedforward="none"))
+    plain.blocks[1].load_state_dict(model.blocks[1].state_dict())
+    _, cache = model.run_with_cache(TOKENS)
+    given = [("blocks.1.hook_resid_pre", lambda stream, hook: cache["resid_pre", 1])]
+    with plain.hooks(fwd_hooks=given):
+        _, standard = plain.run_with_cache(TOKENS)
+    torch.testing.assert_close(standard["attn_out", 1], cache["attn_out", 1], rtol=0, atol=1e-10)
+    mass = [cache["pattern", layer].sum(-1)[..., 5:] for layer in range(3)]
+    assert (mass[0] < 0.999).all()
+    torch.testing.assert_close(mass[1], torch.ones_like(mass[1]))
+    assert (mass[2] < 0.999).all()
+
+
+def test_layers_that_share_a_pattern_weigh_alike():
+    model = sharp_preset("shared-pattern")
+    assert [block.attn.query is not None for block in model.blocks] == [True, False, True]
+    _, cache = model.run_with_cache(TOKENS)
+    assert torch.equal(cache["pattern", 0], cache["pattern", 1])
+    assert not torch.allclose(cache["pattern", 1], cache["pattern", 2], atol=1e-3)
+    assert not torch.allclose(cache["v", 0], cache["v", 1], atol=1e-3)
+    mixed = torch.einsum("bhqk,bkhd->bqhd", cache["pattern", 0], cache["v", 1])
+    torch.testing.assert_close(mixed, cache["z", 1])
+
+
+def test_a_shared_pattern_receives_gradients_from_all_layers_that_use_it():
+    model = sharp_preset("shared-pattern")
+    model(TOKENS, return_type="loss").backward()
+    used = model.blocks[0].attn.query.weight.grad.clone()
+    model.zero_grad()
+    with model.hooks(fwd_hooks=[("blocks.1.attn.hook_q", lambda query, hook: query.detach())]):
+        model(TOKENS, return_type="loss").backward()
+    assert not torch.allclose(used, model.blocks[0].attn.query.weight.grad)
+
+
+def test_one_wide_layer_has_the_heads_of_all():
+    config = preset("wide", SIZE)
+    assert (config.layers, config.heads, config.qk_dim, config.value_dim) == (1, 6, 16, 16)
+
+
+def test_a_hybrid_needs_a_second_layer():
+    with pytest.raises(ValueError, match="needs at least 2 layers, got layers=1"):
+        preset("uniform-hybrid", SIZE.changed(layers=1))

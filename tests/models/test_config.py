@@ -59,6 +59,31 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
         ),
         ({"value_form": ExpertValues(), "output": Neutreno()}, "a value form of 4 values"),
         (
+            {"share_pattern_every": 4},
+            "share_pattern_every must not exceed layers, got 4 for 3 layers",
+        ),
+        (
+            {"share_pattern_every": 2, "share_kv_every": 2},
+            "not both: got share_pattern_every=2 and share_kv_every=2",
+        ),
+        (
+            {"share_pattern_every": 2, "rule": "learned-sink"},
+            "a rule that each of them learns, got rule learned-sink with share_pattern_every=2",
+        ),
+        (
+            {"standard_layers": (1, 3), "scores": "uniform"},
+            r"standard_layers must rise from 0 on and stay below 3, got \[1, 3\]",
+        ),
+        ({"standard_layers": (1,)}, "need other layers whose scores or rule are not standard"),
+        (
+            {"standard_layers": (0, 1, 2), "rule": "sigmoid"},
+            "need other layers whose scores or rule are not standard",
+        ),
+        (
+            {"standard_layers": (1,), "rule": "sigmoid", "share_kv_every": 2},
+            r"with groups of 2 layers, standard_layers must hold whole groups, got \[1\]",
+        ),
+        (
             {"value_form": "pairwise", "scores": "uniform"},
             "needs scores that make them of tokens, got value_form pairwise with scores uniform",
         ),

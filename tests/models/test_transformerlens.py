@@ -82,14 +82,15 @@ def test_parts_total_the_residual_stream(name):
     model = sharp_preset(name)
     model.set_use_attn_result(True)
     _, cache = model.run_with_cache(TOKENS)
-    last = cache["resid_post", 2]
-    assert cache["result", 1].shape == (2, 13, model.config.heads, 32)
-    torch.testing.assert_close(cache.decompose_resid(3).sum(0), last)
-    torch.testing.assert_close(cache.accumulated_resid(3)[-1], last)
-    heads = cache.stack_head_results(3, incl_remainder=True).sum(0)
+    depth = model.config.layers
+    last = cache["resid_post", depth - 1]
+    assert cache["result", depth - 1].shape == (2, 13, model.config.heads, 32)
+    torch.testing.assert_close(cache.decompose_resid(depth).sum(0), last)
+    torch.testing.assert_close(cache.accumulated_resid(depth)[-1], last)
+    heads = cache.stack_head_results(depth, incl_remainder=True).sum(0)
     torch.testing.assert_close(heads, last)
-    torch.testing.assert_close(cache.get_full_resid_decomposition(3).sum(0), last)
-    if not model.cfg.attn_only:
+    torch.testing.assert_close(cache.get_full_resid_decomposition(depth).sum(0), last)
+    if not model.cfg.attn_only and depth > 1:
         neurons = cache.stack_neuron_results(2, incl_remainder=True).sum(0)
         torch.testing.assert_close(neurons, cache["resid_post", 1])
 

@@ -18,7 +18,7 @@ def metric(logits):
 def test_every_model_stops_at_every_layer(name):
     model = sharp_preset(name)
     _, cache = model.run_with_cache(CLEAN)
-    for layer in range(3):
+    for layer in range(model.config.layers):
         stopped = model(CLEAN, stop_at_layer=layer)
         torch.testing.assert_close(stopped, cache["resid_pre", layer])
 
