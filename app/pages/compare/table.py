@@ -16,14 +16,13 @@ from ...components.links import choice_link, numbers_link
 from ...components.numbers import interval, signed
 
 COLUMNS = (
-    ("Statistic", ""),
-    ("Over layers", "The middle half of the layers, or the slope from first to last"),
-    ("A/A", "Baseline against itself: one half of its seeds minus the other half"),
     ("Model", ""),
+    ("Verdict", "At 5 %, adjusted by Holm over the primary statistics"),
     ("On new text", "These checkpoints, other texts of the same kind"),
     ("Retrained", "These architectures, trained with other seeds"),
-    ("Verdict", "At 5 %, adjusted by Holm over the primary statistics"),
 )
+SAME = "Baseline against itself: one half of its seeds minus the other half"
+OVER = "The middle half of the layers, or the slope from first to last"
 Group = tuple[str, str, Sequence[Comparison]]
 """A statistic, a contrast over depth, and what was found for every model."""
 
@@ -37,13 +36,13 @@ def contrast_table(found: Comparisons, catalogue: Catalogue) -> html.Div:
     ]
     held = [group for group in groups if group[2]]
     alike = [name for name in found.statistics if all(map(_nothing, found.of(name)))]
-    rows = [row for group in held if group[0] not in alike for row in _rows(group, catalogue)]
+    bodies = [_body(group, catalogue) for group in held if group[0] not in alike]
     table = html.Table(
         [
             html.Thead(
-                html.Tr([html.Th(name, scope="col", title=title) for name, title in COLUMNS])
+                html.Tr([_title(*column, is_number=at > 1) for at, column in enumerate(COLUMNS)])
             ),
-            html.Tbody(rows),
+            *bodies,
         ],
         className="numbers contrasts",
     )
@@ -97,7 +96,16 @@ def _nothing(one: Comparison) -> bool:
     return float(one.text.mean) == 0 and float(one.text.low) == float(one.text.high)
 
 
-def _rows(group: Group, catalogue: Catalogue) -> list[html.Tr]:
+def _title(name: str, about: str, *, is_number: bool) -> html.Th:
+    return html.Th(name, scope="col", title=about, className="number" if is_number else "")
+
+
+def _body(group: Group, catalogue: Catalogue) -> html.Tbody:
+    """Return what was found for one statistic and contrast, under a heading of its own."""
+    return html.Tbody([_heading(group, catalogue), *map(_row, group[2])])
+
+
+def _heading(group: Group, catalogue: Catalogue) -> html.Tr:
     name, contrast, ones = group
     measures = {measure.variable: measure for measure in catalogue.layer_measures}
     title, unit = title_of(name, catalogue), ""
@@ -106,26 +114,23 @@ def _rows(group: Group, catalogue: Catalogue) -> list[html.Tr]:
         unit = "" if measures[name].units in ("", "1") else measures[name].units
         label = choice_link(title, statistic=measures[name].name)
     explored = "" if ones[0].primary else "exploratory"
-    span: dict[str, Any] = {"rowSpan": len(ones)}
     parts = [label, *(html.Span(words, className="unit") for words in (unit, explored) if words)]
-    first = [
-        html.Th(parts, scope="rowgroup", **span),
-        html.Td(contrast, **span),
-        _estimate(ones[0].same, **span),
-    ]
-    return [
-        html.Tr(
-            [
-                *(first if at == 0 else []),
-                html.Th(one.model, scope="row"),
-                _estimate(one.text),
-                _estimate(one.retrained),
-                html.Td(_said(one), className=f"verdict {'muted' if one.muted else one.word}"),
-            ],
-            className="first" if at == 0 else "",
-        )
-        for at, one in enumerate(ones)
-    ]
+    same = html.Span(["A/A ", *_numbers(ones[0].same)], title=SAME, className="same")
+    over = html.Span(contrast, title=OVER, className="over")
+    return html.Tr(
+        html.Th([*parts, over, same], scope="rowgroup", colSpan=len(COLUMNS)), className="first"
+    )
+
+
+def _row(one: Comparison) -> html.Tr:
+    return html.Tr(
+        [
+            html.Th(one.model, scope="row"),
+            html.Td(_said(one), className=f"verdict {'muted' if one.muted else one.word}"),
+            _estimate(one.text),
+            _estimate(one.retrained),
+        ]
+    )
 
 
 def _said(one: Comparison) -> str:
@@ -133,13 +138,18 @@ def _said(one: Comparison) -> str:
     return one.verdict.removesuffix(f" ({one.retrained.note})")
 
 
-def _estimate(found: Estimate | None, **place: Any) -> html.Td:
+def _estimate(found: Estimate | None) -> html.Td:
+    quiet = "" if found is None or found.supports_claims else " muted"
+    title = "" if found is None else found.note or found.estimand
+    return html.Td(_numbers(found), className=f"number{quiet}", title=title)
+
+
+def _numbers(found: Estimate | None) -> list[Any]:
+    """Return an estimate and its interval, a dash where there is none."""
     if found is None or not np.isfinite(float(found.mean)):
-        return html.Td("–", className="number", **place)
+        return ["–"]
     parts: list[Any] = [html.Span(signed(float(found.mean)), className="mean")]
     if np.isfinite(float(found.low)) and float(found.low) < float(found.high):
         ends = interval(float(found.low), float(found.high))
-        parts.append(html.Span(ends, className="interval"))
-    quiet = "" if found.supports_claims else " muted"
-    title = found.note or found.estimand
-    return html.Td(parts, className=f"number{quiet}", title=title, **place)
+        parts += [" ", html.Span(ends, className="interval")]
+    return parts
