@@ -4,7 +4,7 @@ Whatever an address says is untrusted: a name must be in the catalogue, a number
 everything else falls back to what the explorer shows first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from threading import Lock
 from typing import Any, Generic, TypeVar, final
@@ -13,13 +13,15 @@ from urllib.parse import parse_qs, urlencode
 from dva_lens.diagnostics.interventions import NAMES as CHANGES
 from dva_lens.results.compare import usual_baseline
 
+from .area import WHOLE, area_named
 from .catalogue import Catalogue, Choice
 from .head import NO_HEAD, Head, head_named, several_heads
 from .live.results import MOST, live_number, model_of
+from .untrusted import NONE, clamped, listed, whole_number
 
 EVERY_SPAN = -1
-NO_TOKEN = -1
-LAST_STEP = -1
+NO_TOKEN = NONE
+LAST_STEP = NONE
 SEQUENCES = 8
 """Sequences that addresses can name; archives keep the tokens of the first ones."""
 ORDERS = ("highest", "lowest")
@@ -27,6 +29,8 @@ PLACES = ("layer", "head")
 """What models are compared by."""
 MODES = ("raw", "sink-removed", "value-weighted", "excess")
 """How the weights of edges are shown; the browser does it."""
+CELLS = ("mean", "largest")
+"""What the cells of a pattern say of the weights in them."""
 RENAMED = {"probe": "text"}
 """Parameters of older addresses, and what they are called now."""
 _LONGEST_QUERY = 2000
@@ -45,7 +49,8 @@ class Selection:
     chosen one, as `str(Head)`, or `NO_HEAD`; `by` is one of `PLACES`;
     `step` is the training step that is looked at, or `LAST_STEP`; `brush` names
     the heads that are marked everywhere, or `NO_HEAD`; `model` is the one to run on a typed
-    text, and `change` what to change in it.
+    text, and `change` what to change in it; `area` is the part of the pattern that is looked at,
+    as `str(Area)`, or `WHOLE`, and `cells` one of `CELLS`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -68,6 +73,8 @@ class Selection:
     brush: str = NO_HEAD
     model: str = ""
     change: str = CHANGES[0]
+    area: str = WHOLE
+    cells: str = CELLS[0]
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -75,32 +82,34 @@ class Selection:
         said = _parameters(query)
         run = catalogue.run(said.get("run", ""))
         names = [found.name for found in catalogue.layer_measures]
-        first = _listed(said.get("statistic"), names)
+        first = listed(said.get("statistic"), names)
         rest = [name for name in names if name != first] or names
         models = list(catalogue.first_runs)
         return cls(
             run=run.name,
-            text=_listed(said.get("text"), catalogue.texts),
+            text=listed(said.get("text"), catalogue.texts),
             statistic=first,
-            other=_listed(said.get("other"), rest, otherwise=_default_other(rest)),
+            other=listed(said.get("other"), rest, otherwise=_default_other(rest)),
             span=_span(said.get("span"), catalogue),
-            layer=_clamped(said.get("layer"), run.layers),
-            head=_clamped(said.get("head"), run.heads),
-            sequence=_clamped(said.get("sequence"), SEQUENCES),
-            baseline=_listed(
+            layer=clamped(said.get("layer"), run.layers),
+            head=clamped(said.get("head"), run.heads),
+            sequence=clamped(said.get("sequence"), SEQUENCES),
+            baseline=listed(
                 said.get("baseline"), models, otherwise=usual_baseline(models) if models else ""
             ),
-            order=_listed(said.get("order"), ORDERS),
-            token=_token(said.get("token")),
-            mode=_listed(said.get("mode"), MODES),
+            order=listed(said.get("order"), ORDERS),
+            token=whole_number(said.get("token")),
+            mode=listed(said.get("mode"), MODES),
             pin=_pin(said.get("pin"), catalogue),
-            by=_listed(said.get("by"), PLACES),
-            step=_token(said.get("step")),
+            by=listed(said.get("by"), PLACES),
+            step=whole_number(said.get("step")),
             brush=several_heads(said.get("brush", "")),
-            model=_listed(
+            model=listed(
                 said.get("model"), catalogue.models, otherwise=_own_model(run, catalogue)
             ),
-            change=_listed(said.get("change"), CHANGES),
+            change=listed(said.get("change"), CHANGES),
+            area=area_named(said.get("area", "")),
+            cells=listed(said.get("cells"), CELLS),
         )
 
     def to_query(self) -> str:
@@ -248,13 +257,6 @@ def _said(query: str) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def _listed(value: str | None, allowed: Sequence[str], otherwise: str = "") -> str:
-    """Return a value that is allowed, or the default; nothing where nothing is allowed."""
-    if value is not None and value in allowed:
-        return value
-    return otherwise or next(iter(allowed), "")
-
-
 def _default_other(names: list[str]) -> str:
     """Prefer a number about sinks to set the first statistic against."""
     return "first_key_mass" if "first_key_mass" in names else next(iter(names), "")
@@ -264,24 +266,6 @@ def _own_model(run: Choice, catalogue: Catalogue) -> str:
     """Prefer to run the model whose run is looked at."""
     model = model_of(run.name)
     return model if model in catalogue.models else ""
-
-
-def _clamped(value: str | None, count: int) -> int:
-    """Return the nearest index below a count; what is no whole number is index 0."""
-    text = (value or "").strip()
-    if not text.lstrip("-").isdecimal() or len(text) > 12 or not text.isascii():
-        return 0
-    try:
-        number = int(text)
-    except ValueError:
-        return 0
-    return max(0, min(number, count - 1))
-
-
-def _token(value: str | None) -> int:
-    """Return the token or step that an address names, or none; what is shown has the most."""
-    named = (value or "").strip()
-    return _clamped(named, 1 << 24) if named.isdecimal() and named.isascii() else NO_TOKEN
 
 
 def _pin(value: str | None, catalogue: Catalogue) -> str:

@@ -11,21 +11,23 @@ from dva_lens.results.union import union
 
 from .library import Library
 from .live import LiveJob, Runner, models_of
-from .live.jobs import OUT
+from .live.jobs import OUT, Task
 from .live.results import (
     MARK,
     MOST,
     LiveEffect,
     LiveMeasurement,
     LivePair,
+    LivePattern,
     LiveResult,
     effect_of,
     forget,
     keep_measurement,
     pair_of,
+    pattern_of,
 )
 from .live.runner import LONGEST
-from .live.tasks import EFFECTS, PAIR, Looking, Measuring
+from .live.tasks import EFFECTS, PAIR, TILES, Looking, Measuring, Tiling
 from .live.worker import COMMAND
 
 POOL = "archive"
@@ -68,6 +70,10 @@ class Workbench:
         """End what runs and delete what was measured live."""
         self.runner.close()
 
+    def found(self, task: Task) -> LiveResult | None:
+        """Return the latest result of a task, if it is still held."""
+        return next((each for each in reversed(self.results) if each.job.task == task), None)
+
     def _take(self, job: LiveJob, folder: Path) -> None:
         """Keep what a job left."""
         finished = replace(job, phase="finished")
@@ -77,10 +83,12 @@ class Workbench:
                 self._join(keep_measurement(finished, folder / OUT, self._pool, text=text))
             elif isinstance(job.task, Looking):
                 self._add(pair_of(finished, folder / PAIR))
+            elif isinstance(job.task, Tiling):
+                self._add(pattern_of(finished, folder / TILES))
             else:
                 self._add(effect_of(finished, folder / EFFECTS))
 
-    def _add(self, found: LiveEffect | LivePair) -> None:
+    def _add(self, found: LiveEffect | LivePair | LivePattern) -> None:
         """Keep a result that is no run; where there are many of its kind, the oldest goes."""
         self._drop(*_oldest([each for each in self.results if type(each) is type(found)]))
         self.results = (*self.results, found)

@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dva_lens import axes
 
 from ..catalogue import Catalogue, Offer
-from ..state import CHANGES, EVERY_SPAN, MODES, ORDERS, PLACES, Selection
+from ..state import CELLS, CHANGES, EVERY_SPAN, MODES, ORDERS, PLACES, Selection
 
 Options = list[dict[str, Any]]
 
@@ -131,6 +131,13 @@ def _changes(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
     return [{"value": name, "label": name.replace("-", " ")} for name in CHANGES]
 
 
+def _cells(catalogue: Catalogue, about: Offer) -> Options:
+    """Offer what cells may say, where there is a model to work a pattern out with."""
+    del about
+    names = CELLS if catalogue.models else ()
+    return [{"value": name, "label": f"{name} weight"} for name in names]
+
+
 CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "run": ("Model", _runs),
     "text": ("Text", _texts),
@@ -146,4 +153,5 @@ CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "sequence": ("Sequence", _sequences),
     "model": ("Model to run", _runnable),
     "change": ("What to change", _changes),
+    "cells": ("Cells say", _cells),
 }

@@ -31,6 +31,11 @@ class Task(Protocol):
         """Return what is done, as a page says it."""
         ...
 
+    @property
+    def units(self) -> str:
+        """Return what is counted while it runs."""
+        ...
+
     def words(self, folder: Path) -> Sequence[str]:
         """Return the words of the command; it reads from and writes to the folder."""
         ...
@@ -41,8 +46,8 @@ class Task(Protocol):
 class LiveJob:
     """A task that was begun.
 
-    `done` of `total` windows are measured, 0 of 0 until the model is loaded; `seconds` is how
-    long it has run; `said` is why it failed.
+    `done` of `total` units of the task are done, 0 of 0 until the model is loaded; `seconds` is
+    how long it has run; `said` is why it failed.
     """
 
     number: int

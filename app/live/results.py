@@ -52,7 +52,16 @@ class LivePair:
     found: Mapping[str, Any]
 
 
-LiveResult = LiveMeasurement | LiveEffect | LivePair
+@final
+@dataclass(frozen=True)
+class LivePattern:
+    """A part of a pattern in cells, as `dva-lens pattern` writes it."""
+
+    job: LiveJob
+    found: Mapping[str, Any]
+
+
+LiveResult = LiveMeasurement | LiveEffect | LivePair | LivePattern
 
 
 def keep_measurement(job: LiveJob, out: Path, pool: Path, *, text: str) -> LiveMeasurement:
@@ -103,6 +112,17 @@ def pair_of(job: LiveJob, file: Path) -> LivePair:
         The file is damaged.
     """
     return LivePair(job, read_json(file, limit=LARGEST))
+
+
+def pattern_of(job: LiveJob, file: Path) -> LivePattern:
+    """Read the cells of a pattern.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged.
+    """
+    return LivePattern(job, read_json(file, limit=LARGEST))
 
 
 def live_label(model: str, number: int, part: str = "") -> str:

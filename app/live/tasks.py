@@ -1,10 +1,11 @@
-"""What Live does with a model: measure it, change one thing in it, look at one pair."""
+"""What is done with a model: measure it, change one thing, look at its pattern or one pair."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from ..area import Area
 from .jobs import OUT, TEXT_FILE
 from .models import NamedModel
 
@@ -12,6 +13,9 @@ EDGES = "16MiB"
 SEQUENCES = 8
 EFFECTS = "effects.json"
 PAIR = "pair.json"
+TILES = "tiles.json"
+CELLS_ALONG = 128
+"""Cells along each side of a pattern: what is sent does not grow with the text."""
 
 
 @final
@@ -26,6 +30,11 @@ class Measuring:
     def title(self) -> str:
         """Return what is done."""
         return f"measuring {self.model.name}"
+
+    @property
+    def units(self) -> str:
+        """Return what is counted while it runs."""
+        return "windows"
 
     def words(self, folder: Path) -> list[str]:
         """Return the words of `dva-lens measure`."""
@@ -56,6 +65,11 @@ class Changing:
         """Return what is done."""
         return f"{self.change.replace('-', ' ')} in {self.model.name}"
 
+    @property
+    def units(self) -> str:
+        """Return what is counted while it runs."""
+        return "windows"
+
     def words(self, folder: Path) -> list[str]:
         """Return the words of `dva-lens intervene`."""
         given = [f"--{name.replace('_', '-')}={value}" for name, value in self.values.items()]
@@ -85,13 +99,65 @@ class Looking:
         """Return what is done."""
         return f"one pair in {self.model.name}"
 
+    @property
+    def units(self) -> str:
+        """Return what is counted while it runs."""
+        return "steps"
+
     def words(self, folder: Path) -> list[str]:
         """Return the words of `dva-lens pair`."""
         return [
             "pair",
             *(f"--{name}={value}" for name, value in self.place.items()),
             f"--text={folder / TEXT_FILE}",
+            "--whole",
             f"--out={folder / PAIR}",
+            "--",
+            self.model.place,
+        ]
+
+
+@final
+@dataclass(frozen=True)
+class Tiling:
+    """Look at a part of the pattern of a head, on one of the sequences of a text."""
+
+    model: NamedModel
+    text: str
+    layer: int
+    head: int
+    sequence: int
+    area: Area | None
+    """None for all of it, however long the text turns out to be."""
+
+    @property
+    def title(self) -> str:
+        """Return what is done."""
+        return f"the pattern of layer {self.layer}, head {self.head} in {self.model.name}"
+
+    @property
+    def units(self) -> str:
+        """Return what is counted while it runs."""
+        return "parts"
+
+    def words(self, folder: Path) -> list[str]:
+        """Return the words of `dva-lens pattern`."""
+        at = self.area
+        part = (
+            []
+            if at is None
+            else [f"--queries={at.query}:{at.query_stop}", f"--keys={at.key}:{at.key_stop}"]
+        )
+        return [
+            "pattern",
+            f"--layer={self.layer}",
+            f"--head={self.head}",
+            f"--sequence={self.sequence}",
+            *part,
+            f"--resolution={CELLS_ALONG}",
+            f"--text={folder / TEXT_FILE}",
+            "--whole",
+            f"--out={folder / TILES}",
             "--",
             self.model.place,
         ]

@@ -1,11 +1,23 @@
 """What may be typed: some text, of a bounded length, that can be written to a file."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from dva_lens.data.documents import SEPARATOR
 
 LONGEST = 50_000
 """Characters: some ten thousand tokens, of which all pages stay quick."""
+
+
+_SPECIAL = re.compile(r"<[^<>\s]+>")
+"""What start tokens look like: `<s>`, `<|endoftext|>`."""
+
+
+def text_of(tokens: Sequence[str]) -> str:
+    """Return the text of tokens without the start token, which a tokenizer adds again."""
+    first, *rest = tokens
+    return "".join(rest if _SPECIAL.fullmatch(first) else tokens)
 
 
 def check_text(given: Any) -> str:

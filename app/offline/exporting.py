@@ -61,7 +61,7 @@ def export(
         A run or statistic is not in the archive, or something else lies in the folder.
     """
     library = Library(open_archive(archive))
-    pages = [page for page in PAGES.values() if page.connect is None]
+    pages = [page for page in PAGES.values() if page.needs_runs]
     first = Selection.from_query("", library.catalogue)
     shown = runs or _told_of(library, first)
     count = max(_displayed(library, run, first.text) for run in shown)

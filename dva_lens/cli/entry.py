@@ -19,6 +19,7 @@ from dva_lens.cli import (
     measure,
     pages,
     pair,
+    pattern,
     study,
 )
 from dva_lens.cli.guard import DEBUG, IMPORT, Guarded
@@ -44,6 +45,7 @@ for name, command, about in (
     ("measure", measure.measure, "Measure models on a text."),
     ("intervene", intervene.intervene, "Change one thing in a model, beside a control."),
     ("pair", pair.pair, "Say what a query makes of one key, step by step."),
+    ("pattern", pattern.pattern, "Say where one head looks, coarse or pair by pair."),
     ("compare", compare.compare, "Compare the models of an archive with a baseline."),
     ("report", pages.report, "Write a self-contained HTML report."),
     ("explore", pages.explore, "Explore an archive in the browser."),

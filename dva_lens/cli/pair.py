@@ -31,6 +31,9 @@ def pair(  # noqa: PLR0913 - one argument per option
             show_default="Python's own documentation",
         ),
     ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Keep a text file in one piece, not in sections.")
+    ] = False,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     revision: RevisionOption = None,
@@ -57,12 +60,12 @@ def pair(  # noqa: PLR0913 - one argument per option
         **opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None),
     )
     place = {"layer": layer, "head": head, "query": query, "key": key, "sequence": sequence}
-    found = look(opened, open_corpus(text), **place)
-    whole = json.dumps(found.to_dict(), indent=None if as_json else 2, ensure_ascii=False)
-    for line in [whole] if as_json else said(found):
+    found = look(opened, open_corpus(text, whole=whole), **place)
+    document = json.dumps(found.to_dict(), indent=None if as_json else 2, ensure_ascii=False)
+    for line in [document] if as_json else said(found):
         typer.echo(line)
     if out is not None:
-        write_text(out, whole + "\n")
+        write_text(out, document + "\n")
         typer.echo(f"Result: {out}", err=as_json)
 
 

@@ -1,6 +1,6 @@
 """Weights of one attention of a model, for whoever wants to see them: edges, and tiles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,13 +8,17 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.kernels.blocked.edges import top_edges as edges_of
-from dva_lens.kernels.blocked.tiles import tiles
+from dva_lens.kernels.blocked.tiles import PatternTiles, tiles
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.prepare import Prepared, prepare_tokens
 from dva_lens.recording.closeup import attention_call, of_heads
 from dva_lens.recording.recorder import AttentionCall
 
 WEIGHT = {"units": "1", "long_name": "Attention weight"}
+BANDS = 8
+"""Into how many parts tiles are cut for who follows their progress."""
+Tell = Callable[[int, int], None]
+"""What is called with how many parts of how many are done."""
 
 
 def top_edges(  # noqa: PLR0913  (where to look, and how much to keep)
@@ -67,19 +71,29 @@ def pattern_tiles(  # noqa: PLR0913  (a rectangle has two sides)
     queries: slice = slice(None),
     keys: slice = slice(None),
     resolution: tuple[int, int] = (64, 64),
+    sequence: int | None = None,
     tokenizer: Any = None,
+    tell: Tell | None = None,
 ) -> xr.Dataset:
     """Return the smallest, mean and largest attention weight in tiles of one layer's pattern.
 
     A rectangle of queries and keys is cut into at most `resolution` tiles; only pairs that see
-    each other count, and a tile without any holds NaN. No pattern is formed.
+    each other count, and a tile without any holds NaN. No pattern is formed. `sequence` is one of
+    those that a text is cut into, and `tell` is called with how many parts of how many are done.
 
     Returns
     -------
     xarray.Dataset
         `lowest`, `mean` and `highest` over (head, query, key), where query and key are the first
         positions of a tile, and `seen(query, key)`, how many pairs it holds. `query_stop` and
-        `key_stop` say where tiles end.
+        `key_stop` say where tiles end. `token(position)` are the tokens of the whole sequence.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer, head or sequence, or a slice is empty or has steps.
+    TypeError
+        The layer hands over a pattern and not its queries and keys.
 
     Examples
     --------
@@ -90,10 +104,8 @@ def pattern_tiles(  # noqa: PLR0913  (a rectangle has two sides)
     >>> tiles["mean"].sizes["query"], tiles["mean"].sizes["key"]
     (4, 4)
     """
-    found, call, listed = _attention(model, text_or_tokens, layer, heads, tokenizer)
-    cut = tiles(
-        call.query, call.key, call.weights, queries=queries, keys=keys, resolution=resolution
-    )
+    found, call, listed = _attention(model, text_or_tokens, layer, heads, tokenizer, sequence)
+    cut = _cut(call, queries, keys, resolution, tell)
     dims = (axes.HEAD, axes.QUERY, axes.KEY)
     weights = {"lowest": cut.lowest, "mean": cut.mean, "highest": cut.highest}
     rows, columns = cut.query_edges.cpu().numpy(), cut.key_edges.cpu().numpy()
@@ -108,22 +120,80 @@ def pattern_tiles(  # noqa: PLR0913  (a rectangle has two sides)
             axes.KEY: columns[:-1],
             "query_stop": (axes.QUERY, rows[1:]),
             "key_stop": (axes.KEY, columns[1:]),
+            "token": ("position", found.words(sequence or 0)),
         },
         _attrs(found, layer),
     )
 
 
-def _attention(
-    model: Any, data: Any, layer: int, heads: Sequence[int] | None, tokenizer: Any
-) -> tuple[Prepared, AttentionCall, Sequence[int]]:
-    """Return what a layer attends with over the one sequence that was passed."""
-    found = prepare_tokens(model, data, InputOptions(tokenizer=tokenizer))
-    if len(found.sequences) != 1:
-        raise ValueError(
-            f"A closer look is at one sequence, got {len(found.sequences)}; pass one text that "
-            f"the model has room for."
+def _cut(
+    call: AttentionCall,
+    queries: slice,
+    keys: slice,
+    resolution: tuple[int, int],
+    tell: Tell | None,
+) -> PatternTiles:
+    """Return tiles, in bands of whole rows of them where somebody follows."""
+    bands = [(queries, resolution[0])]
+    if tell is not None:
+        bands = _bands(queries, call.query.shape[2], resolution[0]) or bands
+    parts = []
+    for rows, most in bands:
+        size = (most, resolution[1])
+        parts.append(
+            tiles(call.query, call.key, call.weights, queries=rows, keys=keys, resolution=size)
         )
-    call = attention_call(found.adapter, found.sequences.tokens(0), layer)
+        if tell is not None:
+            tell(len(parts), len(bands))
+    starts = [part.query_edges[:-1] for part in parts]
+    return PatternTiles(
+        torch.cat([part.lowest for part in parts], dim=2),
+        torch.cat([part.mean for part in parts], dim=2),
+        torch.cat([part.highest for part in parts], dim=2),
+        torch.cat([part.seen for part in parts], dim=1),
+        torch.cat([*starts, parts[-1].query_edges[-1:]]),
+        parts[0].key_edges,
+    )
+
+
+def _bands(queries: slice, length: int, most: int) -> list[tuple[slice, int]]:
+    """Return some positions in bands of whole tiles, and how many of these each holds.
+
+    What is left of a tile at the end is a band of its own, so that all others have one size.
+    """
+    start, stop, step = queries.indices(length)
+    if step != 1 or start >= stop or most < 1:
+        return []
+    size = -(-(stop - start) // most)
+    whole = (stop - start) // size
+    each = -(-whole // BANDS) or 1
+    found = [
+        (slice(start + size * at, start + size * min(at + each, whole)), min(each, whole - at))
+        for at in range(0, whole, each)
+    ]
+    rest = start + size * whole
+    return [*found, (slice(rest, stop), 1)] if rest < stop else found
+
+
+def _attention(
+    model: Any,
+    data: Any,
+    layer: int,
+    heads: Sequence[int] | None,
+    tokenizer: Any,
+    sequence: int | None = None,
+) -> tuple[Prepared, AttentionCall, Sequence[int]]:
+    """Return what a layer attends with over one of the sequences that were passed."""
+    found = prepare_tokens(model, data, InputOptions(tokenizer=tokenizer))
+    count = len(found.sequences)
+    if sequence is None and count != 1:
+        raise ValueError(
+            f"A closer look is at one sequence, got {count}; pass one text that the model has "
+            f"room for."
+        )
+    if sequence is not None and not 0 <= sequence < count:
+        raise ValueError(f"sequence must be one of 0 to {count - 1}, got {sequence}.")
+    call = attention_call(found.adapter, found.sequences.tokens(sequence or 0), layer)
     listed = range(call.query.shape[1]) if heads is None else heads
     return found, of_heads(call, listed), listed
 

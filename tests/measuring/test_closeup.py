@@ -69,6 +69,28 @@ def test_tiles_say_where_they_end():
     assert found["mean"].dims == ("head", "query", "key")
 
 
+@pytest.mark.parametrize(
+    ("queries", "resolution"),
+    [
+        (slice(None), (3, 2)),
+        (slice(None), (13, 13)),
+        (slice(2, 12), (4, 5)),
+        (slice(5, 6), (9, 1)),
+    ],
+)
+def test_who_follows_gets_the_same_tiles(queries, resolution):
+    model, heard = tiny("transformer"), []
+    given = {"layer": 1, "queries": queries, "resolution": resolution}
+    want = lens.pattern_tiles(model, IDS, **given)
+    found = lens.pattern_tiles(model, IDS, **given, tell=lambda *done: heard.append(done))
+    assert heard == [(at + 1, len(heard)) for at in range(len(heard))]
+    assert heard
+    for name in ("lowest", "mean", "highest"):
+        np.testing.assert_allclose(found[name], want[name], rtol=1e-6, atol=1e-7)
+    for name in ("seen", "query_stop", "key_stop", "token"):
+        np.testing.assert_array_equal(found[name], want[name])
+
+
 def test_a_look_leaves_the_model_as_it_was():
     model = tiny("transformer").train()
     attend = model.blocks[0].attn.attend

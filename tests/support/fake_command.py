@@ -20,7 +20,7 @@ if Path(what).is_dir():
     if words[0] == "measure":
         shutil.copytree(Path(what) / "archive", out)
     else:
-        left = "pair.json" if words[0] == "pair" else "effects.json"
+        left = {"pair": "pair.json", "pattern": "tiles.json"}.get(words[0], "effects.json")
         shutil.copy(Path(what) / left, out)
 elif what == "measure":
     Path(words[1]).write_text(f"measured: {Path(words[0]).read_text()}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from fake_edges import with_edges
 from fakes import fake_measurement, run_attrs
 
+from dva_lens.results.display import displayed_tokens
 from dva_lens.results.writer import write_run
 
 SCRIPT = Path(__file__).with_name("fake_command.py")
@@ -33,7 +34,18 @@ def leave(folder):
     pair |= {"layer": 1, "head": 0, "query": 5, "key": 0, "query_token": "\u202e"}
     pair |= {"key_token": "a", "softcap": None, "visible": 6, "rank": 1, "static": False}
     (folder / "pair.json").write_text(json.dumps(pair))
+    (folder / "tiles.json").write_text(json.dumps(tiles(displayed_tokens(data))))
     return folder
+
+
+def tiles(tokens):
+    """Return the document of a causal pattern whose queries look at the first key most."""
+    edges, places = list(range(len(tokens) + 1)), range(len(tokens))
+    weights = [[0.5 / (1 + key) if key <= query else None for key in places] for query in places]
+    seen = [[int(key <= query) for key in places] for query in places]
+    about = {"model": "gpt2", "layer": 0, "head": 0, "sequence": 0, "tokens": list(tokens)}
+    about |= {"queries": edges, "keys": edges, "seen": seen}
+    return about | {"mean": weights, "highest": weights}
 
 
 def fake_live(app, left):

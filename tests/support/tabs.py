@@ -10,13 +10,13 @@ NOWHERE = "h1:text('There is no such page')"
 
 
 @contextmanager
-def served(folder, prepare=lambda app: app):
+def served(folder, prepare=lambda app: app, models=("openai/gpt2",)):
     """Serve the explorer of an archive on a free port; give its address."""
     from dva_lens.app import create_app
     from dva_lens.app.server import close
     from waitress import create_server
 
-    app = prepare(create_app(folder, models=["openai/gpt2"]))
+    app = prepare(create_app(folder, models=models))
     server = create_server(app.server, host="127.0.0.1", port=0, threads=4)
 
     def run():

@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest
 
 from dva_lens.diagnostics.interventions.values import NAME
 
+from ...components.job import state
 from ...library import Library
 from ...live import BusyError, check_text
 from ...live.jobs import Task
@@ -24,7 +25,6 @@ from . import names
 from .change import values_of
 from .pair import place_of
 from .results import landing, results
-from .state import state
 
 BUTTONS = (names.RUN, names.CHANGE, names.LOOK, names.CANCEL)
 

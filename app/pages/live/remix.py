@@ -1,6 +1,5 @@
 """Texts of the archive to start from: a click puts one into the box, to be changed and run."""
 
-import re
 from typing import Any
 
 import xarray as xr
@@ -12,12 +11,10 @@ from dva_lens.views.characters import LINE_BREAK, PIECE, visible
 
 from ...components.attributes import attributes
 from ...library import Library, NothingToShowError
-from ...live.texts import LONGEST
+from ...live.texts import LONGEST, text_of
 from ...state import Selection
 
 _EXCERPT = 110
-_SPECIAL = re.compile(r"<[^<>\s]+>")
-"""What start tokens look like: `<s>`, `<|endoftext|>`."""
 
 
 def remix(library: Library, chosen: Selection) -> Any:
@@ -58,9 +55,8 @@ def remix(library: Library, chosen: Selection) -> Any:
 
 
 def _text(held: xr.Dataset, at: int) -> str:
-    """Return a sequence without the start token, which the tokenizer adds again."""
-    first, *rest = displayed_tokens(held, at)
-    return "".join(rest if _SPECIAL.fullmatch(first) else (first, *rest)).lstrip("\n")
+    """Return a sequence as it is put into the box."""
+    return text_of(displayed_tokens(held, at)).lstrip("\n")
 
 
 def _line(at: int, text: str, *, is_chosen: bool) -> html.Li:

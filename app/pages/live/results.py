@@ -10,25 +10,32 @@ from dva_lens.results.sinks import MASS
 from dva_lens.views.characters import LINE_BREAK, visible
 from dva_lens.views.words import number as counted
 
+from ...components.arithmetic import arithmetic
 from ...components.links import choice_link
 from ...library import Library
-from ...live.results import LiveEffect, LiveMeasurement, LivePair, LiveResult, model_of
+from ...live.results import (
+    LiveEffect,
+    LiveMeasurement,
+    LivePair,
+    LivePattern,
+    LiveResult,
+    model_of,
+)
 from ...state import EVERY_SPAN, Selection
 from .effect import effect
-from .pair import arithmetic
 
 _EXCERPT = 60
 
 
 def results(found: Sequence[LiveResult]) -> Any:
     """Return the results of a server, the latest first; nothing where there is none."""
-    if not found:
+    listed = [_result(one) for one in reversed(found) if not isinstance(one, LivePattern)]
+    if not listed:
         return []
-    listed = [_result(one) for one in reversed(found)]
     return [html.H3("Run since the explorer started"), html.Ul(listed)]
 
 
-def _result(one: LiveResult) -> html.Li:
+def _result(one: LiveMeasurement | LiveEffect | LivePair) -> html.Li:
     if isinstance(one, LiveMeasurement):
         return _measured(one)
     return _looked(one) if isinstance(one, LivePair) else _changed(one)

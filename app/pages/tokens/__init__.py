@@ -12,6 +12,7 @@ from ...components.meaning import MEANING
 from ...library import Library
 from ...page import Card, Page, Panel, Words
 from ...state import Selection
+from . import pattern
 from .look import look, rows
 from .text import by_token, shaded
 
@@ -55,6 +56,12 @@ PAGE = Page(
         ),
         MEANING,
         Panel("tokens", "One text, token by token", _lane, height=360),
+        Card(
+            "The pattern, coarse or pair by pair",
+            (Words("pattern-place", pattern.place), Words("pattern", pattern.frame)),
+            menus=("cells",),
+        ),
     ),
     about="queries",
+    connect=pattern.connect,
 )

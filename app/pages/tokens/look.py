@@ -14,12 +14,12 @@ from dash import html
 
 from dva_lens import axes
 from dva_lens.results.edges import POSITION, PinnedKey, pinned_keys
-from dva_lens.views.characters import LINE_BREAK, visible
 from dva_lens.views.figure import Row
 
 from ...components.attributes import attributes
 from ...components.links import numbers_link
 from ...components.numbers import number
+from ...components.words import token_name
 from ...library import Library, NothingToShowError
 from ...state import Selection
 from .text import MOST_TOKENS
@@ -107,7 +107,7 @@ def _hint(chosen: Selection, cut: str) -> list[Any]:
 
 
 def _chip(key: PinnedKey) -> html.Button:
-    token = visible(key.token).replace(LINE_BREAK, "⏎").strip() or "space"
+    token = token_name(key.token)
     return html.Button(
         [
             html.Span(token, className="chip-token"),

@@ -25,6 +25,10 @@ class FakeTask:
     def title(self):
         return f"{self.what} of tiny"
 
+    @property
+    def units(self):
+        return "windows"
+
     def words(self, folder):
         return [self.what, str(folder / TEXT_FILE), str(folder / OUT)]
 

@@ -1,11 +1,11 @@
-"""What the page says of the job that runs or ran last."""
+"""What a page says of the job that runs or ran last."""
 
 from typing import Any
 
 from dash import html
 
-from ...components.attributes import attributes
-from ...live import LiveJob
+from ..live import LiveJob
+from .attributes import attributes
 
 
 def state(job: LiveJob | None, refusal: str = "") -> Any:
@@ -17,7 +17,11 @@ def state(job: LiveJob | None, refusal: str = "") -> Any:
 
 
 def _running(job: LiveJob) -> list[Any]:
-    said = "loading the model" if not job.total else f"{job.done} of {job.total} windows done"
+    said = (
+        "loading the model"
+        if not job.total
+        else f"{job.done} of {job.total} {job.task.units} done"
+    )
     share = {"value": str(job.done), "max": str(job.total)} if job.total else {}
     return [
         html.Progress(**share, **attributes(aria_label=f"Progress of {job.task.title}")),
