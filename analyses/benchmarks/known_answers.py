@@ -24,6 +24,7 @@ from torch.nn.functional import cross_entropy
 from dva_lens.data.tasks import BigramBackcopy, TaskBatch
 from dva_lens.mechanisms.rule.alibi import Alibi
 from dva_lens.mechanisms.rule.softmax import Softmax
+from dva_lens.mechanisms.rule.taylor import Taylor
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder, build
 from dva_lens.models.presets import PRESETS, Size, preset
@@ -62,7 +63,7 @@ def expects_sink(config: ModelConfig) -> bool:
 def _can_park(config: ModelConfig, layer: int) -> bool:
     """Say whether a layer can be taught to weigh a key, and has to weigh some."""
     scores, rule = config.scores_of(layer), config.rule_of(layer)
-    return scores.trained and scores.of_tokens and isinstance(rule, Softmax | Alibi)
+    return scores.trained and scores.of_tokens and isinstance(rule, Softmax | Alibi | Taylor)
 
 
 def recipe_of(steps: int, seed: int = 0) -> Recipe:

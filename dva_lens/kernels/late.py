@@ -54,9 +54,7 @@ def _finished(
     products: Some, rule: Rule, rows: Int[Tensor, "row"], keys: Int[Tensor, "key"]
 ) -> Some:
     """Return the scores of some queries; -inf where they do not see a key."""
-    scores = rule.scale * products
-    if rule.softcap is not None:
-        scores = rule.softcap * torch.tanh(scores / rule.softcap)
+    scores = rule.bent(rule.scale * products)
     if isinstance(rule.bias, Tensor):
         bias = rule.bias if rule.bias.shape[-2] == 1 else rule.bias[..., rows, :]
         scores = scores + (bias if bias.shape[-1] == 1 else bias[..., : len(keys)])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,12 +20,15 @@ class Rule(Visibility):
     `bias`, which is a number or broadcasts to (batch, head, query, key). Softmax normalises over
     the visible keys and, where `sink` is given, over one virtual key per query head with that
     logit and no value (zeros are the off-by-one softmax). Sigmoid weighs every visible key by
-    itself. A `decay` takes from scores or from weights by the distance of query and key.
+    itself. Where `taylor`, the second-order series of the exponential stands for it: weights are
+    in proportion to 1 + s + s²/2, times what bias and decay make of it. A `decay` takes from
+    scores or from weights by the distance of query and key.
 
     Raises
     ------
     ValueError
-        The normaliser is unknown, a sink is given to sigmoid weights, or `window` is below 1.
+        The normaliser is unknown, a sink or a series is given to sigmoid weights, a series and a
+        softcap are given, or `window` is below 1.
     """
 
     scale: float
@@ -33,6 +37,7 @@ class Rule(Visibility):
     bias: float | Float[Tensor, "#batch #head #query #key"] = 0.0
     sink: Float[Tensor, "head"] | None = None
     decay: Decay | None = None
+    taylor: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,6 +49,23 @@ class Rule(Visibility):
             raise ValueError(
                 "A sink needs the softmax normaliser; sigmoid weights do not compete."
             )
+
+        if self.taylor and (self.normaliser == "sigmoid" or self.softcap is not None):
+            raise ValueError(
+                "The series of the exponential stands for it in a softmax without a softcap, got "
+                f"normaliser={self.normaliser!r}, softcap={self.softcap}."
+            )
+
+    def bent(self, products: Tensor) -> Tensor:
+        """Return scaled products of queries and keys as the normaliser is to see them.
+
+        Softly bounded, or the logarithm of the series; the same tensor where neither is asked.
+        """
+        if self.softcap is not None:
+            return self.softcap * torch.tanh(products / self.softcap)
+        if self.taylor:
+            return torch.log(0.5 + 0.5 * (1 + products).square())
+        return products
 
     @property
     def penalty(self) -> Decay | None:
@@ -62,3 +84,8 @@ class Rule(Visibility):
         A sink takes its share, and a mask or a bias may hide every key of a query.
         """
         return self.sink is not None or not self.closed or isinstance(self.bias, Tensor)
+
+
+def series_slope(products: Tensor) -> Tensor:
+    """Return the derivative of log(1 + s + s²/2), which stays within -1 and 1."""
+    return (1 + products) / (0.5 + 0.5 * (1 + products).square())

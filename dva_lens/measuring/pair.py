@@ -25,7 +25,8 @@ class Pair:
       is one, `bias` what is added, a penalty by distance included; together they are the `logit`.
     - `weight` is what the rule makes of it among all `visible` keys; `rank` is 1 for the key with
       the largest weight, and `row_mass` what all weights total. `factor` is what distance
-      multiplies the normalised weight by, 1 where nothing does; it is in the weight.
+      multiplies the normalised weight by, 1 where nothing does; it is in the weight. Under
+      `taylor`, the scaled product s comes into the logit as log(1 + s + s²/2).
     - `value_norm` is the size of the value v_ij; `written_norm` that of weight * W_O v_ij;
       `output_norm` that of everything that the head writes at the query; `share` is the signed
       projection share of the pair in it. The last three are None where W_O was not found.
@@ -55,6 +56,7 @@ class Pair:
     share: float | None
     static: bool
     factor: float = 1.0
+    taylor: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers by their names."""
@@ -148,9 +150,7 @@ def pair(  # noqa: PLR0913  (a pair has a place in a model and one in a text)
 def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str, Any]:
     """Return the numbers between q.k and the logit."""
     dot = float(accurate(query).double() @ accurate(key).double())
-    score = rule.scale * dot
-    if rule.softcap is not None:
-        score = rule.softcap * math.tanh(score / rule.softcap)
+    score = float(rule.bent(torch.tensor(rule.scale * dot, dtype=torch.float64)))
     bias = rule.bias
     if isinstance(bias, Tensor):
         row, column = (
@@ -163,6 +163,7 @@ def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str
         "dot": dot,
         "scale": rule.scale,
         "softcap": rule.softcap,
+        "taylor": rule.taylor,
         "bias": float(bias),
         "logit": score + float(bias),
         "factor": 1.0 if rule.fade is None else math.exp(rule.fade.rates[0] * abs(at - of)),

@@ -251,6 +251,16 @@ _PRESETS: dict[str, Preset] = {
         "one layer with the heads of all",
         _wide,
     ),
+    "taylor": Preset(
+        "Approximate of Xue et al. 2025, 2510.11602; Arora et al. 2024, 2402.18668",
+        "a series of second order in place of the exponential",
+        _with(rule="taylor"),
+    ),
+    "taylor-hybrid": Preset(
+        "Xue et al. 2025, 2510.11602",
+        "the series in every second layer",
+        _hybrid(rule="taylor"),
+    ),
     "decay": Preset(
         "RMT, Fan et al. 2024, 2309.11523",
         "weights fade with distance after the softmax",

@@ -62,6 +62,8 @@ ADDED = {
     "static-learned": "04cb1f4bda96c3b2",
     "random-fixed": "cc44c7f5a708196e",
     "uniform": "751b063127c6293a",
+    "taylor": "cd55f00dea5b7da4",
+    "taylor-hybrid": "1e4aa5a4207c510a",
     "embedding-qk-hybrid": "8586d287759789f2",
     "random-fixed-hybrid": "8fee7ff0682cf241",
     "uniform-hybrid": "5d7d3b9ba65c5272",

@@ -93,9 +93,9 @@ def test_a_softcap_is_a_step_of_its_own():
     assert found.logit != pytest.approx(found.scale * found.dot + found.bias)
 
 
-@pytest.mark.parametrize("name", ["decay", "alibi"])
+@pytest.mark.parametrize("name", ["decay", "alibi", "taylor"])
 def test_what_distance_takes_is_a_part_of_the_steps(name):
-    model = tiny(name)
+    model = tiny(name).double()
     found = lens.pair(model, IDS, layer=1, head=2, query=6, key=3)
     _, cache = model.run_with_cache(torch.as_tensor(IDS)[None])
     logit = cache["attn_scores", 1][0, 2, 6, 3].item()

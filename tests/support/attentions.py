@@ -102,6 +102,10 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sink": lambda draw: rule(sink=draw(draw.heads)),
     "sink-and-number": lambda draw: rule(sink=draw(draw.heads), bias=0.3),
     "sink-padded": lambda draw: rule(sink=draw(draw.heads), segments=left_padded(draw)),
+    "taylor": lambda draw: rule(taylor=True),
+    "taylor-sink-padded": lambda draw: rule(
+        taylor=True, sink=draw(draw.heads), segments=left_padded(draw), bias=0.3
+    ),
     "decay": lambda draw: rule(decay=decay(draw, "weights")),
     "decay-sink-padded": lambda draw: rule(
         decay=decay(draw, "weights"), sink=draw(draw.heads), segments=left_padded(draw)
@@ -112,7 +116,9 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
 }
 
-FUSED_RULES = {name: made for name, made in RULES.items() if not name.startswith("decay")}
+FUSED_RULES = {
+    name: made for name, made in RULES.items() if not name.startswith(("decay", "taylor"))
+}
 """Those that the fused kernels take."""
 
 

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from dva_lens.kernels.blocked.mixers import Mixer
 from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block
-from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.rule import Rule, series_slope
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch head key width"]
@@ -46,13 +46,19 @@ def tiles(rule: Rule, query: Query, key: Key, *, rows: int, pairs: int) -> Itera
 def block_scores(
     query: Query, key: Key, block: QueryBlock, rule: Rule
 ) -> tuple[BlockScores, BlockScores | None]:
-    """Return the scores of a block, and tanh of the capped ones for the backward pass."""
+    """Return the scores of a block, and what the backward pass needs where they are bent.
+
+    That is tanh of the capped products, or the products whose exponential a series stands for.
+    """
     scores = query[block.by_query] @ key[block.by_key].mT
     scores *= rule.scale
-    capped = None
+    bent = None
     if rule.softcap is not None:
-        capped = scores.div_(rule.softcap).tanh_()
-        scores = capped * rule.softcap
+        bent = scores.div_(rule.softcap).tanh_()
+        scores = bent * rule.softcap
+    elif rule.taylor:
+        bent = scores
+        scores = rule.bent(bent)
     if isinstance(rule.bias, Tensor):
         scores += of_block(rule.bias, block)
     elif rule.bias != 0.0:
@@ -62,7 +68,7 @@ def block_scores(
     unseen = hidden(rule, block, query.device)
     if unseen is not None:
         scores.masked_fill_(unseen, -torch.inf)
-    return scores, capped
+    return scores, bent
 
 
 def normaliser(
@@ -105,16 +111,16 @@ class _Saved:
     d_bias: Float[Tensor, "#batch #head #query #key"] | None
 
     def pattern(self, block: QueryBlock) -> tuple[BlockScores, BlockScores | None]:
-        scores, capped = block_scores(self.query, self.key, block, self.rule)
+        scores, bent = block_scores(self.query, self.key, block, self.rule)
         if self.rule.normaliser == "sigmoid":
-            return scores.sigmoid_(), capped
-        return normalised(scores, self.log_sum_exp[block.by_query]), capped
+            return scores.sigmoid_(), bent
+        return normalised(scores, self.log_sum_exp[block.by_query]), bent
 
     def push(
         self,
         block: QueryBlock,
         pattern: BlockScores,
-        capped: BlockScores | None,
+        bent: BlockScores | None,
         grad: BlockScores,
     ) -> None:
         """Carry the gradient of a block's weights to scores, queries and keys."""
@@ -125,8 +131,8 @@ class _Saved:
         if self.d_bias is not None:
             target = of_block(self.d_bias, block)
             target += grad.sum_to_size(target.shape)
-        if capped is not None:
-            grad *= 1 - capped.square()
+        if bent is not None:
+            grad *= series_slope(bent) if self.rule.taylor else 1 - bent.square()
         grad *= self.rule.scale
         self.d_query[block.by_query] += grad @ self.key[block.by_key]
         self.d_key[block.by_key] += grad.mT @ self.query[block.by_query]
@@ -188,7 +194,7 @@ class BlockedAttention(torch.autograd.Function):
         )
         pairs = ctx.mixer.pairs(operands)
         for block in tiles(ctx.rule, query, key, rows=ctx.mixer.rows, pairs=pairs):
-            pattern, capped = saved.pattern(block)
+            pattern, bent = saved.pattern(block)
             faded = factors(block, ctx.rule, pattern)
             weights = pattern if faded is None else pattern * faded
             d_pattern = ctx.mixer.pull(
@@ -197,7 +203,7 @@ class BlockedAttention(torch.autograd.Function):
             d_pattern += grad_mass[block.by_query][..., None]
             if faded is not None:
                 d_pattern *= faded
-            saved.push(block, pattern, capped, d_pattern)
+            saved.push(block, pattern, bent, d_pattern)
         d_sink = None
         if sink is not None:
             share = torch.exp(sink[:, None] - log_sum_exp)

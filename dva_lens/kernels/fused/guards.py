@@ -109,8 +109,13 @@ def check_rule(rule: Rule) -> None:
     Raises
     ------
     TypeError
-        Visibility has no closed form: the rule holds a mask function; or it holds a decay.
+        Visibility has no closed form: the rule holds a mask function; or it holds a decay, or
+        the series of the exponential.
     """
+    if rule.taylor:
+        raise TypeError(
+            "The backend 'fused' knows no series of the exponential; choose the backend 'blocked'."
+        )
     if rule.decay is not None:
         raise TypeError(
             f"The backend 'fused' knows no decay of {rule.decay.of} by distance; choose the "

@@ -18,9 +18,7 @@ Pattern = Float[Tensor, "batch head query key"]
 
 def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     """Return what the normaliser sees: -inf where a query does not see a key."""
-    product = rule.scale * query @ per_query_head(key, query.shape[1]).mT
-    if rule.softcap is not None:
-        product = rule.softcap * torch.tanh(product / rule.softcap)
+    product = rule.bent(rule.scale * query @ per_query_head(key, query.shape[1]).mT)
     queries, keys = (torch.arange(each.shape[2], device=query.device) for each in (query, key))
     sequences = torch.arange(len(query), device=query.device)
     seen = rule.visible(queries, keys, sequences)

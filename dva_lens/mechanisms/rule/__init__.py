@@ -31,6 +31,10 @@ RULES = VariantTable(
             "LearnedSink",
             "Softmax over the keys and one virtual key of learned logit without a value.",
         ),
+        "taylor": (
+            "Taylor",
+            "Weights are in proportion to 1 + s + s²/2, which is positive, and rows sum to one.",
+        ),
         "decay": (
             "DecayRule",
             "Softmax weights fade with distance, and nothing makes up for it: rows sum to less.",
