@@ -17,6 +17,7 @@ from .area import WHOLE, area_named
 from .catalogue import Catalogue, Choice
 from .head import NO_HEAD, Head, head_named, several_heads
 from .live.results import MOST, live_number, model_of
+from .shown_text import NO_TEXT, shown_text
 from .untrusted import NONE, clamped, listed, whole_number
 
 EVERY_SPAN = -1
@@ -50,7 +51,8 @@ class Selection:
     `step` is the training step that is looked at, or `LAST_STEP`; `brush` names
     the heads that are marked everywhere, or `NO_HEAD`; `model` is the one to run on a typed
     text, and `change` what to change in it; `area` is the part of the pattern that is looked at,
-    as `str(Area)`, or `WHOLE`, and `cells` one of `CELLS`.
+    as `str(Area)`, or `WHOLE`, and `cells` one of `CELLS`; `beside` is the text that is set
+    beside the chosen one, as `str(ShownText)`, or `NO_TEXT`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
     """
@@ -75,6 +77,7 @@ class Selection:
     change: str = CHANGES[0]
     area: str = WHOLE
     cells: str = CELLS[0]
+    beside: str = NO_TEXT
 
     @classmethod
     def from_query(cls, query: str, catalogue: Catalogue) -> "Selection":
@@ -110,6 +113,7 @@ class Selection:
             change=listed(said.get("change"), CHANGES),
             area=area_named(said.get("area", "")),
             cells=listed(said.get("cells"), CELLS),
+            beside=str(shown_text(said.get("beside", ""), catalogue, SEQUENCES) or NO_TEXT),
         )
 
     def to_query(self) -> str:

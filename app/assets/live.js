@@ -13,9 +13,15 @@
   }
 
   document.addEventListener("click", (event) => {
+    const to = event.target.closest && event.target.closest("[data-go-to]");
+    if (to) document.getElementById(to.dataset.goTo).scrollIntoView({ block: "start" });
     const button = event.target.closest && event.target.closest("[data-remix], [data-separator]");
     if (!button || !box()) return;
-    if (button.dataset.remix !== undefined) return fill(button.dataset.remix);
+    if (button.dataset.remix !== undefined) {
+      const choose = { sequence: button.dataset.sequence };
+      window.dash_clientside.set_props("request", { data: { choose, at: Date.now() } });
+      return fill(button.dataset.remix);
+    }
     fill(`${box().value.replace(/\n*$/, "")}\n${button.dataset.separator}\n`);
   });
 

@@ -35,9 +35,15 @@ def _running(job: LiveJob) -> list[Any]:
 def _finished(job: LiveJob) -> list[Any]:
     return [
         html.P(
-            f"{_capital(job.task.title)}: finished in {job.seconds:.1f} s; it is listed below.",
+            f"{_capital(job.task.title)}: finished in {job.seconds:.1f} s.",
             className="caption",
-        )
+        ),
+        html.Button(
+            "Go to what was found",
+            type="button",
+            className="action",
+            **attributes(data_go_to="live-results"),
+        ),
     ]
 
 

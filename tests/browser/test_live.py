@@ -44,14 +44,65 @@ def test_a_typed_text_is_run_and_looked_at_and_is_still_there_at_hand_on_return(
     assert page.get_by_role("link", name="live 2").count() == 0  # coming back runs nothing
 
 
-def shows_what_was_run(response):
-    """Say whether an answer puts what was run before on the page, which moves what is below."""
-    return names.RESULTS in (response.request.post_data or "")
+def places(page):
+    """Return where everything is that can be clicked, except what is above the page."""
+    return page.evaluate("""() => [...document.querySelectorAll(
+        ".page-main :is(button, input, textarea)")].filter(each => !each.closest("#live-results"))
+        .map(each => [each.id || each.textContent, each.getBoundingClientRect().top + scrollY])""")
+
+
+def test_what_was_run_before_moves_nothing_when_it_arrives(page, visit):
+    held = []
+
+    def hold(route):
+        due = names.RESULTS in (route.request.post_data or "")
+        held.append(route) if due else route.continue_()
+
+    page.route("**/_dash-update-component", hold)
+    visit("/live")
+    page.get_by_role("button", name="Start from it: sequence 1").wait_for()
+    page.wait_for_function("() => document.fonts.status === 'loaded'")
+    before = places(page)
+    assert len(before) > 10
+    page.unroute("**/_dash-update-component")
+    for route in held:
+        route.continue_()
+    page.locator("#live-results li, #live-results p").first.wait_for()
+    assert places(page) == before
+
+
+def test_a_text_stands_beside_the_one_before_it_and_a_link_leads_to_both(page, visit):
+    visit("/live?run=transformer-0&model=gpt2")
+    for text in ("One text.", "Another text."):
+        page.locator("#live-text").fill(text)
+        page.locator("#live-run").click()
+        page.wait_for_url("**/tokens**")
+        page.get_by_role("link", name="Change this text and run it on Live").click()
+        page.wait_for_url("**/live**")
+    columns = page.locator(".beside > div")
+    columns.nth(1).wait_for()
+    titles = columns.locator("h3").all_text_contents()
+    assert len(titles) == 2
+    assert titles[0] != titles[1]
+    link, words = page.url, page.locator(".beside").inner_text()
+    page.locator(".beside").press("ArrowUp")  # another head, in both
+    page.wait_for_url("**layer=0**")
+    page.get_by_text("Layer 0, head").first.wait_for()
+    visit("/live")
+    visit(link[link.index("/live") :])
+    page.locator(".beside").wait_for()
+    assert page.locator(".beside").inner_text() == words
+    wide = page.viewport_size
+    for width, is_stacked in ((390, True), (820, True), (821, False), (1920, False)):
+        page.set_viewport_size({"width": width, "height": 900})
+        one, other = (columns.nth(at).bounding_box() for at in range(2))
+        assert (other["y"] >= one["y"] + one["height"]) == is_stacked
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size(wide)
 
 
 def test_a_change_is_chosen_made_and_shown_token_by_token(page, visit):
-    with page.expect_response(shows_what_was_run):
-        visit("/live")
+    visit("/live")
     box = page.get_by_label("Text", exact=True)
     box.fill("Some text.")
     page.get_by_role("textbox", name="What to change").click()

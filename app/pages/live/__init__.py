@@ -1,9 +1,10 @@
 """Live: run a model on a text that is typed, and change one thing in it."""
 
 from ...page import Card, Page, Words
+from .beside import beside
 from .callbacks import connect
 from .change import change_button, change_form
-from .desk import desk
+from .desk import desk, results_place
 from .pair import pair_button, pair_form
 from .remix import remix
 
@@ -28,6 +29,8 @@ PAGE = Page(
             (Words("live-pair", pair_form), Words("live-pair-button", pair_button)),
         ),
         Card("Start from a text of the archive", (Words("live-remix", remix),)),
+        Card("Two texts side by side", (Words("live-beside", beside),)),
+        Card("Run since the explorer started", (Words("live-results", results_place),)),
     ),
     connect=connect,
     needs_runs=False,

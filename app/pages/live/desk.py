@@ -7,7 +7,7 @@ from dash import dcc, html
 from dva_lens.data.documents import SEPARATOR
 
 from ...components.attributes import attributes
-from ...library import Library
+from ...library import Library, NothingToShowError
 from ...live.texts import LONGEST
 from ...state import Selection
 from . import names
@@ -49,11 +49,23 @@ def desk(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all wo
                 className="live-buttons",
             ),
             html.Div(id=names.STATE, role="status", className="live-state"),
-            html.Div(id=names.RESULTS, className="live-results"),
             dcc.Interval(id=names.CLOCK, interval=names.PERIOD, disabled=True),
             dcc.Store(id=names.MINE),
         ]
     )
+
+
+def results_place(library: Library, chosen: Selection) -> Any:  # noqa: ARG001  as all words
+    """Return where results are put: below everything that they must not move.
+
+    Raises
+    ------
+    NothingToShowError
+        There is no model to run.
+    """
+    if library.catalogue.why_no_live:
+        raise NothingToShowError("Nothing can be run here.")
+    return html.Div(id=names.RESULTS, className="live-results")
 
 
 _HELP = (

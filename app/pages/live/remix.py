@@ -67,7 +67,11 @@ def _line(at: int, text: str, *, is_chosen: bool) -> html.Li:
                 "Start from it",
                 type="button",
                 className="action",
-                **attributes(data_remix=text, aria_label=f"Start from it: sequence {at}"),
+                **attributes(
+                    data_remix=text,
+                    data_sequence=str(at),
+                    aria_label=f"Start from it: sequence {at}",
+                ),
             ),
             html.Span(f"{short}…" if len(text) > _EXCERPT else short, className="excerpt"),
         ],

@@ -21,6 +21,7 @@ from ...live.results import (
     LiveResult,
     model_of,
 )
+from ...shown_text import ShownText
 from ...state import EVERY_SPAN, Selection
 from .effect import effect
 
@@ -28,11 +29,9 @@ _EXCERPT = 60
 
 
 def results(found: Sequence[LiveResult]) -> Any:
-    """Return the results of a server, the latest first; nothing where there is none."""
+    """Return the results of a server, the latest first, or that there is none."""
     listed = [_result(one) for one in reversed(found) if not isinstance(one, LivePattern)]
-    if not listed:
-        return []
-    return [html.H3("Run since the explorer started"), html.Ul(listed)]
+    return html.Ul(listed) if listed else html.P("Nothing yet.", className="caption")
 
 
 def _result(one: LiveMeasurement | LiveEffect | LivePair) -> html.Li:
@@ -44,12 +43,13 @@ def _result(one: LiveMeasurement | LiveEffect | LivePair) -> html.Li:
 def landing(found: LiveMeasurement, library: Library, chosen: Selection) -> dict[str, Any]:
     """Return what to choose in order to see a measurement.
 
-    Who looked at the same model before stays at the head; else it is the one that gives the
-    first key most.
+    Who looked at the same model before stays at the head, and the text before is set beside the
+    new one; else it is the head that gives the first key most.
     """
     place = _place(found, found.runs[0])
     if model_of(chosen.run) == found.job.task.model.name:
-        return place | {"layer": chosen.layer, "head": chosen.head}
+        before = str(ShownText(chosen.run, chosen.text, chosen.sequence))
+        return place | {"layer": chosen.layer, "head": chosen.head, "beside": before}
     masses = library.by_head(found.runs[0], found.text, MASS, EVERY_SPAN)
     if masses is None or not masses.notnull().any():
         return place

@@ -18,6 +18,7 @@ from ...components.links import choice_link
 from ...components.numbers import number
 from ...library import Library, NothingToShowError
 from ...live.results import model_of
+from ...shown_text import NO_TEXT
 from ...state import Selection
 
 MOST_TOKENS = 16_384
@@ -37,8 +38,10 @@ def _to_live(chosen: Selection) -> html.P:
     """Return a link to where the text can be changed and run."""
     model, text = model_of(chosen.run), chosen.text
     said = {"run": chosen.run, "text": text, "sequence": chosen.sequence, "model": model}
-    link = choice_link("Change this text and run it on Live", path="/live", **said)
-    return html.P(link, className="caption")
+    links: list[Any] = [choice_link("Change this text and run it on Live", path="/live", **said)]
+    if chosen.beside != NO_TEXT:
+        links += [" ", choice_link("See it beside the text before it", path="/live", **said)]
+    return html.P(links, className="caption text-links")
 
 
 def tokens_of(library: Library, chosen: Selection) -> tuple[list[str], np.ndarray]:
