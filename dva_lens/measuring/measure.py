@@ -10,12 +10,12 @@ import torch
 import xarray as xr
 
 from dva_lens import __version__, axes
-from dva_lens.measuring.dataset import assembled, part_of, with_queries
+from dva_lens.measuring.dataset import Part, assembled, part_of, with_queries
 from dva_lens.measuring.edges import with_edges
 from dva_lens.measuring.inputs import InputOptions
 from dva_lens.measuring.labels import with_token_texts
 from dva_lens.measuring.passes import MeasureProgress, Passes
-from dva_lens.measuring.prepare import prepare
+from dva_lens.measuring.prepare import Prepared, prepare
 from dva_lens.models.placing import room_for
 from dva_lens.recording.edge_plan import BUDGET
 from dva_lens.recording.fidelity import say_always
@@ -180,13 +180,24 @@ def measure(  # noqa: PLR0913  (the face of the package: every choice has a name
     data = assembled(
         parts, chosen, documents=sequences.documents, attrs=attrs, hashes=sequences.hashes
     )
-    if not sequences.images:
-        data = with_token_texts(data, prepared.tokenizer)
-    if keep == "query":
-        shown = sum(part.kept for part in parts)
-        data = with_queries(data, parts, chosen, passes.words(shown))
-        data = with_edges(data, parts, shown)
-    return data
+    data = _with_places(data, prepared)
+    return data if keep is None else _with_queries(data, passes, parts)
+
+
+def _with_places(data: xr.Dataset, prepared: Prepared) -> xr.Dataset:
+    """Add the texts of tokens, or where the patches of images stand."""
+    if not prepared.sequences.images:
+        return with_token_texts(data, prepared.tokenizer)
+    longest = int(data[axes.LENGTH].max())
+    return data if prepared.grid is None else data.assign_attrs(prepared.grid.facts(longest))
+
+
+def _with_queries(data: xr.Dataset, passes: Passes, parts: Sequence[Part]) -> xr.Dataset:
+    """Add what was kept of single queries."""
+    shown = sum(part.kept for part in parts)
+    words = passes.words(data[axes.LENGTH].values[:shown])
+    data = with_queries(data, parts, passes.statistics, words)
+    return with_edges(data, parts, shown)
 
 
 def describe(

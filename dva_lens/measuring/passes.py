@@ -2,9 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
+
+import numpy as np
+from jaxtyping import Int
 
 from dva_lens import axes
 from dva_lens.kernels.guard import BUDGET, refuse_above
@@ -67,18 +70,26 @@ class Passes:
                 progress(MeasureProgress(done, total, spent / done * (total - done)))
         return parts, facts
 
-    def words(self, shown: int) -> list[list[str]]:
-        """Return the tokens of the first sequences as texts, or as numbers without a tokenizer."""
-        if self.prepared.sequences.images:
-            return [[] for _ in range(shown)]
-        return [self.prepared.words(index) for index in range(shown)]
+    def words(self, lengths: Int[np.ndarray, "shown"]) -> list[Sequence[str]]:
+        """Return the tokens of the first sequences as texts, or as numbers without a tokenizer.
+
+        Patches of images are called by their row and column.
+        """
+        if not self.prepared.sequences.images:
+            return [self.prepared.words(index) for index in range(len(lengths))]
+        grid = self.prepared.grid
+        return [[] if grid is None else grid.words(int(each)) for each in lengths]
 
     def _plan(self, done: int) -> EdgePlan | None:
         """Say which sequences of the pass after so many others may keep their edges."""
-        sequences = self.prepared.sequences
-        if self.keep != "query" or self.edges < 1 or sequences.images or done >= DISPLAYED:
+        sequences, grid = self.prepared.sequences, self.prepared.grid
+        if self.keep != "query" or self.edges < 1 or done >= DISPLAYED:
+            return None
+        if sequences.images and grid is None:
             return None
         lengths = tuple(int(length) for length in sequences.lengths[:DISPLAYED])
+        if grid is not None:
+            lengths = (grid.most,) * len(lengths)
         return EdgePlan(self.edges, self.prepared.adapter.depth, lengths, done)
 
     def _longest(self, seen: Record) -> int:

@@ -12,6 +12,7 @@ from dva_lens.data.tokenizer import token_texts
 from dva_lens.kernels.guard import BUDGET, refuse_above
 from dva_lens.measuring.inputs import InputOptions, Room, sequences_of
 from dva_lens.measuring.pairs import pairs_of
+from dva_lens.measuring.patches import PatchGrid
 from dva_lens.measuring.sequences import Sequences, check_range
 from dva_lens.recording.adapters import Adapter, adapter_of
 
@@ -36,6 +37,13 @@ class Prepared:
             axes.DOCUMENT: (axes.SEQUENCE, np.array(self.sequences.documents, dtype=object)),
             axes.LENGTH: (axes.SEQUENCE, self.sequences.lengths),
         }
+
+    @property
+    def grid(self) -> PatchGrid | None:
+        """Return how patches lie in the images, where the model divides images into patches."""
+        if not self.sequences.images:
+            return None
+        return PatchGrid.of(self.sequences.pieces[0].shape, self.adapter.patch_size)
 
     def words(self, sequence: int) -> list[str]:
         """Return the tokens of a sequence as texts, or as numbers without a tokenizer."""

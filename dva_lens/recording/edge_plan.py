@@ -34,8 +34,8 @@ _NUMBER = 4
 class EdgePlan:
     """Which queries keep their edges: those of the first sequences, as many as `budget` holds.
 
-    `lengths` are those of all sequences that may keep edges, `first` says how many of them came
-    in earlier passes, and `layers` share the bytes of the budget alike.
+    `lengths` are those of all sequences that may keep edges, or bounds of them; `first` says how
+    many of them came in earlier passes, and `layers` share the bytes of the budget alike.
     """
 
     budget: int
@@ -83,7 +83,8 @@ class EdgePlan:
             own = slice(sequence, sequence + 1)
             call = (query[own], key[own], alone(values, sequence), alone(rule, sequence))
             written = Written(out[own], gram)
-            found.append(edges_of_call(*call, written, Kept(int(length), queries, self.count)))
+            kept = Kept(int(length), min(queries, int(length)), self.count)
+            found.append(edges_of_call(*call, written, kept))
         return padded_edges(found) if found else None
 
     def of_rows(self, sequences: Iterable[tuple[int, Iterable[RowTile]]]) -> AttentionEdges | None:

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from dva_lens.writing import write_whole
@@ -74,7 +75,7 @@ class Sheet:
     layout: Mapping[str, Any]
     panels: Mapping[str, Axes]
     heights: dict[str, np.ndarray] = field(default_factory=dict)
-    scales: list[tuple[AxesImage, str]] = field(default_factory=list)
+    scales: list[tuple[AxesImage, Mapping[str, Any]]] = field(default_factory=list)
 
 
 def _height(layout: Mapping[str, Any]) -> float:
@@ -120,11 +121,25 @@ def _label(panel: Axes, across: Mapping[str, Any], up: Mapping[str, Any]) -> Non
         panel.yaxis.set_major_locator(MultipleLocator(1))
     if str(up.get("tickformat", "")).endswith("%"):
         panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _place(panel, across, up)
+
+
+def _place(panel: Axes, across: Mapping[str, Any], up: Mapping[str, Any]) -> None:
+    """Say less where axes are places and no numbers, and keep places square."""
+    for axis, ruler in ((across, panel.xaxis), (up, panel.yaxis)):
+        if axis.get("showticklabels") is False:
+            ruler.set_ticks([])
+    if up.get("ticktext") is not None:
+        panel.set_yticks(list(up["tickvals"]), [_words(text) for text in up["ticktext"]])
+    if up.get("scaleanchor"):
+        panel.set_box_aspect(abs(np.diff(up["range"])[0] / np.diff(across["range"])[0]))
 
 
 def _draw(trace: Mapping[str, Any], sheet: Sheet) -> None:
     if trace["type"] == "heatmap":
         _map(trace, sheet)
+    elif trace["type"] == "image":
+        _picture(trace, sheet.panels[trace.get("yaxis", "y")])
     elif trace["type"] == "bar":
         _bar(trace, sheet)
     elif trace.get("fill") == "toself":
@@ -208,13 +223,22 @@ def _map(trace: Mapping[str, Any], sheet: Sheet) -> None:
         vmin=colours.get("cmin"),
         vmax=colours.get("cmax"),
         interpolation="nearest",
+        alpha=trace.get("opacity", 1),
     )
     if named:
         panel.set_yticks(range(len(y)), list(y))
         panel.tick_params(labelbottom=False)
     panel.grid(visible=False)
     if colours.get("showscale", True):
-        sheet.scales.append((image, _words(colours["colorbar"]["title"]["text"])))
+        sheet.scales.append((image, colours["colorbar"]))
+
+
+def _picture(trace: Mapping[str, Any], panel: Axes) -> None:
+    """Draw pixels, whose first one has its middle at (x0, y0)."""
+    z = np.asarray(trace["z"])
+    left, top = trace["x0"] - trace["dx"] / 2, trace["y0"] - trace["dy"] / 2
+    right, bottom = left + trace["dx"] * z.shape[1], top + trace["dy"] * z.shape[0]
+    panel.imshow(z, aspect="auto", extent=(left, right, bottom, top))
 
 
 def _stops(colours: Mapping[str, Any]) -> list[tuple[float, str]]:
@@ -237,11 +261,7 @@ def _finish(sheet: Sheet, title: str) -> None:
         corner = (_LEFT, 0.93)
         paper.legend(handles, labels, loc="upper left", bbox_to_anchor=corner, ncols=6, fontsize=7)
     for shape in layout.get("shapes", ()):
-        style = {"color": "#8a929c", "lw": 0.8, "ls": _dash(shape["line"]), "zorder": 0}
-        if shape["x0"] == shape["x1"]:
-            first.axvline(shape["x0"], **style)
-        else:
-            first.axhline(shape["y0"], **style)
+        _mark(shape, first)
     names = [note for note in layout.get("annotations", ()) if note["text"].startswith("<b>")]
     for panel, note in zip(sheet.panels.values(), names, strict=False):
         panel.set_title(_words(note["text"]), size=7, loc="left", pad=3)
@@ -249,9 +269,28 @@ def _finish(sheet: Sheet, title: str) -> None:
         if axis.get("rangemode") == "tozero":
             sheet.panels[name].set_ylim(bottom=min(0.0, sheet.panels[name].get_ylim()[0]))
     if sheet.scales:
-        image, label = sheet.scales[0]
+        image, bar = sheet.scales[0]
         whole = paper.add_axes((1 - _SCALE + 0.01, _BOTTOM, 0.014, 1 - _BOTTOM - _TOP))
-        paper.colorbar(image, cax=whole, label=label)
+        scale, label = paper.colorbar(image, cax=whole), _words(bar["title"]["text"])
+        if "ticktext" in bar:
+            scale.set_ticks(list(bar["tickvals"]), labels=list(bar["ticktext"]))
+            whole.set_title(label, size=7)
+        else:
+            scale.set_label(label)
+
+
+def _mark(shape: Mapping[str, Any], panel: Axes) -> None:
+    """Draw the outline of a place, or a line across the whole panel."""
+    across, up = shape["x1"] - shape["x0"], shape["y1"] - shape["y0"]
+    if across and up:
+        outline = {"fill": False, "edgecolor": shape["line"]["color"], "linewidth": 1.5}
+        panel.add_patch(Rectangle((shape["x0"], shape["y0"]), across, up, **outline))
+        return
+    style = {"color": "#8a929c", "lw": 0.8, "ls": _dash(shape["line"]), "zorder": 0}
+    if across:
+        panel.axhline(shape["y0"], **style)
+    else:
+        panel.axvline(shape["x0"], **style)
 
 
 def _whiskers(bars: Mapping[str, Any] | None) -> np.ndarray | None:

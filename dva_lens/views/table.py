@@ -17,6 +17,7 @@ _FILES = {
     "training_curves": "training",
     "token_lane": "tokens",
     "key_value_plot": "key_values",
+    "received_map": "received",
 }
 
 

@@ -81,6 +81,7 @@ def test_images_come_as_floats_as_whole_numbers_or_alone():
     assert found.attrs["pixels"] == "whole numbers divided by 255; no mean was taken off"
     assert "pixels" not in expected.attrs
     alone = measure(model, {"pixel_values": floats[0]}, statistics="entropy")
-    np.testing.assert_array_equal(alone["entropy"][:, :, 0], expected["entropy"][:, :, 0])
+    rounded = {"rtol": 1e-6}  # a batch of another size sums in another order
+    np.testing.assert_allclose(alone["entropy"][:, :, 0], expected["entropy"][:, :, 0], **rounded)
     with pytest.raises(TypeError, match=r"takes images, .* got str of shape \(\)"):
         measure(model, "a text")

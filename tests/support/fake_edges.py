@@ -30,7 +30,7 @@ def with_edges(data, *, sequences=2, count=16, sink=0):
     """Return a fake measurement with the edges of its first sequences."""
     layers, heads = data.sizes["layer"], data.sizes["head"]
     lengths = data["length"].values[:sequences]
-    longest = int(lengths.max())
+    sequences, longest = len(lengths), int(lengths.max())
     shape = (layers, heads, sequences, longest)
     key = np.full((*shape, count), -1, np.int16)
     weight, share = (np.full((*shape, count), np.nan, np.float32) for _ in range(2))

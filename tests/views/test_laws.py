@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
+from fake_edges import with_edges
 from fake_key_values import with_key_values
 from fakes import MODELS, fake_measurement, fake_training
 
@@ -17,7 +18,7 @@ HOSTILE = '<img src=x onerror="alert(1)"> & <b>bold</b>'
 
 
 def measured(**changes: object) -> xr.Dataset:
-    return with_key_values(fake_measurement(keep_queries=True, **changes))
+    return with_edges(with_key_values(fake_measurement(keep_queries=True, **changes)))
 
 
 def without_numbers() -> xr.Dataset:

@@ -214,6 +214,11 @@ class Adapter(ABC):
         return False
 
     @property
+    def patch_size(self) -> tuple[int, int] | None:
+        """Rows and columns of pixels that one position of an image stands for, if any do."""
+        return None
+
+    @property
     def tokenizer(self) -> Any:
         """Return the tokenizer that came with the model, or None."""
         return getattr(self.model, "tokenizer", None)

@@ -74,6 +74,15 @@ def reads_images_alone(model: PreTrainedModel) -> bool:
     return model.main_input_name == "pixel_values" and "input_ids" not in taken
 
 
+def patch_size_of(model: PreTrainedModel) -> tuple[int, int] | None:
+    """Return the rows and columns of pixels of a patch; None for a model without patches."""
+    size = getattr(_read_config(model), "patch_size", None)
+    if not reads_images_alone(model) or size is None:
+        return None
+    rows, columns = (size, size) if isinstance(size, int) else tuple(size)[-2:]
+    return int(rows), int(columns)
+
+
 def _read_config(model: PreTrainedModel) -> Any:
     """Return the configuration of the tower that reads what a model is measured on."""
     images = getattr(model.config, "vision_config", None)

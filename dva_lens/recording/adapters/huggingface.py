@@ -16,6 +16,7 @@ from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.adapters.anatomy import (
     Anatomy,
     longest_input,
+    patch_size_of,
     reads_images_alone,
     without_attention,
 )
@@ -214,6 +215,11 @@ class HuggingFaceAdapter(Adapter):
     def takes_images(self) -> bool:
         """Whether the model takes images in place of tokens."""
         return reads_images_alone(self.model)
+
+    @property
+    def patch_size(self) -> tuple[int, int] | None:
+        """Rows and columns of pixels of a patch, as the model's configuration says."""
+        return patch_size_of(self.model)
 
     @property
     def architecture(self) -> str:
