@@ -29,12 +29,16 @@ def _steps(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "scale", number(found["scale"]), "the product is multiplied by it"
     if found["softcap"] is not None:
         yield "bound", number(found["softcap"]), "the product is softly kept below it"
+    if found["taylor"]:
+        yield "series", "1 + s + s²/2", "its logarithm stands for the product s"
     if found["bias"]:
         yield "bias", number(found["bias"]), "added"
     yield "logit", number(found["logit"]), ""
     visible_keys = f"{found['visible']:,} visible keys"
     uniform = number(1 / found["visible"])
     yield "weight", number(found["weight"]), f"uniform over {visible_keys}: {uniform}"
+    if found["factor"] != 1:
+        yield "distance", number(found["factor"]), "the weight has been multiplied by it"
     yield "rank", f"{found['rank']:,}", "1 is the key with the largest weight"
     kind = "the same for every query" if found["static"] else "of this query alone"
     yield "size of the value", number(found["value_norm"]), kind

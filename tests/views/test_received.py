@@ -6,7 +6,8 @@ from fake_edges import fake_pattern, with_edges
 from fakes import fake_measurement
 
 from dva_lens.views import received_map
-from dva_lens.views.received import ACROSS, LEAST
+from dva_lens.views.places import ACROSS
+from dva_lens.views.received import LEAST
 
 LENGTH = 64
 
