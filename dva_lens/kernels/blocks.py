@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.visibility import Visibility
 
 
@@ -233,3 +234,14 @@ def of_block(
             for size, chosen in zip(bias.shape, index, strict=True)
         )
     ]
+
+
+def penalties(
+    decay: Decay, block: QueryBlock, *, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "some row seen"]:
+    """Return what distance takes from the pairs of a block."""
+    some = replace(decay, rates=decay.rates[block.heads])
+    queries, keys = (
+        torch.arange(part.start, part.stop, device=device) for part in (block.queries, block.keys)
+    )
+    return some.between(queries, keys, dtype=dtype)

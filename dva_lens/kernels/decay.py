@@ -7,8 +7,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.blocks import QueryBlock
-
 
 @final
 @dataclass(frozen=True)
@@ -42,14 +40,3 @@ class Decay:
         """Return the penalties of some queries and keys, for all heads."""
         rates = torch.tensor(self.rates, dtype=dtype, device=keys.device)
         return rates[:, None, None] * (queries[:, None] - keys).abs().to(dtype)
-
-    def within(
-        self, block: QueryBlock, *, dtype: torch.dtype, device: torch.device
-    ) -> Float[Tensor, "some row seen"]:
-        """Return the penalties of the pairs of a block."""
-        some = Decay(self.rates[block.heads], self.of)
-        queries, keys = (
-            torch.arange(part.start, part.stop, device=device)
-            for part in (block.queries, block.keys)
-        )
-        return some.between(queries, keys, dtype=dtype)

@@ -8,7 +8,7 @@ from attentions import Draws, attention, decay
 
 from dva_lens.kernels.attention import attend
 from dva_lens.kernels.backends import BACKENDS
-from dva_lens.kernels.blocks import QueryBlock
+from dva_lens.kernels.blocks import QueryBlock, penalties
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.fused.guards import check_rule
 from dva_lens.kernels.rule import Rule
@@ -22,7 +22,7 @@ def test_a_block_holds_the_penalties_of_its_pairs():
     assert whole[1, 7, 3] == -1.0
     assert torch.equal(whole, whole.mT)
     block = QueryBlock(slice(0, 1), slice(1, 3), slice(4, 9), slice(2, 7))
-    part = taken.within(block, dtype=torch.float64, device=torch.device("cpu"))
+    part = penalties(taken, block, dtype=torch.float64, device=torch.device("cpu"))
     assert torch.equal(part, whole[1:3, 4:9, 2:7])
 
 

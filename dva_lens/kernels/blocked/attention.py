@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dva_lens.kernels.blocked.mixers import Mixer
-from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block
+from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block, penalties
 from dva_lens.kernels.rule import Rule, series_slope
 
 Query = Float[Tensor, "batch head query width"]
@@ -64,7 +64,7 @@ def block_scores(
     elif rule.bias != 0.0:
         scores += rule.bias
     if rule.penalty is not None:
-        scores += rule.penalty.within(block, dtype=scores.dtype, device=scores.device)
+        scores += penalties(rule.penalty, block, dtype=scores.dtype, device=scores.device)
     unseen = hidden(rule, block, query.device)
     if unseen is not None:
         scores.masked_fill_(unseen, -torch.inf)
@@ -93,7 +93,7 @@ def factors(
     """Return what distance multiplies the weights of a block by; None for nothing."""
     if rule.fade is None:
         return None
-    return rule.fade.within(block, dtype=like.dtype, device=like.device).exp_()
+    return penalties(rule.fade, block, dtype=like.dtype, device=like.device).exp_()
 
 
 @final

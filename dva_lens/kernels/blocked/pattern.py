@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid
 
 from dva_lens.kernels.blocked.scores import Memory, Scorer, nowhere, tiles
 from dva_lens.kernels.blocked.threads import Action, Turns, share
-from dva_lens.kernels.blocks import QueryBlock
+from dva_lens.kernels.blocks import QueryBlock, penalties
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.rule import Rule
 
@@ -114,7 +114,7 @@ def _lessened(part: BlockPattern, rule: Rule, top: Rows) -> BlockPattern:
 def _faded(part: BlockPattern, fade: Decay) -> BlockPattern:
     """Multiply weights by their factors, and add the logarithms of the factors to scores."""
     scores = part.scores
-    factors = fade.within(part.block, dtype=scores.dtype, device=scores.device)
+    factors = penalties(fade, part.block, dtype=scores.dtype, device=scores.device)
     scores.add_(factors)
     part.weights.mul_(factors.exp_())
     largest, total = part.weights.amax(dim=-1), part.weights.sum(dim=-1)

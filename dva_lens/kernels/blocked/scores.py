@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block
+from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block, penalties
 from dva_lens.kernels.rule import Rule
 
 Query = Float[Tensor, "batch head query width"]
@@ -81,7 +81,7 @@ class Scorer:
         elif rule.bias != 0.0:
             scores.add_(rule.bias)
         if rule.penalty is not None:
-            scores.add_(rule.penalty.within(block, dtype=scores.dtype, device=scores.device))
+            scores.add_(penalties(rule.penalty, block, dtype=scores.dtype, device=scores.device))
         self._hide(scores, block)
         return scores
 
