@@ -19,6 +19,8 @@ SHADE = 0.6
 LEAST = -3
 """The smallest multiple of uniform attention that has a colour of its own, as a power of two."""
 COLOURS = 3
+LUMINANCE = (0.299, 0.587, 0.114)
+"""What red, green and blue make of grey (ITU-R BT.601)."""
 
 
 def received_map(
@@ -175,7 +177,7 @@ def _beneath(places: Places, image: Any) -> dict[str, Any]:
         )
     if pixels.dtype.kind == "f":
         pixels = 255 * np.clip(pixels, 0, 1)
-    grey = np.repeat(pixels.mean(axis=2, keepdims=True), COLOURS, axis=2)
+    grey = np.repeat((pixels @ np.array(LUMINANCE))[..., None], COLOURS, axis=2)
     height, width = places.rows / pixels.shape[0], places.columns / pixels.shape[1]
     return {
         "type": "image",
