@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dva_lens.cli.opening import DeviceOption, DtypeOption, RevisionOption, opening
+from dva_lens.cli.opening import (
+    DeviceOption,
+    DtypeOption,
+    ModelArgument,
+    RevisionOption,
+    TextFileOption,
+    opened_model,
+)
 from dva_lens.diagnostics.interventions import NAMES
 
 if TYPE_CHECKING:
@@ -23,9 +30,7 @@ SHOWN = ("entropy", "first_key_mass", "written_value_drain")
 
 
 def intervene(  # noqa: PLR0913 - one argument per option
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
-    ],
+    model: ModelArgument,
     intervention: Annotated[
         str, typer.Argument(metavar="INTERVENTION", help=f"One of {', '.join(NAMES)}.")
     ],
@@ -69,13 +74,7 @@ def intervene(  # noqa: PLR0913 - one argument per option
     temperature: Annotated[
         float | None, typer.Option(help="What scores are divided by (temperature).")
     ] = None,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            help="Text file or folder (plain, .gz, .xz), or - for standard input.",
-            show_default="Python's own documentation",
-        ),
-    ] = None,
+    text: TextFileOption = None,
     length: Annotated[int | None, typer.Option(min=2, help="Window length in tokens.")] = None,
     documents: Annotated[int, typer.Option(min=1, help="Maximum number of documents.")] = 8,
     draws: Annotated[int, typer.Option(min=1, help="Controls to draw.")] = 4,
@@ -108,7 +107,6 @@ def intervene(  # noqa: PLR0913 - one argument per option
     from dva_lens.diagnostics.interventions.document import document_of
     from dva_lens.diagnostics.interventions.intervene import intervene as carry_out
     from dva_lens.diagnostics.interventions.values import NAME, intervention_of
-    from dva_lens.loading import load
     from dva_lens.study.single import spread
     from dva_lens.writing import write_text
 
@@ -116,10 +114,7 @@ def intervene(  # noqa: PLR0913 - one argument per option
     given["temperature"] = temperature
     said = {name: value for name, value in given.items() if value is not None}
     what = intervention_of({NAME: intervention, **said})
-    opened = load(
-        model,
-        **opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None),
-    )
+    opened = opened_model(model, device=device, dtype=dtype, revision=revision)
     corpus = spread(open_corpus(text), documents, seed)
     followed = None if statistics else ()
     found = carry_out(

@@ -22,6 +22,24 @@ class AttendsTo(StrEnum):
     BIDIRECTIONAL = "bidirectional"
 
 
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
+]
+TextFileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        help="Text file or folder (plain, .gz, .xz), or - for standard input.",
+        show_default="Python's own documentation",
+    ),
+]
+WholeOption = Annotated[
+    bool, typer.Option("--whole", help="Keep a text file in one piece, not in sections.")
+]
+SequenceOption = Annotated[
+    int,
+    typer.Option("--sequence", min=0, help="Which of the sequences that the text is cut into."),
+]
 DeviceOption = Annotated[
     str | None,
     typer.Option("--device", help="Where to compute, such as cpu or cuda:0.", show_default="cpu"),
@@ -63,6 +81,16 @@ SystemPromptOption = Annotated[
     str | None,
     typer.Option("--system-prompt", help="The system's turn in the chat template (with --chat)."),
 ]
+
+
+def opened_model(
+    model: str, *, device: str | None, dtype: Dtype | None, revision: str | None
+) -> Any:
+    """Open one model to look into it, attending as it was trained to."""
+    from dva_lens.loading import load
+
+    given = opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None)
+    return load(model, **given)
 
 
 def opening(

@@ -6,34 +6,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dva_lens.cli.opening import DeviceOption, DtypeOption, RevisionOption, opening
+from dva_lens.cli.opening import (
+    DeviceOption,
+    DtypeOption,
+    ModelArgument,
+    RevisionOption,
+    SequenceOption,
+    TextFileOption,
+    WholeOption,
+    opened_model,
+)
 
 if TYPE_CHECKING:
     from dva_lens.measuring.pair import Pair
 
 
 def pair(  # noqa: PLR0913 - one argument per option
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
-    ],
+    model: ModelArgument,
     *,
     layer: Annotated[int, typer.Option(min=0, help="Layer of the head.")],
     head: Annotated[int, typer.Option(min=0, help="Head to look at.")] = 0,
     query: Annotated[int, typer.Option(min=0, help="Position that looks.")],
     key: Annotated[int, typer.Option(min=0, help="Position that is looked at.")] = 0,
-    sequence: Annotated[
-        int, typer.Option(min=0, help="Which of the sequences that the text is cut into.")
-    ] = 0,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            help="Text file or folder (plain, .gz, .xz), or - for standard input.",
-            show_default="Python's own documentation",
-        ),
-    ] = None,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Keep a text file in one piece, not in sections.")
-    ] = False,
+    sequence: SequenceOption = 0,
+    text: TextFileOption = None,
+    whole: WholeOption = False,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     revision: RevisionOption = None,
@@ -51,14 +48,10 @@ def pair(  # noqa: PLR0913 - one argument per option
     What is in the JSON is documented in dva_lens.measuring.pair.Pair.
     """
     from dva_lens.data.corpus import open_corpus
-    from dva_lens.loading import load
     from dva_lens.measuring.pair import pair as look
     from dva_lens.writing import write_text
 
-    opened = load(
-        model,
-        **opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None),
-    )
+    opened = opened_model(model, device=device, dtype=dtype, revision=revision)
     place = {"layer": layer, "head": head, "query": query, "key": key, "sequence": sequence}
     found = look(opened, open_corpus(text, whole=whole), **place)
     document = json.dumps(found.to_dict(), indent=None if as_json else 2, ensure_ascii=False)

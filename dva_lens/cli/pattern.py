@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dva_lens.cli.opening import DeviceOption, DtypeOption, RevisionOption, opening
+from dva_lens.cli.opening import (
+    DeviceOption,
+    DtypeOption,
+    ModelArgument,
+    RevisionOption,
+    SequenceOption,
+    TextFileOption,
+    WholeOption,
+    opened_model,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,9 +26,7 @@ Span = typer.Option(metavar="START:STOP", help="Positions, such as 0:512.", show
 
 
 def pattern(  # noqa: PLR0913 - one argument per option
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, GGUF file or hub name.")
-    ],
+    model: ModelArgument,
     *,
     layer: Annotated[int, typer.Option(min=0, help="Layer of the head.")],
     head: Annotated[int, typer.Option(min=0, help="Head to look at.")] = 0,
@@ -28,19 +35,9 @@ def pattern(  # noqa: PLR0913 - one argument per option
     resolution: Annotated[
         int, typer.Option(min=1, max=512, help="Tiles along each side, at most.")
     ] = 128,
-    sequence: Annotated[
-        int, typer.Option(min=0, help="Which of the sequences that the text is cut into.")
-    ] = 0,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            help="Text file or folder (plain, .gz, .xz), or - for standard input.",
-            show_default="Python's own documentation",
-        ),
-    ] = None,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Keep a text file in one piece, not in sections.")
-    ] = False,
+    sequence: SequenceOption = 0,
+    text: TextFileOption = None,
+    whole: WholeOption = False,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     revision: RevisionOption = None,
@@ -56,16 +53,12 @@ def pattern(  # noqa: PLR0913 - one argument per option
     dva_lens.pattern_tiles.
     """
     from dva_lens.data.corpus import open_corpus
-    from dva_lens.loading import load
     from dva_lens.measuring.closeup import pattern_tiles
     from dva_lens.writing import write_text
 
     rows, columns = span_of(queries, "--queries"), span_of(keys, "--keys")
     corpus = open_corpus(text, whole=whole)
-    opened = load(
-        model,
-        **opening(device=device, dtype=dtype, device_map=None, revision=revision, attention=None),
-    )
+    opened = opened_model(model, device=device, dtype=dtype, revision=revision)
     found = pattern_tiles(
         opened,
         corpus,

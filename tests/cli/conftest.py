@@ -2,9 +2,14 @@ import re
 
 import pytest
 from fakes import fake_archive
+from small_text import small_corpus
 from typer.testing import CliRunner
 
 from dva_lens.cli import app
+from dva_lens.data.tokenizer import train_tokenizer
+from dva_lens.models.checkpoint import save_checkpoint
+from dva_lens.models.config import ModelConfig
+from dva_lens.models.decoder import build
 
 PROGRESS = re.compile(r" *\d+ s  ")
 
@@ -13,6 +18,18 @@ PROGRESS = re.compile(r" *\d+ s  ")
 def study_folder(tmp_path_factory):
     """A folder as a study leaves it, of two fake models with two seeds."""
     return fake_archive(tmp_path_factory.mktemp("study"), models=("transformer", "dva"))
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """A folder with a checkpoint and a text."""
+    folder = tmp_path_factory.mktemp("own")
+    corpus = small_corpus(documents=2)
+    sizes = {"layers": 2, "width": 16, "heads": 2, "vocabulary": 260, "context": 32}
+    model = build(ModelConfig(**sizes), seed=0)
+    save_checkpoint(folder / "own", model, train_tokenizer(corpus, 260), {"recipe": {"steps": 1}})
+    (folder / "notes.txt").write_text(corpus.documents[0].text[:60])
+    return folder
 
 
 @pytest.fixture

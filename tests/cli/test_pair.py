@@ -1,28 +1,11 @@
 import json
 
 import pytest
-from small_text import small_corpus
 
 import dva_lens as lens
 from dva_lens.cli.pair import _place
-from dva_lens.data.tokenizer import train_tokenizer
-from dva_lens.models.checkpoint import save_checkpoint
-from dva_lens.models.config import ModelConfig
-from dva_lens.models.decoder import build
 
 AT = ("--layer", 1, "--head", 1, "--query", 5, "--key", 2)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with a checkpoint and a text."""
-    folder = tmp_path_factory.mktemp("pair")
-    corpus = small_corpus(documents=2)
-    sizes = {"layers": 2, "width": 16, "heads": 2, "vocabulary": 260, "context": 32}
-    model = build(ModelConfig(**sizes), seed=0)
-    save_checkpoint(folder / "own", model, train_tokenizer(corpus, 260), {"recipe": {"steps": 1}})
-    (folder / "notes.txt").write_text(corpus.documents[0].text[:60])
-    return folder
 
 
 def test_what_is_said_is_what_python_returns(call, place, tmp_path):
