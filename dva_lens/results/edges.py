@@ -4,10 +4,12 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportMissingTypeStubs=false
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Bool, Float
 
 from dva_lens import axes
 from dva_lens.results.groups import read
@@ -144,25 +146,58 @@ def pinned_keys(found: xr.Dataset, *, most: int = 3) -> tuple[PinnedKey, ...]:
     `TIMES_UNIFORM` times what uniform attention gives it. Only listed edges count, so it receives
     at least so much. This is of one text; whether the head has a sink, findings say.
     """
-    key, weight, visible = (found[name].values for name in ("key", "weight", "visible"))
-    length, place = found.sizes[POSITION], np.arange(found.sizes[axes.QUERY])
-    many = visible >= axes.MANY_KEYS
-    listed = (key >= 0) & many[:, None]
-    received = np.bincount(key[listed], weight[listed].astype(float), length)
-    even = np.where(many, 1.0 / np.maximum(visible, 1), 0.0)
-    if (key > place[:, None]).any():
-        queries, level = np.full(length, many.sum()), np.full(length, even.sum())
-    else:
-        queries, level = (_from_each_on(each, length) for each in (many.astype(int), even))
+    many = found["visible"].values >= axes.MANY_KEYS
+    queries = _of_viewers(found, many.astype(int))
     enough = queries >= axes.MANY_KEYS
     with np.errstate(invalid="ignore", divide="ignore"):
-        mass, uniform = received / queries, level / queries
+        mass, uniform = _listed(found, many) / queries, _even(found, many) / queries
     stands_out = np.flatnonzero(enough & (mass > TIMES_UNIFORM * uniform))
     chosen = sorted(stands_out, key=lambda at: -mass[at])[:most]
     tokens = found[TOKEN].values
     return tuple(
         PinnedKey(int(at), str(tokens[at]), float(mass[at]), float(uniform[at])) for at in chosen
     )
+
+
+def most_pinned(pinned: Mapping[tuple[int, int], Sequence[PinnedKey]]) -> tuple[int, int]:
+    """Return the layer and head whose strongest pinned key has the most weight; else the first."""
+    return max(pinned, key=lambda at: pinned[at][0].mass if pinned[at] else 0.0)
+
+
+def times_uniform(found: xr.Dataset) -> Float[np.ndarray, "position"]:
+    """Return what keys receive from all queries, in multiples of what uniform attention gives.
+
+    `found` is what `edges` returns; what is not listed counts. A key that no kept query sees has
+    NaN.
+    """
+    seen = found["visible"].values > 0
+    received = _listed(found, seen) + found["rest_by_key"].values
+    level = _even(found, seen)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(level > 0, received / level, np.nan)
+
+
+def _listed(
+    found: xr.Dataset, queries: Bool[np.ndarray, "query"]
+) -> Float[np.ndarray, "position"]:
+    """Return the listed weight that keys receive from some queries."""
+    key, weight = found["key"].values, found["weight"].values
+    listed = (key >= 0) & queries[:, None]
+    return np.bincount(key[listed], weight[listed].astype(float), found.sizes[POSITION])
+
+
+def _even(found: xr.Dataset, queries: Bool[np.ndarray, "query"]) -> Float[np.ndarray, "position"]:
+    """Return what uniform attention of some queries gives to keys."""
+    visible = found["visible"].values
+    return _of_viewers(found, np.where(queries, 1.0 / np.maximum(visible, 1), 0.0))
+
+
+def _of_viewers(found: xr.Dataset, numbers: np.ndarray) -> np.ndarray:
+    """Sum numbers of queries over those from each key on, or over all, if any looks ahead."""
+    length, place = found.sizes[POSITION], np.arange(found.sizes[axes.QUERY])
+    if (found["key"].values > place[:, None]).any():
+        return np.full(length, numbers.sum())
+    return _from_each_on(numbers, length)
 
 
 def _from_each_on(numbers: np.ndarray, length: int) -> np.ndarray:

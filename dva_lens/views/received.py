@@ -7,7 +7,15 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from dva_lens.results.edges import POSITION, PinnedKey, edges, pinned_keys
+from dva_lens import axes
+from dva_lens.results.edges import (
+    POSITION,
+    PinnedKey,
+    edges,
+    most_pinned,
+    pinned_keys,
+    times_uniform,
+)
 from dva_lens.results.schema import EDGE_WEIGHT, TOKEN
 from dva_lens.views import theme, words
 from dva_lens.views.conditions import conditions
@@ -44,7 +52,7 @@ def received_map(
     data : xarray.Dataset
         A measurement that keeps edges.
     layer, head : int, optional
-        Which head; default: the one with the strongest sink in this sequence.
+        Which head; what is left out is chosen: the one that looks most at a single key.
     sequence : int, optional
         Which text or image.
     query : int, optional
@@ -72,9 +80,9 @@ def received_map(
     """
     (condition,) = conditions(data, EDGE_WEIGHT, TOKEN)
     run = condition.runs[0]
-    layer, head = _strongest(run, sequence) if layer is None or head is None else (layer, head)
+    layer, head = _chosen(run, layer, head, sequence)
     found = edges(run, layer, head, sequence=sequence)
-    times = _times(found) if query is None else _of_query(found, query)
+    times = times_uniform(found) if query is None else _of_query(found, query)
     places = Places.of(run, found.sizes[POSITION])
     sinks = pinned_keys(found)
     what = "what all queries give" if query is None else f"the weights of query {query}"
@@ -95,33 +103,23 @@ def received_map(
     )
 
 
-def _strongest(run: xr.Dataset, sequence: int) -> tuple[int, int]:
-    """Return the layer and head in which one key receives most, in multiples of uniform."""
-    best, at = -1.0, (0, 0)
-    for layer in range(run.sizes["layer"]):
-        for head in range(run.sizes["head"]):
-            found = edges(run, layer, head, sequence=sequence)
-            most = max((each.mass / each.uniform for each in pinned_keys(found)), default=0.0)
-            if most > best:
-                best, at = most, (layer, head)
-    return at
-
-
-def _times(found: xr.Dataset) -> Float[np.ndarray, "position"]:
-    """Return what positions receive, as multiples of what uniform attention gives them."""
-    key, weight, visible = (found[name].values for name in ("key", "weight", "visible"))
-    length, place = found.sizes[POSITION], np.arange(found.sizes["query"])
-    received = found["rest_by_key"].values.astype(float).copy()
-    listed = key >= 0
-    received += np.bincount(key[listed], weight[listed].astype(float), length)
-    even = np.where(visible > 0, 1.0 / np.maximum(visible, 1), 0.0)
-    ahead = bool((key > place[:, None]).any())
-    level = np.full(length, even.sum())
-    if not ahead:
-        level = np.zeros(length)
-        level[: len(even)] = even[::-1].cumsum()[::-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(level > 0, received / level, np.nan)
+def _chosen(
+    run: xr.Dataset, layer: int | None, head: int | None, sequence: int
+) -> tuple[int, int]:
+    """Return the head asked for; what is left open is where one key has the most weight."""
+    if layer is not None and head is not None:
+        return layer, head
+    layers, heads = (
+        range(run.sizes[axis]) if asked is None else (asked,)
+        for axis, asked in ((axes.LAYER, layer), (axes.HEAD, head))
+    )
+    return most_pinned(
+        {
+            (at, of): pinned_keys(edges(run, at, of, sequence=sequence))
+            for at in layers
+            for of in heads
+        }
+    )
 
 
 def _of_query(found: xr.Dataset, query: int) -> Float[np.ndarray, "position"]:

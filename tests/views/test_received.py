@@ -39,6 +39,12 @@ def test_the_head_with_the_strongest_sink_is_drawn_unless_another_is_chosen():
     assert (outline.x0, outline.y0, outline.x1, outline.y1) == (-0.5, -0.5, 0.5, 0.5)
 
 
+def test_what_is_chosen_stays_and_the_rest_is_chosen_with_it():
+    longer = with_edges(fake_measurement(keep_queries=True, length=200))
+    assert "layer 0, head " in received_map(longer, layer=0).layout.meta["caption"]
+    assert "layer 2, head 3" in received_map(longer, head=3).layout.meta["caption"]
+
+
 def test_patches_stand_where_they_are_and_extra_tokens_above():
     figure = received_map(image(), layer=2, head=0)
     z = np.asarray(figure.data[0].z)

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from dva_lens import axes
-from dva_lens.results.edges import PinnedKey, edges, pinned_keys
+from dva_lens.results.edges import PinnedKey, edges, most_pinned, pinned_keys
 from dva_lens.results.groups import read
 from dva_lens.results.schema import EDGE_REST, EDGES, TOKEN, ArchiveError
 from dva_lens.views.characters import LINE_BREAK, visible
@@ -37,7 +37,7 @@ class Look:
     @property
     def most_pinned(self) -> tuple[int, int]:
         """The layer and head whose strongest pinned key has the most weight; else the first."""
-        return max(self.heads, key=lambda at: self.pinned[at][0].mass if self.pinned[at] else 0.0)
+        return most_pinned(self.pinned)
 
 
 @final
