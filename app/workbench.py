@@ -15,19 +15,15 @@ from .live.jobs import OUT, Task
 from .live.results import (
     MARK,
     MOST,
-    LiveEffect,
+    LiveFinding,
     LiveMeasurement,
-    LivePair,
-    LivePattern,
     LiveResult,
-    effect_of,
+    finding_of,
     forget,
     keep_measurement,
-    pair_of,
-    pattern_of,
 )
 from .live.runner import LONGEST
-from .live.tasks import EFFECTS, PAIR, TILES, Looking, Measuring, Tiling
+from .live.tasks import Measuring
 from .live.worker import COMMAND
 
 POOL = "archive"
@@ -81,14 +77,10 @@ class Workbench:
             if isinstance(job.task, Measuring):
                 text = self._name_of(job)
                 self._join(keep_measurement(finished, folder / OUT, self._pool, text=text))
-            elif isinstance(job.task, Looking):
-                self._add(pair_of(finished, folder / PAIR))
-            elif isinstance(job.task, Tiling):
-                self._add(pattern_of(finished, folder / TILES))
             else:
-                self._add(effect_of(finished, folder / EFFECTS))
+                self._add(finding_of(finished, folder))
 
-    def _add(self, found: LiveEffect | LivePair | LivePattern) -> None:
+    def _add(self, found: LiveFinding) -> None:
         """Keep a result that is no run; where there are many of its kind, the oldest goes."""
         self._drop(*_oldest([each for each in self.results if type(each) is type(found)]))
         self.results = (*self.results, found)

@@ -14,6 +14,7 @@ from dva_lens.results.schema import ARCHIVE, RUNS
 from dva_lens.results.writer import write_run
 
 from .jobs import LiveJob
+from .tasks import EFFECTS, PAIR, TILES, Changing, Looking, Tiling
 
 MOST = 16
 """Measurements that are kept; the oldest one makes room."""
@@ -61,7 +62,26 @@ class LivePattern:
     found: Mapping[str, Any]
 
 
-LiveResult = LiveMeasurement | LiveEffect | LivePair | LivePattern
+LiveFinding = LiveEffect | LivePair | LivePattern
+LiveResult = LiveMeasurement | LiveFinding
+LEFT: dict[type, tuple[type[LiveFinding], str]] = {
+    Changing: (LiveEffect, EFFECTS),
+    Looking: (LivePair, PAIR),
+    Tiling: (LivePattern, TILES),
+}
+"""What a task that measures nothing leaves, and in which file."""
+
+
+def finding_of(job: LiveJob, folder: Path) -> LiveFinding:
+    """Read what a job left that is no run.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged.
+    """
+    kind, file = LEFT[type(job.task)]
+    return kind(job, read_json(folder / file, limit=LARGEST))
 
 
 def keep_measurement(job: LiveJob, out: Path, pool: Path, *, text: str) -> LiveMeasurement:
@@ -90,39 +110,6 @@ def forget(found: LiveMeasurement, pool: Path) -> None:
     """Delete the runs of a measurement."""
     for group in (pool / ARCHIVE / RUNS).glob(f"{MARK}-{found.job.number}-*"):
         shutil.rmtree(group, ignore_errors=True)
-
-
-def effect_of(job: LiveJob, file: Path) -> LiveEffect:
-    """Read what a change did.
-
-    Raises
-    ------
-    ValueError
-        The file is damaged.
-    """
-    return LiveEffect(job, read_json(file, limit=LARGEST))
-
-
-def pair_of(job: LiveJob, file: Path) -> LivePair:
-    """Read what a query makes of a key.
-
-    Raises
-    ------
-    ValueError
-        The file is damaged.
-    """
-    return LivePair(job, read_json(file, limit=LARGEST))
-
-
-def pattern_of(job: LiveJob, file: Path) -> LivePattern:
-    """Read the cells of a pattern.
-
-    Raises
-    ------
-    ValueError
-        The file is damaged.
-    """
-    return LivePattern(job, read_json(file, limit=LARGEST))
 
 
 def live_label(model: str, number: int, part: str = "") -> str:

@@ -1,7 +1,5 @@
 """The inspector says of a head what results say of it, and pairs a pinned head with it."""
 
-import json
-
 import numpy as np
 import pytest
 from dva_lens.app.callbacks import refill
@@ -12,7 +10,7 @@ from dva_lens.app.layout import page_at
 from dva_lens.app.library import Library
 from dva_lens.app.pages import PAGES
 from explorer import PARTS, fill
-from plotly.utils import PlotlyJSONEncoder
+from fake_live import written
 
 import dva_lens as lens
 from dva_lens.results.archive import open_archive
@@ -21,10 +19,6 @@ from dva_lens.results.reader import Measurements
 
 AT = {"run": "transformer-1", "layer": 2, "head": 3}
 PIN = Head("transformer-0", 1, 2)
-
-
-def written(component):
-    return json.dumps(component, cls=PlotlyJSONEncoder, ensure_ascii=False)
 
 
 @pytest.fixture

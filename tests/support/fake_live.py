@@ -4,8 +4,10 @@ import json
 import sys
 from pathlib import Path
 
+from dva_lens.app.server import BENCH
 from fake_edges import with_edges
 from fakes import fake_measurement, run_attrs
+from plotly.utils import PlotlyJSONEncoder
 
 from dva_lens.results.display import displayed_tokens
 from dva_lens.results.writer import write_run
@@ -55,3 +57,13 @@ def fake_live(app, left):
 
     app.server.extensions[BENCH].runner._command = (*COMMAND, str(left))
     return app
+
+
+def written(part):
+    """Return a part of a page as the browser gets it."""
+    return json.dumps(part, cls=PlotlyJSONEncoder, ensure_ascii=False)
+
+
+def ended(app):
+    """Wait until the job of an explorer has ended."""
+    app.server.extensions[BENCH].runner.join(200.0)

@@ -15,8 +15,7 @@ from dva_lens.app.pages.live.effect import _losses, verdict
 from dva_lens.app.pages.live.pair import pair_form
 from dva_lens.app.server import BENCH, close, create_app
 from dva_lens.app.state import CHANGES, EVERY_SPAN, Selection
-from fake_live import MODEL, fake_live, leave
-from plotly.utils import PlotlyJSONEncoder
+from fake_live import MODEL, ended, fake_live, leave, written
 
 from dva_lens.diagnostics.interventions.values import NAME
 
@@ -76,14 +75,6 @@ def act(
     answer = app.server.test_client().post("/_dash-update-component", json=body)
     assert answer.status_code == 200, answer.get_data(as_text=True)
     return answer.get_json()["response"]
-
-
-def written(part):
-    return json.dumps(part, cls=PlotlyJSONEncoder, ensure_ascii=False)
-
-
-def ended(app):
-    app.server.extensions[BENCH].runner.join(200.0)
 
 
 def test_a_run_joins_all_pages_and_who_began_it_is_led_to_its_text(live):

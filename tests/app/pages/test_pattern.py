@@ -1,7 +1,5 @@
 """The pattern of a head, called as Tokens calls it: worked out when it is asked for."""
 
-import json
-
 import pytest
 from dva_lens.app.layout import page_at
 from dva_lens.app.live.tasks import Looking, Measuring, Tiling
@@ -9,8 +7,7 @@ from dva_lens.app.pages.tokens import pattern
 from dva_lens.app.pages.tokens.image import note_of, pattern_image
 from dva_lens.app.server import BENCH, close, create_app
 from dva_lens.app.state import Selection
-from fake_live import MODEL, fake_live, leave, tiles
-from plotly.utils import PlotlyJSONEncoder
+from fake_live import MODEL, ended, fake_live, leave, tiles, written
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +48,6 @@ def shown(app, asked=None, query=""):
     answer = call(app, asked, query)
     assert answer.status_code == 200, answer.get_data(as_text=True)
     return answer.get_json()["response"]
-
-
-def written(part):
-    return json.dumps(part, cls=PlotlyJSONEncoder, ensure_ascii=False)
-
-
-def ended(app):
-    app.server.extensions[BENCH].runner.join(200.0)
 
 
 def test_nothing_is_worked_out_until_it_is_asked_for(live):
