@@ -13,6 +13,7 @@ import xarray as xr
 from dva_lens.measuring import measure
 
 from .bench_measure import model_of
+from .gpu_kernels import excess
 from .gpu_speed import seconds
 
 SIZE = {"layers": 3, "width": 32, "heads": 2, "vocabulary": 61, "context": 96}
@@ -48,11 +49,8 @@ def share(found: xr.DataArray, want: xr.DataArray) -> float:
     """Return the largest error as a share of what is allowed; words have to be the same."""
     if want.dtype.kind not in "fiub":
         return 0.0 if found.equals(want) else np.inf
-    ours, theirs = found.values.astype(float), want.values.astype(float)
-    differ = (ours != theirs) & ~(np.isnan(ours) & np.isnan(theirs))
-    ours, theirs = ours[differ], theirs[differ]
-    gap = np.abs(ours - theirs) / (ABSOLUTE + RELATIVE * np.abs(theirs))
-    return float(np.nan_to_num(gap, nan=np.inf).max(initial=0.0))
+    ours, theirs = (torch.as_tensor(each.values.astype(float)) for each in (found, want))
+    return excess(ours, theirs, ABSOLUTE + RELATIVE * theirs.nan_to_num().abs())
 
 
 def whole(length: int, device: str = "cuda") -> dict[str, Any]:

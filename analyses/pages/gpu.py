@@ -117,7 +117,9 @@ def _measured(checks: Mapping[str, Result]) -> Iterator[Sequence[object]]:
 
 
 def _by_length(checks: Mapping[str, Result], kind: str) -> list[tuple[int, Result]]:
-    found = {int(name.removeprefix(kind)): checks[name] for name in checks if kind in name}
+    found = {
+        int(name.removeprefix(kind)): checks[name] for name in checks if name.startswith(kind)
+    }
     return sorted(found.items())
 
 
