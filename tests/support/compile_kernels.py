@@ -7,7 +7,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from dva_lens.kernels.fused.forward import forward
-from dva_lens.kernels.fused.launch import CHUNK, padded, tiles_of
+from dva_lens.kernels.fused.launch import CHUNK, padded, tiles_of, tiles_of_received
 from dva_lens.kernels.fused.pairwise import pull_keys, pull_queries
 from dva_lens.kernels.fused.received import received
 
@@ -32,8 +32,10 @@ CASES = {
 def types(name, dtype):
     if name in ("Q", "K", "V"):
         return f"*{dtype}"
-    if name in ("Segments", "Visible", "Few"):
+    if name == "Segments":
         return "*i32"
+    if name == "Visible":
+        return "*i64"
     if name[0].isupper():
         return "*fp32"
     return "fp32" if name in ("scale", "softcap", "bias") else "i32"
@@ -42,6 +44,8 @@ def types(name, dtype):
 def compiled(kernel, dtype, width, settings):
     how = settings.get("VALUES", 2 if kernel in (pull_queries, pull_keys) else 0)
     tiles = tiles_of(width, width, how, 4 if dtype == "fp32" else 2)
+    if kernel is received:
+        tiles = tiles_of_received(width, 4 if dtype == "fp32" else 2)
     tiles = tiles.turned if kernel is pull_keys else tiles
     known = {
         **RULE, **settings, **tiles.of_pairs,

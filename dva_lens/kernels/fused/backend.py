@@ -9,7 +9,7 @@ from dva_lens.kernels.fused.guards import check_machine, check_operands, check_r
 from dva_lens.kernels.inputs import check, check_finite
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
-from dva_lens.kernels.values import CollapsingValues, Values
+from dva_lens.kernels.values import CollapsingValues, Static, Values
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -38,10 +38,11 @@ def fused(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, S
     from dva_lens.kernels.fused.launch import forward, received
     from dva_lens.kernels.fused.operands import operands_of
 
-    output, rows = forward(query, key, operands_of(values), rule, measure=True)
+    unfinished = isinstance(values, CollapsingValues) and not isinstance(values, Static)
+    dtype = torch.float32 if unfinished else query.dtype
+    output, rows = forward(query, key, operands_of(values), rule, measure=True, dtype=dtype)
     if isinstance(values, CollapsingValues):
-        output = values.finish(output, rows["row_mass"])
-    output = output.to(query.dtype)
+        output = values.finish(output, rows["row_mass"]).to(query.dtype)
     batch, _, length, _ = query.shape
     visible, viewers = counts(rule, length, batch=batch, device=query.device)
     mass, late = received(query, key, rows["log_sum_exp"], rule, visible=visible)

@@ -9,8 +9,8 @@ last, so that the rest keeps its digits where key 0 takes nearly everything.
 import triton.language as tl
 
 from dva_lens.kernels.fused.language import (
+    binary_scores,
     column,
-    finished_scores,
     gelu,
     kernel,
     leave,
@@ -112,16 +112,15 @@ def forward(
             if VALUES < 2:
                 k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
                 k = tl.load(K + k_at, mask=there[:, None] & (c_qk[None, :] < QK), other=0.0)
-                product = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
+                product = tl.dot(q, tl.trans(k), input_precision=PRECISION)
             else:  # values of pairs fill the registers
-                product = scale * products(
+                product = products(
                     Q, K, queries, keys, q_n, k_n, length, QK, CHUNK, BLOCK_M, BLOCK_N, PRECISION
                 )
-            s = finished_scores(
-                product, queries[:, None], keys[None, :], Bias, bias_q, bias_k, bias, softcap,
-                length, SOFTCAP, TENSOR_BIAS,
+            s = binary_scores(
+                product, scale, queries[:, None], keys[None, :], Bias, bias_q, bias_k, bias,
+                softcap, length, SOFTCAP, TENSOR_BIAS,
             )  # fmt: skip
-            s = s * LOG2E
             if edge == 1:
                 segment_k = tl.zeros([BLOCK_N], tl.int32)
                 if SEGMENTS:

@@ -54,6 +54,26 @@ def finished_scores(
 
 
 @kernel
+def binary_scores(
+    product, scale, i, j, Bias, bias_q, bias_k, bias, softcap, length,
+    SOFTCAP: tl.constexpr, TENSOR_BIAS: tl.constexpr,
+):  # fmt: skip
+    """Scale products, cap them and add the bias, in units of log 2.
+
+    Where the bias is a number and there is no cap, that is one instruction for a pair.
+    """
+    LOG2E = 1.4426950408889634
+    if SOFTCAP or TENSOR_BIAS:
+        s = LOG2E * finished_scores(
+            product * scale, i, j, Bias, bias_q, bias_k, bias, softcap, length, SOFTCAP,
+            TENSOR_BIAS,
+        )  # fmt: skip
+    else:
+        s = product * (scale * LOG2E) + bias * LOG2E
+    return s
+
+
+@kernel
 def products(
     Q, K, queries, keys, q_n, k_n, length,
     QK: tl.constexpr, CHUNK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,

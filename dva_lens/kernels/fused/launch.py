@@ -6,12 +6,11 @@ from typing import Any, final
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from dva_lens.axes import MANY_KEYS
 from dva_lens.kernels.fused.forward import PER_QUERY
 from dva_lens.kernels.fused.forward import forward as forward_kernel
-from dva_lens.kernels.fused.operands import PAIRWISE, Operands
+from dva_lens.kernels.fused.operands import NORMED, PAIRWISE, Operands
 from dva_lens.kernels.fused.pairwise import pull_keys, pull_queries
 from dva_lens.kernels.fused.received import received as received_kernel
 from dva_lens.kernels.rule import Rule
@@ -61,10 +60,17 @@ def tiles_of(width: int, value_width: int, how: int, itemsize: int) -> Tiles:
     if how >= PAIRWISE:
         return Tiles(8, 64, warps=4 if widest <= 512 else 8, stages=1)
     if itemsize == 2 and widest <= 128:
-        return Tiles(128, 64, warps=8)
+        return Tiles(128, 64, warps=8, stages=3 if how == NORMED else 2)
     if widest <= 64:
         return Tiles(64, 32, warps=8)
     return Tiles(32, 32, warps=8, stages=2 if widest <= 128 else 1)
+
+
+def tiles_of_received(width: int, itemsize: int) -> Tiles:
+    """Return tiles of the transposed pass, which owns keys and goes through queries."""
+    if itemsize == 2 and padded(width) <= 128:
+        return Tiles(64, 128, warps=4, stages=3)
+    return tiles_of(width, width, NORMED, itemsize)
 
 
 def padded(width: int) -> int:
@@ -79,14 +85,15 @@ def forward(
     rule: Rule,
     *,
     measure: bool,
+    dtype: torch.dtype = torch.float32,
 ) -> tuple[Output, dict[str, Rows]]:
-    """Return the output, in float32 and not yet finished, and the numbers of each query."""
+    """Return the output in a dtype, not yet finished, and the numbers of each query."""
     query, key, mixed = (in_rows(each) for each in (query, key, operands.mixed))
     batch, heads, length, width = query.shape
     value_width = mixed.shape[-1]
     tiles = tiles_of(width, value_width, operands.how, query.element_size())
     names = PER_QUERY if measure else PER_QUERY[:2]
-    output = query.new_empty(*query.shape[:3], value_width, dtype=torch.float32)
+    output = query.new_empty(*query.shape[:3], value_width, dtype=dtype)
     rows = query.new_empty(len(names), batch, heads, length, dtype=torch.float32)
     empty = query.new_empty(1, dtype=torch.float32)
     left, right, left_sizes, sizes = (
@@ -120,23 +127,17 @@ def received(
     """Return what keys receive from all queries, and from those that see many keys."""
     query, key = in_rows(query), in_rows(key)
     batch, heads, length, width = query.shape
-    tiles = tiles_of(width, width, 0, query.element_size())
+    tiles = tiles_of_received(width, query.element_size())
     total, late = query.new_empty((2, batch, heads, length), dtype=torch.float32).unbind()
     bias, bias_strides = bias_of(query, rule)
     received_kernel[(blocks(length, tiles.keys) * batch * heads,)](
-        query, key, bias, segments_of(query, rule), visible.to(torch.int32).contiguous(),
-        few_in_blocks(visible, tiles.queries), log_sum_exp.contiguous(), total, late,
+        query, key, bias, segments_of(query, rule), visible.contiguous(),
+        log_sum_exp.contiguous(), total, late,
         *query.stride()[:3], *key.stride()[:3], *bias_strides,
         length, heads, heads // key.shape[1], *numbers(rule), MANY_KEYS,
         QK=width, BLOCK_QK=padded(width), **constants(rule), **tiles.of_pairs, **tiles.running,
     )  # fmt: skip
     return total, late
-
-
-def few_in_blocks(visible: Int[Tensor, "batch query"], size: int) -> Int[Tensor, "batch block"]:
-    """Say in which blocks of queries some see fewer than `MANY_KEYS` keys."""
-    few = functional.pad(visible < MANY_KEYS, (0, -visible.shape[1] % size))
-    return few.unflatten(1, (-1, size)).any(dim=2).to(torch.int32)
 
 
 def pull(

@@ -1,17 +1,17 @@
 """The kernel of the transposed pass: what every key receives, once the normalisers are known.
 
-What comes from queries that see few keys is summed on its own. Which blocks of queries hold any is
-known beforehand; in a long text few do, and the rest costs no more.
+What comes from queries that see few keys is summed on its own. Where every query sees every key,
+none sees few, and nothing is asked.
 """
 
 import triton.language as tl
 
-from dva_lens.kernels.fused.language import finished_scores, kernel, seen_pairs
+from dva_lens.kernels.fused.language import binary_scores, kernel, seen_pairs
 
 
 @kernel
 def received(
-    Q, K, Bias, Segments, Visible, Few, Normalisers, Received, Late,
+    Q, K, Bias, Segments, Visible, Normalisers, Received, Late,
     q_b, q_h, q_n, k_b, k_h, k_n, bias_b, bias_h, bias_q, bias_k,
     length, heads, group, scale, softcap, bias, window, many,
     QK: tl.constexpr, BLOCK_QK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
@@ -21,9 +21,10 @@ def received(
 ):  # fmt: skip
     """Sum the weights that one block of keys gets from all queries that may see it.
 
-    `Few` says of which blocks of queries some see fewer than `many` keys.
+    What queries give that see fewer than `many` keys is part of `Received` alone.
     """
     LOG2E = 1.4426950408889634
+    LN2 = 0.6931471805599453
     blocks = (length + BLOCK_N - 1) // BLOCK_N
     which = tl.program_id(0) // blocks
     block = tl.program_id(0) % blocks
@@ -38,7 +39,6 @@ def received(
     Bias += batch.to(tl.int64) * bias_b + head.to(tl.int64) * bias_h
     Segments += batch.to(tl.int64) * length
     Visible += batch.to(tl.int64) * length
-    Few += batch * ((length + BLOCK_M - 1) // BLOCK_M)
     Normalisers += which.to(tl.int64) * length
     k_at = keys[:, None].to(tl.int64) * k_n + c_qk[None, :]
     k = tl.load(K + k_at, mask=there[:, None] & (c_qk[None, :] < QK), other=0.0)
@@ -56,11 +56,13 @@ def received(
         stop = tl.minimum(length, place + BLOCK_N + window - 1)
         if not CAUSAL:
             start = tl.maximum(0, (place - window + 1) // BLOCK_M * BLOCK_M)
-    middle = stop  # from here on every query sees every key; those beyond the end weigh nothing
+    middle = stop  # from here on every query sees every key, and many; none beyond the end weighs
     if not WINDOW and not SEGMENTS and not SIGMOID:
-        middle = start
         if CAUSAL:
-            middle = tl.minimum(stop, (place + BLOCK_N + BLOCK_M - 2) // BLOCK_M * BLOCK_M)
+            middle = tl.maximum(place + BLOCK_N - 1, many - 1)
+            middle = tl.minimum(stop, (middle + BLOCK_M - 1) // BLOCK_M * BLOCK_M)
+        else:
+            middle = tl.where(length < many, stop, start)
     for clear in tl.static_range(2):
         low = start if clear == 0 else middle
         high = middle if clear == 0 else stop
@@ -69,18 +71,18 @@ def received(
             inside = queries < length
             q_at = queries[:, None].to(tl.int64) * q_n + c_qk[None, :]
             q = tl.load(Q + q_at, mask=inside[:, None] & (c_qk[None, :] < QK), other=0.0)
-            product = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
-            s = finished_scores(
-                product, queries[:, None], keys[None, :], Bias, bias_q, bias_k, bias, softcap,
-                length, SOFTCAP, TENSOR_BIAS,
+            product = tl.dot(q, tl.trans(k), input_precision=PRECISION)
+            s = binary_scores(
+                product, scale, queries[:, None], keys[None, :], Bias, bias_q, bias_k, bias,
+                softcap, length, SOFTCAP, TENSOR_BIAS,
             )  # fmt: skip
             if SIGMOID:
-                p = tl.sigmoid(s)
+                p = tl.sigmoid(s * LN2)
             else:
                 normaliser = tl.load(Normalisers + queries, mask=inside, other=float("inf"))
                 blind = normaliser == float("-inf")
-                normaliser = tl.where(blind, float("inf"), normaliser)
-                p = tl.exp2((s - normaliser[:, None]) * LOG2E)
+                normaliser = LOG2E * tl.where(blind, float("inf"), normaliser)
+                p = tl.exp2(s - normaliser[:, None])
             if clear == 0:
                 segment_q = tl.zeros([BLOCK_M], tl.int32)
                 if SEGMENTS:
@@ -90,10 +92,10 @@ def received(
                     length, window, CAUSAL, WINDOW, SEGMENTS,
                 )  # fmt: skip
                 p = tl.where(seen, p, 0.0)
-            if tl.load(Few + first // BLOCK_M) != 0:
-                few = tl.load(Visible + queries, mask=inside, other=0)[:, None] < many
-                early += tl.sum(tl.where(few, p, 0.0), 0)
-                p = tl.where(few, 0.0, p)
+                few = tl.load(Visible + queries, mask=inside, other=many) < many
+                if tl.max(few.to(tl.int32)) > 0:
+                    early += tl.sum(tl.where(few[:, None], p, 0.0), 0)
+                    p = tl.where(few[:, None], 0.0, p)
             late += p
     row = which.to(tl.int64) * length + keys
     of_many = tl.sum(late, 0)
