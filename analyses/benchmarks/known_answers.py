@@ -25,6 +25,7 @@ from dva_lens.data.tasks import BigramBackcopy, TaskBatch
 from dva_lens.mechanisms.rule.alibi import Alibi
 from dva_lens.mechanisms.rule.softmax import Softmax
 from dva_lens.mechanisms.rule.taylor import Taylor
+from dva_lens.mechanisms.visibility.window import WindowedKeys
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.decoder import Decoder, build
 from dva_lens.models.presets import PRESETS, Size, preset
@@ -50,7 +51,7 @@ def expects_sink(config: ModelConfig) -> bool:
 
     A gate on values that depends on the query alone is a gate after attention. Scores that are
     not trained, or that no token has a say in, cannot be taught to park where there is nothing to
-    do.
+    do, and in a window most queries do not see the start token.
     """
     if not any(_can_park(config, layer) for layer in range(config.layers)):
         return False
@@ -61,8 +62,10 @@ def expects_sink(config: ModelConfig) -> bool:
 
 
 def _can_park(config: ModelConfig, layer: int) -> bool:
-    """Say whether a layer can be taught to weigh a key, and has to weigh some."""
+    """Say whether a layer can be taught to weigh the start token, and has to weigh some key."""
     scores, rule = config.scores_of(layer), config.rule_of(layer)
+    if isinstance(config.visibility_of(layer), WindowedKeys):
+        return False
     return scores.trained and scores.of_tokens and isinstance(rule, Softmax | Alibi | Taylor)
 
 

@@ -151,7 +151,7 @@ to park them on the start token, and the value of that token to be drained; wher
 attend to nothing, or a gate may close, it expects less, and so it does of scores that training
 does not move or that no token has a say in; scores that are all alike park what *even* says.
 Where distance takes from weights, less is left for a start token far away; where it takes from
-scores alone, they can be learned against it.
+scores alone, they can be learned against it. In a window, most queries do not see it at all.
 
 *Copied* is the least share of triggers answered rightly with any seed, *excess* the most loss
 elsewhere beyond the best possible, in nats. Of the head that parks most: *parked* is its mean

@@ -15,6 +15,7 @@ SIZE = Size(layers=12, width=768, heads=12, vocabulary=50257, context=1024)
 TITLES = {
     "scores": "Scores: what queries and keys are read from",
     "rule": "Rule: how scores become attention weights",
+    "visibility": "Visibility: which keys a query sees",
     "projections": "Projections: how linear maps are parametrised",
     "value_source": "Value source: where the static value of a key comes from",
     "value_form": "Value form: whether a value depends on the query",

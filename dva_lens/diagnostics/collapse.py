@@ -97,6 +97,11 @@ def _check(model: Decoder) -> None:
                 f"The bound is about queries and keys of one stream; those of layer {layer} are "
                 f"read from {block.attn.reads}."
             )
+        if block.attn.visible is not None:
+            raise ValueError(
+                f"The bound is about rows over all keys of a text; queries of layer {layer} see a "
+                f"part of them."
+            )
         if block.attn.key is None:
             raise ValueError(
                 f"Layer {layer} takes its keys from another layer, and the bound needs both "

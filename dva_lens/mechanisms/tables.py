@@ -15,11 +15,13 @@ from dva_lens.mechanisms.table import VariantTable
 from dva_lens.mechanisms.value_form import VALUE_FORMS
 from dva_lens.mechanisms.value_source import VALUE_SOURCES
 from dva_lens.mechanisms.variant import Variant
+from dva_lens.mechanisms.visibility import VISIBILITIES
 from dva_lens.validation import meant, shown
 
 AXES: dict[str, VariantTable[Any]] = {
     "scores": SCORES,
     "rule": RULES,
+    "visibility": VISIBILITIES,
     "projections": PROJECTIONS,
     "value_source": VALUE_SOURCES,
     "value_form": VALUE_FORMS,

@@ -11,6 +11,7 @@ from torch.nn.functional import rms_norm
 from transformer_lens.hook_points import HookPoint
 
 from dva_lens.kernels.attention import Attend, attend
+from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values
 from dva_lens.mechanisms.value_form.form import Stream
 from dva_lens.mechanisms.variant import LinearFactory
@@ -71,6 +72,7 @@ class Attention(nn.Module):
     value: nn.Module | None
     out: nn.Linear
     rule: nn.Module
+    visible: nn.Module | None
     rotation: nn.Module | None
     gate: nn.Module | None
 
@@ -79,8 +81,7 @@ class Attention(nn.Module):
     ) -> None:
         super().__init__()
         shape = config.shape
-        self.heads, self.kv_heads = shape.heads, shape.kv_heads
-        self.switches = switches
+        self.heads, self.kv_heads, self.switches = shape.heads, shape.kv_heads, switches
         scores, self.qk_dim = config.scores_of(layer), shape.qk_dim
         self.reads, self.maps_tokens = scores.reads, scores.of_tokens
         self.owns_keys, self.owns_pattern = config.owns_keys(layer), config.owns_pattern(layer)
@@ -93,7 +94,8 @@ class Attention(nn.Module):
             self.value = linear(shape.width, shape.value_channels)
         self.out = linear(shape.output_channels, shape.width)
         self.mix = ValuePath(config, layer)
-        self.rule = config.rule_of(layer).build(shape)
+        rule, visible = config.rule_of(layer), config.visibility_of(layer)
+        self.rule, self.visible = rule.build(shape), visible.build(shape)
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
         self.layer, self.shares = layer, config.share_kv_every > 1
@@ -121,11 +123,14 @@ class Attention(nn.Module):
         key, used, state = self._keys_and_values(inputs, state, copied)
         if self.shares_pattern and copied is None:
             state = state.put(PATTERN, SharedPattern(query, key))
+        rule: Rule = self.rule(state.segments)
+        if self.visible is not None:
+            rule = self.visible(rule, query, key)
         values = self.mix.formed(query, key, used.value, self._stream(inputs))
         if self.rotation is not None:
             query = self.hook_rot_q(self.rotation(query))
             key = self.hook_rot_k(self.rotation(key))
-        attended = self.mix.hook_z(self._attended(query, key, values, used, state))
+        attended = self.mix.hook_z(self._attended(query, key, values, rule, used))
         if self.gate is not None:
             attended, handed_on = self.gate(
                 attended, self._projector(inputs), used.value, state.get(OUTPUT)
@@ -169,23 +174,22 @@ class Attention(nn.Module):
         return key, used, state
 
     def _attended(
-        self, query: Query, key: Key, values: Values, used: UsedValue, state: CrossLayerState
+        self, query: Query, key: Key, values: Values, rule: Rule, used: UsedValue
     ) -> Attended:
         query, key = query.transpose(1, 2), key.transpose(1, 2)
-        weights = self.rule(state.segments)
         if self.hook_attn_scores.has_hooks() or self.hook_pattern.has_hooks():
             mixed = attend_explicitly(
                 query,
                 key,
                 values,
-                weights,
+                rule,
                 hook_scores=self.hook_attn_scores,
                 hook_pattern=self.hook_pattern,
             )
             return mixed.transpose(1, 2)
         self.value_parts = {name: part.transpose(1, 2) for name, part in used.summands.items()}
         try:
-            return self.attend(query, key, values, weights).transpose(1, 2)
+            return self.attend(query, key, values, rule).transpose(1, 2)
         finally:
             self.value_parts = None
 

@@ -18,6 +18,7 @@ from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.tables import AXES, plain, variant
 from dva_lens.mechanisms.value_form import ValueForm
 from dva_lens.mechanisms.value_source import ValueSource
+from dva_lens.mechanisms.visibility import VisibleKeys
 from dva_lens.validation import Many, Positive, Value, as_list
 
 Vocabulary = Annotated[int, Field(ge=1, le=1 << 24)]
@@ -46,9 +47,10 @@ class ModelConfig(Value, frozen=True):
     and keys and of values within a head, of 0 for width / heads. The zeros are replaced by what
     they stand for. Only every `share_kv_every`-th layer computes keys and values, the others use
     those of the layer before; only every `share_pattern_every`-th layer computes queries and keys,
-    the others weigh as the layer before. `standard_layers` keep dot-product scores under softmax,
-    whatever `scores` and `rule` the others have. Linear maps start normal with deviation
-    `init_std`; those that write to the stream are divided by sqrt(2 layers) if `init_by_depth`.
+    the others weigh as the layer before. `standard_layers` keep dot-product scores under softmax
+    over all keys, whatever `scores`, `rule` and `visibility` the others have. Linear maps start
+    normal with deviation `init_std`; those that write to the stream are divided by
+    sqrt(2 layers) if `init_by_depth`.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class ModelConfig(Value, frozen=True):
     standard_layers: Many[Annotated[int, Field(ge=0)]] = ()
     scores: Annotated[Scores, _of("scores")] = _usual("scores", "dot-product")
     rule: Annotated[AttentionRule, _of("rule")] = _usual("rule", "softmax")
+    visibility: Annotated[VisibleKeys, _of("visibility")] = _usual("visibility", "all")
     projections: Annotated[Projection, _of("projections")] = _usual("projections", "plain")
     value_source: Annotated[ValueSource, _of("value_source")] = _usual("value_source", "own")
     value_form: Annotated[ValueForm, _of("value_form")] = _usual("value_form", "static")
@@ -129,6 +132,10 @@ class ModelConfig(Value, frozen=True):
     def rule_of(self, layer: int) -> AttentionRule:
         """Return how the scores of a layer become weights."""
         return AXES["rule"]["softmax"]() if layer in self.standard_layers else self.rule
+
+    def visibility_of(self, layer: int) -> VisibleKeys:
+        """Return which keys the queries of a layer see."""
+        return AXES["visibility"]["all"]() if layer in self.standard_layers else self.visibility
 
     def owns_values(self, layer: int) -> bool:
         """Say whether the layer has a value projection."""
@@ -224,11 +231,14 @@ class ModelConfig(Value, frozen=True):
                 f"standard_layers must rise from 0 on and stay below {self.layers}, got "
                 f"{list(listed)}."
             )
-        plainly = self.scores_of(listed[0]) == self.scores and self.rule_of(listed[0]) == self.rule
+        here = listed[0]
+        plainly = (self.scores_of(here), self.rule_of(here), self.visibility_of(here)) == (
+            *(self.scores, self.rule, self.visibility),
+        )
         if plainly or len(listed) == self.layers:
             raise ValueError(
-                "standard_layers need other layers whose scores or rule are not standard; leave "
-                "them out where all layers are alike."
+                "standard_layers need other layers whose scores, rule or visibility are not "
+                "standard; leave them out where all layers are alike."
             )
         every = max(self.share_kv_every, self.share_pattern_every)
         first = {layer: layer - layer % every for layer in range(self.layers)}

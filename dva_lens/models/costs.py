@@ -45,7 +45,7 @@ def parameters(config: ModelConfig) -> int:
 def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
     """Return the forward operations per token of a text of `length`, by default the context.
 
-    A query sees half the text on average.
+    A query sees half the text on average, or what its visibility leaves of it.
 
     Raises
     ------
@@ -55,9 +55,10 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
     length = config.context if length is None else length
     if length < 1:
         raise ValueError(f"length must be at least 1, got {length}.")
-    shape, keys = config.shape, (length + 1) / 2
+    shape = config.shape
     total = 2.0 * config.width * config.vocabulary
     for layer in range(config.layers):
+        keys = config.visibility_of(layer).keys(shape, length)
         compared = shape.heads + shape.kv_heads * config.owns_keys(layer)
         outer = compared * shape.qk_dim * _compares_tokens(config, layer)
         if config.owns_values(layer):

@@ -33,6 +33,7 @@ STYLES = {
 BOTH = {
     "scores": "dot-product",
     "rule": "softmax",
+    "visibility": "all",
     "projections": "plain",
     "value_source": "own",
     "value_form": "static",

@@ -271,6 +271,11 @@ _PRESETS: dict[str, Preset] = {
         "scores fall with distance; no other positions",
         _with(rule="alibi", positions="none"),
     ),
+    "window": Preset(
+        "CLEAR, Liu et al. 2024, 2412.16112, along a text",
+        "a query sees the last quarter of the context alone",
+        _with(visibility="window"),
+    ),
     "resformer-gqa": Preset(
         f"{RESFORMER}, with grouped queries",
         "value residual on shared values",

@@ -18,6 +18,7 @@ _CHOICES = {
     "value_source": SOURCE,
     "scores": "scores",
     "rule": "rule",
+    "visibility": "visibility",
     "projections": "projections",
     "output": "output",
     "depth_average": "depth average",
@@ -26,6 +27,7 @@ _CHOICES = {
 }
 _ADDED_SINCE: dict[str, Any] = {
     "scores": "dot-product",
+    "visibility": "all",
     "share_pattern_every": 1,
     "standard_layers": [],
 }

@@ -11,6 +11,7 @@ _FIRST_NAMES = {"rule": "weights"}
 """What a key of a model was called in training version 1, where its name has changed since."""
 _ADDED_SINCE = {
     "scores": {"kind": "dot-product"},
+    "visibility": {"kind": "all"},
     "share_pattern_every": 1,
     "standard_layers": [],
 }

@@ -71,6 +71,7 @@ ADDED = {
     "wide": "58aac62428ce976c",
     "decay": "21508ebb5440aee7",
     "alibi": "fee6a4cdbf906547",
+    "window": "cc18f832da6d09e8",
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from own_models import tiny, tokens_of
-from records import Pieces, record_of, visibility
+from records import Pieces, record_of
 from shapes import is_linear
 
 from dva_lens.models.presets import PRESETS
@@ -46,7 +46,7 @@ def test_every_recording_leaves_the_model_as_it_was(model, backend):
     "name",
     [
         *("transformer", "sigmoid", "learned-sink", "dva", "dva-experts", "relative-values"),
-        *("static-learned", "uniform", "decay", "alibi"),
+        *("static-learned", "uniform", "decay", "alibi", "window"),
     ],
 )
 def test_no_pass_forms_a_pattern(name):
@@ -113,21 +113,19 @@ def _pieces(model, layer):
     """Form everything one layer multiplies: its pattern through the hooks, and every v_ij."""
     tokens = torch.as_tensor(tokens_of(LENGTHS))
     counts, place = torch.as_tensor(LENGTHS), torch.arange(13)
-    patterns = []
-    with model.hooks(
-        fwd_hooks=[
-            (
-                f"blocks.{layer}.attn.hook_pattern",
-                lambda pattern, hook: patterns.append(pattern.detach()),
-            )
-        ]
-    ):
+    found = {}
+    hooks = [
+        (f"blocks.{layer}.attn.hook_{each}", lambda made, hook: found.update({hook.name: made}))
+        for each in ("attn_scores", "pattern")
+    ]
+    with model.hooks(fwd_hooks=hooks):
         model(tokens, lengths=counts)
+    scores, pattern = found.values()
     pairs = model.dynamic_values(tokens, layer, place, place)
     return Pieces(
-        pattern=patterns[0].numpy()[None],
+        pattern=pattern.numpy()[None],
         values=pairs.numpy()[None],
         output=model.blocks[layer].attn.W_O.numpy()[None],
         lengths=LENGTHS,
-        seen=visibility(LENGTHS),
+        seen=(scores > -torch.inf)[:, 0].numpy(),
     )

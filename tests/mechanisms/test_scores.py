@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from materialised import by_map, second_writing, unit
 from own_models import tiny, tokens_of
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 
@@ -17,30 +18,10 @@ MADE = [name for name in SCORES if name != "uniform"]
 FIXED = ("frozen-random", "random-fixed")
 
 
-def unit(stream):
-    return stream / (stream.square().mean(-1, keepdim=True) + 1e-5).sqrt()
-
-
-def turned(heads):
-    """Rotate pairs of channels as complex numbers, which is not how the model does it."""
-    half = heads.shape[-1] // 2
-    pairs = torch.complex(heads[..., :half], heads[..., half:])
-    angle = torch.outer(
-        torch.arange(heads.shape[1]).double(), 10000.0 ** (-torch.arange(half).double() / half)
-    )
-    turned = pairs * torch.polar(torch.ones_like(angle), angle)[:, None]
-    return torch.cat([turned.real, turned.imag], -1)
-
-
 def by_table(made, stream, start):
     del start
     count, length = stream.shape[:2]
     return torch.stack([made.weight[place] for place in range(length)]).expand(count, -1, -1, -1)
-
-
-def by_map(made, stream, start):
-    del start
-    return (stream @ made.weight.T).unflatten(-1, (2, -1))
 
 
 SECOND = {
@@ -53,28 +34,11 @@ SECOND = {
 }
 
 
-def second_writing(model, kind):
-    """Return the logits of a model without feed-forward networks, every matrix formed in full."""
-    start = stream = model.embed.weight[TOKENS]
-    future = torch.ones(13, 13).triu(1).bool()
-    for block in model.blocks:
-        read = unit(stream) * block.ln1.weight
-        query, key = (
-            turned(SECOND[kind](made, read, start)) for made in (block.attn.query, block.attn.key)
-        )
-        scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / 4
-        pattern = scores.masked_fill(future, -torch.inf).softmax(-1)
-        value = (read @ block.attn.value.weight.T).unflatten(-1, (2, -1))
-        mixed = torch.einsum("bhqk,bkhd->bqhd", pattern, value).flatten(2)
-        stream = stream + mixed @ block.attn.out.weight.T
-    return unit(stream) * model.ln_final.weight @ model.unembed.W_U
-
-
 @pytest.mark.parametrize("kind", SCORES)
 def test_scores_are_their_formula_with_every_gradient(kind):
     model = sharp(SIZE.config(scores=kind, feedforward="none"))
     given = torch.randn(2, 13, 41, generator=torch.Generator().manual_seed(3)).double()
-    found, expected = model(TOKENS), second_writing(model, kind)
+    found, expected = model(TOKENS), second_writing(model, TOKENS, made=SECOND[kind])
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
     weights = list(model.parameters())
     ours = torch.autograd.grad((found * given).sum(), weights)

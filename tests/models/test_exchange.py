@@ -50,6 +50,7 @@ def test_random_hugging_face_models_come_over(name):
     [
         ("svformer", "value_source"),
         ("embedding-qk", "scores"),
+        ("window", "visibility"),
         ("sigmoid", "rule"),
         ("sigma-reparam", "projections"),
         ("dva", "value_form"),

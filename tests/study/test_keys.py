@@ -38,7 +38,12 @@ def test_a_training_keeps_its_name_when_a_key_of_its_model_gets_another():
     assert train_key({"weights": {"kind": "softmax"}}, **about) != train_key(now, **about)
 
 
-WITHOUT = {"scores": {"kind": "dot-product"}, "share_pattern_every": 1, "standard_layers": []}
+WITHOUT = {
+    "scores": {"kind": "dot-product"},
+    "share_pattern_every": 1,
+    "standard_layers": [],
+    "visibility": {"kind": "all"},
+}
 
 
 def test_a_training_keeps_its_name_when_models_get_another_axis():

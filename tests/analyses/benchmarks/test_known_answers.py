@@ -17,7 +17,8 @@ def test_a_sink_is_expected_where_nothing_else_can_be_done():
     expected = {n for n in PRESETS if known_answers.expects_sink(preset(n, known_answers.SIZE))}
     free = {"sigmoid", "softmax-off-by-one", "learned-sink", "decay"}
     unmoved = {"frozen-random", "static-learned", "random-fixed", "uniform"}
-    assert set(PRESETS) - expected == free | unmoved | {"gated", "dva-query-gate", "switch-head"}
+    rest = {"gated", "dva-query-gate", "switch-head", "window"}
+    assert set(PRESETS) - expected == free | unmoved | rest
 
 
 def test_uniform_attention_parks_what_is_even():
