@@ -31,7 +31,8 @@ class Runner:
     """The jobs of one server, in a temporary folder that goes with it.
 
     `take` is called with a job whose process has succeeded and the folder with what it left; an
-    exception in it makes the job a failed one.
+    exception in it makes the job a failed one. From the first success on a process stands by that
+    has loaded what the next job needs, which takes longer than most jobs.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Runner:
         self._lock = threading.Lock()
         self._job: LiveJob | None = None
         self._worker: Worker | None = None
+        self._standby: Worker | None = None
         self._thread: threading.Thread | None = None
         self._since = 0.0
         self._folder: Path | None = None
@@ -88,7 +90,7 @@ class Runner:
             folder = place / str(job.number)
             folder.mkdir()
             write_text(folder / TEXT_FILE, task.text)
-            self._worker = worker = Worker(task.words(folder), self._command)
+            self._worker = worker = self._worker_for(task.words(folder))
             self._job, self._since = job, monotonic()
             self._thread = threading.Thread(
                 target=self._follow, args=(job, worker, folder), name="dva-lens-live", daemon=True
@@ -116,6 +118,9 @@ class Runner:
         self.join(10.0)
         with self._lock:
             folder, self._folder = self._folder, None
+            standby, self._standby = self._standby, None
+        if standby is not None:
+            standby.dismiss()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -131,7 +136,22 @@ class Runner:
         finally:
             worker.end()
             shutil.rmtree(folder, ignore_errors=True)
-        self._now(job, phase="failed" if said else "finished", said=said)
+        if self._now(job, phase="failed" if said else "finished", said=said) and not said:
+            self._stand_by()
+
+    def _worker_for(self, words: Sequence[str]) -> Worker:
+        """Return a process that runs a command: the one that stands by, if it is still there."""
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            if standby.assign(words):
+                return standby
+            standby.dismiss()
+        return Worker(words, self._command)
+
+    def _stand_by(self) -> None:
+        with self._lock:
+            if self._standby is None and not self._closed:
+                self._standby = Worker(command=self._command)
 
     def _now(self, job: LiveJob, **changes: Any) -> bool:
         """Change what is known of a job that runs; say whether it did."""

@@ -20,6 +20,7 @@ from dva_lens.cli import (
     pages,
     pair,
     pattern,
+    standby,
     study,
 )
 from dva_lens.cli.guard import DEBUG, IMPORT, Guarded
@@ -57,6 +58,7 @@ for name, command, about in (
 app.command(
     "diagnose", short_help="Ask one model one question.", context_settings=diagnose.SETTINGS
 )(diagnose.diagnose)
+app.command("standby", hidden=True)(standby.standby)
 
 
 def _print_version(asked: bool) -> bool:

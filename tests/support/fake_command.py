@@ -1,9 +1,10 @@
 """A command that runs no model, for tests of the explorer.
 
 Called with a folder and the words of a command, it leaves what that folder holds; called with a
-single word and two paths, it does what the word says.
+single word and two paths, it does what the word says. Told to stand by, it waits for the words.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -11,7 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-what, *words = sys.argv[1:]
+given = sys.argv[1:]
+if given[-1] == "standby":
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(0)
+    given = [*given[:-1], *json.loads(line)]
+what, *words = given
 for done in (1, 3):
     sys.stderr.write(f"measuring: {done} of 4 windows, 2 s left\n")
 sys.stderr.flush()

@@ -140,3 +140,38 @@ def test_closing_ends_the_process_and_deletes_the_folder(runner):
 def test_a_job_knows_how_long_it_has_run(runner):
     job = runner.start(FakeTask("hang"))
     assert heard(runner).seconds > job.seconds == 0
+
+
+def stands_by(runner):
+    """Wait until the thread of the last job has left a process that stands by, and return it."""
+    runner.join(200.0)
+    return runner._standby._process
+
+
+def test_the_next_job_is_told_to_a_process_that_stands_by(runner, taken):
+    ended(runner, "measure")
+    ready = stands_by(runner)
+    job = runner.start(FakeTask("measure"))
+    assert runner._worker._process is ready
+    runner.join(200.0)
+    assert (runner.job.phase, runner.job.number) == ("finished", job.number)
+    assert taken == ["measured: Some text."] * 2
+    assert stands_by(runner) is not ready
+
+
+def test_a_process_that_died_while_it_stood_by_is_not_missed(runner, taken):
+    ended(runner, "measure")
+    ready = stands_by(runner)
+    ready.kill()
+    ready.wait()
+    assert ended(runner, "measure").phase == "finished"
+    assert len(taken) == 2
+
+
+def test_no_process_stands_by_for_nothing(runner):
+    ended(runner, "refuse")
+    assert runner._standby is None
+    ended(runner, "measure")
+    ready = stands_by(runner)
+    runner.close()
+    assert ready.poll() is not None
