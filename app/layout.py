@@ -16,10 +16,11 @@ from .components.markup import place_of
 from .describe import model_words
 from .drawing import drawing_of, figure_of, words_of
 from .inspector import BAR, INSPECTOR
+from .inspector.readings import standing_out
 from .library import Library
 from .page import Card, Columns, Page, Panel, Part, Words
 from .pages import PAGES
-from .state import Selection, gone, normalise_url
+from .state import Selection, gone, names_a_head, normalise_url
 
 
 def page_of(path: str) -> Page | None:
@@ -34,9 +35,18 @@ def page_at(library: Library, path: str, query: str) -> Any:
         return not_found(path)
     if page.needs_runs and not library.catalogue.runs:
         return nothing_yet(page.name)
-    chosen = page.fit(Selection.from_query(query, library.catalogue), library.catalogue)
+    chosen = page.fit(_opened(library, query), library.catalogue)
     notes = (*normalise_url(query)[1], *gone(query, library.catalogue))
     return render(page, library, chosen, notes=notes)
+
+
+def _opened(library: Library, query: str) -> Selection:
+    """Return what an address says; one that names no head opens on the one that stands out."""
+    chosen = Selection.from_query(query, library.catalogue)
+    if names_a_head(query) or chosen.text not in library.archive.texts:
+        return chosen
+    head = library.remembered(standing_out)(chosen)
+    return chosen if head is None else chosen.but(**head._asdict())
 
 
 def render(page: Page, library: Library, chosen: Selection, notes: Sequence[str] = ()) -> html.Div:

@@ -248,6 +248,11 @@ def gone(query: str, catalogue: Catalogue) -> tuple[str, ...]:
     )
 
 
+def names_a_head(query: str) -> bool:
+    """Say whether an address names a run, a layer or a head, right or wrong."""
+    return not {"run", "layer", "head"}.isdisjoint(_parameters(query))
+
+
 def _parameters(query: str) -> dict[str, str]:
     return _said(normalise_url(query)[0])
 

@@ -6,6 +6,7 @@ from typing import Any
 from dash import dcc, html
 
 from dva_lens.views import CONFIG
+from dva_lens.views.figure import names_in_legend
 
 from ..drawing import Shown
 from ..page import Panel
@@ -45,7 +46,7 @@ def figure_card(
                     id={"panel": name},
                     figure=drawing,
                     config=_CONFIG,
-                    style={"height": f"{panel.height}px"},
+                    style={"--height": f"{panel.height}px", "--names": names_in_legend(drawing)},
                 ),
                 role="group",
                 **attributes(

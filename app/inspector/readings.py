@@ -13,6 +13,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.reports.findings import measured_on
+from dva_lens.results.edges import edged_sequences
 from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.results.schema import TOKENS_HASH
 from dva_lens.results.sinks import MASS, sinks
@@ -75,6 +76,23 @@ def sink_table(library: Library, chosen: Selection) -> pd.DataFrame | None:
     if MASS not in measured.statistics:
         return None
     return sinks(measured, untrained=untrained)
+
+
+def standing_out(library: Library, chosen: Selection) -> Head | None:
+    """Return the head to begin with: that of the strongest sink, of those the text shows if any.
+
+    None where no head has a sink.
+    """
+    table = library.remembered(sink_table)(chosen)
+    names = {(run.model, run.seed): run.name for run in library.catalogue.runs}
+    heads = [
+        Head(names[row["model"], row["seed"]], row["layer"], row["head"])
+        for row in ([] if table is None else table.to_dict("records"))
+        if row["sink"] and (row["model"], row["seed"]) in names
+    ]
+    parts = library.as_measured(chosen.text).parts
+    shown = {part.label for part in parts if edged_sequences(part.data)}
+    return next(iter((*(head for head in heads if head.run in shown), *heads)), None)
 
 
 def sink_of(library: Library, chosen: Selection, head: Head) -> Mapping[str, Any] | None:

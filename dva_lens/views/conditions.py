@@ -35,8 +35,7 @@ class Condition:
 
     label: str
     measurements: Measurements
-    colour: str
-    symbol: str
+    look: theme.Appearance
     step: str = ""
 
     @cached_property
@@ -95,13 +94,12 @@ def conditions(data: Runs, *needed: str) -> tuple[Condition, ...]:
     found = measured(data)
     for part in found.parts:
         _check(part, needed)
-    place = theme.places(found.models)
+    looks = theme.looks(found.models)
     return tuple(
         Condition(
             model,
             found,
-            theme.PALETTE[place[model]],
-            theme.SYMBOLS[place[model]],
+            looks[model],
             _step(found.of(model), found.moment()),
         )
         for model in found.models

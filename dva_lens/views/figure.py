@@ -80,14 +80,16 @@ def bare(figure: go.Figure) -> tuple[dict[str, Any], str, str]:
     shape = drawing["layout"]
     meta = shape.pop("meta", None) or {}
     shape.pop("title", None)
-    shape["margin"] = {**shape.get("margin", {}), "t": 16 if _legendless(drawing) else 44}
+    shape["margin"] = {**shape.get("margin", {}), "t": 44 if names_in_legend(drawing) else 16}
     return drawing, str(meta.get("title", "")), str(meta.get("caption", ""))
 
 
-def _legendless(drawing: Mapping[str, Any]) -> bool:
+def names_in_legend(drawing: Mapping[str, Any]) -> int:
+    """Return how many names the legend of a drawing lists; a single one is not listed unasked."""
     named = [
         trace
         for trace in drawing["data"]
         if trace.get("showlegend", True) and trace["type"] not in _WITHOUT_LEGEND
     ]
-    return len(named) < 2 and not any(trace.get("showlegend") for trace in named)
+    asked = any(trace.get("showlegend") for trace in named)
+    return len(named) if len(named) > 1 or asked else 0

@@ -95,8 +95,8 @@ def _cloud(condition: Condition, seed: str, across: Reading, up: Reading) -> lin
         "legendgroup": condition.name,
         "showlegend": seed == condition.seeds[0],
         "marker": {
-            "color": condition.colour,
-            "symbol": condition.symbol,
+            "color": condition.look.colour,
+            "symbol": condition.look.symbol,
             "size": 9,
             "opacity": 0.85,
         },

@@ -3,7 +3,9 @@
 import html
 import zlib
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, final
 
 CONFIG: dict[str, Any] = {
     "showSendToCloud": False,
@@ -35,6 +37,8 @@ PALETTE = (
 """Apart from each other for readers with any colour vision, legible on white and on near-black."""
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
+DASHES = ("solid", "dash", "dashdot", "longdash")
+"""Of lines whose colours are taken by others; dots are of references."""
 
 _FIXED = {
     "transformer": 0,
@@ -49,20 +53,42 @@ _FIXED = {
 _SOURCES = {"own": PALETTE[0], "first": PALETTE[1], "donor": PALETTE[2], "table": PALETTE[3]}
 
 
-def places(names: Iterable[str]) -> dict[str, int]:
-    """Give every name its place in the palette: the same in every figure that shows these names.
+@final
+@dataclass(frozen=True)
+class Appearance:
+    """How one name appears, in every figure that shows it."""
 
-    Known models have places of their own. Another name asks for a place of its own spelling and
-    takes the next free one when that is taken.
+    colour: str
+    symbol: str
+    dash: str
+
+
+def looks(names: Iterable[str]) -> dict[str, Appearance]:
+    """Give every name its look: the same in every figure that shows these names.
+
+    Known models have colours of their own. Another name asks for a colour of its own spelling and
+    takes the next free one when that is taken. Where no colour is free, it shares the one it asks
+    for, with another symbol and another dash.
     """
     wanted = list(dict.fromkeys(names))
     found = {name: _FIXED[name] for name in wanted if name in _FIXED}
+    taken = set(found.values())
     for name in sorted(set(wanted) - set(found)):
-        first = zlib.crc32(name.encode()) % len(PALETTE)
-        order = [(first + step) % len(PALETTE) for step in range(len(PALETTE))]
-        taken = set(found.values())
-        found[name] = next((place for place in order if place not in taken), first)
-    return {name: found[name] for name in wanted}
+        found[name] = next(place for place in _asked(name) if place not in taken)
+        taken.add(found[name])
+    return {name: _look(found[name]) for name in wanted}
+
+
+def _asked(name: str) -> Iterable[int]:
+    """Go through the places that a name asks for, one round over the colours after another."""
+    first, colours = zlib.crc32(name.encode()), len(PALETTE)
+    return (step // colours * colours + (first + step) % colours for step in count())
+
+
+def _look(place: int) -> Appearance:
+    again, colour = divmod(place, len(PALETTE))
+    symbol = (colour + 3 * again) % len(SYMBOLS)
+    return Appearance(PALETTE[colour], SYMBOLS[symbol], DASHES[again % len(DASHES)])
 
 
 def colour_of_source(source: str) -> str:

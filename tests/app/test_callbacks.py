@@ -14,7 +14,7 @@ from dva_lens.statistics.inference import text_interval
 
 
 def test_another_head_moves_the_frame_only(library, chosen):
-    page_at(library, "/heads", "")
+    page_at(library, "/heads", chosen.to_query())
     panels = [PARTS["head-map"], PARTS["head-scatter"], PARTS["depth"]]
     other = chosen.but(layer=1)
     assert all(part is no_update for part in redraw(panels[0], library, chosen, other))
@@ -24,7 +24,7 @@ def test_another_head_moves_the_frame_only(library, chosen):
 
 
 def test_what_does_not_depend_on_it_stays(library, chosen):
-    page_at(library, "/", "")
+    page_at(library, "/", chosen.to_query())
     parts = redraw(PARTS["depth"], library, chosen, chosen.but(head=1))
     assert all(part is no_update for part in parts)
     stays = refill(PARTS["headline"], library, chosen, chosen.but(head=1, layer=2))
@@ -71,7 +71,7 @@ def test_another_head_reads_nothing_and_estimates_its_mean_alone(folder, chosen,
     monkeypatch.setattr(Measurements, "_read", noted)
     monkeypatch.setattr(text_interval, "ratio", counted)
     library = Library(open_archive(folder))
-    page_at(library, "/heads", "")
+    page_at(library, "/heads", chosen.to_query())
     assert read, "the page itself reads"
     assert max(cells) > 1, "and estimates all heads at once"
     read.clear()

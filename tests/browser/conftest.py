@@ -10,6 +10,10 @@ import pytest
 from dva_lens.analyses.benchmarks.chromium import CHROMIUM, FLAGS
 from tabs import NOWHERE, served, watched
 
+AXE = (Path(__file__).parent / "vendored" / "axe.min.js").read_text("utf-8")
+CHECK = """async () => (await axe.run({resultTypes: ['violations']})).violations.flatMap(found =>
+    found.nodes.map(node => `${found.id}: ${node.html.slice(0, 160)} (${node.failureSummary})`))"""
+
 
 def without_a_browser(reason):
     """Skip, unless this machine promised a browser."""
@@ -56,6 +60,23 @@ def page(tab):
     yield opened
     assert not outside, f"asked for from elsewhere: {outside}"
     assert not errors, f"said in the console: {errors}"
+
+
+@pytest.fixture
+def in_the_way(page):
+    """Return a function that says what of the page as it is keeps readers out, in both themes."""
+
+    def look(*themes):
+        if not page.evaluate("() => 'axe' in window"):
+            page.evaluate(AXE)
+        found = []
+        for theme in themes or ("dark", "light"):
+            page.emulate_media(color_scheme=theme)
+            page.locator(f"html[data-mantine-color-scheme={theme}]").wait_for()
+            found += [f"{theme}: {each}" for each in page.evaluate(CHECK)]
+        return found
+
+    return look
 
 
 @pytest.fixture

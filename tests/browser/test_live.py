@@ -77,7 +77,7 @@ def test_what_was_run_before_moves_nothing_when_it_arrives(page, visit):
     page.unroute(CALLS)
 
 
-def test_a_text_stands_beside_the_one_before_it_and_a_link_leads_to_both(page, visit):
+def test_a_text_stands_beside_the_one_before_it_and_a_link_leads_to_both(page, visit, in_the_way):
     visit("/live?run=transformer-0&model=gpt2")
     for text in ("One text.", "Another text."):
         page.locator("#live-text").fill(text)
@@ -98,6 +98,7 @@ def test_a_text_stands_beside_the_one_before_it_and_a_link_leads_to_both(page, v
     visit(link[link.index("/live") :])
     page.locator(".beside").wait_for()
     assert page.locator(".beside").inner_text() == words
+    assert in_the_way() == []
     wide = page.viewport_size
     for width, is_stacked in ((390, True), (820, True), (821, False), (1920, False)):
         page.set_viewport_size({"width": width, "height": 900})

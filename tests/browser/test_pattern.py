@@ -65,7 +65,7 @@ def around(start, stop, side, length):
     return first, first + side
 
 
-def test_a_long_text_is_looked_at_from_afar_down_to_one_pair(page, image):
+def test_a_long_text_is_looked_at_from_afar_down_to_one_pair(page, image, in_the_way):
     (first, length), _ = spans(page)
     assert first == 0
     assert length > 0.9 * LENGTH
@@ -93,6 +93,7 @@ def test_a_long_text_is_looked_at_from_afar_down_to_one_pair(page, image):
     page.get_by_role("button", name="Show the arithmetic").click()
     page.get_by_text("signed; the shares of all keys total 1").wait_for()
     opened(page, f"{queries[0]}-{queries[1]}.{keys[0]}-{keys[1]}")
+    assert in_the_way() == []
     page.go_back()
     opened(page, ".".join(f"{start}-{stop}" for start, stop in shown))
     assert spans(page) == shown

@@ -54,11 +54,22 @@ def test_lines_are_seen_on_light_and_on_dark(paper):
 
 
 def test_unknown_models_get_free_places_and_known_ones_keep_theirs():
-    place = theme.places(["mine", "transformer", "yours", "dva"])
-    assert place["transformer"] == 0
-    assert place["dva"] == 2
-    assert len(set(place.values())) == 4
-    assert theme.places(["yours", "mine", "dva", "transformer"]) == place
+    look = theme.looks(["mine", "transformer", "yours", "dva"])
+    assert look["transformer"].colour == theme.PALETTE[0]
+    assert look["dva"].colour == theme.PALETTE[2]
+    assert len({each.colour for each in look.values()}) == 4
+    assert {each.dash for each in look.values()} == {"solid"}
+    assert theme.looks(["yours", "mine", "dva", "transformer"]) == look
+
+
+def test_no_two_of_many_models_look_alike():
+    names = ["transformer", "dva", *(f"model-{number}" for number in range(30))]
+    look = theme.looks(names)
+    assert len(set(look.values())) == len(names)
+    for line in ("dash", "symbol"):  # a reader of a print without colours, or of points alone
+        shared = {(each.colour, getattr(each, line)) for each in look.values()}
+        assert len(shared) == len(names)
+    assert look["dva"].dash == "solid"
 
 
 def test_text_is_shown_letter_by_letter():

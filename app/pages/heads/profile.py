@@ -77,7 +77,7 @@ def _by_text(
         "mode": "markers",
         "x": x,
         "y": values,
-        "marker": {"color": condition.colour, "symbol": condition.symbol, "size": 8},
+        "marker": {"color": condition.look.colour, "symbol": condition.look.symbol, "size": 8},
         "text": [theme.escape(name) for name in documents],
         "hovertemplate": "text %{x} (%{text}): %{y:.3g}<extra></extra>",
     }
@@ -87,7 +87,7 @@ def _by_text(
         "mode": "lines",
         "x": ends,
         "y": [float(mean.value)] * 2,
-        "line": {"color": condition.colour, "width": 2},
+        "line": {"color": condition.look.colour, "width": 2},
         "hovertemplate": "mean %{y:.3g}<extra></extra>",
     }
     dotted = [] if level is None else [lines.dotted(ends, [level] * 2)]

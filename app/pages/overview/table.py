@@ -36,7 +36,7 @@ def headline_table(
     `costs` and `conditions` are rows of ready text.
     """
     models = list(first_run)
-    colours = {model: theme.PALETTE[place] for model, place in theme.places(models).items()}
+    colours = {model: look.colour for model, look in theme.looks(models).items()}
     heads = [_heading(model, colours[model], first_run[model]) for model in models]
     blank = [html.Th("Uniform", scope="col", title="What uniform attention reads"), _strip_head()]
     rows = [

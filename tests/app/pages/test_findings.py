@@ -1,6 +1,9 @@
 """The first page answers what readers ask first, in the words and numbers of the findings."""
 
+from urllib.parse import parse_qs
+
 import pytest
+from dva_lens.app.layout import page_at
 from dva_lens.app.library import Library
 from dva_lens.app.state import Selection
 from explorer import fill
@@ -64,6 +67,26 @@ def test_a_sink_is_named_where_it_is_and_nowhere_else(archive):
     assert {(each.numbers["layer"], each.numbers["head"]) for each in sinks} == {PLANTED}
     assert all("the first key (“<s>”)" in each.words for each in sinks)
     assert all("Its value is not drained" in each.words for each in sinks)
+
+
+def opened(archive, query):
+    """Return the query of the page of heads that an address opens."""
+    page = page_at(Library(archive), "/heads", query)
+    (store,) = (each for each in page.children if getattr(each, "id", "") == "query")
+    return {name: found[0] for name, found in parse_qs(store.data).items()}
+
+
+def test_a_page_opens_on_the_strongest_sink_unless_it_is_asked_for_a_head(archive):
+    bare = opened(archive[0], "")
+    assert (int(bare["layer"]), int(bare["head"])) == (archive[1] or (0, 0))
+    if archive[1]:
+        (first, _) = lens.findings(archive[0]).of("sink")
+        assert bare["run"] == first.place["run"]
+    for query in ("layer=2", "head=1", "run=transformer-0", "run=nobody"):
+        said = dict(part.split("=") for part in query.split("&"))
+        found = opened(archive[0], query)
+        assert (found["layer"], found["head"]) == (said.get("layer", "0"), said.get("head", "0"))
+        assert found["run"] == "transformer-0"
 
 
 def test_what_the_value_residual_changes_is_the_verdict_of_compare(archive):
