@@ -58,7 +58,9 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
     shape = config.shape
     total = 2.0 * config.width * config.vocabulary
     for layer in range(config.layers):
-        keys = config.visibility_of(layer).keys(shape, length)
+        visible = config.visibility_of(layer)
+        keys = visible.keys(shape, length)
+        total += visible.choosing(shape, length)
         compared = shape.heads + shape.kv_heads * config.owns_keys(layer)
         outer = compared * shape.qk_dim * _compares_tokens(config, layer)
         if config.owns_values(layer):

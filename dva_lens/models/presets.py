@@ -276,6 +276,11 @@ _PRESETS: dict[str, Preset] = {
         "a query sees the last quarter of the context alone",
         _with(visibility="window"),
     ),
+    "routed": Preset(
+        "BiFormer, Zhu et al. 2023, 2303.08810, along a text",
+        "a query sees its own block and the two past blocks that answer it best",
+        _with(visibility="routed"),
+    ),
     "resformer-gqa": Preset(
         f"{RESFORMER}, with grouped queries",
         "value residual on shared values",

@@ -72,6 +72,7 @@ ADDED = {
     "decay": "21508ebb5440aee7",
     "alibi": "fee6a4cdbf906547",
     "window": "cc18f832da6d09e8",
+    "routed": "b7e2e2ad8fc5213e",
 }
 
 

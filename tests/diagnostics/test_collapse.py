@@ -72,7 +72,7 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
         ("taylor", "a series stands for them"),
         ("embedding-qk", "read from embedding"),
         ("uniform", "read from nothing"),
-        ("window", "see a part of them"),
+        ("routed", "see a part of them"),
     ],
 )
 def test_what_the_theorem_is_not_about_is_refused(name, words):

@@ -55,6 +55,7 @@ PARAMETERS = {
     "decay": BASE,
     "alibi": BASE,
     "window": BASE,
+    "routed": BASE,
     "resformer-gqa": BASE - L * D * D,
     "resformer-neutreno": BASE,
     "resformer-dva": ONE_HEAD + L * (D * D + 2 * D),
@@ -63,6 +64,7 @@ KEYS = (N + 1) / 2
 BASE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D + 6 * D * F + 2 * F)
 BARE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D)
 BRANCH = 2 * D * D + 2 * D
+ROUTED_KEYS = 5 / 2 + 4 * (0 + 1 + 6 * 2) / 8
 SWITCHED = 2 * D * 10 * 24 + 4 * KEYS * 24 + (2 * D + 1) * 2 * 4 + 3 * 4 * 24
 FLOPS = {
     "transformer": BASE_FLOPS,
@@ -108,6 +110,7 @@ FLOPS = {
     "taylor-hybrid": BASE_FLOPS,
     "decay": BASE_FLOPS,
     "alibi": BASE_FLOPS,
+    "routed": BASE_FLOPS - L * 4 * D * (KEYS - ROUTED_KEYS) + L * (2 * D * (7 / 2) + 2 * D),
     "window": BASE_FLOPS - L * 4 * D * (KEYS - (36 + 24 * 8) / N),
     "resformer-gqa": BASE_FLOPS - L * 2 * D * D + 3 * 3 * D / 2,
     "resformer-neutreno": BASE_FLOPS + 2 * 3 * 3 * D,

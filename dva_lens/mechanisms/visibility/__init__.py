@@ -20,6 +20,11 @@ class VisibleKeys(Variant, frozen=True):
     def keys(self, shape: Shape, length: int) -> float:
         """Return how many keys a query of a text of this length sees on average."""
 
+    def choosing(self, shape: Shape, length: int) -> float:
+        """Return the operations per token of a text of this length that the choice takes."""
+        del shape, length
+        return 0.0
+
     @abstractmethod
     def build(self, shape: Shape) -> Any:
         """Return the module that narrows a rule, or None where there is nothing to narrow."""
@@ -30,5 +35,9 @@ VISIBILITIES = VariantTable(
     {
         "all": ("AllKeys", "A query sees every key up to its own."),
         "window": ("WindowedKeys", "A query sees the last keys alone, its own among them."),
+        "routed": (
+            "RoutedKeys",
+            "A query sees its own block and the past blocks whose mean keys answer it best.",
+        ),
     },
 )
