@@ -116,8 +116,8 @@ def _sigmas(
 
     def keep(layer: int) -> Any:
         def hook(module: Any, given: Any) -> None:
-            del module
-            inputs[layer] = given[0].query[0].double().cpu().numpy()
+            read = given[0].query[0, :, : module.channels_read]
+            inputs[layer] = read.double().cpu().numpy()
 
         return hook
 

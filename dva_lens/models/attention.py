@@ -1,13 +1,13 @@
 """Attention of a layer: projections, hooks, the value path, and whatever computes the rest."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm
+from torch.nn.functional import pad, rms_norm
 from transformer_lens.hook_points import HookPoint
 
 from dva_lens.kernels.attention import Attend, attend
@@ -33,11 +33,15 @@ PATTERN = "shared pattern"
 @final
 @dataclass(frozen=True)
 class Inputs:
-    """The normalised stream as queries, keys and values read it: shared, or one copy per head."""
+    """The normalised stream as queries, keys and values read it: shared, or one copy per head.
+
+    `whole` is the stream that no tool has copied for a head.
+    """
 
     query: Float[Tensor, "batch position *head width"]
     key: Float[Tensor, "batch position *kv_head width"]
     value: Float[Tensor, "batch position *kv_head width"]
+    whole: Float[Tensor, "batch position width"]
 
 
 @final
@@ -71,6 +75,7 @@ class Attention(nn.Module):
     key: nn.Module | None
     value: nn.Module | None
     out: nn.Linear
+    passed: nn.Module | None
     rule: nn.Module
     visible: nn.Module | None
     rotation: nn.Module | None
@@ -80,19 +85,21 @@ class Attention(nn.Module):
         self, config: ModelConfig, layer: int, linear: LinearFactory, switches: Any
     ) -> None:
         super().__init__()
-        shape = config.shape
+        shape, self.channels_read = config.shape, config.channels_read
+        part = replace(shape, width=self.channels_read)
         self.heads, self.kv_heads, self.switches = shape.heads, shape.kv_heads, switches
         scores, self.qk_dim = config.scores_of(layer), shape.qk_dim
         self.reads, self.maps_tokens = scores.reads, scores.of_tokens
         self.owns_keys, self.owns_pattern = config.owns_keys(layer), config.owns_pattern(layer)
         self.query = self.key = self.value = None
         if self.owns_pattern:
-            self.query = scores.build(shape, shape.heads, linear)
+            self.query = scores.build(part, shape.heads, linear)
         if self.owns_keys and self.owns_pattern:
-            self.key = scores.build(shape, shape.kv_heads, linear)
+            self.key = scores.build(part, shape.kv_heads, linear)
         if config.owns_values(layer):
-            self.value = linear(shape.width, shape.value_channels)
+            self.value = linear(part.width, shape.value_channels)
         self.out = linear(shape.output_channels, shape.width)
+        self.passed = _passed(config)
         self.mix = ValuePath(config, layer)
         rule, visible = config.rule_of(layer), config.visibility_of(layer)
         self.rule, self.visible = rule.build(shape), visible.build(shape)
@@ -100,6 +107,11 @@ class Attention(nn.Module):
         self.gate = config.output.build(shape, layer, linear)
         self.layer, self.shares = layer, config.share_kv_every > 1
         self.shares_pattern = config.share_pattern_every > 1
+        self._add_hooks()
+        self.attend: Attend = attend
+        self.value_parts: Mapping[str, Tensor] | None = None
+
+    def _add_hooks(self) -> None:
         self.hook_q, self.hook_k, self.hook_v = HookPoint(), HookPoint(), HookPoint()
         self.hook_q_input, self.hook_k_input = HookPoint(), HookPoint()
         self.hook_v_input = HookPoint()
@@ -107,8 +119,8 @@ class Attention(nn.Module):
         self.hook_z, self.hook_result = HookPoint(), HookPoint()
         if self.rotation is not None:
             self.hook_rot_q, self.hook_rot_k = HookPoint(), HookPoint()
-        self.attend: Attend = attend
-        self.value_parts: Mapping[str, Tensor] | None = None
+        if self.passed is not None:
+            self.hook_passed = HookPoint()
 
     def forward(
         self, inputs: Inputs, state: CrossLayerState
@@ -136,7 +148,11 @@ class Attention(nn.Module):
                 attended, self._projector(inputs), used.value, state.get(OUTPUT)
             )
             state = state.put(OUTPUT, handed_on)
-        return self._written(self.hook_z(attended)), state
+        written = self._written(self.hook_z(attended))
+        if self.passed is not None:
+            unread = inputs.whole[..., self.channels_read :]
+            written = written + self.hook_passed(self.passed(unread))
+        return written, state
 
     def _compared(
         self, made: nn.Module | None, inputs: Input, heads: int, state: CrossLayerState
@@ -148,7 +164,7 @@ class Attention(nn.Module):
             return made(inputs)
         if self.reads == "embedding":
             inputs = rms_norm(state.start, state.start.shape[-1:], eps=EPSILON)
-        return _per_head(made, inputs, heads)
+        return _per_head(made, inputs[..., : self.channels_read], heads)
 
     def _keys_and_values(
         self, inputs: Inputs, state: CrossLayerState, copied: SharedPattern | None
@@ -165,7 +181,8 @@ class Attention(nn.Module):
         )
         projected = None
         if self.value is not None:
-            projected = _per_head(self.value, inputs.value, self.kv_heads)
+            read = inputs.value[..., : self.channels_read]
+            projected = _per_head(self.value, read, self.kv_heads)
         own = self.hook_v(self.mix.own(projected, state.tokens, state.get(SOURCE)))
         used, handed_on = self.mix.mixed(own, state.get(SOURCE))
         state = state.put(SOURCE, handed_on)
@@ -213,20 +230,29 @@ class Attention(nn.Module):
         """Return what makes queries or keys where it is a linear map."""
         return made if self.maps_tokens else None
 
+    def _over_all_channels(
+        self, weight: Float[Tensor, "any_head part inner"]
+    ) -> Float[Tensor, "any_head width inner"]:
+        """Return weights of the whole stream, zero for the channels that are not read."""
+        return pad(weight, (0, 0, 0, len(self.out.weight) - self.channels_read))
+
     @property
     def W_Q(self) -> Float[Tensor, "head width qk"]:  # noqa: N802
         """Return the query weights per head, input first."""
-        return _stacked(self._map(self.query), self.heads, "queries", self.layer)
+        made = _stacked(self._map(self.query), self.heads, "queries", self.layer)
+        return self._over_all_channels(made)
 
     @property
     def W_K(self) -> Float[Tensor, "kv_head width qk"]:  # noqa: N802
         """Return the key weights per key-value head, input first."""
-        return _stacked(self._map(self.key), self.kv_heads, "keys", self.layer)
+        made = _stacked(self._map(self.key), self.kv_heads, "keys", self.layer)
+        return self._over_all_channels(made)
 
     @property
     def W_V(self) -> Float[Tensor, "kv_head width value"]:  # noqa: N802
         """Return the value weights per key-value head, input first."""
-        return _stacked(self.value, self.kv_heads, "values", self.layer)
+        made = _stacked(self.value, self.kv_heads, "values", self.layer)
+        return self._over_all_channels(made)
 
     @property
     def W_O(self) -> Float[Tensor, "head value width"]:  # noqa: N802
@@ -238,6 +264,12 @@ class Attention(nn.Module):
         """Return the shift of the output, zero where there is none."""
         weight = self.out.weight
         return weight.new_zeros(len(weight)) if self.out.bias is None else self.out.bias
+
+
+def _passed(config: ModelConfig) -> nn.Module | None:
+    """Return the output projection of the channels that are not attended, if there are any."""
+    unread = config.width - config.channels_read
+    return config.projections.build(unread, config.width, bias=False) if unread else None
 
 
 def _per_head(linear: Any, inputs: Input, heads: int) -> Heads:

@@ -67,17 +67,20 @@ class Block(nn.Module):
         """Return the normalised stream, in one copy per head where a tool wants to edit those."""
         if self.switches.use_split_qkv_input:
             attn = self.attn
+            whole = self.ln1(stream)
             return Inputs(
                 self.ln1(attn.hook_q_input(_copies(stream, attn.heads))),
                 self.ln1(attn.hook_k_input(_copies(stream, attn.kv_heads))),
                 self.ln1(attn.hook_v_input(_copies(stream, attn.kv_heads))),
+                whole,
             )
         if self.switches.use_attn_in:
+            whole = self.ln1(stream)
             copies = self.ln1(self.hook_attn_in(_copies(stream, self.attn.heads)))
             grouped = copies[:, :, :: self.attn.heads // self.attn.kv_heads]
-            return Inputs(copies, grouped, grouped)
+            return Inputs(copies, grouped, grouped, whole)
         shared = self.ln1(stream)
-        return Inputs(shared, shared, shared)
+        return Inputs(shared, shared, shared, shared)
 
 
 def _copies(stream: Stream, heads: int) -> Float[Tensor, "batch position head width"]:

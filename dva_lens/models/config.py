@@ -48,9 +48,10 @@ class ModelConfig(Value, frozen=True):
     they stand for. Only every `share_kv_every`-th layer computes keys and values, the others use
     those of the layer before; only every `share_pattern_every`-th layer computes queries and keys,
     the others weigh as the layer before. `standard_layers` keep dot-product scores under softmax
-    over all keys, whatever `scores`, `rule` and `visibility` the others have. Linear maps start
-    normal with deviation `init_std`; those that write to the stream are divided by
-    sqrt(2 layers) if `init_by_depth`.
+    over all keys, whatever `scores`, `rule` and `visibility` the others have. Queries, keys and
+    values read the first `attended_width` channels of the normalised stream, 0 for all; the others
+    go to the output projection unattended. Linear maps start normal with deviation `init_std`;
+    those that write to the stream are divided by sqrt(2 layers) if `init_by_depth`.
 
     Raises
     ------
@@ -85,6 +86,7 @@ class ModelConfig(Value, frozen=True):
     share_kv_every: Annotated[int, Field(ge=1)] = 1
     share_pattern_every: Annotated[int, Field(ge=1)] = 1
     standard_layers: Many[Annotated[int, Field(ge=0)]] = ()
+    attended_width: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     scores: Annotated[Scores, _of("scores")] = _usual("scores", "dot-product")
     rule: Annotated[AttentionRule, _of("rule")] = _usual("rule", "softmax")
     visibility: Annotated[VisibleKeys, _of("visibility")] = _usual("visibility", "all")
@@ -115,6 +117,11 @@ class ModelConfig(Value, frozen=True):
     def output_parts(self) -> int:
         """Return how many vectors of the value width a head hands to the output projection."""
         return self.value_form.outputs
+
+    @property
+    def channels_read(self) -> int:
+        """Return how many channels of the stream queries, keys and values are made of."""
+        return self.attended_width or self.width
 
     def owns_keys(self, layer: int) -> bool:
         """Say whether the layer computes keys, and with them whatever values it has."""
@@ -181,6 +188,13 @@ class ModelConfig(Value, frozen=True):
                 object.__setattr__(self, name, self.width // self.heads)
         if self.kv_heads == 0:
             object.__setattr__(self, "kv_heads", self.heads)
+        if self.attended_width == self.width:
+            object.__setattr__(self, "attended_width", 0)
+        if self.attended_width > self.width:
+            raise ValueError(
+                f"attended_width must not exceed width, got attended_width={self.attended_width}, "
+                f"width={self.width}."
+            )
 
     def _check_shared(self) -> None:
         """Refuse a source of values for layers that use those of another."""

@@ -6,6 +6,7 @@ three times as many.
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 
 from dva_lens.models.config import ModelConfig
@@ -23,15 +24,19 @@ def parameters(config: ModelConfig) -> int:
 
     total = config.vocabulary * config.width * (1 if config.tied else 2)
     total += config.positions.weights(shape) + norm
+    part = replace(shape, width=config.channels_read)
+    unread = shape.width - part.width
     for layer in range(config.layers):
         scores = config.scores_of(layer)
         if config.owns_pattern(layer):
-            total += scores.weights(shape, shape.heads, linear)
-            total += config.owns_keys(layer) * scores.weights(shape, shape.kv_heads, linear)
+            total += scores.weights(part, shape.heads, linear)
+            total += config.owns_keys(layer) * scores.weights(part, shape.kv_heads, linear)
         total += norm
+        if unread:
+            total += config.projections.weights(unread, shape.width, bias=False)
         total += linear(shape.output_channels, shape.width)
         if config.owns_values(layer):
-            total += linear(shape.width, shape.value_channels)
+            total += linear(part.width, shape.value_channels)
         axes = [config.rule_of(layer), config.value_form, config.output, config.depth_average]
         if config.owns_keys(layer):
             axes.append(config.value_source)
@@ -65,7 +70,9 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
         outer = compared * shape.qk_dim * _compares_tokens(config, layer)
         if config.owns_values(layer):
             outer += shape.value_channels
-        total += 2.0 * shape.width * (outer + shape.output_channels)
+        unread = shape.width - config.channels_read
+        total += 2.0 * config.channels_read * outer
+        total += 2.0 * shape.width * (unread + shape.output_channels)
         total += 2.0 * keys * shape.heads * (shape.qk_dim + shape.value_dim)
         axes = [config.value_form, config.output, config.depth_average, config.feedforward]
         if config.owns_keys(layer):
@@ -107,8 +114,9 @@ def match(
 
     `by` is "parameters" or "flops". Varies the hidden width of the feed-forward network where
     there is one, otherwise the width of the model, or what `vary` names of the two; with the
-    width go the widths of heads, qk_dim and value_dim, unless they differ from width / heads or
-    are `held`. Widths move in steps, so ask the cost of the result how close it came.
+    width go the attended width, in proportion, and the widths of heads, qk_dim and value_dim,
+    unless they differ from width / heads or are `held`. Widths move in steps, so ask the cost of
+    the result how close it came.
 
     Raises
     ------
@@ -170,4 +178,7 @@ def _with_width(config: ModelConfig, steps: int, *, held: Collection[str]) -> Mo
         for name in ("qk_dim", "value_dim")
         if name not in held and getattr(config, name) == usual
     }
-    return config.changed(width=head * config.heads, **follows)
+    width = head * config.heads
+    if config.attended_width:
+        follows["attended_width"] = max(1, round(config.attended_width * width / config.width))
+    return config.changed(width=width, **follows)

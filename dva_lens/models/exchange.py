@@ -109,6 +109,11 @@ def _check_exchangeable(config: ModelConfig) -> None:
             raise ValueError(
                 f"Hugging Face's {style} knows no {axis} like {getattr(config, axis)!r}."
             )
+    if config.attended_width:
+        raise ValueError(
+            f"Hugging Face's {style} attends to all channels, got attended_width="
+            f"{config.attended_width} of {config.width}."
+        )
     if config.share_pattern_every > 1:
         raise ValueError(
             f"Hugging Face's {style} needs share_pattern_every=1, got "

@@ -83,6 +83,12 @@ def _wide(size: Size) -> ModelConfig:
     return size.config(layers=1, heads=heads, qk_dim=head, value_dim=head)
 
 
+def _partial(size: Size) -> ModelConfig:
+    """Attend with one head on 3 of 14 channels, queries and keys 16 wide."""
+    attended = 2 * max(1, round(size.width * 3 / 28))
+    return size.config(heads=1, qk_dim=16, value_dim=attended, attended_width=attended)
+
+
 def _switch_head(size: Size) -> ModelConfig:
     """Give a quarter of the heads four maps each, as wide as keeps the parameters of all."""
     experts = 4
@@ -250,6 +256,11 @@ _PRESETS: dict[str, Preset] = {
         "Brown et al. 2022, 2210.00640",
         "one layer with the heads of all",
         _wide,
+    ),
+    "partial": Preset(
+        "SHViT, Yun and Ro 2024, 2401.16456; causal, no ReLU before the output projection: ours",
+        "one head on a fifth of the channels, the others pass",
+        _partial,
     ),
     "taylor": Preset(
         "Approximate of Xue et al. 2025, 2510.11602; Arora et al. 2024, 2402.18668",

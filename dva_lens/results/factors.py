@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast, final
 from dva_lens.results.archive import Archive
 
 HEADS, FEEDFORWARD, FORM, SOURCE = "heads", "feed-forward", "value form", "value source"
+ATTENDED = "attended channels"
 LADDER = ("static", "value-mlp", "separable", "pairwise")
 """Value forms from none that depends on the query to one that depends on the pair."""
 _CHOICES = {
@@ -30,6 +31,7 @@ _ADDED_SINCE: dict[str, Any] = {
     "visibility": "all",
     "share_pattern_every": 1,
     "standard_layers": [],
+    "attended_width": 0,
 }
 """What a configuration means that was written before it could choose."""
 _COUNTS = ("layers", "share_kv_every", "share_pattern_every", "standard_layers")
@@ -143,6 +145,7 @@ def _factors(config: object) -> dict[str, str]:
     said = _ADDED_SINCE | said
     found = {name: str(said.get(name)) for name in _COUNTS}
     found[HEADS] = "one" if said["heads"] == 1 else "several"
+    found[ATTENDED] = "a part" if said["attended_width"] else "all"
     found[FEEDFORWARD] = "none" if kind_of(_words(said.get("feedforward"))) == "none" else "with"
     return found | {name: _words(said.get(key)) for key, name in _CHOICES.items()}
 

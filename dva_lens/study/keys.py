@@ -14,6 +14,7 @@ _ADDED_SINCE = {
     "visibility": {"kind": "all"},
     "share_pattern_every": 1,
     "standard_layers": [],
+    "attended_width": 0,
 }
 """Keys of a model that training version 1 did not have, each with what all models were then."""
 

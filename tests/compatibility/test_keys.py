@@ -69,6 +69,7 @@ ADDED = {
     "uniform-hybrid": "5d7d3b9ba65c5272",
     "shared-pattern": "830f38daf088c6dc",
     "wide": "58aac62428ce976c",
+    "partial": "d43bfecae7adb8d1",
     "decay": "21508ebb5440aee7",
     "alibi": "fee6a4cdbf906547",
     "window": "cc18f832da6d09e8",

@@ -22,7 +22,7 @@ CHOICES = [
     for axis, table in AXES.items()
     for kind, variant in table.items()
     if type(getattr(BASE, axis)) is not variant
-] + [("kv_heads", 1), ("share_kv_every", 2), ("share_pattern_every", 2)]
+] + [("kv_heads", 1), ("share_kv_every", 2), ("share_pattern_every", 2), ("attended_width", 6)]
 PAIRS = [(one, two) for one, two in combinations(CHOICES, 2) if one[0] != two[0]]
 REFUSED = {(("value_form", form), ("output", "neutreno")) for form in ("experts", "switch-head")}
 REFUSED |= {
@@ -37,7 +37,14 @@ REFUSED |= {
 }
 
 
-VALUE_PATH = ("value_source", "value_form", "output", "kv_heads", "share_kv_every")
+VALUE_PATH = (
+    "value_source",
+    "value_form",
+    "output",
+    "kv_heads",
+    "share_kv_every",
+    "attended_width",
+)
 ON_THE_PATH = [pair for pair in PAIRS if {axis for axis, _ in pair} <= set(VALUE_PATH)]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from materialised import by_map, second_writing, unit
+from materialised import assert_one_formula, by_map, second_writing, unit
 from own_models import tiny, tokens_of
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 
@@ -37,14 +37,7 @@ SECOND = {
 @pytest.mark.parametrize("kind", SCORES)
 def test_scores_are_their_formula_with_every_gradient(kind):
     model = sharp(SIZE.config(scores=kind, feedforward="none"))
-    given = torch.randn(2, 13, 41, generator=torch.Generator().manual_seed(3)).double()
-    found, expected = model(TOKENS), second_writing(model, TOKENS, made=SECOND[kind])
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
-    weights = list(model.parameters())
-    ours = torch.autograd.grad((found * given).sum(), weights)
-    theirs = torch.autograd.grad((expected * given).sum(), weights)
-    for one, two in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)
+    assert_one_formula(model, model(TOKENS), second_writing(model, TOKENS, made=SECOND[kind]))
 
 
 def test_uniform_attention_is_the_running_mean():

@@ -87,6 +87,7 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
             {"value_form": "pairwise", "scores": "uniform"},
             "needs scores that make them of tokens, got value_form pairwise with scores uniform",
         ),
+        ({"attended_width": 33}, "must not exceed width, got attended_width=33, width=32"),
         ({"init_std": 0.0}, "init_std must be more than 0, got 0.0"),
     ],
 )

@@ -50,6 +50,7 @@ PARAMETERS = {
     "uniform-hybrid": BASE - 2 * 2 * D * D,
     "shared-pattern": BASE - 2 * 2 * D * D,
     "wide": 2 * V * D + D + L * 4 * D * D + 3 * D * F + 2 * D,
+    "partial": 2 * V * D + D + L * (14 * (2 * 16 + 14) + D * D + 3 * D * F + 2 * D),
     "taylor": BASE,
     "taylor-hybrid": BASE,
     "decay": BASE,
@@ -66,6 +67,7 @@ BARE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D)
 BRANCH = 2 * D * D + 2 * D
 ROUTED_KEYS = 5 / 2 + 4 * (0 + 1 + 6 * 2) / 8
 SWITCHED = 2 * D * 10 * 24 + 4 * KEYS * 24 + (2 * D + 1) * 2 * 4 + 3 * 4 * 24
+PARTIAL = 2 * D * V + L * (2 * 14 * 46 + 2 * D * D + 2 * KEYS * 30 + 6 * D * F + 2 * F)
 FLOPS = {
     "transformer": BASE_FLOPS,
     "gpt2-style": 2 * D * V + L * (24 * D * D + 4 * KEYS * D + 4 * D),
@@ -106,6 +108,7 @@ FLOPS = {
     "uniform-hybrid": BASE_FLOPS - 2 * 4 * D * D,
     "shared-pattern": BASE_FLOPS - 2 * 4 * D * D,
     "wide": BARE_FLOPS + 6 * D * F + 2 * F,
+    "partial": PARTIAL,
     "taylor": BASE_FLOPS,
     "taylor-hybrid": BASE_FLOPS,
     "decay": BASE_FLOPS,
@@ -127,6 +130,7 @@ CACHE = {
     "dva-experts": 2 * L * (D + 4 * D + 4 * 16),
     "query-value-interaction": FULL_CACHE * 1.5,
     "switch-head": 2 * 2 * 24 * L,
+    "partial": 2 * (16 + 14) * L,
     "random-fixed-hybrid": FULL_CACHE * 3 / 4,
     "uniform-hybrid": FULL_CACHE * 3 / 4,
     "shared-pattern": FULL_CACHE * 3 / 4,

@@ -64,6 +64,8 @@ def test_what_hugging_face_does_not_know_is_named(name, axis):
 
 
 def test_other_sizes_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="all channels, got attended_width=6 of 32"):
+        to_hugging_face(sharp_preset("partial"))
     with pytest.raises(ValueError, match="needs share_pattern_every=1, got 2"):
         to_hugging_face(sharp_preset("shared-pattern"))
     with pytest.raises(ValueError, match="needs share_kv_every=1"):

@@ -89,7 +89,10 @@ def test_parts_total_the_residual_stream(name):
     torch.testing.assert_close(cache.accumulated_resid(depth)[-1], last)
     heads = cache.stack_head_results(depth, incl_remainder=True).sum(0)
     torch.testing.assert_close(heads, last)
-    torch.testing.assert_close(cache.get_full_resid_decomposition(depth).sum(0), last)
+    passed = [cache[name] for name in cache if name.endswith("hook_passed")]
+    torch.testing.assert_close(
+        cache.get_full_resid_decomposition(depth).sum(0) + sum(passed), last
+    )
     if not model.cfg.attn_only and depth > 1:
         neurons = cache.stack_neuron_results(2, incl_remainder=True).sum(0)
         torch.testing.assert_close(neurons, cache["resid_post", 1])

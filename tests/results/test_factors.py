@@ -76,6 +76,20 @@ def test_a_model_from_before_there_was_a_choice_of_scores_is_beside_one_that_mad
     )
 
 
+def test_the_width_that_is_attended_is_a_factor_only_as_all_or_a_part():
+    early = archive(base=(4, "swiglu", "static"))
+    said = json.loads(early.runs[0].attrs["config"])
+    runs = [
+        replace(
+            BLANK, model=str(width), attrs={"config": json.dumps(said | {"attended_width": width})}
+        )
+        for width in (0, 14, 28)
+    ]
+    found = factors_of(Archive(Path(), (*early.runs, *runs), {}))
+    assert found["base"] == found["0"]
+    assert found["14"] == found["28"] == found["base"] | {"attended channels": "a part"}
+
+
 def test_a_model_whose_configuration_is_unknown_has_no_factors():
     unknown = replace(BLANK, model="gpt2", attrs={"config": "GPT2LMHeadModel"})
     assert factors_of(Archive(Path(), (unknown, BLANK), {})) == {}

@@ -43,6 +43,7 @@ WITHOUT = {
     "share_pattern_every": 1,
     "standard_layers": [],
     "visibility": {"kind": "all"},
+    "attended_width": 0,
 }
 
 

@@ -52,3 +52,14 @@ def second_writing(model, tokens, *, made=by_map, seen=causal, scored=products, 
         mixed = torch.einsum("bhqk,bkhd->bqhd", pattern, value).flatten(2)
         stream = stream + mixed @ block.attn.out.weight.T
     return unit(stream) * model.ln_final.weight @ model.unembed.W_U
+
+
+def assert_one_formula(model, found, expected):
+    """Compare two writings of the logits, and their gradients for every weight."""
+    given = torch.randn(found.shape, generator=torch.Generator().manual_seed(3)).double()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    weights = list(model.parameters())
+    ours = torch.autograd.grad((found * given).sum(), weights)
+    theirs = torch.autograd.grad((expected * given).sum(), weights)
+    for one, two in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)
