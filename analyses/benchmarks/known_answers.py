@@ -23,6 +23,7 @@ from torch.nn.functional import cross_entropy
 
 from dva_lens.data.tasks import BigramBackcopy, TaskBatch
 from dva_lens.mechanisms.rule.alibi import Alibi
+from dva_lens.mechanisms.rule.linear import Linear
 from dva_lens.mechanisms.rule.softmax import Softmax
 from dva_lens.mechanisms.rule.taylor import Taylor
 from dva_lens.mechanisms.visibility.window import WindowedKeys
@@ -44,6 +45,7 @@ SIZE = Size(layers=2, width=64, heads=2, vocabulary=64, context=64)
 TASK = BigramBackcopy(vocabulary=64, length=64, batch=16)
 SEQUENCES = 32
 SETTLED = 16
+SUM_TO_ONE = (Softmax, Alibi, Linear, Taylor)
 
 
 def expects_sink(config: ModelConfig) -> bool:
@@ -66,7 +68,7 @@ def _can_park(config: ModelConfig, layer: int) -> bool:
     scores, rule = config.scores_of(layer), config.rule_of(layer)
     if isinstance(config.visibility_of(layer), WindowedKeys):
         return False
-    return scores.trained and scores.of_tokens and isinstance(rule, Softmax | Alibi | Taylor)
+    return scores.trained and scores.of_tokens and isinstance(rule, SUM_TO_ONE)
 
 
 def recipe_of(steps: int, seed: int = 0) -> Recipe:

@@ -29,8 +29,9 @@ def _steps(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "scale", number(found["scale"]), "the product is multiplied by it"
     if found["softcap"] is not None:
         yield "bound", number(found["softcap"]), "the product is softly kept below it"
-    if found["taylor"]:
-        yield "series", "1 + s + s²/2", "its logarithm stands for the product s"
+    if found["similarity"] != "exponential":
+        of = "1 + s + s²/2" if found["similarity"] == "taylor" else "s"
+        yield "similarity", of, "its logarithm stands for the product s"
     if found["bias"]:
         yield "bias", number(found["bias"]), "added"
     yield "logit", number(found["logit"]), ""

@@ -65,8 +65,8 @@ def pair(  # noqa: PLR0913 - one argument per option
 def said(found: "Pair") -> list[str]:
     """Return the steps of a pair as lines of text."""
     capped = "" if found.softcap is None else f", softly bounded by {found.softcap:g}"
-    if found.taylor:
-        capped = ", as log(1 + s + s²/2)"
+    if found.similarity != "exponential":
+        capped = ", as log(1 + s + s²/2)" if found.similarity == "taylor" else ", as log(s)"
     written = (
         "What it writes is not known: the output projection was not found."
         if found.written_norm is None

@@ -82,10 +82,11 @@ def collapse_bound(
 def _check(model: Decoder) -> None:
     for layer, block in enumerate(model.blocks):
         rule = block.attn.rule(None)
-        if rule.decay is not None or rule.taylor:
+        other = rule.similarity != "exponential"
+        if rule.decay is not None or other:
             raise ValueError(
                 f"The bound is about exponentials of scores of queries and keys alone; in layer "
-                f"{layer} {'a series stands for them' if rule.taylor else 'distance takes part'}."
+                f"{layer} {'another similarity' if other else 'distance'} takes part."
             )
         if rule.normaliser != "softmax" or rule.sink is not None:
             raise ValueError(

@@ -53,7 +53,7 @@ def fits_torch(rule: Rule, length: int) -> bool:
         rule.normaliser == "softmax"
         and rule.softcap is None
         and rule.decay is None
-        and not rule.taylor
+        and rule.similarity == "exponential"
         and not isinstance(rule.bias, Tensor)
         and rule.closed
         and (rule.window is None or rule.window >= length)

@@ -1,7 +1,7 @@
 """How scores become weights: scale, softcap, bias, decay, normaliser and learned sink."""
 
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 import torch
 from jaxtyping import Float
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.visibility import Visibility
+
+Similarity = Literal["exponential", "taylor", "linear"]
 
 
 @final
@@ -20,15 +22,17 @@ class Rule(Visibility):
     `bias`, which is a number or broadcasts to (batch, head, query, key). Softmax normalises over
     the visible keys and, where `sink` is given, over one virtual key per query head with that
     logit and no value (zeros are the off-by-one softmax). Sigmoid weighs every visible key by
-    itself. Where `taylor`, the second-order series of the exponential stands for it: weights are
-    in proportion to 1 + s + s²/2, times what bias and decay make of it. A `decay` takes from
-    scores or from weights by the distance of query and key.
+    itself. Weights of a softmax are in proportion to a `similarity` of the scaled product s, times
+    what bias and decay make of it: its exponential, the `taylor` series 1 + s + s²/2 of second
+    order, or `linear` s itself, which queries and keys of positive features keep above zero. A
+    `decay` takes from scores or from weights by the distance of query and key.
 
     Raises
     ------
     ValueError
-        The normaliser is unknown, a sink or a series is given to sigmoid weights, a series and a
-        softcap are given, or `window` is below 1.
+        The normaliser or the similarity is unknown, sigmoid weights are given a sink or a
+        similarity, another similarity than the exponential is given a softcap, or `window` is
+        below 1.
     """
 
     scale: float
@@ -37,7 +41,7 @@ class Rule(Visibility):
     bias: float | Float[Tensor, "#batch #head #query #key"] = 0.0
     sink: Float[Tensor, "head"] | None = None
     decay: Decay | None = None
-    taylor: bool = False
+    similarity: Similarity = "exponential"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,23 +53,29 @@ class Rule(Visibility):
             raise ValueError(
                 "A sink needs the softmax normaliser; sigmoid weights do not compete."
             )
-
-        if self.taylor and (self.normaliser == "sigmoid" or self.softcap is not None):
+        if self.similarity not in get_args(Similarity):
             raise ValueError(
-                "The series of the exponential stands for it in a softmax without a softcap, got "
-                f"normaliser={self.normaliser!r}, softcap={self.softcap}."
+                f"similarity must be one of {', '.join(get_args(Similarity))}, got "
+                f"{self.similarity!r}."
+            )
+        plain = self.normaliser == "softmax" and self.softcap is None
+        if self.similarity != "exponential" and not plain:
+            raise ValueError(
+                f"Only a softmax without a softcap takes another similarity than the exponential, "
+                f"got similarity={self.similarity!r} with normaliser={self.normaliser!r}, "
+                f"softcap={self.softcap}."
             )
 
     def bent(self, products: Tensor) -> Tensor:
         """Return scaled products of queries and keys as the normaliser is to see them.
 
-        Softly bounded, or the logarithm of the series; the same tensor where neither is asked.
+        Softly bounded, or the logarithm of the similarity; the same tensor where neither is asked.
         """
         if self.softcap is not None:
             return self.softcap * torch.tanh(products / self.softcap)
-        if self.taylor:
-            return torch.log(0.5 + 0.5 * (1 + products).square())
-        return products
+        if self.similarity == "exponential":
+            return products
+        return log_similarity(products, self.similarity)
 
     @property
     def penalty(self) -> Decay | None:
@@ -86,6 +96,15 @@ class Rule(Visibility):
         return self.sink is not None or not self.closed or isinstance(self.bias, Tensor)
 
 
-def series_slope(products: Tensor) -> Tensor:
-    """Return the derivative of log(1 + s + s²/2), which stays within -1 and 1."""
-    return (1 + products) / (0.5 + 0.5 * (1 + products).square())
+def log_similarity(products: Tensor, similarity: Similarity) -> Tensor:
+    """Return the logarithms of the similarities of scaled products."""
+    if similarity == "taylor":
+        return torch.log(0.5 + 0.5 * (1 + products).square())
+    return products.clamp(min=torch.finfo(products.dtype).tiny).log()
+
+
+def similarity_slope(products: Tensor, similarity: Similarity) -> Tensor:
+    """Return the derivative of `log_similarity`; that of the series stays within -1 and 1."""
+    if similarity == "taylor":
+        return (1 + products) / (0.5 + 0.5 * (1 + products).square())
+    return products.clamp(min=torch.finfo(products.dtype).tiny).reciprocal()

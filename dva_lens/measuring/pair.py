@@ -26,7 +26,8 @@ class Pair:
     - `weight` is what the rule makes of it among all `visible` keys; `rank` is 1 for the key with
       the largest weight, and `row_mass` what all weights total. `factor` is what distance
       multiplies the normalised weight by, 1 where nothing does; it is in the weight. Under
-      `taylor`, the scaled product s comes into the logit as log(1 + s + s²/2).
+      a `similarity` that is not exponential, the scaled product s comes into the logit as
+      log(1 + s + s²/2) (`taylor`) or as log(s) (`linear`).
     - `value_norm` is the size of the value v_ij; `written_norm` that of weight * W_O v_ij;
       `output_norm` that of everything that the head writes at the query; `share` is the signed
       projection share of the pair in it. The last three are None where W_O was not found.
@@ -56,7 +57,7 @@ class Pair:
     share: float | None
     static: bool
     factor: float = 1.0
-    taylor: bool = False
+    similarity: str = "exponential"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers by their names."""
@@ -163,7 +164,7 @@ def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str
         "dot": dot,
         "scale": rule.scale,
         "softcap": rule.softcap,
-        "taylor": rule.taylor,
+        "similarity": rule.similarity,
         "bias": float(bias),
         "logit": score + float(bias),
         "factor": 1.0 if rule.fade is None else math.exp(rule.fade.rates[0] * abs(at - of)),

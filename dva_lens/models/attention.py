@@ -103,6 +103,7 @@ class Attention(nn.Module):
         self.mix = ValuePath(config, layer)
         rule, visible = config.rule_of(layer), config.visibility_of(layer)
         self.rule, self.visible = rule.build(shape), visible.build(shape)
+        self.features: Callable[[Tensor], Tensor] | None = rule.features()
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
         self.layer, self.shares = layer, config.share_kv_every > 1
@@ -113,8 +114,7 @@ class Attention(nn.Module):
 
     def _add_hooks(self) -> None:
         self.hook_q, self.hook_k, self.hook_v = HookPoint(), HookPoint(), HookPoint()
-        self.hook_q_input, self.hook_k_input = HookPoint(), HookPoint()
-        self.hook_v_input = HookPoint()
+        self.hook_q_input, self.hook_k_input, self.hook_v_input = (HookPoint() for _ in range(3))
         self.hook_attn_scores, self.hook_pattern = HookPoint(), HookPoint()
         self.hook_z, self.hook_result = HookPoint(), HookPoint()
         if self.rotation is not None:
@@ -142,6 +142,8 @@ class Attention(nn.Module):
         if self.rotation is not None:
             query = self.hook_rot_q(self.rotation(query))
             key = self.hook_rot_k(self.rotation(key))
+        if self.features is not None:
+            query, key = self.features(query), self.features(key)
         attended = self.mix.hook_z(self._attended(query, key, values, rule, used))
         if self.gate is not None:
             attended, handed_on = self.gate(

@@ -272,6 +272,11 @@ _PRESETS: dict[str, Preset] = {
         "the series in every second layer",
         _hybrid(rule="taylor"),
     ),
+    "linear": Preset(
+        "Katharopoulos et al. 2020, 2006.16236",
+        "weights are products of positive features; learned positions",
+        _with(rule="linear", positions="learned"),
+    ),
     "decay": Preset(
         "RMT, Fan et al. 2024, 2309.11523",
         "weights fade with distance after the softmax",

@@ -134,8 +134,8 @@ def _formed(
     scores = (chosen @ others.mT).mul_(weights.scale)
     if weights.softcap is not None:
         scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
-    elif weights.taylor:
-        scores.add_(1).square_().add_(1).mul_(0.5).log_()
+    elif weights.similarity != "exponential":
+        scores.copy_(weights.bent(scores))
     if isinstance(weights.bias, Tensor) or weights.bias:
         scores += _bias(weights.bias, queries, keys)
     if weights.penalty is not None:

@@ -14,13 +14,13 @@ IDS = np.random.default_rng(0).integers(3, 61, (1, 11))
 
 @pytest.mark.parametrize(
     ("preset", "steps"),
-    [("transformer", set()), ("decay", {"distance"}), ("taylor", {"series"})],
+    [("transformer", set()), ("decay", {"distance"}), ("taylor", {"similarity"})],
 )
 def test_a_step_is_shown_where_a_model_takes_it(preset, steps):
     found = pair(tiny(preset), IDS, layer=1, head=0, query=9, key=2).to_dict()
     _, table = arithmetic(found)
     shown = [row.children[0].children for row in table.children.children]
-    assert {"distance", "series"} & {*shown} == steps
+    assert {"distance", "similarity"} & {*shown} == steps
     assert shown[0] == "q·k"
     assert {"logit", "weight", "rank"} <= {*shown}
     json.dumps(found)

@@ -66,10 +66,11 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
     ("name", "words"),
     [
         ("sigmoid", "sigmoid weights"),
+        ("linear", "another similarity takes part"),
         ("learned-sink", "a sink"),
         ("cla", "another layer"),
         ("alibi", "distance takes part"),
-        ("taylor", "a series stands for them"),
+        ("taylor", "another similarity takes part"),
         ("embedding-qk", "read from embedding"),
         ("uniform", "read from nothing"),
         ("routed", "see a part of them"),

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from own_models import tiny, tokens_of
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward
@@ -10,6 +11,7 @@ from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
 
 from dva_lens.mechanisms.rule.decay import DecayRule
 from dva_lens.mechanisms.rule.learned_sink import LearnedSink
+from dva_lens.mechanisms.rule.linear import positive
 from dva_lens.mechanisms.rule.sigmoid import Sigmoid
 from dva_lens.recording import record
 
@@ -84,6 +86,28 @@ def test_alibi_is_that_of_mpt():
     hidden = torch.ones(13, 13).triu(1).bool()
     expected = scores.masked_fill(hidden, -torch.inf).softmax(-1)
     torch.testing.assert_close(cache["pattern", 1], expected)
+
+
+def test_linear_weights_are_the_recurrence_of_a_running_sum():
+    """The second writing keeps a sum of key features and values, and forms no pair."""
+    config = SIZE.config(rule="linear", positions="learned")
+    model = sharp(config)
+    _, cache = model.run_with_cache(TOKENS)
+    query, key = (F.elu(cache[name, 1]) + 1 for name in ("q", "k"))
+    value, state, total = cache["v", 1], 0.0, 0.0
+    for place in range(13):
+        state = state + torch.einsum("bhd,bhe->bhde", key[:, place], value[:, place])
+        total = total + key[:, place]
+        above = torch.einsum("bhd,bhde->bhe", query[:, place], state)
+        below = (query[:, place] * total).sum(-1, keepdim=True)
+        torch.testing.assert_close(cache["z", 1][:, place], above / below, rtol=1e-9, atol=1e-9)
+
+
+def test_small_features_keep_their_digits():
+    far = torch.tensor([-60.0, -1e-3, 0.0, 2.5])
+    found = positive(far)
+    torch.testing.assert_close(found, torch.tensor([-60.0, -1e-3, 0.0, 0.0]).exp() + F.relu(far))
+    assert found[0] > 0
 
 
 def test_a_decay_leaves_no_sink_far_away():

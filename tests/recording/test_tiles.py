@@ -34,7 +34,7 @@ RULES = {
     "sigmoid": Rule(0.5, normaliser="sigmoid", bias=-2.0),
     "sink": Rule(0.5, sink=torch.tensor([0.0, 1.0, -1.0, 3.0])),
     "softcap": Rule(0.5, softcap=2.0),
-    "taylor": Rule(0.5, taylor=True),
+    "taylor": Rule(0.5, similarity="taylor"),
     "decay": Rule(0.5, decay=Decay((-0.3, -0.1, -0.03, 0.0))),
     "decay of scores": Rule(0.5, decay=Decay((-0.3, -0.1, -0.03, 0.0), "scores")),
     "bias": Rule(0.5, bias=torch.linspace(-1, 1, LENGTH * LENGTH).reshape(1, 1, LENGTH, LENGTH)),

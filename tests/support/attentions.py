@@ -102,9 +102,13 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sink": lambda draw: rule(sink=draw(draw.heads)),
     "sink-and-number": lambda draw: rule(sink=draw(draw.heads), bias=0.3),
     "sink-padded": lambda draw: rule(sink=draw(draw.heads), segments=left_padded(draw)),
-    "taylor": lambda draw: rule(taylor=True),
+    "taylor": lambda draw: rule(similarity="taylor"),
     "taylor-sink-padded": lambda draw: rule(
-        taylor=True, sink=draw(draw.heads), segments=left_padded(draw), bias=0.3
+        similarity="taylor", sink=draw(draw.heads), segments=left_padded(draw), bias=0.3
+    ),
+    "linear": lambda draw: rule(similarity="linear"),
+    "linear-sink-packed": lambda draw: rule(
+        similarity="linear", sink=draw(draw.heads), segments=packed(draw), window=9
     ),
     "decay": lambda draw: rule(decay=decay(draw, "weights")),
     "decay-sink-padded": lambda draw: rule(
@@ -116,15 +120,18 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
 }
 
-FUSED_RULES = {
-    name: made for name, made in RULES.items() if not name.startswith(("decay", "taylor"))
-}
+_OTHER = ("decay", "taylor", "linear")
+FUSED_RULES = {name: made for name, made in RULES.items() if not name.startswith(_OTHER)}
 """Those that the fused kernels take."""
 
 
 def attention(draw, form, weights):
     """Return query, key, values and weights; everything drawn is in `draw.drawn`."""
-    return draw.query(), draw.key(), FORMS[form](draw), RULES[weights](draw)
+    query, key, values, made = draw.query(), draw.key(), FORMS[form](draw), RULES[weights](draw)
+    if made.similarity == "linear":
+        with torch.no_grad():
+            query.exp_(), key.exp_()
+    return query, key, values, made
 
 
 def strong_sink(draw, width, strength):

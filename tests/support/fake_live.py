@@ -33,7 +33,7 @@ def leave(folder):
     (folder / "effects.json").write_text(json.dumps(found))
     numbers = ("dot", "scale", "bias", "logit", "weight", "row_mass", "value_norm")
     pair = dict.fromkeys((*numbers, "written_norm", "output_norm", "share"), 0.5)
-    pair |= {"factor": 1.0, "taylor": False}
+    pair |= {"factor": 1.0, "similarity": "exponential"}
     pair |= {"layer": 1, "head": 0, "query": 5, "key": 0, "query_token": "\u202e"}
     pair |= {"key_token": "a", "softcap": None, "visible": 6, "rank": 1, "static": False}
     (folder / "pair.json").write_text(json.dumps(pair))

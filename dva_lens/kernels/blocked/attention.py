@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from dva_lens.kernels.blocked.mixers import Mixer
 from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block, penalties
-from dva_lens.kernels.rule import Rule, series_slope
+from dva_lens.kernels.rule import Rule, similarity_slope
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch head key width"]
@@ -48,7 +48,7 @@ def block_scores(
 ) -> tuple[BlockScores, BlockScores | None]:
     """Return the scores of a block, and what the backward pass needs where they are bent.
 
-    That is tanh of the capped products, or the products whose exponential a series stands for.
+    That is tanh of the capped products, or the products whose similarity is no exponential.
     """
     scores = query[block.by_query] @ key[block.by_key].mT
     scores *= rule.scale
@@ -56,7 +56,7 @@ def block_scores(
     if rule.softcap is not None:
         bent = scores.div_(rule.softcap).tanh_()
         scores = bent * rule.softcap
-    elif rule.taylor:
+    elif rule.similarity != "exponential":
         bent = scores
         scores = rule.bent(bent)
     if isinstance(rule.bias, Tensor):
@@ -132,7 +132,8 @@ class _Saved:
             target = of_block(self.d_bias, block)
             target += grad.sum_to_size(target.shape)
         if bent is not None:
-            grad *= series_slope(bent) if self.rule.taylor else 1 - bent.square()
+            capped = self.rule.softcap is not None
+            grad *= 1 - bent.square() if capped else similarity_slope(bent, self.rule.similarity)
         grad *= self.rule.scale
         self.d_query[block.by_query] += grad @ self.key[block.by_key]
         self.d_key[block.by_key] += grad.mT @ self.query[block.by_query]

@@ -74,8 +74,8 @@ class Scorer:
         torch.baddbmm(folded, q, k.mT, beta=0, alpha=rule.scale, out=folded)
         if rule.softcap is not None:
             scores.div_(rule.softcap).tanh_().mul_(rule.softcap)
-        elif rule.taylor:
-            scores.add_(1).square_().add_(1).mul_(0.5).log_()
+        elif rule.similarity != "exponential":
+            scores.copy_(rule.bent(scores))
         if isinstance(rule.bias, Tensor):
             scores.add_(of_block(rule.bias, block)).clamp_(min=nowhere(scores.dtype))
         elif rule.bias != 0.0:

@@ -110,11 +110,12 @@ def check_rule(rule: Rule) -> None:
     ------
     TypeError
         Visibility has no closed form: the rule holds a mask function; or it holds a decay, or
-        the series of the exponential.
+        another similarity than the exponential.
     """
-    if rule.taylor:
+    if rule.similarity != "exponential":
         raise TypeError(
-            "The backend 'fused' knows no series of the exponential; choose the backend 'blocked'."
+            f"The backend 'fused' knows no {rule.similarity} similarity; choose the backend "
+            f"'blocked'."
         )
     if rule.decay is not None:
         raise TypeError(

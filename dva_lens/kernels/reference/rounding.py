@@ -152,6 +152,8 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     bias = torch.as_tensor(rule.bias, dtype=torch.float64).abs()
     size = size + bias.masked_fill(bias == torch.inf, 0.0)
     place = torch.arange(query.shape[2], device=query.device)
+    if rule.similarity == "linear":
+        size = 1 + size.log().abs()
     if rule.decay is not None:
         size = size + rule.decay.between(place, place, dtype=size.dtype).abs()
     sequences = torch.arange(len(query), device=query.device)

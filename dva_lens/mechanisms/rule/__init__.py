@@ -13,6 +13,10 @@ class AttentionRule(Variant, frozen=True):
 
     called: ClassVar[str] = "rule"
 
+    def features(self) -> Any:
+        """Return the map that queries and keys pass through after their positions, or None."""
+        return None
+
     @abstractmethod
     def build(self, shape: Shape) -> Any:
         """Return the module that hands the kernels the rule for a batch."""
@@ -34,6 +38,10 @@ RULES = VariantTable(
         "taylor": (
             "Taylor",
             "Weights are in proportion to 1 + s + s²/2, which is positive, and rows sum to one.",
+        ),
+        "linear": (
+            "Linear",
+            "Weights are in proportion to products of positive features, and rows sum to one.",
         ),
         "decay": (
             "DecayRule",

@@ -39,4 +39,4 @@ class TaylorModule(nn.Module):
 
     def forward(self, segments: Int[Tensor, "batch position"] | None) -> Rule:
         """Return the rule for these sequences."""
-        return Rule(self.scale, taylor=True, segments=segments)
+        return Rule(self.scale, similarity="taylor", segments=segments)
