@@ -203,6 +203,16 @@ class Library:
         NothingToShowError
             The edges of this text were not kept, or the run was not measured on it.
         """
+        return edges(self.edged(run, text, sequence), layer, head, sequence=sequence)
+
+    def edged(self, run: str, text: str, sequence: int) -> xr.Dataset:
+        """Return what was measured of a run on a text, where edges of the sequence were kept.
+
+        Raises
+        ------
+        NothingToShowError
+            The edges of this text were not kept, or the run was not measured on it.
+        """
         choice = self.catalogue.run(run)
         if text not in choice.texts:
             raise NothingToShowError(f"{run} was not measured on the text “{text}”.")
@@ -216,7 +226,7 @@ class Library:
                 f"Edges were kept of {which}; choose one of these to see where tokens look, or "
                 f"measure again with more room (`--edges 64MiB`)."
             )
-        return edges(held, layer, head, sequence=sequence)
+        return held
 
 
 _ABOUT_TEXTS = (axes.DOCUMENT, axes.LENGTH, DOCUMENT_HASH, TOKENS_HASH)

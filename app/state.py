@@ -30,6 +30,8 @@ PLACES = ("layer", "head")
 """What models are compared by."""
 MODES = ("raw", "sink-removed", "value-weighted", "excess")
 """How the weights of edges are shown; the browser does it."""
+LEASTS = ("0.05", "0.1", "0.2", "0.3", "0.5")
+"""How much of what a head writes a line of the contribution graph has to carry."""
 CELLS = ("mean", "largest")
 """What the cells of a pattern say of the weights in them."""
 RENAMED = {"probe": "text"}
@@ -51,7 +53,8 @@ class Selection:
     `step` is the training step that is looked at, or `LAST_STEP`; `brush` names
     the heads that are marked everywhere, or `NO_HEAD`; `model` is the one to run on a typed
     text, and `change` what to change in it; `area` is the part of the pattern that is looked at,
-    as `str(Area)`, or `WHOLE`, and `cells` one of `CELLS`; `beside` is the text that is set
+    as `str(Area)`, or `WHOLE`, and `cells` one of `CELLS`; `least` is
+    one of `LEASTS`; `beside` is the text that is set
     beside the chosen one, as `str(ShownText)`, or `NO_TEXT`.
 
     It is not final because `Recording` is a selection that notes what is read of it.
@@ -77,6 +80,7 @@ class Selection:
     change: str = CHANGES[0]
     area: str = WHOLE
     cells: str = CELLS[0]
+    least: str = LEASTS[3]
     beside: str = NO_TEXT
 
     @classmethod
@@ -113,6 +117,7 @@ class Selection:
             change=listed(said.get("change"), CHANGES),
             area=area_named(said.get("area", "")),
             cells=listed(said.get("cells"), CELLS),
+            least=listed(said.get("least"), LEASTS, otherwise=LEASTS[3]),
             beside=str(shown_text(said.get("beside", ""), catalogue, SEQUENCES) or NO_TEXT),
         )
 

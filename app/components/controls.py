@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dva_lens import axes
 
 from ..catalogue import Catalogue, Offer
-from ..state import CELLS, CHANGES, EVERY_SPAN, MODES, ORDERS, PLACES, Selection
+from ..state import CELLS, CHANGES, EVERY_SPAN, LEASTS, MODES, ORDERS, PLACES, Selection
 
 Options = list[dict[str, Any]]
 
@@ -138,6 +138,10 @@ def _cells(catalogue: Catalogue, about: Offer) -> Options:
     return [{"value": name, "label": f"{name} weight"} for name in names]
 
 
+def _leasts(catalogue: Catalogue, about: Offer) -> Options:  # noqa: ARG001
+    return [{"value": least, "label": f"{float(least):.0%}"} for least in LEASTS]
+
+
 CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "run": ("Model", _runs),
     "text": ("Text", _texts),
@@ -154,4 +158,5 @@ CONTROLS: dict[str, tuple[str, Callable[[Catalogue, Offer], Options]]] = {
     "model": ("Model to run", _runnable),
     "change": ("What to change", _changes),
     "cells": ("Cells say", _cells),
+    "least": ("Lines carry at least", _leasts),
 }

@@ -18,6 +18,7 @@ _FILES = {
     "token_lane": "tokens",
     "key_value_plot": "key_values",
     "received_map": "received",
+    "contribution_graph": "paths",
 }
 
 

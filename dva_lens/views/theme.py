@@ -67,8 +67,9 @@ def looks(names: Iterable[str]) -> dict[str, Appearance]:
     """Give every name its look: the same in every figure that shows these names.
 
     Known models have colours of their own. Another name asks for a colour of its own spelling and
-    takes the next free one when that is taken. Where no colour is free, it shares the one it asks
-    for, with another symbol and another dash.
+    takes the next free one when that is taken; a training, such as `dva-0`, asks for the colour of
+    its model. Where no colour is free, it shares the one it asks for, with another symbol and
+    another dash.
     """
     wanted = list(dict.fromkeys(names))
     found = {name: _FIXED[name] for name in wanted if name in _FIXED}
@@ -81,7 +82,9 @@ def looks(names: Iterable[str]) -> dict[str, Appearance]:
 
 def _asked(name: str) -> Iterable[int]:
     """Go through the places that a name asks for, one round over the colours after another."""
-    first, colours = zlib.crc32(name.encode()), len(PALETTE)
+    model, _, seed = name.rpartition("-")
+    own = model if model and seed.isdecimal() else name
+    first, colours = _FIXED.get(own, zlib.crc32(own.encode())), len(PALETTE)
     return (step // colours * colours + (first + step) % colours for step in count())
 
 

@@ -1,6 +1,6 @@
 """Where a token looks: pointed at, locked, walked through, touched, and sent to somebody else."""
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -228,3 +228,23 @@ def test_four_questions_are_answered_from_the_first_page(page, visit, folder):
     page.locator(".finding").filter(has_text=change.words).get_by_role("link").click()
     page.locator("table.contrasts").wait_for()
     assert urlsplit(page.url).path == "/compare"
+
+
+def test_what_a_token_draws_from_is_followed_down_and_a_line_leads_to_its_head(page, visit):
+    visit(f"{PAGE}&token=30&least=0.5")
+    graph = page.locator("section[aria-label='Where the locked token draws from']")
+    graph.get_by_text("token 30").wait_for()
+    few = graph.locator(".scatterlayer .points path").count()
+    graph.get_by_role("textbox", name="Lines carry at least").click()
+    page.get_by_role("option", name="30%").click()
+    page.wait_for_url("**least=0.3**")
+    graph.get_by_text("at least 0.3 of what the head writes").wait_for()
+    marks = graph.locator(".scatterlayer .points path")
+    assert marks.count() > few
+    marks.first.click(force=True)  # the strongest line
+    page.wait_for_url(lambda url: f"layer={LAYER}&head={HEAD}" not in url)
+    graph.get_by_role("button", name="Show as table").click()
+    graph.locator("tbody tr").nth(1).wait_for()
+    row = graph.locator("tbody tr").nth(1).locator("th, td").all_text_contents()
+    said = parse_qs(urlsplit(page.url).query)
+    assert (said["layer"], said["head"], said["token"]) == ([row[0]], [row[1]], [row[2]])

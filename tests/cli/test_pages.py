@@ -64,9 +64,10 @@ def test_the_explorer_answers_until_it_is_interrupted(study_folder, words):
             line = process.stdout.readline().decode()
             address = re.search(r"http://127\.0\.0\.1:\d+", line).group()
             assert status(address) == 200
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
         assert b"Traceback" not in process.stderr.read()
 
 

@@ -62,6 +62,12 @@ def test_unknown_models_get_free_places_and_known_ones_keep_theirs():
     assert theme.looks(["yours", "mine", "dva", "transformer"]) == look
 
 
+def test_a_training_alone_has_the_colour_of_its_model():
+    for model in ("dva", "mine"):
+        assert theme.looks([f"{model}-3"])[f"{model}-3"] == theme.looks([model])[model]
+    assert len(set(theme.looks(["dva-0", "dva-1", "dva"]).values())) == 3
+
+
 def test_no_two_of_many_models_look_alike():
     names = ["transformer", "dva", *(f"model-{number}" for number in range(30))]
     look = theme.looks(names)

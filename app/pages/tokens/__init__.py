@@ -9,9 +9,9 @@ from dva_lens import views
 
 from ...components.attributes import attributes
 from ...components.meaning import MEANING
-from ...library import Library
+from ...library import Library, NothingToShowError
 from ...page import Card, Page, Panel, Words
-from ...state import Selection
+from ...state import NO_TOKEN, Selection
 from . import pattern
 from .look import look, rows
 from .text import by_token, shaded
@@ -21,6 +21,18 @@ def _lane(library: Library, chosen: Selection) -> go.Figure:
     """Draw the chosen statistic at every token of a display text, heads of the chosen layer."""
     measure, held = by_token(library, chosen)
     return views.token_lane(held, measure.variable, sequence=chosen.sequence, layer=chosen.layer)
+
+
+def _graph(library: Library, chosen: Selection) -> go.Figure:
+    """Draw where the locked token draws from, or the last one where none is locked."""
+    held = library.edged(chosen.run, chosen.text, chosen.sequence)
+    token = None if chosen.token == NO_TOKEN else chosen.token
+    try:
+        return views.contribution_graph(
+            held, token=token, sequence=chosen.sequence, least=float(chosen.least)
+        )
+    except ValueError as refusal:  # a token beyond those whose edges are kept
+        raise NothingToShowError(str(refusal)) from refusal
 
 
 def _detail(library: Library, chosen: Selection) -> Any:
@@ -53,6 +65,15 @@ PAGE = Page(
                 Words("look-detail", _detail),
             ),
             menus=("mode",),
+        ),
+        Panel(
+            "paths",
+            "Where the locked token draws from",
+            _graph,
+            height=420,
+            click="point",
+            hint="Click a token to begin there, or a mark on a line to see its head.",
+            menus=("least",),
         ),
         MEANING,
         Panel("tokens", "One text, token by token", _lane, height=360),
