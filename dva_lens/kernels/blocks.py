@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from dva_lens.kernels.decay import Decay
@@ -98,12 +98,13 @@ def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: sli
 
 def _unmasked(visibility: Visibility, block: QueryBlock, device: torch.device) -> slice:
     """Return the keys of a block from the first to the last that its mask does not hide."""
-    seen = _seen(visibility, block, device).flatten(0, 2).any(dim=0)
-    return _from_first_to_last(seen, block.keys.start)
+    seen = _seen(visibility, block, device).flatten(0, 2)
+    by_any = seen.view(torch.uint8).amax(dim=0)  # many times faster than any() over rows
+    return _from_first_to_last(by_any, block.keys.start)
 
 
-def _from_first_to_last(wanted: Bool[Tensor, "key"], start: int) -> slice:
-    """Return the shortest range of keys that holds all wanted ones; `start` is the first asked."""
+def _from_first_to_last(wanted: Shaped[Tensor, "key"], start: int) -> slice:
+    """Return the shortest range that holds all keys that are not 0; `start` is the first asked."""
     found = wanted.nonzero()
     if len(found) == 0:
         return slice(start, start)
