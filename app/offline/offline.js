@@ -79,10 +79,12 @@
     if (note) note.textContent = said;
   }
 
-  /* What a part shows for a selection: its key, and a promise of the answer. */
+  /* What a part shows for a selection: its key, and a promise of the answer. Of fields that are
+     the browser's, such as the locked token, parts were kept for the usual value alone. */
   async function answer(name, said) {
+    const kept = (field) => (choices.inTheBrowser.includes(field) ? first : said)[field];
     for (const order of choices.parts[name]) {
-      const key = order.map((field) => `${field}=${said[field]}`).join("&");
+      const key = order.map((field) => `${field}=${kept(field)}`).join("&");
       const run = order.includes("run") ? `-${choices.fields.run.indexOf(said.run)}` : "";
       const held = await load(`${name}${run}`);
       if (held && key in held) return { key, found: held[key] };

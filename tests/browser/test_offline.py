@@ -74,6 +74,8 @@ def test_a_token_shows_where_it_looks(page, visit):
     page.get_by_text("Looks at", exact=True).wait_for()
     assert said(page)["token"] == "5"
     assert page.locator(".token.lit").count() > 1
+    page.get_by_text("(token 63), from the last layer down").wait_for()
+    assert page.locator(".lost-note").inner_text() == ""
     page.keyboard.press("Escape")
     page.wait_for_function("!document.querySelector('.look-table')")
 

@@ -232,7 +232,7 @@ def test_four_questions_are_answered_from_the_first_page(page, visit, folder):
 
 def test_what_a_token_draws_from_is_followed_down_and_a_line_leads_to_its_head(page, visit):
     visit(f"{PAGE}&token=30&least=0.5")
-    graph = page.locator("section[aria-label='Where the locked token draws from']")
+    graph = page.locator("section[aria-label='Where a token draws from']")
     graph.get_by_text("token 30").wait_for()
     few = graph.locator(".scatterlayer .points path").count()
     graph.get_by_role("textbox", name="Lines carry at least").click()

@@ -68,7 +68,7 @@ PAGE = Page(
         ),
         Panel(
             "paths",
-            "Where the locked token draws from",
+            "Where a token draws from",
             _graph,
             height=420,
             click="point",
