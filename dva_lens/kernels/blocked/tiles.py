@@ -53,9 +53,11 @@ class _Grid:
     def of(cls, wanted: slice, length: int, most: int, name: str) -> "_Grid":
         start, stop, step = wanted.indices(length)
         if step != 1 or start >= stop:
+            ends = (wanted.start, wanted.stop, *([] if wanted.step is None else [wanted.step]))
+            said = ":".join("" if end is None else str(end) for end in ends)
             raise ValueError(
-                f"{name} must be a slice of some of {length} positions in steps of 1, got "
-                f"{wanted}."
+                f"{name} must be some of {length} positions in steps of 1, such as 0:{length}, "
+                f"got {said}."
             )
         if most < 1:
             raise ValueError(f"The resolution of {name} must be at least 1, got {most}.")
