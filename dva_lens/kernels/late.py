@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dva_lens.axes import MANY_KEYS
-from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.rule import Rule, visible_keys
 from dva_lens.kernels.values import per_query_head
 
 Query = Float[Tensor, "batch head query width"]
@@ -70,6 +70,8 @@ def _finished(
 def _weights(scores: Some, rule: Rule) -> Some:
     if rule.normaliser == "sigmoid":
         return torch.sigmoid(scores)
+    if rule.normaliser == "relu":
+        return torch.relu(scores) / visible_keys(scores)
     normaliser = torch.logsumexp(scores, dim=-1)
     if rule.sink is not None:
         normaliser = torch.logaddexp(normaliser, rule.sink.to(scores.dtype)[:, None])

@@ -10,6 +10,7 @@ from torch import Tensor
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.visibility import Visibility
 
+Normaliser = Literal["softmax", "sigmoid", "relu"]
 Similarity = Literal["exponential", "taylor", "linear"]
 
 
@@ -22,7 +23,8 @@ class Rule(Visibility):
     `bias`, which is a number or broadcasts to (batch, head, query, key). Softmax normalises over
     the visible keys and, where `sink` is given, over one virtual key per query head with that
     logit and no value (zeros are the off-by-one softmax). Sigmoid weighs every visible key by
-    itself. Weights of a softmax are in proportion to a `similarity` of the scaled product s, times
+    itself, and so does relu, whose weights are max(score, 0) over how many keys there are.
+    Weights of a softmax are in proportion to a `similarity` of the scaled product s, times
     what bias and decay make of it: its exponential, the `taylor` series 1 + s + s²/2 of second
     order, or `linear` s itself, which queries and keys of positive features keep above zero. A
     `decay` takes from scores or from weights by the distance of query and key.
@@ -30,13 +32,13 @@ class Rule(Visibility):
     Raises
     ------
     ValueError
-        The normaliser or the similarity is unknown, sigmoid weights are given a sink or a
-        similarity, another similarity than the exponential is given a softcap, or `window` is
-        below 1.
+        The normaliser or the similarity is unknown, other weights than those of a softmax are
+        given a sink or a similarity, another similarity than the exponential is given a softcap,
+        or `window` is below 1.
     """
 
     scale: float
-    normaliser: Literal["softmax", "sigmoid"] = "softmax"
+    normaliser: Normaliser = "softmax"
     softcap: float | None = None
     bias: float | Float[Tensor, "#batch #head #query #key"] = 0.0
     sink: Float[Tensor, "head"] | None = None
@@ -45,13 +47,14 @@ class Rule(Visibility):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.normaliser not in ("softmax", "sigmoid"):
+        if self.normaliser not in get_args(Normaliser):
             raise ValueError(
-                f"normaliser must be 'softmax' or 'sigmoid', got {self.normaliser!r}."
+                f"normaliser must be one of {', '.join(get_args(Normaliser))}, got "
+                f"{self.normaliser!r}."
             )
-        if self.normaliser == "sigmoid" and self.sink is not None:
+        if self.normaliser != "softmax" and self.sink is not None:
             raise ValueError(
-                "A sink needs the softmax normaliser; sigmoid weights do not compete."
+                f"A sink needs the softmax normaliser; {self.normaliser} weights do not compete."
             )
         if self.similarity not in get_args(Similarity):
             raise ValueError(
@@ -94,6 +97,15 @@ class Rule(Visibility):
         A sink takes its share, and a mask or a bias may hide every key of a query.
         """
         return self.sink is not None or not self.closed or isinstance(self.bias, Tensor)
+
+
+def visible_keys(scores: Tensor) -> Tensor:
+    """Return how many scores of each row are those of visible keys, at least 1, as (..., 1).
+
+    Those of the others are minus infinity, or far below all that are not.
+    """
+    seen = scores > torch.finfo(scores.dtype).min / 16
+    return seen.sum(dim=-1, keepdim=True).clamp_(min=1).to(scores.dtype)
 
 
 def log_similarity(products: Tensor, similarity: Similarity) -> Tensor:

@@ -165,6 +165,11 @@ _PRESETS: dict[str, Preset] = {
     "sigmoid": Preset(
         "Ramapuram et al. 2024, 2409.04431", "weights do not compete", _with(rule="sigmoid")
     ),
+    "relu": Preset(
+        "Wortsman et al. 2023, 2309.08586",
+        "weights are positive parts of scores, over the number of keys",
+        _with(rule="relu"),
+    ),
     "softmax-off-by-one": Preset(
         "Miller 2023", "a query may attend to nothing", _with(rule="softmax-off-by-one")
     ),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.rule import Rule, visible_keys
 from dva_lens.kernels.values import Static, Values
 from dva_lens.recording.norms import accurate
 from dva_lens.records import RowTile
@@ -150,6 +150,9 @@ def _weights(scores: Float[Tensor, "head row key"], weights: Rule) -> Tensor:
     """Turn scores into weights in place."""
     if weights.normaliser == "sigmoid":
         return scores.sigmoid_()
+    if weights.normaliser == "relu":
+        keys = visible_keys(scores)
+        return scores.relu_().div_(keys)
     normaliser = torch.logsumexp(scores, dim=-1)
     if weights.sink is not None:
         normaliser = torch.logaddexp(normaliser, accurate(weights.sink)[:, None])

@@ -73,6 +73,7 @@ ADDED = {
     "decay": "21508ebb5440aee7",
     "alibi": "fee6a4cdbf906547",
     "window": "cc18f832da6d09e8",
+    "relu": "dacf7bb6826005d6",
     "linear": "c7c2fbe40e5f07e4",
     "routed": "b7e2e2ad8fc5213e",
 }

@@ -66,6 +66,7 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
     ("name", "words"),
     [
         ("sigmoid", "sigmoid weights"),
+        ("relu", "relu weights"),
         ("linear", "another similarity takes part"),
         ("learned-sink", "a sink"),
         ("cla", "another layer"),

@@ -29,7 +29,8 @@ def test_the_watch_sees_a_square():
 
 
 @pytest.mark.parametrize(
-    "weights", ["causal", "sink", "window", "right-padded", "sigmoid", "decay", "taylor", "linear"]
+    "weights",
+    ["causal", "sink", "window", "right-padded", "sigmoid", "decay", "taylor", "linear", "relu"],
 )
 def test_training_with_static_values(weights):
     assert run("static", weights) < LENGTH**2 / 4

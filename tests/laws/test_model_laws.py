@@ -8,7 +8,7 @@ from dva_lens.mechanisms.positions.learned import Learned
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import preset
 
-LESS = ("sigmoid", "softmax-off-by-one", "learned-sink", "decay")
+LESS = ("sigmoid", "relu", "softmax-off-by-one", "learned-sink", "decay")
 PLACED = ("gpt2-style", "relative-values", "linear")
 ROWS_SUM_TO_ONE = [name for name in NAMES if name not in (*LESS, *PLACED)]
 FROM_THE_START = ("gpt2-style", "linear", "static-learned", "random-fixed", "random-fixed-hybrid")

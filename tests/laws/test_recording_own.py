@@ -122,6 +122,8 @@ def _pieces(model, layer):
         model(tokens, lengths=counts)
     scores, pattern = found.values()
     pairs = model.dynamic_values(tokens, layer, place, place)
+    if (pairs == pairs[:, :, :1]).all():
+        pairs = pairs[:, :, 0]
     return Pieces(
         pattern=pattern.numpy()[None],
         values=pairs.numpy()[None],

@@ -88,6 +88,16 @@ def test_alibi_is_that_of_mpt():
     torch.testing.assert_close(cache["pattern", 1], expected)
 
 
+def test_relu_weights_are_their_formula():
+    model = sharp_preset("relu")
+    _, cache = model.run_with_cache(TOKENS)
+    scores = torch.einsum("bqhd,bkhd->bhqk", cache["rot_q", 1], cache["rot_k", 1]) / 4
+    counts = torch.arange(1, 14).double()[:, None]
+    expected = torch.maximum(scores, torch.zeros_like(scores)).tril() / counts
+    torch.testing.assert_close(cache["pattern", 1], expected)
+    assert (expected.tril() == 0).double().mean() > 0.5
+
+
 def test_linear_weights_are_the_recurrence_of_a_running_sum():
     """The second writing keeps a sum of key features and values, and forms no pair."""
     config = SIZE.config(rule="linear", positions="learned")

@@ -33,6 +33,7 @@ RULES = {
     "both ways": Rule(0.5, causal=False),
     "sigmoid": Rule(0.5, normaliser="sigmoid", bias=-2.0),
     "sink": Rule(0.5, sink=torch.tensor([0.0, 1.0, -1.0, 3.0])),
+    "relu": Rule(0.5, normaliser="relu", bias=0.3),
     "softcap": Rule(0.5, softcap=2.0),
     "taylor": Rule(0.5, similarity="taylor"),
     "decay": Rule(0.5, decay=Decay((-0.3, -0.1, -0.03, 0.0))),

@@ -116,11 +116,16 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     ),
     "decay-sigmoid": lambda draw: rule(normaliser="sigmoid", decay=decay(draw, "weights")),
     "decay-of-scores": lambda draw: rule(decay=decay(draw, "scores"), causal=False),
+    "relu": lambda draw: rule(normaliser="relu"),
+    "relu-packed": lambda draw: rule(normaliser="relu", segments=packed(draw), bias=0.2),
+    "relu-decay": lambda draw: rule(
+        normaliser="relu", decay=decay(draw, "weights"), segments=right_padded(draw)
+    ),
     "sigmoid": lambda draw: rule(normaliser="sigmoid", bias=-1.5),
     "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
 }
 
-_OTHER = ("decay", "taylor", "linear")
+_OTHER = ("decay", "taylor", "linear", "relu")
 FUSED_RULES = {name: made for name, made in RULES.items() if not name.startswith(_OTHER)}
 """Those that the fused kernels take."""
 

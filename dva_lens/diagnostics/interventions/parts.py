@@ -15,6 +15,7 @@ from dva_lens.diagnostics.interventions.values import (
     Temperature,
 )
 from dva_lens.kernels.values import Static
+from dva_lens.mechanisms.rule.relu import Relu
 from dva_lens.mechanisms.rule.sigmoid import Sigmoid
 from dva_lens.mechanisms.value_form.relative import RelativeValues
 from dva_lens.mechanisms.value_form.static import StaticValue
@@ -39,6 +40,7 @@ class LayerParts:
     query_operands: tuple[str, ...]
     competes: bool
     fades: bool
+    counts: bool
     sources: tuple[str, ...]
 
     @classmethod
@@ -50,6 +52,7 @@ class LayerParts:
             query_operands=type(call.values).of_query,
             competes=call.weights.normaliser == "softmax",
             fades=call.weights.fade is not None,
+            counts=call.weights.normaliser == "relu",
             sources=tuple(sources),
         )
 
@@ -118,6 +121,12 @@ class ModelParts:
                 f"they were before distance took from them, which is not kept; take its value "
                 f"away instead: by='value'."
             )
+        if isinstance(what, RemoveSink) and what.by == "mask" and one.counts:
+            raise TypeError(
+                f"The weights of layer {what.layer} of {self.model} are divided by how many keys "
+                f"a query sees, so hiding one changes all of them; take its value away instead: "
+                f"by='value'."
+            )
         return (what.layer,)
 
     def _check_layer(self, layer: int) -> None:
@@ -179,7 +188,7 @@ def mixes_first(config: ModelConfig) -> bool:
 
 def competes(config: ModelConfig) -> bool:
     """Say whether keys compete for the weight of a query."""
-    return not isinstance(config.rule, Sigmoid)
+    return not isinstance(config.rule, Sigmoid | Relu)
 
 
 def depends_on_query(config: ModelConfig) -> bool:

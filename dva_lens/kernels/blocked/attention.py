@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from dva_lens.kernels.blocked.mixers import Mixer
 from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block, penalties
-from dva_lens.kernels.rule import Rule, similarity_slope
+from dva_lens.kernels.rule import Rule, similarity_slope, visible_keys
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch head key width"]
@@ -87,6 +87,12 @@ def normalised(scores: BlockScores, log_sum_exp: BlockRows) -> BlockScores:
     return scores.sub_(safe[..., None]).exp_()
 
 
+def rectified(scores: BlockScores) -> tuple[BlockScores, BlockRows]:
+    """Turn scores into relu weights in place; return the logarithm of what divides them too."""
+    keys = visible_keys(scores)
+    return scores.relu_().div_(keys), keys[..., 0].log_()
+
+
 def factors(
     block: QueryBlock, rule: Rule, like: BlockScores
 ) -> Float[Tensor, "few row seen"] | None:
@@ -114,6 +120,8 @@ class _Saved:
         scores, bent = block_scores(self.query, self.key, block, self.rule)
         if self.rule.normaliser == "sigmoid":
             return scores.sigmoid_(), bent
+        if self.rule.normaliser == "relu":
+            return rectified(scores)[0], bent
         return normalised(scores, self.log_sum_exp[block.by_query]), bent
 
     def push(
@@ -126,6 +134,8 @@ class _Saved:
         """Carry the gradient of a block's weights to scores, queries and keys."""
         if self.rule.normaliser == "sigmoid":
             grad = grad.mul_(pattern).mul_(1 - pattern)
+        elif self.rule.normaliser == "relu":
+            grad = grad.mul_(pattern > 0).div_(self.log_sum_exp[block.by_query].exp()[..., None])
         else:
             grad = grad.sub_(self.inner[block.by_query][..., None]).mul_(pattern)
         if self.d_bias is not None:
@@ -164,6 +174,8 @@ class BlockedAttention(torch.autograd.Function):
             if rule.normaliser == "softmax":
                 log_sum_exp[block.by_query] = normaliser(scores, sink, block)
                 pattern = normalised(scores, log_sum_exp[block.by_query])
+            elif rule.normaliser == "relu":
+                pattern, log_sum_exp[block.by_query] = rectified(scores)
             else:
                 pattern = scores.sigmoid_()
             faded = factors(block, rule, pattern)

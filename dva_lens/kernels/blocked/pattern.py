@@ -13,7 +13,7 @@ from dva_lens.kernels.blocked.scores import Memory, Scorer, nowhere, tiles
 from dva_lens.kernels.blocked.threads import Action, Turns, share
 from dva_lens.kernels.blocks import QueryBlock, penalties
 from dva_lens.kernels.decay import Decay
-from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.rule import Rule, visible_keys
 
 Query = Float[Tensor, "batch head query width"]
 Key = Float[Tensor, "batch kv_head key width"]
@@ -27,9 +27,9 @@ class BlockPattern:
     """The weights of a block, and what they were made of; scores are memory for who needs some.
 
     Per row: the largest weight; log-sum-exp of the scores, a sink included, or 0 where the row
-    sees nothing; and what the weights come to as a share of that sum. Under sigmoid, only the
-    first of them. Where weights fade with distance, `scores` hold the logarithm of the factor too,
-    and under sigmoid that of the weight.
+    sees nothing; and what the weights come to as a share of that sum. Under sigmoid and relu, only
+    the first of them. Where weights fade with distance, `scores` hold the logarithm of the factor
+    too, and under sigmoid that of the weight, as they always do under relu.
     """
 
     block: QueryBlock
@@ -88,6 +88,13 @@ def block_pattern(
             return part
         scores.copy_(logsigmoid(scores))
         return _faded(part, rule.fade)
+    if rule.normaliser == "relu":
+        torch.div(scores, visible_keys(scores), out=weights).relu_()
+        scores.copy_(weights).clamp_(min=torch.finfo(scores.dtype).tiny).log_()
+        largest = weights.amax(dim=-1)
+        nothing = scores.new_full((), torch.nan).expand_as(largest)
+        part = BlockPattern(block, weights, scores, largest, nothing, nothing)
+        return part if rule.fade is None else _faded(part, rule.fade)
     torch.softmax(scores, dim=-1, out=weights)
     top, largest = scores.amax(dim=-1), weights.amax(dim=-1)
     log_sum, one = top - largest.log(), top.new_ones(()).expand_as(top)

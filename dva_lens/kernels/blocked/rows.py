@@ -124,7 +124,7 @@ def _diagonal(part: BlockPattern, *, back: int) -> Rows:
 
 def _of_nothing(query: Query, rule: Rule) -> Tensor:
     """Return log-sum-exp of rows that see no key."""
-    if rule.normaliser == "sigmoid":
+    if rule.normaliser != "softmax":
         return query.new_tensor(torch.nan)
     if rule.sink is None:
         return query.new_tensor(-torch.inf)

@@ -110,8 +110,10 @@ def check_rule(rule: Rule) -> None:
     ------
     TypeError
         Visibility has no closed form: the rule holds a mask function; or it holds a decay, or
-        another similarity than the exponential.
+        another similarity than the exponential; or weights are those of a relu.
     """
+    if rule.normaliser == "relu":
+        raise TypeError("The backend 'fused' knows no relu weights; choose the backend 'blocked'.")
     if rule.similarity != "exponential":
         raise TypeError(
             f"The backend 'fused' knows no {rule.similarity} similarity; choose the backend "

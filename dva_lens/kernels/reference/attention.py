@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.rule import Rule, visible_keys
 from dva_lens.kernels.values import Values, per_query_head
 
 Query = Float[Tensor, "batch head query width"]
@@ -45,6 +45,8 @@ def normalised(scores: Pattern, rule: Rule) -> Pattern:
     """Return the weights that scores become."""
     if rule.normaliser == "sigmoid":
         weights = torch.sigmoid(scores)
+    elif rule.normaliser == "relu":
+        weights = torch.relu(scores) / visible_keys(scores)
     else:
         normaliser = log_normaliser(scores, rule)[..., None]
         weights = torch.exp(scores - normaliser.masked_fill(normaliser == -torch.inf, 0.0))

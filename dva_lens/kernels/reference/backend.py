@@ -72,7 +72,7 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
 
 def _log_sum_exp(logits: Pattern, rule: Rule) -> Float[Tensor, "batch head query"]:
     found = reference.log_normaliser(logits, rule)
-    return torch.full_like(found, torch.nan) if rule.normaliser == "sigmoid" else found
+    return torch.full_like(found, torch.nan) if rule.normaliser != "softmax" else found
 
 
 def _diagonal(pattern: Pattern, back: int) -> Float[Tensor, "batch head query"]:

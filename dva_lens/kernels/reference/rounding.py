@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dva_lens.kernels.reference import attention as reference
 from dva_lens.kernels.reference.sizes import STEPS, of_keys, of_queries, value_sizes
-from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.rule import Rule, visible_keys
 from dva_lens.kernels.values import Pairwise, Relative, Separable, Values, per_query_head
 
 Query = Float[Tensor, "batch head query width"]
@@ -35,7 +35,11 @@ STEEPEST, MOST_BENT = 1.13, 0.8
 @final
 @dataclass(frozen=True)
 class _Weighed:
-    """A pattern in float64, how large its scores are, and what rounding leaves of its digits."""
+    """A pattern in float64, how large its scores are, and what rounding leaves of its digits.
+
+    Weights of a relu may be small because products cancel; theirs are the largest that they could
+    be.
+    """
 
     pattern: Pattern
     scores: Float[Tensor, "batch head query 1"]
@@ -79,6 +83,11 @@ def limits(
     pairs = values.pairs(place, place, query.shape[1])
     mixed = torch.einsum("bhqk,bhqkd->bhqd", p, pairs).norm(dim=-1)
     lost = _norm_error(values, sizes, losses, unit)
+    rest_logarithm = summed[..., 0] * (steps[..., 0] * rest + rest_entropy)
+    if rule.normaliser == "relu":
+        least = relative.clamp(min=torch.finfo(p.dtype).tiny)
+        terms = 2 * least * (2 + least.log().abs() + p.clamp(min=1).log())
+        logarithm, rest_logarithm = terms.sum(dim=-1), terms[..., 1:].sum(dim=-1)
     return {
         "output": output,
         "log_sum_exp": logarithm,
@@ -93,7 +102,7 @@ def limits(
         "distance": (relative * gap).sum(dim=-1),
         "row_mass": relative.sum(dim=-1),
         "rest_mass": relative[..., 1:].sum(dim=-1),
-        "rest_entropy": summed[..., 0] * (steps[..., 0] * rest + rest_entropy),
+        "rest_entropy": rest_logarithm,
         "rest_distance": (relative * gap)[..., 1:].sum(dim=-1),
         "value_norm": (relative * pairs.norm(dim=-1) + p * lost).sum(dim=-1),
         "output_norm": output.norm(dim=-1) + (sizes.shape[-1] + STEPS) * unit * mixed,
@@ -168,6 +177,9 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
         log_sum_exp = reference.log_normaliser(scores, rule)[..., None]
         log_sum_exp = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
     pattern = reference.normalised(scores, rule)
+    if rule.normaliser == "relu":
+        pattern = size.masked_fill(scores == -torch.inf, 0.0) / visible_keys(scores)
+        stunit = torch.full_like(largest, 2 * (query.shape[-1] + STEPS) + query.shape[2])
     return _Weighed(pattern, largest, log_sum_exp, unit * stunit, unit)
 
 

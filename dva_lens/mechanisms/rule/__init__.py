@@ -27,6 +27,10 @@ RULES = VariantTable(
     {
         "softmax": ("Softmax", "Weights of a query are positive and sum to one."),
         "sigmoid": ("Sigmoid", "Weights are independent of one another; rows do not sum to one."),
+        "relu": (
+            "Relu",
+            "Weights are positive parts of scores over the number of visible keys.",
+        ),
         "softmax-off-by-one": (
             "SoftmaxOffByOne",
             "Softmax over the keys and one virtual key of logit 0 without a value.",

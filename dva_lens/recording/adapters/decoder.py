@@ -150,7 +150,7 @@ def _compared(
     sample = RowSample(
         query[0][:, positions],
         per_query_head(key, query.shape[1])[0],
-        sizes * (rows if rule.normaliser == "sigmoid" else 1),
+        sizes * _largest_mass(rule, query, key),
         seen[positions],
         rule.scale,
         more + float(torch.as_tensor(rule.bias).abs().max()) + _largest_penalty(rule, rows),
@@ -158,6 +158,15 @@ def _compared(
     theirs = own(query.to(wide), key.to(wide), values, rule)[0][:, positions]
     ours = out[0][:, positions]
     return sample.compare(ours, theirs, backend=backend, positions=positions, place=place)
+
+
+def _largest_mass(rule: Rule, query: Tensor, key: Tensor) -> float:
+    """Return what the weights of a row may total at most."""
+    if rule.normaliser == "relu":
+        largest = query.norm(dim=-1).max() * key.norm(dim=-1).max()
+        bias = torch.as_tensor(rule.bias).abs().max()
+        return max(1.0, float(abs(rule.scale) * largest + bias))
+    return float(query.shape[2]) if rule.normaliser == "sigmoid" else 1.0
 
 
 def _largest_penalty(rule: Rule, rows: int) -> float:
