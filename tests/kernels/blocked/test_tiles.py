@@ -64,7 +64,7 @@ def test_no_pattern_is_formed():
     ("settings", "message"),
     [
         ({"queries": slice(3, 3)}, "queries must be some of 9 positions .* got 3:3"),
-        ({"keys": slice(0, 9, 2)}, "keys must be a slice .* in steps of 1"),
+        ({"keys": slice(0, 9, 2)}, "keys must be some .* in steps of 1, .* got 0:9:2"),
         ({"resolution": (0, 4)}, "resolution of queries must be at least 1, got 0"),
     ],
 )
