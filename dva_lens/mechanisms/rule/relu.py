@@ -14,8 +14,8 @@ from dva_lens.mechanisms.shape import Shape
 class Relu(AttentionRule, frozen=True):
     """Weights are positive parts of scores over the number of visible keys.
 
-    They may be zero. Keys do not compete, rows do not sum to one, and one weight may exceed it: entropies are sums
-    of -p log p as they stand, which weights above one make smaller.
+    They may be zero. Keys do not compete, rows do not sum to one, and one weight may exceed it:
+    entropies are sums of -p log p as they stand, which weights above one make smaller.
     """
 
     formula: ClassVar[str] = "A_ij = max(s_ij, 0) / n_i, n_i: how many keys i sees"
