@@ -69,6 +69,8 @@ def _answer(material: Material) -> Points:
 def _profile(material: Material, model: str) -> str:
     """Say in which layer of a model attention is most and least concentrated."""
     by_layer = material.by_layer(NAME).sel({axes.MODEL: model}).dropna(axes.LAYER)
+    if not by_layer.size:
+        return "no layer attends."
     lowest, highest = int(by_layer.idxmin()), int(by_layer.idxmax())
     return (
         f"normalised entropy {interval(material.means(NAME)[model])} over all layers; most "

@@ -46,6 +46,10 @@ TASK = BigramBackcopy(vocabulary=64, length=64, batch=16)
 SEQUENCES = 32
 SETTLED = 16
 SUM_TO_ONE = (Softmax, Alibi, Linear, Taylor)
+NOWHERE: dict[str, Any] = {"layer": -1, "head": -1} | dict.fromkeys(
+    ("parked", "parked_at_triggers", "even", "mass", "drain"), float("nan")
+)
+"""What a model that does not attend has to say about where it parks."""
 
 
 def expects_sink(config: ModelConfig) -> bool:
@@ -65,6 +69,8 @@ def expects_sink(config: ModelConfig) -> bool:
 
 def _can_park(config: ModelConfig, layer: int) -> bool:
     """Say whether a layer can be taught to weigh the start token, and has to weigh some key."""
+    if not config.attends(layer):
+        return False
     scores, rule = config.scores_of(layer), config.rule_of(layer)
     if isinstance(config.visibility_of(layer), WindowedKeys):
         return False
@@ -100,7 +106,7 @@ def answer(name: str, steps: int, seed: int = 0) -> Answer:
     copied, excess = _told(model, test)
     seen = record(model, test.tokens[:, :-1], sites=(SUMMARY, WRITTEN))
     expected = expects_sink(config)
-    most = _parking(seen, test)
+    most = _parking(seen, test) if model.attentions else NOWHERE
     key = key_of(name, steps, seed)
     return Answer(name, steps, seed, expected, copied, excess, **most, key=key)
 
@@ -174,11 +180,17 @@ def main(arguments: list[str] | None = None) -> int:
         made = Made(tuple(chosen.seeds), time.process_time() - started)
         write_text(chosen.out, _written(chosen, answers, made))
     elif chosen.json:
-        found = [{**asdict(each), "solved": each.solved} for each in answers]
+        found = [_as_json(each) for each in answers]
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
         sys.stdout.write(table(answers) + "\n")
     return int(chosen.check and not all(row.solved for row in last(answers)))
+
+
+def _as_json(one: Answer) -> dict[str, Any]:
+    """Return an answer as plain values, with null for what a model does not have."""
+    found = {**asdict(one), "solved": one.solved}
+    return {name: None if value != value else value for name, value in found.items()}
 
 
 def _written(chosen: argparse.Namespace, answers: Sequence[Answer], made: Made) -> str:

@@ -18,7 +18,8 @@ class Answer:
     `parked` and `parked_at_triggers` are its mean weights on the start token at queries that have
     nothing to copy and at triggers, `even` what uniform attention would give, `mass` what all its
     weights come to at queries that have nothing to copy, and `drain` the norm of the start
-    token's value after W_O over the median of the others. `key` names everything that decided the
+    token's value after W_O over the median of the others; all of them are NaN in a model that does
+    not attend, and layer and head are -1. `key` names everything that decided the
     training of the first seed, so that a row whose preset has changed since can be found.
     """
 
@@ -59,6 +60,11 @@ class PresetAnswers:
     def expects_sink(self) -> bool:
         """Whether theory expects a sink."""
         return self.answers[0].expects_sink
+
+    @property
+    def attends(self) -> bool:
+        """Whether the model has attention, and with it somewhere to park."""
+        return self.answers[0].layer >= 0
 
     @property
     def solved(self) -> bool:

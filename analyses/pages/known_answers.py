@@ -5,13 +5,14 @@ import platform
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from statistics import mean
 from typing import final
 
 import torch
 
-from .answers import MORE_THAN_EVEN, SOLVED, Answer, rows
+from .answers import MORE_THAN_EVEN, SOLVED, Answer, PresetAnswers, rows
 
 BASELINE = "transformer"
 COLUMNS = (
@@ -56,6 +57,11 @@ class WrittenRow:
         return self.cells["theory"] == "sink"
 
     @property
+    def attends(self) -> bool:
+        """Whether the model has attention."""
+        return self.cells["theory"] != "none"
+
+    @property
     def sink(self) -> bool:
         """Whether more than twice what uniform attention gives is parked, with every seed."""
         return self.cells["sink"].startswith("yes")
@@ -88,16 +94,16 @@ def table(answers: Sequence[Answer]) -> str:
         every = row.answers
         cells = (
             f"`{row.preset}`",
-            "sink" if row.expects_sink else "weaker",
+            ("sink" if row.expects_sink else "weaker") if row.attends else "none",
             str(every[0].steps),
             f"{min(each.copied for each in every):.2f}",
             f"{max(each.bigram_excess for each in every):.2f}",
             _spread(every, lambda each: each.parked),
-            f"{mean(each.parked_at_triggers for each in every):.2f}",
-            f"{mean(each.even for each in every):.2f}",
-            f"{mean(each.mass for each in every):.2f}",
+            _shown(mean(each.parked_at_triggers for each in every)),
+            _shown(mean(each.even for each in every)),
+            _shown(mean(each.mass for each in every)),
             _spread(every, lambda each: each.drain),
-            ("yes, drained" if row.drained else "yes") if row.sink else "no",
+            _sink(row),
             f"`{every[0].key}`",
         )
         lines.append(f"| {' | '.join(cells)} |")
@@ -151,7 +157,8 @@ to park them on the start token, and the value of that token to be drained; wher
 attend to nothing, or a gate may close, it expects less, and so it does of scores that training
 does not move or that no token has a say in; scores that are all alike park what *even* says.
 Where distance takes from weights, less is left for a start token far away; where it takes from
-scores alone, they can be learned against it. In a window, most queries do not see it at all.
+scores alone, they can be learned against it. In a window, most queries do not see it at all. A
+model whose layers do not attend has nowhere to park, and no number but how it copies.
 
 *Copied* is the least share of triggers answered rightly with any seed, *excess* the most loss
 elsewhere beyond the best possible, in nats. Of the head that parks most: *parked* is its mean
@@ -201,7 +208,7 @@ def _reading(lines: Sequence[WrittenRow]) -> Iterator[str]:
     sinks = [each for each in expected if each.sink]
     yield f"- Of those, {_count(sinks, lambda each: each.drained)} have a drained start token."
     baseline = next((each.parked for each in found if each.preset == BASELINE), None)
-    weaker = [each for each in found if not each.expects_sink]
+    weaker = [each for each in found if each.attends and not each.expects_sink]
     if baseline is not None and weaker:
         less = _count(weaker, lambda each: each.parked[0] < baseline[0])
         distinct = _count(weaker, lambda each: each.parked[2] < baseline[1])
@@ -222,8 +229,18 @@ def _count(found: Sequence[WrittenRow], holds: Callable[[WrittenRow], bool]) -> 
     return f"{text} (not {', '.join(others)})" if others else text
 
 
+def _shown(number: float) -> str:
+    return "–" if isnan(number) else f"{number:.2f}"
+
+
+def _sink(row: PresetAnswers) -> str:
+    if not row.attends:
+        return "–"
+    return ("yes, drained" if row.drained else "yes") if row.sink else "no"
+
+
 def _spread(every: Sequence[Answer], of: Callable[[Answer], float]) -> str:
     numbers = [of(each) for each in every]
-    if len(numbers) == 1:
-        return f"{numbers[0]:.2f}"
+    if len(numbers) == 1 or isnan(numbers[0]):
+        return _shown(numbers[0])
     return f"{mean(numbers):.2f} ({min(numbers):.2f}–{max(numbers):.2f})"

@@ -13,6 +13,7 @@ from dva_lens.models.presets import PRESETS, Size, preset
 
 SIZE = Size(layers=12, width=768, heads=12, vocabulary=50257, context=1024)
 TITLES = {
+    "mixer": "Mixer: what a block has in the place of attention",
     "scores": "Scores: what queries and keys are read from",
     "rule": "Rule: how scores become attention weights",
     "visibility": "Visibility: which keys a query sees",

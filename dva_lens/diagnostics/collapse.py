@@ -81,6 +81,10 @@ def collapse_bound(
 
 def _check(model: Decoder) -> None:
     for layer, block in enumerate(model.blocks):
+        if block.attn is None:
+            raise ValueError(
+                f"The bound is about weights of attention; layer {layer} does not attend."
+            )
         rule = block.attn.rule(None)
         other = rule.similarity != "exponential"
         if rule.decay is not None or other:

@@ -54,12 +54,16 @@ def value_gradients(
     ------
     TypeError
         `model` is not a model of this package.
+    ValueError
+        No layer of the model attends.
     """
     if not isinstance(model, Decoder):
         raise TypeError(
             f"Gradients on values can be had of models of this package, got a "
             f"{type(model).__name__}."
         )
+    if not model.attentions:
+        raise ValueError("No layer of this model attends, so there are no values to pull at.")
     found = prepare_tokens(model, text_or_tokens, InputOptions(length, None, documents, tokenizer))
     with evaluating(model), torch.enable_grad():
         norms = [_norms(model, row) for row in found.rows()]
@@ -91,8 +95,11 @@ def _norms(model: Decoder, tokens: Int[np.ndarray, "1 position"]) -> np.ndarray:
 
         return hook
 
-    hooks: list[Any] = [(HOOK.format(layer), keep(layer)) for layer in range(len(model.blocks))]
+    hooks: list[Any] = [(HOOK.format(layer), keep(layer)) for layer in model.attentions]
     ids = torch.as_tensor(tokens, device=next(model.parameters()).device)
     loss = model.run_with_hooks(ids, return_type="loss", fwd_hooks=hooks)
     gradients = torch.autograd.grad(loss, [used[layer] for layer in sorted(used)])
-    return torch.stack([each[0].flatten(2).norm(dim=-1).T for each in gradients]).cpu().numpy()
+    sizes = [each[0].flatten(2).norm(dim=-1).T.cpu().numpy() for each in gradients]
+    norms = np.full((len(model.blocks), *sizes[0].shape), np.nan)
+    norms[sorted(used)] = sizes
+    return norms

@@ -141,15 +141,15 @@ def _pools(
 def _listening(model: Decoder, chosen: Tensor) -> Iterator[dict[int, _Pool]]:
     """Keep what every attention multiplies, at the chosen positions."""
     heard: dict[int, _Pool] = {}
-    attentions: list[Any] = [block.attn for block in model.blocks]
-    before = [attention.attend for attention in attentions]
+    attentions = model.attentions
+    before = {layer: each.attend for layer, each in attentions.items()}
     try:
-        for layer, attention in enumerate(attentions):
+        for layer, attention in attentions.items():
             attention.attend = _heard(attention, chosen, layer, heard)
         yield heard
     finally:
-        for attention, own in zip(attentions, before, strict=True):
-            attention.attend = own
+        for layer, own in before.items():
+            attentions[layer].attend = own
 
 
 def _heard(attention: Any, chosen: Tensor, layer: int, heard: dict[int, _Pool]) -> Attend:

@@ -147,7 +147,8 @@ def _delayed(written: dict[str, Tensor], name: str) -> Callable[..., Tensor]:
 @contextmanager
 def _patterns_kept(model: Decoder) -> Iterator[Callable[[], None]]:
     """Let layers attend by the queries and keys of the first pass once they are kept."""
-    own: list[Attend] = [block.attn.attend for block in model.blocks]  # pyright: ignore[reportAttributeAccessIssue]
+    attentions = model.attentions
+    own: dict[int, Attend] = {layer: each.attend for layer, each in attentions.items()}
     seen: dict[int, tuple[Tensor, Tensor]] = {}
     kept: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -159,14 +160,13 @@ def _patterns_kept(model: Decoder) -> Iterator[Callable[[], None]]:
 
         return attend
 
-    blocks: list[Any] = list(model.blocks)
-    for layer, block in enumerate(blocks):
-        block.attn.attend = attending(layer)
+    for layer, attention in attentions.items():
+        attention.attend = attending(layer)
     try:
         yield lambda: kept.update(seen)
     finally:
-        for block, attend in zip(blocks, own, strict=True):
-            block.attn.attend = attend
+        for layer, attend in own.items():
+            attentions[layer].attend = attend
 
 
 def _labelled(found: Prepared, each: Sequence[tuple[np.ndarray, np.ndarray]]) -> xr.Dataset:

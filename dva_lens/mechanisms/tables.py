@@ -5,6 +5,7 @@ from typing import Any
 
 from dva_lens.mechanisms.depth_average import DEPTH_AVERAGES
 from dva_lens.mechanisms.feedforward import FEEDFORWARDS
+from dva_lens.mechanisms.mixer import MIXERS
 from dva_lens.mechanisms.norm import NORMS
 from dva_lens.mechanisms.output import OUTPUTS
 from dva_lens.mechanisms.positions import POSITIONS
@@ -19,6 +20,7 @@ from dva_lens.mechanisms.visibility import VISIBILITIES
 from dva_lens.validation import meant, shown
 
 AXES: dict[str, VariantTable[Any]] = {
+    "mixer": MIXERS,
     "scores": SCORES,
     "rule": RULES,
     "visibility": VISIBILITIES,

@@ -19,12 +19,17 @@ DEPTH = "depth average"
 class Block(nn.Module):
     """Add what attention and feed-forward network read off the normalised stream.
 
+    A layer that does not attend has no `attn` but a `mixer`; what it writes passes through
+    `hook_attn_out` all the same.
+
     With a depth average `hook_block_out` holds what the block returns, and `hook_resid_post` the
     average that the next block reads. Where there is no feed-forward network, whoever hooks one
     is shown one that writes nothing.
     """
 
     hook_out_is_single_residual_stream = True
+    attn: Attention | None
+    mixer: Any
 
     def __init__(
         self, config: ModelConfig, layer: int, linear: LinearFactory, switches: Any
@@ -32,7 +37,11 @@ class Block(nn.Module):
         super().__init__()
         self.switches = switches
         self.ln1 = config.norm.build(config.shape)
-        self.attn = Attention(config, layer, linear, switches)
+        self.attn = self.mixer = None
+        if config.attends(layer):
+            self.attn = Attention(config, layer, linear, switches)
+        else:
+            self.mixer = config.mixer_of(layer).build(config.shape, linear)
         self.hook_resid_pre, self.hook_attn_in = HookPoint(), HookPoint()
         self.hook_attn_out, self.hook_resid_post = HookPoint(), HookPoint()
         self.mlp = config.feedforward.build(config.shape, linear)
@@ -47,7 +56,10 @@ class Block(nn.Module):
     def forward(self, stream: Stream, state: CrossLayerState) -> tuple[Stream, CrossLayerState]:
         """Return the stream for the next block."""
         before = self.hook_resid_pre(stream)
-        written, state = self.attn(self._inputs(before), state)
+        if self.attn is None:
+            written = self.mixer(self.ln1(before), state.segments)
+        else:
+            written, state = self.attn(self._inputs(self.attn, before), state)
         after = before + self.hook_attn_out(written)
         if self.mlp is not None:
             after = self.hook_resid_mid(after)
@@ -63,10 +75,9 @@ class Block(nn.Module):
         """Return what the feed-forward network reads, as a copy where a tool wants to edit it."""
         return self.hook_mlp_in(stream.clone()) if self.switches.use_hook_mlp_in else stream
 
-    def _inputs(self, stream: Stream) -> Inputs:
+    def _inputs(self, attn: Attention, stream: Stream) -> Inputs:
         """Return the normalised stream, in one copy per head where a tool wants to edit those."""
         if self.switches.use_split_qkv_input:
-            attn = self.attn
             whole = self.ln1(stream)
             return Inputs(
                 self.ln1(attn.hook_q_input(_copies(stream, attn.heads))),
@@ -76,8 +87,8 @@ class Block(nn.Module):
             )
         if self.switches.use_attn_in:
             whole = self.ln1(stream)
-            copies = self.ln1(self.hook_attn_in(_copies(stream, self.attn.heads)))
-            grouped = copies[:, :, :: self.attn.heads // self.attn.kv_heads]
+            copies = self.ln1(self.hook_attn_in(_copies(stream, attn.heads)))
+            grouped = copies[:, :, :: attn.heads // attn.kv_heads]
             return Inputs(copies, grouped, grouped, whole)
         shared = self.ln1(stream)
         return Inputs(shared, shared, shared, shared)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from dva_lens.mechanisms.depth_average import DepthAverage
 from dva_lens.mechanisms.feedforward import Feedforward
+from dva_lens.mechanisms.mixer import TokenMixer
 from dva_lens.mechanisms.norm import Norm
 from dva_lens.mechanisms.output import Output
 from dva_lens.mechanisms.positions import Positions
@@ -47,11 +48,12 @@ class ModelConfig(Value, frozen=True):
     and keys and of values within a head, of 0 for width / heads. The zeros are replaced by what
     they stand for. Only every `share_kv_every`-th layer computes keys and values, the others use
     those of the layer before; only every `share_pattern_every`-th layer computes queries and keys,
-    the others weigh as the layer before. `standard_layers` keep dot-product scores under softmax
-    over all keys, whatever `scores`, `rule` and `visibility` the others have. Queries, keys and
-    values read the first `attended_width` channels of the normalised stream, 0 for all; the others
-    go to the output projection unattended. Linear maps start normal with deviation `init_std`;
-    those that write to the stream are divided by sqrt(2 layers) if `init_by_depth`.
+    the others weigh as the layer before. `standard_layers` keep attention with dot-product scores
+    under softmax over all keys, whatever `mixer`, `scores`, `rule` and `visibility` the others
+    have. Queries, keys and values read the first `attended_width` channels of the normalised
+    stream, 0 for all; the others go to the output projection unattended. Linear maps start normal
+    with deviation `init_std`; those that write to the stream are divided by sqrt(2 layers) if
+    `init_by_depth`.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class ModelConfig(Value, frozen=True):
     share_pattern_every: Annotated[int, Field(ge=1)] = 1
     standard_layers: Many[Annotated[int, Field(ge=0)]] = ()
     attended_width: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+    mixer: Annotated[TokenMixer, _of("mixer")] = _usual("mixer", "attention")
     scores: Annotated[Scores, _of("scores")] = _usual("scores", "dot-product")
     rule: Annotated[AttentionRule, _of("rule")] = _usual("rule", "softmax")
     visibility: Annotated[VisibleKeys, _of("visibility")] = _usual("visibility", "all")
@@ -131,6 +134,15 @@ class ModelConfig(Value, frozen=True):
         """Say whether the layer weighs keys by queries and keys of its own."""
         return layer % self.share_pattern_every == 0
 
+    def mixer_of(self, layer: int) -> TokenMixer:
+        """Return what a layer has in the place of attention."""
+        standard = layer in self.standard_layers
+        return AXES["mixer"]["attention"]() if standard else self.mixer
+
+    def attends(self, layer: int) -> bool:
+        """Say whether a layer forms an attention pattern."""
+        return self.mixer_of(layer).attends
+
     def scores_of(self, layer: int) -> Scores:
         """Return what the scores of a layer are made of."""
         standard = layer in self.standard_layers
@@ -146,7 +158,8 @@ class ModelConfig(Value, frozen=True):
 
     def owns_values(self, layer: int) -> bool:
         """Say whether the layer has a value projection."""
-        return self.owns_keys(layer) and self.value_source.owns(self.shape, layer)
+        owned = self.attends(layer) and self.owns_keys(layer)
+        return owned and self.value_source.owns(self.shape, layer)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as plain values that `from_dict` takes back."""
@@ -171,6 +184,7 @@ class ModelConfig(Value, frozen=True):
                 )
         for axis in AXES:
             getattr(self, axis).check(self.shape)
+        self._check_mixer()
         self._check_shared()
         self._check_operands()
         self._check_pattern()
@@ -194,6 +208,30 @@ class ModelConfig(Value, frozen=True):
             raise ValueError(
                 f"attended_width must not exceed width, got attended_width={self.attended_width}, "
                 f"width={self.width}."
+            )
+
+    def _check_mixer(self) -> None:
+        """Refuse choices about attention in layers that do not attend."""
+        if self.mixer.attends:
+            return
+        about = (
+            "scores",
+            "rule",
+            "visibility",
+            "value_source",
+            "share_kv_every",
+            "share_pattern_every",
+        )
+        alone = () if self.standard_layers else ("value_form", "output", "attended_width")
+        usual = {
+            name: type(self).model_fields[name].get_default(call_default_factory=True)
+            for name in (*about, *alone)
+        }
+        idle = [name for name, value in usual.items() if getattr(self, name) != value]
+        if idle:
+            raise ValueError(
+                f"Layers of mixer {plain('mixer', self.mixer)['kind']} do not attend, so nothing "
+                f"can be chosen about their attention; leave out {', '.join(idle)}."
             )
 
     def _check_shared(self) -> None:
@@ -245,14 +283,13 @@ class ModelConfig(Value, frozen=True):
                 f"standard_layers must rise from 0 on and stay below {self.layers}, got "
                 f"{list(listed)}."
             )
-        here = listed[0]
-        plainly = (self.scores_of(here), self.rule_of(here), self.visibility_of(here)) == (
-            *(self.scores, self.rule, self.visibility),
-        )
+        here = {"mixer": self.mixer_of, "scores": self.scores_of, "rule": self.rule_of}
+        here["visibility"] = self.visibility_of
+        plainly = all(of(listed[0]) == getattr(self, name) for name, of in here.items())
         if plainly or len(listed) == self.layers:
             raise ValueError(
-                "standard_layers need other layers whose scores, rule or visibility are not "
-                "standard; leave them out where all layers are alike."
+                "standard_layers need other layers whose mixer, scores, rule or visibility "
+                "are not standard; leave them out where all layers are alike."
             )
         every = max(self.share_kv_every, self.share_pattern_every)
         first = {layer: layer - layer % every for layer in range(self.layers)}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 
+from dva_lens.mechanisms.variant import LinearCost
 from dva_lens.models.config import ModelConfig
 
 BFLOAT16_BYTES = 2
@@ -24,26 +25,34 @@ def parameters(config: ModelConfig) -> int:
 
     total = config.vocabulary * config.width * (1 if config.tied else 2)
     total += config.positions.weights(shape) + norm
-    part = replace(shape, width=config.channels_read)
-    unread = shape.width - part.width
     for layer in range(config.layers):
-        scores = config.scores_of(layer)
-        if config.owns_pattern(layer):
-            total += scores.weights(part, shape.heads, linear)
-            total += config.owns_keys(layer) * scores.weights(part, shape.kv_heads, linear)
         total += norm
-        if unread:
-            total += config.projections.weights(unread, shape.width, bias=False)
-        total += linear(shape.output_channels, shape.width)
-        if config.owns_values(layer):
-            total += linear(part.width, shape.value_channels)
-        axes = [config.rule_of(layer), config.value_form, config.output, config.depth_average]
-        if config.owns_keys(layer):
-            axes.append(config.value_source)
+        axes = [config.mixer_of(layer), config.depth_average]
+        if config.attends(layer):
+            total += _attention_maps(config, layer, linear)
+            axes += [config.rule_of(layer), config.value_form, config.output]
+            if config.owns_keys(layer):
+                axes.append(config.value_source)
         if config.feedforward.inner(shape):
             axes.append(config.feedforward)
             total += norm
         total += sum(each.parameters(shape, layer, linear) for each in axes)
+    return total
+
+
+def _attention_maps(config: ModelConfig, layer: int, linear: LinearCost) -> int:
+    """Return the parameters of the maps to queries, keys and values, and to the stream."""
+    shape, scores = config.shape, config.scores_of(layer)
+    part = replace(shape, width=config.channels_read)
+    unread = shape.width - part.width
+    total = linear(shape.output_channels, shape.width)
+    if config.owns_pattern(layer):
+        total += scores.weights(part, shape.heads, linear)
+        total += config.owns_keys(layer) * scores.weights(part, shape.kv_heads, linear)
+    if config.owns_values(layer):
+        total += linear(part.width, shape.value_channels)
+    if unread:
+        total += config.projections.weights(unread, shape.width, bias=False)
     return total
 
 
@@ -65,30 +74,38 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
     for layer in range(config.layers):
         visible = config.visibility_of(layer)
         keys = visible.keys(shape, length)
-        total += visible.choosing(shape, length)
-        compared = shape.heads + shape.kv_heads * config.owns_keys(layer)
-        outer = compared * shape.qk_dim * _compares_tokens(config, layer)
-        if config.owns_values(layer):
-            outer += shape.value_channels
-        unread = shape.width - config.channels_read
-        total += 2.0 * config.channels_read * outer
-        total += 2.0 * shape.width * (unread + shape.output_channels)
-        total += 2.0 * keys * shape.heads * (shape.qk_dim + shape.value_dim)
-        axes = [config.value_form, config.output, config.depth_average, config.feedforward]
-        if config.owns_keys(layer):
-            axes.append(config.value_source)
+        axes = [config.mixer_of(layer), config.depth_average, config.feedforward]
+        if config.attends(layer):
+            total += visible.choosing(shape, length) + _attention_flops(config, layer, keys)
+            axes += [config.value_form, config.output]
+            if config.owns_keys(layer):
+                axes.append(config.value_source)
         total += sum(each.flops(shape, layer, keys) for each in axes)
     return total
+
+
+def _attention_flops(config: ModelConfig, layer: int, keys: float) -> float:
+    """Return the operations per token of the maps, the scores and the sums of one attention."""
+    shape = config.shape
+    compared = shape.heads + shape.kv_heads * config.owns_keys(layer)
+    outer = compared * shape.qk_dim * _compares_tokens(config, layer)
+    if config.owns_values(layer):
+        outer += shape.value_channels
+    unread = shape.width - config.channels_read
+    total = 2.0 * config.channels_read * outer
+    total += 2.0 * shape.width * (unread + shape.output_channels)
+    return total + 2.0 * keys * shape.heads * (shape.qk_dim + shape.value_dim)
 
 
 def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYTES) -> int:
     """Return the bytes that generation keeps of each token, by default in bfloat16.
 
     Counted where keys and values are made: a layer that uses those of another keeps none, and
-    values from a table are looked up again, and so are keys that are not those of a token.
+    values from a table are looked up again, and so are keys that are not those of a token. A
+    layer that does not attend keeps nothing of each token.
     """
     shape, numbers = config.shape, 0
-    for layer in range(config.layers):
+    for layer in filter(config.attends, range(config.layers)):
         static = 0
         if config.owns_keys(layer):
             numbers += shape.kv_heads * shape.qk_dim * _compares_tokens(config, layer)

@@ -12,6 +12,7 @@ from transformer_lens.hook_points import HookPoint
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values
+from dva_lens.models.attention import Attention
 from dva_lens.models.block import Block
 from dva_lens.models.config import ModelConfig
 from dva_lens.models.initial import initialise
@@ -121,6 +122,12 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
         loss = next_token_loss(logits, ids, segments)
         return loss if return_type == "loss" else (logits, loss)
 
+    @property
+    def attentions(self) -> dict[int, Attention]:
+        """Return the attention of every layer that attends."""
+        found = enumerate(block.attn for block in self.blocks)
+        return {layer: each for layer, each in found if isinstance(each, Attention)}
+
     def dynamic_values(
         self,
         tokens: Tokens,
@@ -133,11 +140,16 @@ class Decoder(TransformerLensSurface, TextSurface, HookedRootModule):  # type: i
         Raises
         ------
         ValueError
-            There is no such layer.
+            There is no such layer, or it does not attend.
         """
         if not 0 <= layer < len(self.blocks):
             raise ValueError(f"layer must lie between 0 and {len(self.blocks) - 1}, got {layer}.")
-        attention = self.blocks[layer].attn
+        if layer not in self.attentions:
+            raise ValueError(
+                f"Layer {layer} does not attend, so it has no values; layers that do: "
+                f"{', '.join(map(str, self.attentions)) or 'none'}."
+            )
+        attention = self.attentions[layer]
         before, seen = attention.attend, []
         attention.attend = _watched(before, seen)
         try:

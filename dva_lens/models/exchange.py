@@ -31,6 +31,7 @@ STYLES = {
     "GPT-2": {"feedforward": "gelu", "positions": "learned", "norm": "layer"},
 }
 BOTH = {
+    "mixer": "attention",
     "scores": "dot-product",
     "rule": "softmax",
     "visibility": "all",

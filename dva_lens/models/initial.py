@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dva_lens.models.config import ModelConfig
 
-WRITERS = (".attn.out", ".attn.passed", ".mlp.down")
+WRITERS = (".attn.out", ".attn.passed", ".mixer.out", ".mlp.down")
 
 
 @torch.no_grad()

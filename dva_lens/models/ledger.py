@@ -67,15 +67,15 @@ class MixingWeight:
 
 @torch.no_grad()
 def value_ledger(model: Decoder, tokens: Tokens) -> tuple[LayerAccount, ...]:
-    """Return one account per layer, on texts without padding."""
+    """Return one account per layer that attends, on texts without padding."""
     with _seen(model) as (summands, streams):
         _, cache = model.run_with_cache(
             tokens, names_filter=lambda name: name.endswith("hook_z"), return_type=None
         )
     accounts = []
-    for layer, block in enumerate(model.blocks):
+    for layer, attn in model.attentions.items():
         skip = None
-        if isinstance(block.attn.gate, NeutrenoModule):
+        if isinstance(attn.gate, NeutrenoModule):
             after = cache[f"blocks.{layer}.attn.hook_z"]
             through = cache[f"blocks.{layer}.attn.mix.hook_z"]
             skip = _share(after - through, after).mean((0, 1))
@@ -83,11 +83,11 @@ def value_ledger(model: Decoder, tokens: Tokens) -> tuple[LayerAccount, ...]:
         accounts.append(
             LayerAccount(
                 layer,
-                writes=block.attn.value is not None,
+                writes=attn.value is not None,
                 donor=layer - layer % every if layer % every else None,
                 shares=_shares(summands[layer]),
                 skip=skip,
-                streams=_writers(block.average, streams),
+                streams=_writers(model.blocks[layer].average, streams),
             )
         )
     return tuple(accounts)
@@ -166,11 +166,11 @@ def _writers(average: Any, streams: list[Tensor]) -> dict[int, float]:
 
 
 @contextmanager
-def _seen(model: Decoder) -> Iterator[tuple[list[Mapping[str, Tensor]], list[Tensor]]]:
+def _seen(model: Decoder) -> Iterator[tuple[dict[int, Mapping[str, Tensor]], list[Tensor]]]:
     """Watch the summands of values and the streams that blocks return."""
-    summands: list[Mapping[str, Tensor]] = []
+    summands: dict[int, Mapping[str, Tensor]] = {}
     streams: list[Tensor] = []
-    before = [block.attn.attend for block in model.blocks]
+    before = {layer: each.attend for layer, each in model.attentions.items()}
     hooks = [
         block.hook_block_out.register_forward_hook(lambda _, __, out: streams.append(out))
         for block in model.blocks
@@ -179,19 +179,21 @@ def _seen(model: Decoder) -> Iterator[tuple[list[Mapping[str, Tensor]], list[Ten
     first = model.blocks[0].hook_resid_pre
     hooks.append(first.register_forward_hook(lambda _, __, out: streams.append(out)))
     try:
-        for block, own in zip(model.blocks, before, strict=True):
-            block.attn.attend = _noting(block.attn, own, summands)
+        for layer, attn in model.attentions.items():
+            attn.attend = _noting(attn, layer, summands)
         yield summands, streams
     finally:
-        for block, own in zip(model.blocks, before, strict=True):
-            block.attn.attend = own
+        for layer, own in before.items():
+            model.attentions[layer].attend = own
         for hook in hooks:
             hook.remove()
 
 
-def _noting(attention: Any, own: Attend, summands: list[Mapping[str, Tensor]]) -> Attend:
+def _noting(attention: Any, layer: int, summands: dict[int, Mapping[str, Tensor]]) -> Attend:
+    own: Attend = attention.attend
+
     def attend(query: Tensor, key: Tensor, values: Values, weights: Rule) -> Tensor:
-        summands.append(dict(attention.value_parts))
+        summands[layer] = dict(attention.value_parts)
         return own(query, key, values, weights)
 
     return attend

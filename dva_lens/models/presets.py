@@ -267,6 +267,21 @@ _PRESETS: dict[str, Preset] = {
         "one head on a fifth of the channels, the others pass",
         _partial,
     ),
+    "glu-mixer": Preset(
+        "Activator, Abdullah and Aydin 2024, 2405.15953; causal: ours",
+        "a gated linear unit in the place of attention",
+        _with(mixer="gated-linear-unit"),
+    ),
+    "generated-gate": Preset(
+        "NiNformer, Abdullah and Aydin 2024, 2403.02411; causal form: ours",
+        "a gate mixed from the last tokens in the place of attention",
+        _with(mixer="generated-gate"),
+    ),
+    "causal-mean": Preset(
+        "PoolFormer, Yu et al. 2022, 2111.11418; causal: ours",
+        "the mean of the tokens so far in the place of attention",
+        _with(mixer="causal-mean"),
+    ),
     "taylor": Preset(
         "Approximate of Xue et al. 2025, 2510.11602; Arora et al. 2024, 2402.18668",
         "a series of second order in place of the exponential",

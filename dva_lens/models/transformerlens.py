@@ -152,8 +152,13 @@ class TransformerLensSurface(nn.Module):
         return self.unembed.b_U
 
     def _stacked(self, name: str, *, grouped: bool) -> Tensor:
-        stacked = torch.stack([getattr(block.attn, name) for block in self.blocks])
-        first = self.blocks[0].attn
+        if None in (attentions := [block.attn for block in self.blocks]):
+            raise LookupError(
+                f"Layer {attentions.index(None)} does not attend, so the layers have no {name} "
+                f"that could be stacked."
+            )
+        stacked = torch.stack([getattr(each, name) for each in attentions])
+        first = attentions[0]
         repeats = first.heads // first.kv_heads if grouped else 1
         return stacked.repeat_interleave(repeats, dim=1)
 
@@ -193,10 +198,15 @@ class TransformerLensSurface(nn.Module):
         """Return the sum of the shifts written to the stream before a layer."""
         total = self.W_E.new_zeros(self.W_E.shape[1])
         for block in self.blocks[:layer]:
-            total = total + block.attn.b_O
+            total = total + self._bias(block)
             if include_mlp_biases and block.mlp is not None and block.mlp.b_out is not None:
                 total = total + block.mlp.b_out
-        return total + self.blocks[layer].attn.b_O if mlp_input else total
+        return total + self._bias(self.blocks[layer]) if mlp_input else total
+
+    def _bias(self, block: Any) -> Float[Tensor, "width"]:
+        """Return the shift that attention writes, zero in a layer that does not attend."""
+        zero = self.W_E.new_zeros(self.W_E.shape[1])
+        return zero if block.attn is None else block.attn.b_O
 
     def blocks_with(self, part: str) -> list[tuple[int, nn.Module]]:
         """Return the layers that have a part, such as `attn` or `mlp`."""
@@ -213,18 +223,23 @@ class TransformerLensSurface(nn.Module):
     def _named_weights(self) -> Iterator[tuple[str, Tensor]]:
         yield from (("embed.W_E", self.W_E), ("unembed.W_U", self.W_U), ("unembed.b_U", self.b_U))
         for layer, block in enumerate(self.blocks):
-            attn, name = block.attn, f"blocks.{layer}"
-            group = attn.heads // attn.kv_heads
-            yield f"{name}.attn.W_O", attn.W_O
-            if attn.maps_tokens and attn.query is not None:
-                yield f"{name}.attn.W_Q", attn.W_Q
-            if attn.maps_tokens and attn.key is not None:
-                yield f"{name}.attn.W_K", attn.W_K.repeat_interleave(group, dim=0)
-            if attn.value is not None:
-                yield f"{name}.attn.W_V", attn.W_V.repeat_interleave(group, dim=0)
+            name = f"blocks.{layer}"
+            if block.attn is not None:
+                yield from _attention_weights(f"{name}.attn", block.attn)
             if block.mlp is not None:
                 yield f"{name}.mlp.W_in", block.mlp.W_in
                 yield f"{name}.mlp.W_out", block.mlp.W_out
                 yield f"{name}.ln2.w", block.ln2.weight
             yield f"{name}.ln1.w", block.ln1.weight
         yield "ln_final.w", self.ln_final.weight
+
+
+def _attention_weights(name: str, attn: Any) -> Iterator[tuple[str, Tensor]]:
+    group = attn.heads // attn.kv_heads
+    yield f"{name}.W_O", attn.W_O
+    if attn.maps_tokens and attn.query is not None:
+        yield f"{name}.W_Q", attn.W_Q
+    if attn.maps_tokens and attn.key is not None:
+        yield f"{name}.W_K", attn.W_K.repeat_interleave(group, dim=0)
+    if attn.value is not None:
+        yield f"{name}.W_V", attn.W_V.repeat_interleave(group, dim=0)

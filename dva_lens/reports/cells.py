@@ -39,7 +39,7 @@ def rows_of(table: DataTable) -> Iterator[list[tuple[Column, str]]]:
 
 def shown_cell(cell: Cell, decimals: int | None = None) -> str:
     """Return a cell as a person reads it, with as many decimals as its column has."""
-    if cell is None:
+    if cell is None or cell != cell:
         return "–"
     if isinstance(cell, bool) or not isinstance(cell, (int, float)):
         return str(cell)
@@ -52,7 +52,7 @@ def shown_cell(cell: Cell, decimals: int | None = None) -> str:
 
 def _decimals(cells: Iterable[Cell]) -> int | None:
     """Return the decimals that give the largest of a column four digits, None if it is tiny."""
-    sizes = [abs(cell) for cell in cells if isinstance(cell, float)]
+    sizes = [abs(cell) for cell in cells if isinstance(cell, float) and math.isfinite(cell)]
     largest = max(sizes, default=0.0)
     if largest == 0:
         return 0

@@ -25,7 +25,7 @@ from dva_lens.reports.sentences import (
 )
 from dva_lens.results.archive import Archive
 from dva_lens.results.collect import Data, collect
-from dva_lens.results.compare import Comparisons, compare
+from dva_lens.results.compare import Comparisons, compare, why_unattended
 from dva_lens.results.reader import Measurements
 from dva_lens.results.schema import NotComparableError
 from dva_lens.results.sinks import sinks as sink_table
@@ -180,6 +180,9 @@ def findings_of(
 
 def _sink(measured: Measurements, table: pd.DataFrame, model: str) -> Finding:
     row = strongest(table, model)
+    if row is None and why_unattended(measured, model):
+        words = f"{model}: no sink can be said: {why_unattended(measured, model)}."
+        return Finding("sink", model, words, "no attention")
     if row is None:
         words = f"{model}: no sink can be said: no query sees 16 keys."
         return Finding("sink", model, words, "no sink")

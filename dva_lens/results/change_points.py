@@ -89,13 +89,19 @@ def half_way(
 def change_points(measurements: Measurements) -> tuple[ChangePoints, ...]:
     """Return when the signs came in every training that was measured as it was trained.
 
+    Trainings of models that do not attend are left out.
+
     Raises
     ------
     KeyError
         If no training holds the weight on the first key.
     """
     grown = measurements.each_training().holding(MASS)
-    kept = [part.model for part in grown.parts if part.data.sizes.get(axes.STEP, 1) > 2]
+    kept = [
+        part.model
+        for part in grown.parts
+        if part.data.sizes.get(axes.STEP, 1) > 2 and np.isfinite(part.data[MASS].values).any()
+    ]
     if not kept:
         return ()
     grown = grown.of(*kept)

@@ -34,6 +34,7 @@ from dva_lens.statistics.table import PRIMARY
 from dva_lens.validation import meant
 
 BASELINE = "transformer"
+ENTROPY = "entropy"
 ZERO = "zero"
 """In place of a baseline: numbers are compared with nothing, so that they are levels."""
 
@@ -43,7 +44,8 @@ ZERO = "zero"
 class Comparisons:
     """All models of a text against one of them, p values adjusted.
 
-    `when` says at which moment of training, `refused` why a statistic was not compared, and
+    `when` says at which moment of training, `refused` why a statistic, or a model without
+    attention, was not compared, and
     `note` what a reader has to know of the texts.
     """
 
@@ -181,10 +183,29 @@ def _compared(
             benjamini_hochberg,
         )
     ]
+    refused |= _unattended(measurements)
     when = measurements.moment(reader.moment).words
     return Comparisons(
         reader.baseline, measurements.text, when, (*claimed, *explored), refused, note=same.note
     )
+
+
+def _unattended(measurements: Measurements) -> dict[str, str]:
+    """Return the models in which no layer attends, each with the reason that was recorded."""
+    reasons = {model: why_unattended(measurements, model) for model in measurements.models}
+    return {
+        model: f"{model} has no statistics of attention: {reason}"
+        for model, reason in reasons.items()
+        if reason
+    }
+
+
+def why_unattended(measurements: Measurements, model: str) -> str:
+    """Return why no layer of a model has statistics of attention, nothing where one has them."""
+    held = [part.data[ENTROPY] for part in measurements.of(model).parts if ENTROPY in part.data]
+    if not held or any(np.isfinite(each.values).any() for each in held):
+        return ""
+    return str(held[0].attrs.get("why_not", "none was measured"))
 
 
 @final

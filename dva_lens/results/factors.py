@@ -15,6 +15,7 @@ ATTENDED = "attended channels"
 LADDER = ("static", "value-mlp", "separable", "pairwise")
 """Value forms from none that depends on the query to one that depends on the pair."""
 _CHOICES = {
+    "mixer": "mixer",
     "value_form": FORM,
     "value_source": SOURCE,
     "scores": "scores",
@@ -27,6 +28,7 @@ _CHOICES = {
     "norm": "norm",
 }
 _ADDED_SINCE: dict[str, Any] = {
+    "mixer": "attention",
     "scores": "dot-product",
     "visibility": "all",
     "share_pattern_every": 1,

@@ -10,6 +10,7 @@ _LENGTH = 16
 _FIRST_NAMES = {"rule": "weights"}
 """What a key of a model was called in training version 1, where its name has changed since."""
 _ADDED_SINCE = {
+    "mixer": {"kind": "attention"},
     "scores": {"kind": "dot-product"},
     "visibility": {"kind": "all"},
     "share_pattern_every": 1,

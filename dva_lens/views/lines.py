@@ -59,7 +59,7 @@ def draw_references(lines: Sequence[Line], **place: Any) -> list[Trace]:
     traces: list[Trace] = []
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     for line in lines:
-        if line.reference is None:
+        if line.reference is None or not line.x.size:
             continue
         level = np.broadcast_to(line.reference, line.x.shape)
         if any(_same(line.x, level, x, before) for x, before in seen):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_models import random_tokens, sharp
 
+from dva_lens.mechanisms.mixer import MIXERS
 from dva_lens.mechanisms.scores import SCORES
 from dva_lens.mechanisms.tables import AXES
 from dva_lens.mechanisms.value_form import VALUE_FORMS
@@ -23,6 +24,10 @@ CHOICES = [
     for kind, variant in table.items()
     if type(getattr(BASE, axis)) is not variant
 ] + [("kv_heads", 1), ("share_kv_every", 2), ("share_pattern_every", 2), ("attended_width", 6)]
+ABOUT_ATTENTION = {
+    *("scores", "rule", "visibility", "value_source", "value_form", "output"),
+    *("share_kv_every", "share_pattern_every", "attended_width"),
+}
 PAIRS = [(one, two) for one, two in combinations(CHOICES, 2) if one[0] != two[0]]
 REFUSED = {(("value_form", form), ("output", "neutreno")) for form in ("experts", "switch-head")}
 REFUSED |= {
@@ -34,6 +39,12 @@ REFUSED |= {
 REFUSED |= {
     (other, ("share_pattern_every", 2))
     for other in (("rule", "learned-sink"), ("share_kv_every", 2))
+}
+REFUSED |= {
+    (("mixer", kind), other)
+    for kind, mixer in MIXERS.items()
+    for other in CHOICES
+    if not mixer.attends and other[0] in ABOUT_ATTENTION
 }
 
 
@@ -50,6 +61,12 @@ ON_THE_PATH = [pair for pair in PAIRS if {axis for axis, _ in pair} <= set(VALUE
 
 def made(pair):
     return BASE.changed(**dict(pair))
+
+
+def test_what_is_chosen_about_attention_is_refused_where_no_layer_attends():
+    for pair in REFUSED:
+        with pytest.raises(ValueError, match=r"."):
+            made(pair)
 
 
 def test_costs_count_the_weights_of_any_two_choices():

@@ -9,7 +9,7 @@ from dva_lens.models.decoder import build
 from dva_lens.models.presets import preset
 
 LESS = ("sigmoid", "relu", "softmax-off-by-one", "learned-sink", "decay")
-PLACED = ("gpt2-style", "relative-values", "linear")
+PLACED = ("gpt2-style", "relative-values", "linear", "generated-gate")
 ROWS_SUM_TO_ONE = [name for name in NAMES if name not in (*LESS, *PLACED)]
 FROM_THE_START = ("gpt2-style", "linear", "static-learned", "random-fixed", "random-fixed-hybrid")
 RELATIVE = [name for name in NAMES if name not in FROM_THE_START]
@@ -70,7 +70,8 @@ def test_watching_the_pattern_changes_nothing(name):
         plain = model(tokens)
         watched, cache = model.run_with_cache(tokens)
     torch.testing.assert_close(plain, watched, rtol=0, atol=1e-10)
-    assert cache["pattern", 0].shape == (2, model.config.heads, 13, 13)
+    for layer in model.attentions:
+        assert cache["pattern", layer].shape == (2, model.config.heads, 13, 13)
 
 
 @pytest.mark.parametrize("name", NAMES)

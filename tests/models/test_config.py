@@ -74,10 +74,10 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
             {"standard_layers": (1, 3), "scores": "uniform"},
             r"standard_layers must rise from 0 on and stay below 3, got \[1, 3\]",
         ),
-        ({"standard_layers": (1,)}, "need other layers whose scores, rule or visibility are"),
+        ({"standard_layers": (1,)}, "need other layers whose mixer, scores, rule or vis"),
         (
             {"standard_layers": (0, 1, 2), "rule": "sigmoid"},
-            "need other layers whose scores, rule or visibility are",
+            "need other layers whose mixer, scores, rule or vis",
         ),
         (
             {"standard_layers": (1,), "rule": "sigmoid", "share_kv_every": 2},
@@ -86,6 +86,14 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
         (
             {"value_form": "pairwise", "scores": "uniform"},
             "needs scores that make them of tokens, got value_form pairwise with scores uniform",
+        ),
+        (
+            {"mixer": "causal-mean", "rule": "sigmoid", "output": "head-gate"},
+            "of mixer causal-mean do not attend, .* leave out rule, output",
+        ),
+        (
+            {"mixer": "causal-mean", "standard_layers": (1,), "scores": "uniform"},
+            "leave out scores",
         ),
         ({"attended_width": 33}, "must not exceed width, got attended_width=33, width=32"),
         ({"init_std": 0.0}, "init_std must be more than 0, got 0.0"),

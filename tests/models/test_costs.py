@@ -9,6 +9,7 @@ from dva_lens.models.presets import Size, grid, preset
 L, D, H, V, N, F = 4, 64, 4, 100, 32, 176  # F: 8/3 of 64 is 170.7, rounded up to 8s
 COUNTED = Size(layers=L, width=D, heads=H, vocabulary=V, context=N)
 BASE = 2 * V * D + D + L * (4 * D * D + 3 * D * F + 2 * D)
+UNATTENDED = 2 * V * D + D + L * (3 * D * F + 2 * D)
 ONE_HEAD = 2 * V * D + D + L * (4 * D * D + D)
 PARAMETERS = {
     "transformer": BASE,
@@ -52,6 +53,9 @@ PARAMETERS = {
     "shared-pattern": BASE - 2 * 2 * D * D,
     "wide": 2 * V * D + D + L * 4 * D * D + 3 * D * F + 2 * D,
     "partial": 2 * V * D + D + L * (14 * (2 * 16 + 14) + D * D + 3 * D * F + 2 * D),
+    "glu-mixer": UNATTENDED + L * 3 * D * 86,
+    "generated-gate": UNATTENDED + L * (D * D + 2 * D * 96 + 16),
+    "causal-mean": UNATTENDED,
     "taylor": BASE,
     "linear": BASE + N * D,
     "taylor-hybrid": BASE,
@@ -69,6 +73,7 @@ BARE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D)
 BRANCH = 2 * D * D + 2 * D
 ROUTED_KEYS = 5 / 2 + 4 * (0 + 1 + 6 * 2) / 8
 SWITCHED = 2 * D * 10 * 24 + 4 * KEYS * 24 + (2 * D + 1) * 2 * 4 + 3 * 4 * 24
+UNATTENDED_FLOPS = 2 * D * V + L * (6 * D * F + 2 * F)
 PARTIAL = 2 * D * V + L * (2 * 14 * 46 + 2 * D * D + 2 * KEYS * 30 + 6 * D * F + 2 * F)
 FLOPS = {
     "transformer": BASE_FLOPS,
@@ -112,6 +117,9 @@ FLOPS = {
     "shared-pattern": BASE_FLOPS - 2 * 4 * D * D,
     "wide": BARE_FLOPS + 6 * D * F + 2 * F,
     "partial": PARTIAL,
+    "glu-mixer": UNATTENDED_FLOPS + L * (6 * D + 2) * 86,
+    "generated-gate": UNATTENDED_FLOPS + L * (2 * D * (D + 192) + 96 + 34 * D),
+    "causal-mean": UNATTENDED_FLOPS + L * 2 * D,
     "taylor": BASE_FLOPS,
     "linear": BASE_FLOPS,
     "taylor-hybrid": BASE_FLOPS,
@@ -135,6 +143,9 @@ CACHE = {
     "query-value-interaction": FULL_CACHE * 1.5,
     "switch-head": 2 * 2 * 24 * L,
     "partial": 2 * (16 + 14) * L,
+    "glu-mixer": 0,
+    "generated-gate": 0,
+    "causal-mean": 0,
     "random-fixed-hybrid": FULL_CACHE * 3 / 4,
     "uniform-hybrid": FULL_CACHE * 3 / 4,
     "shared-pattern": FULL_CACHE * 3 / 4,

@@ -13,13 +13,13 @@ TOKENS = random_tokens()
 @pytest.mark.parametrize("name", NAMES)
 def test_shares_total_one_and_nothing_is_left_behind(name):
     model = sharp_preset(name)
-    before = [block.attn.attend for block in model.blocks]
+    before = [each.attend for each in model.attentions.values()]
     for account in value_ledger(model, TOKENS):
         total = sum(account.shares.values())
         torch.testing.assert_close(total, torch.ones_like(total))
         if account.streams:
             assert sum(account.streams.values()) == pytest.approx(1.0)
-    assert [block.attn.attend for block in model.blocks] == before
+    assert [each.attend for each in model.attentions.values()] == before
     assert not any(each._forward_hooks for each in model.modules())
 
 

@@ -16,8 +16,10 @@ from transformer_lens.tools.analysis import (
 )
 
 from dva_lens.models.decoder import build
+from dva_lens.models.presets import preset
 
 ADDITIVE = [name for name in NAMES if name != "denseformer"]
+ATTENDING = [name for name in ADDITIVE if preset(name, SIZE).attends(0)]
 TOKENS = random_tokens()
 
 
@@ -80,13 +82,21 @@ def test_caches_are_filtered_by_name_list_and_function(model):
 @pytest.mark.parametrize("name", ADDITIVE)
 def test_parts_total_the_residual_stream(name):
     model = sharp_preset(name)
+    _, cache = model.run_with_cache(TOKENS)
+    depth = model.config.layers
+    last = cache["resid_post", depth - 1]
+    torch.testing.assert_close(cache.decompose_resid(depth).sum(0), last)
+    torch.testing.assert_close(cache.accumulated_resid(depth)[-1], last)
+
+
+@pytest.mark.parametrize("name", ATTENDING)
+def test_heads_and_neurons_total_the_residual_stream(name):
+    model = sharp_preset(name)
     model.set_use_attn_result(True)
     _, cache = model.run_with_cache(TOKENS)
     depth = model.config.layers
     last = cache["resid_post", depth - 1]
     assert cache["result", depth - 1].shape == (2, 13, model.config.heads, 32)
-    torch.testing.assert_close(cache.decompose_resid(depth).sum(0), last)
-    torch.testing.assert_close(cache.accumulated_resid(depth)[-1], last)
     heads = cache.stack_head_results(depth, incl_remainder=True).sum(0)
     torch.testing.assert_close(heads, last)
     passed = [cache[name] for name in cache if name.endswith("hook_passed")]

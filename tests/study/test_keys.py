@@ -39,6 +39,7 @@ def test_a_training_keeps_its_name_when_a_key_of_its_model_gets_another():
 
 
 WITHOUT = {
+    "mixer": {"kind": "attention"},
     "scores": {"kind": "dot-product"},
     "share_pattern_every": 1,
     "standard_layers": [],

@@ -63,7 +63,8 @@ def _card(entry: Finding, library: Library, chosen: Selection) -> html.Li:
         html.Span(badge, className=f"badge {'muted' if entry.muted else word}"),
         html.P(entry.words),
     ]
-    parts += [html.P(_evidence(entry, library, chosen), className="evidence")] * bool(entry.place)
+    if entry.place:
+        parts.append(html.P(_evidence(entry, library, chosen), className="evidence"))
     return html.Li(parts, className="finding muted" if entry.muted else "finding")
 
 

@@ -66,7 +66,8 @@ def by_step(library: Library, chosen: Selection) -> tuple[xr.DataArray, Measure]
     Raises
     ------
     NothingToShowError
-        The run was not measured during training, or heads do not differ in the statistic.
+        The run was not measured during training, heads do not differ in the statistic, or no
+        layer has it.
     """
     measure = library.catalogue.measure(chosen.statistic)
     held = _run(library, chosen)
@@ -78,6 +79,9 @@ def by_step(library: Library, chosen: Selection) -> tuple[xr.DataArray, Measure]
         )
     spans = spans_of(measure, chosen.span) or "all"
     values = held.values(measure.name, moment="every", spans=spans)
+    if not np.isfinite(values.values).any():
+        why = held.variable(measure.name).attrs.get("why_not", "no query sees as many keys")
+        raise NothingToShowError(f"{chosen.run} has no {measure.long_name.lower()}: {why}.")
     head = axes.HEAD if axes.HEAD in values.dims else axes.KV_HEAD
     return mean_of(values, (axes.STEP, axes.LAYER, head)), measure
 

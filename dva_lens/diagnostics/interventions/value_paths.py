@@ -23,12 +23,12 @@ Form = Callable[[Static], Values]
 class ValuePaths:
     """What the layers of a running model make their values of, good while a layer attends."""
 
-    attentions: tuple[Any, ...] = ()
+    attentions: Mapping[int, Any] = field(default_factory=dict[int, Any])
     forms: dict[int, Form] = field(default_factory=dict[int, Form])
 
     def summands(self, layer: int) -> Mapping[str, Static]:
         """Return the summands of the static value of a layer, by where they come from."""
-        if layer >= len(self.attentions):
+        if layer not in self.attentions:
             return {}
         return self.attentions[layer].value_parts or {}
 
@@ -40,15 +40,15 @@ class ValuePaths:
 @contextmanager
 def value_paths(model: nn.Module) -> Iterator[ValuePaths]:
     """Listen to the value paths of a model; it is as before when the context ends."""
-    attentions = tuple(block.attn for block in model.blocks) if isinstance(model, Decoder) else ()
+    attentions = model.attentions if isinstance(model, Decoder) else {}
     found = ValuePaths(attentions)
-    for layer, attention in enumerate(attentions):
+    for layer, attention in attentions.items():
         attention.mix.formed = _listening(found, layer, attention.mix.formed)
     try:
         yield found
     finally:
         found.forms.clear()
-        for attention in attentions:
+        for attention in attentions.values():
             del attention.mix.formed
 
 

@@ -1,6 +1,6 @@
 """Recording the models of this package: each attention owns `attend`, and it is swapped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dva_lens.kernels.attention import Attend
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values, per_query_head
+from dva_lens.mechanisms.tables import plain
 from dva_lens.models.decoder import Decoder
 from dva_lens.recording.adapters.adapter import Adapter
 from dva_lens.recording.attention_rows import FIRST_ROWS, Compared, RowSample
@@ -31,37 +32,48 @@ class DecoderAdapter(Adapter):
     model: Decoder
 
     @cached_property
-    def grams(self) -> tuple[Gram, ...]:
-        """Return W_O W_O^T per head of every layer."""
-        attentions: list[Any] = [block.attn for block in self.model.blocks]
-        return tuple(gram_of(attention.W_O) for attention in attentions)
+    def grams(self) -> Mapping[int, Gram]:
+        """Return W_O W_O^T per head of every layer that attends."""
+        return {layer: gram_of(each.W_O) for layer, each in self.model.attentions.items()}
 
     @contextmanager
     def attach(self, sites: Iterable[Site[object]], backend: str = "auto") -> Iterator[Recorder]:
         """Compute the attentions of the model here while inside the context."""
         recorder = Recorder(sites, backend, self.device)
-        attentions = [block.attn for block in self.model.blocks]
-        before = [attention.attend for attention in attentions]
+        attentions = self.model.attentions
+        before = {layer: each.attend for layer, each in attentions.items()}
         hooks = [self.model.register_forward_pre_hook(_begin(recorder))]
         try:
             for layer, block in enumerate(self.model.blocks):
-                if recorder.watches_attention:
+                if layer not in attentions:
+                    hooks.append(block.mixer.register_forward_pre_hook(_laid_out(recorder)))
+                elif recorder.watches_attention:
                     gram = self.grams[layer] if recorder.watches_writing else None
-                    own = block.attn.attend
-                    block.attn.attend = _recorded(recorder, layer, block.attn, gram, own)
+                    own, attn = before[layer], attentions[layer]
+                    attn.attend = _recorded(recorder, layer, attn, gram, own)
                 if recorder.watches_stream:
                     hook = _stream(recorder, layer)
                     hooks.append(block.hook_resid_post.register_forward_hook(hook))
             yield recorder
         finally:
-            for attention, own in zip(attentions, before, strict=True):
-                attention.attend = own
+            for layer, own in before.items():
+                attentions[layer].attend = own
             for hook in hooks:
                 hook.remove()
 
     def forward(self, tokens: Tensor, lengths: Int[Tensor, "sequence"]) -> Logits:
         """Run the model over right-padded tokens."""
         return Formed(self.model(tokens, lengths=lengths))
+
+    def _without_attention(self, recorder: Recorder, silent: Sequence[int]) -> Mapping[int, str]:
+        del recorder
+        config = self.model.config
+        kinds = {layer: plain("mixer", config.mixer_of(layer))["kind"] for layer in silent}
+        return {
+            layer: f"the layer has no attention; it has {kind} in its place"
+            for layer, kind in kinds.items()
+            if not config.attends(layer)
+        }
 
     def _unattended(self, silent: Sequence[int]) -> str:
         return (
@@ -82,7 +94,9 @@ class DecoderAdapter(Adapter):
     @property
     def own_attention(self) -> str:
         """Return the name of the model's own attention."""
-        attend = self.model.blocks[0].attn.attend
+        if not self.model.attentions:
+            return "none"
+        attend = next(iter(self.model.attentions.values())).attend
         return f"{attend.__module__}.{attend.__qualname__}"
 
     @property
@@ -115,7 +129,7 @@ def _recorded(
         values: Values,
         weights: Rule,
     ) -> Float[Tensor, "sequence head query value_width"]:
-        recorder.layout = _layout(weights, query)
+        recorder.layout = _layout(weights.segments, query[:, 0])
         call = AttentionCall(query, key, values, weights)
 
         def compare(out: Tensor, backend: str) -> None:
@@ -203,16 +217,28 @@ def _sizes(
     return formed + sum(operands.values()), float(inner)
 
 
-def _layout(weights: Rule, query: Tensor) -> Layout:
-    rows, columns = query.shape[0], query.shape[2]
-    if weights.segments is None:
-        return Layout.plain(torch.full((rows,), columns, device=query.device), columns)
-    if int(weights.segments.max()) > 1:
+def _laid_out(recorder: Recorder) -> Any:
+    def laid_out(module: nn.Module, args: Any) -> None:
+        del module
+        stream, segments = args
+        recorder.layout = _layout(segments, stream)
+
+    return laid_out
+
+
+def _layout(
+    segments: Int[Tensor, "sequence position"] | None,
+    stream: Float[Tensor, "sequence position channel"],
+) -> Layout:
+    rows, columns = stream.shape[:2]
+    if segments is None:
+        return Layout.plain(torch.full((rows,), columns, device=stream.device), columns)
+    if int(segments.max()) > 1:
         raise NotImplementedError(
             "Several texts in one sequence cannot be recorded; pass each text as a sequence of "
             "its own, padded on the right."
         )
-    return Layout.plain(weights.segments.sum(dim=1), columns)
+    return Layout.plain(segments.sum(dim=1), columns)
 
 
 def _begin(recorder: Recorder) -> Any:

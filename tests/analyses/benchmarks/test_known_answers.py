@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from dva_lens.analyses.benchmarks import known_answers
 from dva_lens.analyses.pages.answers import Answer
-from dva_lens.analyses.pages.known_answers import INTRODUCTION, Made, extended, page, table
+from dva_lens.analyses.pages.known_answers import (
+    INTRODUCTION,
+    Made,
+    WrittenRow,
+    extended,
+    page,
+    table,
+)
 
 from dva_lens.models.presets import PRESETS, preset
 
@@ -18,7 +25,18 @@ def test_a_sink_is_expected_where_nothing_else_can_be_done():
     free = {"sigmoid", "relu", "softmax-off-by-one", "learned-sink", "decay"}
     unmoved = {"frozen-random", "static-learned", "random-fixed", "uniform"}
     rest = {"gated", "dva-query-gate", "switch-head", "window"}
-    assert set(PRESETS) - expected == free | unmoved | rest
+    without = {"glu-mixer", "generated-gate", "causal-mean"}
+    assert set(PRESETS) - expected == free | unmoved | rest | without
+
+
+def test_a_model_without_attention_has_nowhere_to_park(capsys):
+    few = ["--steps", "1", "--seeds", "0", "1", "--patience", "1", "--presets", "causal-mean"]
+    known_answers.main(few)
+    row = WrittenRow(capsys.readouterr().out.splitlines()[-1])
+    assert (row.cells["theory"], row.cells["parked"], row.cells["sink"]) == ("none", "–", "–")
+    assert (row.attends, row.expects_sink, row.sink) == (False, False, False)
+    known_answers.main([*few, "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["drain"] is None
 
 
 def test_uniform_attention_parks_what_is_even():
