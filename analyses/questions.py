@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 ABOUT_ARCHIVES = (
     "sinks-and-drains",
+    "order-of-mechanisms",
     "value-residuals",
     "dva-ladder",
     "onsets",

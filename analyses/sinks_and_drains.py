@@ -104,6 +104,9 @@ def _by_model(accounts: Sequence[SinkAccount]) -> dict[str, list[SinkAccount]]:
 def _sentences(own: Sequence[SinkAccount], places: Sequence[SinkPlace]) -> Iterator[str]:
     """Say where a model has sinks and what their values are like."""
     count, heads = sum(each.sinks for each in own), sum(each.heads for each in own)
+    if not heads:
+        yield "no layer attends."
+        return
     over = f"{number(heads, 'head')} of {number(len(own), 'training')}"
     if not count:
         yield f"no sink in {over}."

@@ -52,8 +52,8 @@ class SinkAccount:
 
     @property
     def share(self) -> float:
-        """The share of the heads that have a sink."""
-        return self.sinks / self.heads
+        """The share of the heads that have a sink, NaN where no layer attends."""
+        return self.sinks / self.heads if self.heads else NAN
 
 
 @final
@@ -122,7 +122,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _account(model: str, seed: int, own: Sequence[Row], peaks: np.ndarray) -> SinkAccount:
-    heads = {(row["layer"], row["head"]) for row in own}
+    heads = {(row["layer"], row["head"]) for row in own if np.isfinite(row["mass"])}
     held = [row for row in own if row["sink"]]
     judged = [row["drained"] == "drained" for row in held if np.isfinite(row["drain"])]
     first = [row for row in own if row["position"] == 0]
@@ -137,7 +137,7 @@ def _account(model: str, seed: int, own: Sequence[Row], peaks: np.ndarray) -> Si
         seed,
         heads=len(heads),
         sinks=len({(row["layer"], row["head"]) for row in held}),
-        mass=float(np.nanmax(mass, initial=0.0)),
+        mass=float(np.nanmax(mass, initial=0.0)) if heads else NAN,
         drained=float(np.mean(judged)) if judged else NAN,
         peak=float(np.nanmax(peaks)) if peak else NAN,
         peak_layer=float(np.nanargmax(peaks)) if peak else NAN,

@@ -56,6 +56,16 @@ KNOWN_ANSWER: dict[str, Any] = {
 }
 """A part in which sinks grow in seconds, and of which is known where they have to be."""
 
+FAMILY = (
+    "transformer",
+    *("embedding-qk", "frozen-random", "static-learned", "random-fixed", "uniform"),
+    *("embedding-qk-hybrid", "random-fixed-hybrid", "uniform-hybrid", "taylor-hybrid"),
+    *("shared-pattern", "wide", "taylor", "decay", "alibi", "window", "routed", "linear", "relu"),
+    *("partial", "glu-mixer", "generated-gate", "causal-mean"),
+)
+"""Standard attention, and what weighs, sees or mixes tokens otherwise."""
+MATCHED = {"by": "parameters", "baseline": "transformer"}
+
 STUDIES: dict[str, dict[str, Any]] = {
     "quick": {
         "name": "quick",
@@ -66,6 +76,17 @@ STUDIES: dict[str, dict[str, Any]] = {
         "parts": (KNOWN_ANSWER,),
     },
     "grid": {"name": "grid", "presets": (GRID,), "seeds": (0, 1, 2), **SMALL},
+    "zoo": {
+        "name": "zoo",
+        "presets": FAMILY,
+        "seeds": (0, 1, 2),
+        **SMALL,
+        "size": {"layers": 2, "width": 64, "heads": 4, "vocabulary": 1024, "context": 64},
+        "texts": ("held-out",),
+        "start": True,
+        "match": MATCHED,
+        "parts": ({**KNOWN_ANSWER, "presets": FAMILY, "match": MATCHED},),
+    },
     "reference-gpu": {
         "name": "reference-gpu",
         "presets": (*LADDER, "svformer", "dva-static"),

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from dva_lens.analyses.questions import questions_to_archives
 from dva_lens.app.layout import page_at
 from dva_lens.app.library import Library
 from dva_lens.app.pages import PAGES
@@ -58,10 +59,13 @@ def test_every_page_and_part_is_drawn(unattended, model):
 
 
 def test_a_report_shows_what_there_is_and_why_there_is_no_more(studied, tmp_path):
-    page = write_report(studied, tmp_path / "report.html").read_text(encoding="utf-8")
+    out = tmp_path / "report.html"
+    page = write_report(studied, out).read_text("utf-8")
     assert "causal-mean" in page
     assert NO_ATTENTION in page
     assert ">nan<" not in page.lower()
+    page = write_report(studied, out, questions=questions_to_archives()).read_text("utf-8")
+    assert "<strong>causal-mean:</strong> no layer attends." in page
 
 
 def test_a_comparison_says_which_model_has_nothing_to_compare(studied):
