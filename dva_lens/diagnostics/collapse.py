@@ -87,7 +87,7 @@ def _check(model: Decoder) -> None:
             )
         rule = block.attn.rule(None)
         other = rule.similarity != "exponential"
-        if rule.decay is not None or other:
+        if rule.decay is not None or other or block.attn.terms is not None:
             raise ValueError(
                 f"The bound is about exponentials of scores of queries and keys alone; in layer "
                 f"{layer} {'another similarity' if other else 'distance'} takes part."

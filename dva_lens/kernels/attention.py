@@ -53,6 +53,7 @@ def fits_torch(rule: Rule, length: int) -> bool:
         rule.normaliser == "softmax"
         and rule.softcap is None
         and rule.decay is None
+        and rule.query_terms is None
         and rule.similarity == "exponential"
         and not isinstance(rule.bias, Tensor)
         and rule.closed

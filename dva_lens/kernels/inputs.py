@@ -139,6 +139,13 @@ def _check_rule(query: Query, rule: Rule) -> None:
             f"A decay needs one rate per query head, got {len(rule.decay.rates)} for {heads} "
             f"heads."
         )
+    for name in ("query_terms", "key_terms"):
+        terms = getattr(rule, name)
+        if terms is not None and (terms.ndim != 4 or terms.shape[:3] != (batch, heads, length)):
+            raise ValueError(
+                f"{name} must be (batch, head, position, distance), beginning with ({batch}, "
+                f"{heads}, {length}), got shape {tuple(terms.shape)}."
+            )
     if rule.segments is not None and rule.segments.shape != (batch, length):
         raise ValueError(
             f"segments must be (batch, position) = ({batch}, {length}), got shape "

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dva_lens.axes import MANY_KEYS
+from dva_lens.kernels.by_distance import terms_between
 from dva_lens.kernels.rule import Rule, visible_keys
 from dva_lens.kernels.values import per_query_head
 
@@ -62,6 +63,8 @@ def _finished(
         scores = scores + rule.bias
     if rule.penalty is not None:
         scores = scores + rule.penalty.between(rows, keys, dtype=scores.dtype)
+    if rule.query_terms is not None:
+        scores = scores + terms_between(rule, rows, keys, dtype=scores.dtype)
     sequences = torch.arange(len(products), device=products.device)
     seen: Bool[Tensor, "#batch 1 row key"] = rule.visible(rows, keys, sequences)
     return scores.masked_fill(~seen, -torch.inf)

@@ -27,7 +27,9 @@ class Rule(Visibility):
     Weights of a softmax are in proportion to a `similarity` of the scaled product s, times
     what bias and decay make of it: its exponential, the `taylor` series 1 + s + s²/2 of second
     order, or `linear` s itself, which queries and keys of positive features keep above zero. A
-    `decay` takes from scores or from weights by the distance of query and key.
+    `decay` takes from scores or from weights by the distance of query and key. Where a query and a
+    key have `query_terms` and `key_terms` for every distance, from 0 on and the last for all that
+    are further, both are added like a bias.
 
     Raises
     ------
@@ -43,6 +45,8 @@ class Rule(Visibility):
     bias: float | Float[Tensor, "#batch #head #query #key"] = 0.0
     sink: Float[Tensor, "head"] | None = None
     decay: Decay | None = None
+    query_terms: Float[Tensor, "batch head query distance"] | None = None
+    key_terms: Float[Tensor, "batch head key distance"] | None = None
     similarity: Similarity = "exponential"
 
     def __post_init__(self) -> None:
@@ -55,6 +59,13 @@ class Rule(Visibility):
         if self.normaliser != "softmax" and self.sink is not None:
             raise ValueError(
                 f"A sink needs the softmax normaliser; {self.normaliser} weights do not compete."
+            )
+        if (self.query_terms is None) != (self.key_terms is None) or (
+            self.query_terms is not None and not self.causal
+        ):
+            raise ValueError(
+                "Terms by distance come for queries and for keys, and count back: pass both, or "
+                "none, to a causal rule."
             )
         if self.similarity not in get_args(Similarity):
             raise ValueError(

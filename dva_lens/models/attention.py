@@ -103,6 +103,7 @@ class Attention(nn.Module):
         self.mix = ValuePath(config, layer)
         rule, visible = config.rule_of(layer), config.visibility_of(layer)
         self.rule, self.visible = rule.build(shape), visible.build(shape)
+        self.terms: nn.Module | None = scores.terms(shape)
         self.features: Callable[[Tensor], Tensor] | None = rule.features()
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
@@ -136,6 +137,8 @@ class Attention(nn.Module):
         if self.shares_pattern and copied is None:
             state = state.put(PATTERN, SharedPattern(query, key))
         rule: Rule = self.rule(state.segments)
+        if self.terms is not None:
+            rule = self.terms(rule, query, key)
         if self.visible is not None:
             rule = self.visible(rule, query, key)
         values = self.mix.formed(query, key, used.value, self._stream(inputs))

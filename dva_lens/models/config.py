@@ -187,6 +187,7 @@ class ModelConfig(Value, frozen=True):
         self._check_mixer()
         self._check_shared()
         self._check_operands()
+        self._check_terms()
         self._check_pattern()
         self._check_standard()
         return self
@@ -257,6 +258,15 @@ class ModelConfig(Value, frozen=True):
                 f"value_form {form['kind']} with scores {scores['kind']}."
             )
 
+    def _check_terms(self) -> None:
+        """Refuse terms of scores where the rule bends the products alone."""
+        kind = plain("rule", self.rule)["kind"]
+        if self.scores.own_terms and kind in ("taylor", "linear"):
+            raise ValueError(
+                f"Scores with terms by distance need a rule of whole scores, got scores "
+                f"{plain('scores', self.scores)['kind']} with rule {kind}."
+            )
+
     def _check_pattern(self) -> None:
         """Refuse to copy a pattern whose rule or whose keys belong to one layer."""
         if self.share_pattern_every == 1:
@@ -265,6 +275,12 @@ class ModelConfig(Value, frozen=True):
             raise ValueError(
                 f"Layers share patterns or keys and values, not both: got share_pattern_every="
                 f"{self.share_pattern_every} and share_kv_every={self.share_kv_every}."
+            )
+        if self.scores.own_terms:
+            raise ValueError(
+                f"Layers that share a pattern cannot have scores with terms that each of them "
+                f"learns, got scores {plain('scores', self.scores)['kind']} with "
+                f"share_pattern_every={self.share_pattern_every}."
             )
         if self.rule.parameters(self.shape, 0, lambda *_: 0):
             raise ValueError(

@@ -30,7 +30,8 @@ def parameters(config: ModelConfig) -> int:
         axes = [config.mixer_of(layer), config.depth_average]
         if config.attends(layer):
             total += _attention_maps(config, layer, linear)
-            axes += [config.rule_of(layer), config.value_form, config.output]
+            axes += [config.rule_of(layer), config.scores_of(layer)]
+            axes += [config.value_form, config.output]
             if config.owns_keys(layer):
                 axes.append(config.value_source)
         if config.feedforward.inner(shape):
@@ -77,7 +78,7 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
         axes = [config.mixer_of(layer), config.depth_average, config.feedforward]
         if config.attends(layer):
             total += visible.choosing(shape, length) + _attention_flops(config, layer, keys)
-            axes += [config.value_form, config.output]
+            axes += [config.scores_of(layer), config.value_form, config.output]
             if config.owns_keys(layer):
                 axes.append(config.value_source)
         total += sum(each.flops(shape, layer, keys) for each in axes)

@@ -237,6 +237,11 @@ _PRESETS: dict[str, Preset] = {
         "the mean over the visible keys",
         _with(scores="uniform"),
     ),
+    "disentangled": Preset(
+        "DeBERTa, He et al. 2021, 2006.03654, in a decoder",
+        "contents and distances are compared in terms of their own",
+        _with(scores="disentangled", positions="none"),
+    ),
     "embedding-qk-hybrid": Preset(
         "Xue et al. 2025, 2510.11602",
         "queries and keys of every second layer read the embeddings",

@@ -94,6 +94,10 @@ def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
     if weights.decay is not None:
         rates = tuple(weights.decay.rates[head] for head in heads)
         changed["decay"] = replace(weights.decay, rates=rates)
+    for name in ("query_terms", "key_terms"):
+        terms = getattr(weights, name)
+        if terms is not None:
+            changed[name] = terms[:, chosen]
     if isinstance(weights.bias, Tensor) and weights.bias.shape[1] > 1:
         changed["bias"] = weights.bias[:, chosen]
     return AttentionCall(

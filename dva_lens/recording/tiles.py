@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dva_lens.kernels.by_distance import terms_between
 from dva_lens.kernels.rule import Rule, visible_keys
 from dva_lens.kernels.values import Static, Values
 from dva_lens.recording.norms import accurate
@@ -140,6 +141,8 @@ def _formed(
         scores += _bias(weights.bias, queries, keys)
     if weights.penalty is not None:
         scores += weights.penalty.between(queries, keys, dtype=scores.dtype)
+    if weights.query_terms is not None:
+        scores += terms_between(weights, queries, keys, dtype=scores.dtype)[0]
     found = _weights(scores.masked_fill_(~seen, -torch.inf), weights)
     if weights.fade is not None:
         found *= weights.fade.between(queries, keys, dtype=found.dtype).exp()

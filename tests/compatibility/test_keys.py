@@ -77,6 +77,7 @@ ADDED = {
     "alibi": "fee6a4cdbf906547",
     "window": "cc18f832da6d09e8",
     "relu": "dacf7bb6826005d6",
+    "disentangled": "dd4d9070cf3b5729",
     "linear": "c7c2fbe40e5f07e4",
     "routed": "b7e2e2ad8fc5213e",
 }

@@ -38,7 +38,7 @@ REFUSED |= {
 }
 REFUSED |= {
     (other, ("share_pattern_every", 2))
-    for other in (("rule", "learned-sink"), ("share_kv_every", 2))
+    for other in (("rule", "learned-sink"), ("share_kv_every", 2), ("scores", "disentangled"))
 }
 REFUSED |= {
     (("mixer", kind), other)
@@ -46,6 +46,7 @@ REFUSED |= {
     for other in CHOICES
     if not mixer.attends and other[0] in ABOUT_ATTENTION
 }
+REFUSED |= {(("scores", "disentangled"), ("rule", rule)) for rule in ("taylor", "linear")}
 
 
 VALUE_PATH = (

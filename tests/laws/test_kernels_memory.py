@@ -30,7 +30,18 @@ def test_the_watch_sees_a_square():
 
 @pytest.mark.parametrize(
     "weights",
-    ["causal", "sink", "window", "right-padded", "sigmoid", "decay", "taylor", "linear", "relu"],
+    [
+        "causal",
+        "sink",
+        "window",
+        "right-padded",
+        "sigmoid",
+        "decay",
+        "taylor",
+        "linear",
+        "relu",
+        "distances",
+    ],
 )
 def test_training_with_static_values(weights):
     assert run("static", weights) < LENGTH**2 / 4

@@ -46,7 +46,7 @@ def test_every_recording_leaves_the_model_as_it_was(model, backend):
     "name",
     [
         *("transformer", "sigmoid", "learned-sink", "dva", "dva-experts", "relative-values"),
-        *("static-learned", "uniform", "decay", "alibi", "window", "routed"),
+        *("static-learned", "uniform", "decay", "alibi", "window", "routed", "disentangled"),
     ],
 )
 def test_no_pass_forms_a_pattern(name):

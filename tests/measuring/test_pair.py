@@ -93,7 +93,7 @@ def test_a_softcap_is_a_step_of_its_own():
     assert found.logit != pytest.approx(found.scale * found.dot + found.bias)
 
 
-@pytest.mark.parametrize("name", ["decay", "alibi", "taylor"])
+@pytest.mark.parametrize("name", ["decay", "alibi", "taylor", "disentangled"])
 def test_what_distance_takes_is_a_part_of_the_steps(name):
     model = tiny(name).double()
     found = lens.pair(model, IDS, layer=1, head=2, query=6, key=3)
@@ -101,6 +101,10 @@ def test_what_distance_takes_is_a_part_of_the_steps(name):
     logit = cache["attn_scores", 1][0, 2, 6, 3].item()
     assert found.logit == pytest.approx(logit, rel=1e-5)
     assert found.weight == pytest.approx(cache["pattern", 1][0, 2, 6, 3].item(), rel=1e-5)
+    if name == "disentangled":
+        assert found.logit == pytest.approx(found.scale * found.dot + found.bias)
+        assert abs(found.bias) > 1e-3
+        return
     slope = 2.0 ** (-8 * 3 / 4) if name == "alibi" else 0.0
     assert found.bias == pytest.approx(-3 * slope)
     assert found.factor == pytest.approx((1 - 2.0**-4) ** 3 if name == "decay" else 1.0)

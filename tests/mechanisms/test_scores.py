@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from materialised import assert_one_formula, by_map, second_writing, unit
+from materialised import assert_one_formula, by_map, products, second_writing, unit
 from own_models import tiny, tokens_of
 from small_models import SIZE, random_tokens, sharp, sharp_preset
+from transformers import DebertaV2Config
+from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfAttention
 
 from dva_lens.mechanisms.scores import SCORES
 from dva_lens.models.checkpoint import load_checkpoint, save_checkpoint
@@ -18,6 +20,20 @@ MADE = [name for name in SCORES if name != "uniform"]
 FIXED = ("frozen-random", "random-fixed")
 
 
+def with_distances(query, key, block):
+    """Add the terms of one pair after the other."""
+    if block.attn.terms is None:
+        return products(query, key)
+    terms, length = block.attn.terms, query.shape[1]
+    added = torch.zeros(len(query), 2, length, length, dtype=query.dtype)
+    for i in range(length):
+        for j in range(i + 1):
+            back = min(i - j, terms.keys.shape[1] - 1)
+            of_query = (query[:, i] * terms.keys[:, back]).sum(-1)
+            added[:, :, i, j] = of_query + (terms.queries[:, back] * key[:, j]).sum(-1)
+    return (products(query, key) + added / 4) / 3**0.5
+
+
 def by_table(made, stream, start):
     del start
     count, length = stream.shape[:2]
@@ -27,6 +43,7 @@ def by_table(made, stream, start):
 SECOND = {
     "dot-product": by_map,
     "frozen-random": by_map,
+    "disentangled": by_map,
     "embedding-qk": lambda made, stream, start: by_map(made, unit(start), None),
     "static-learned": by_table,
     "random-fixed": by_table,
@@ -36,8 +53,44 @@ SECOND = {
 
 @pytest.mark.parametrize("kind", SCORES)
 def test_scores_are_their_formula_with_every_gradient(kind):
-    model = sharp(SIZE.config(scores=kind, feedforward="none"))
-    assert_one_formula(model, model(TOKENS), second_writing(model, TOKENS, made=SECOND[kind]))
+    chosen = {"kind": kind, "clip": 4} if kind == "disentangled" else kind
+    model = sharp(SIZE.config(scores=chosen, feedforward="none"))
+    expected = second_writing(model, TOKENS, made=SECOND[kind], scored=with_distances)
+    assert_one_formula(model, model(TOKENS), expected)
+
+
+def test_disentangled_scores_are_those_of_deberta():
+    """Of 3 * 12 channels, the root that theirs takes in single precision is exact."""
+    clip, chosen = 4, {"kind": "disentangled", "clip": 4}
+    model = sharp(SIZE.changed(width=24).config(scores=chosen, positions="none"))
+    attention = model.blocks[1].attn
+    theirs = DisentangledSelfAttention(
+        DebertaV2Config(
+            hidden_size=24,
+            num_attention_heads=2,
+            relative_attention=True,
+            max_relative_positions=clip,
+            pos_att_type=["c2p", "p2c"],
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+    ).double()
+    distances = torch.randn(2 * clip, 24, generator=torch.Generator().manual_seed(1)).double()
+    with torch.no_grad():
+        for name in ("query", "key", "value"):
+            getattr(theirs, f"{name}_proj").weight.copy_(getattr(attention, name).weight)
+            getattr(theirs, f"{name}_proj").bias.zero_()
+        place = (clip + torch.arange(clip + 1)).clamp(max=2 * clip - 1)
+        ahead, behind = (
+            made(distances)[place] for made in (theirs.pos_key_proj, theirs.pos_query_proj)
+        )
+        attention.terms.keys.copy_(ahead.unflatten(1, (2, 12)).transpose(0, 1))
+        attention.terms.queries.copy_(behind.unflatten(1, (2, 12)).transpose(0, 1))
+        _, cache = model.run_with_cache(TOKENS)
+        read = unit(cache["resid_pre", 1]) * model.blocks[1].ln1.weight
+        seen = torch.ones(2, 1, 13, 13).tril().bool()
+        _, weights = theirs(read, seen, output_attentions=True, rel_embeddings=distances)
+    torch.testing.assert_close(cache["pattern", 1], weights, rtol=0, atol=1e-10)
 
 
 def test_uniform_attention_is_the_running_mean():

@@ -88,6 +88,10 @@ def decay(draw, of):
     return Decay(tuple(-0.2 / 3**head for head in range(draw.heads)), of)
 
 
+def terms(draw):
+    return {name: draw.query(4) for name in ("query_terms", "key_terms")}
+
+
 RULES: dict[str, Callable[[Draws], Rule]] = {
     "causal": lambda draw: rule(),
     "bidirectional": lambda draw: rule(causal=False),
@@ -116,6 +120,10 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     ),
     "decay-sigmoid": lambda draw: rule(normaliser="sigmoid", decay=decay(draw, "weights")),
     "decay-of-scores": lambda draw: rule(decay=decay(draw, "scores"), causal=False),
+    "distances": lambda draw: rule(**terms(draw)),
+    "distances-sink-packed": lambda draw: rule(
+        **terms(draw), sink=draw(draw.heads), segments=packed(draw), window=9
+    ),
     "relu": lambda draw: rule(normaliser="relu"),
     "relu-packed": lambda draw: rule(normaliser="relu", segments=packed(draw), bias=0.2),
     "relu-decay": lambda draw: rule(
@@ -125,7 +133,7 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
 }
 
-_OTHER = ("decay", "taylor", "linear", "relu")
+_OTHER = ("decay", "taylor", "linear", "relu", "distances")
 FUSED_RULES = {name: made for name, made in RULES.items() if not name.startswith(_OTHER)}
 """Those that the fused kernels take."""
 

@@ -32,8 +32,9 @@ def softmax(scores, seen):
     return scores.masked_fill(~seen, -torch.inf).softmax(-1)
 
 
-def products(query, key):
+def products(query, key, block=None):
     """Return the scaled products of queries and keys with rotary position."""
+    del block
     return torch.einsum("bqhd,bkhd->bhqk", turned(query), turned(key)) / query.shape[-1] ** 0.5
 
 
@@ -47,7 +48,7 @@ def second_writing(model, tokens, *, made=by_map, seen=causal, scored=products, 
     for block in model.blocks:
         read = unit(stream) * block.ln1.weight
         query, key = (made(each, read, start) for each in (block.attn.query, block.attn.key))
-        pattern = weighed(scored(query, key), seen(query, key))
+        pattern = weighed(scored(query, key, block), seen(query, key))
         value = by_map(block.attn.value, read)
         mixed = torch.einsum("bhqk,bkhd->bqhd", pattern, value).flatten(2)
         stream = stream + mixed @ block.attn.out.weight.T

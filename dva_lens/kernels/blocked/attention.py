@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from dva_lens.kernels.blocked.mixers import Mixer
 from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block, penalties
+from dva_lens.kernels.by_distance import spread_terms, terms_within
 from dva_lens.kernels.rule import Rule, similarity_slope, visible_keys
 
 Query = Float[Tensor, "batch head query width"]
@@ -65,6 +66,8 @@ def block_scores(
         scores += rule.bias
     if rule.penalty is not None:
         scores += penalties(rule.penalty, block, dtype=scores.dtype, device=scores.device)
+    if rule.query_terms is not None:
+        scores += terms_within(rule, block, dtype=scores.dtype)
     unseen = hidden(rule, block, query.device)
     if unseen is not None:
         scores.masked_fill_(unseen, -torch.inf)
@@ -115,6 +118,7 @@ class _Saved:
     d_query: Query
     d_key: Key
     d_bias: Float[Tensor, "#batch #head #query #key"] | None
+    d_terms: tuple[Tensor, Tensor] | None
 
     def pattern(self, block: QueryBlock) -> tuple[BlockScores, BlockScores | None]:
         scores, bent = block_scores(self.query, self.key, block, self.rule)
@@ -141,6 +145,8 @@ class _Saved:
         if self.d_bias is not None:
             target = of_block(self.d_bias, block)
             target += grad.sum_to_size(target.shape)
+        if self.d_terms is not None:
+            spread_terms(grad, block, *self.d_terms)
         if bent is not None:
             capped = self.rule.softcap is not None
             grad *= 1 - bent.square() if capped else similarity_slope(bent, self.rule.similarity)
@@ -164,6 +170,8 @@ class BlockedAttention(torch.autograd.Function):
         key: Key,
         sink: Float[Tensor, "head"] | None,
         bias: Float[Tensor, "#batch #head #query #key"] | None,
+        query_terms: Float[Tensor, "batch head query distance"] | None,
+        key_terms: Float[Tensor, "batch head key distance"] | None,
         *operands: Tensor,
     ) -> tuple[Float[Tensor, "batch head query value_width"], Rows]:
         """Return the output and the row masses."""
@@ -183,7 +191,9 @@ class BlockedAttention(torch.autograd.Function):
                 pattern *= faded
             row_mass[block.by_query] = pattern.sum(dim=-1)
             mixer.mix(pattern, operands, block, out[block.by_query])
-        ctx.rule, ctx.mixer = rule, mixer
+        ctx.rule, ctx.mixer, ctx.terms = rule, mixer, None
+        if query_terms is not None and key_terms is not None:
+            ctx.terms = query_terms.shape, key_terms.shape
         ctx.save_for_backward(query, key, sink, bias, out, row_mass, log_sum_exp, *operands)
         return out, row_mass
 
@@ -204,6 +214,7 @@ class BlockedAttention(torch.autograd.Function):
             d_query=torch.zeros_like(query),
             d_key=torch.zeros_like(key),
             d_bias=torch.zeros_like(bias) if ctx.needs_input_grad[5] else None,
+            d_terms=ctx.terms and tuple(query.new_zeros(each) for each in ctx.terms),
         )
         pairs = ctx.mixer.pairs(operands)
         for block in tiles(ctx.rule, query, key, rows=ctx.mixer.rows, pairs=pairs):
@@ -221,7 +232,9 @@ class BlockedAttention(torch.autograd.Function):
         if sink is not None:
             share = torch.exp(sink[:, None] - log_sum_exp)
             d_sink = -(share * saved.inner).sum(dim=(0, 2))
-        return None, None, saved.d_query, saved.d_key, d_sink, saved.d_bias, *d_operands
+        d_terms = saved.d_terms or (None, None)
+        of_scores = saved.d_query, saved.d_key, d_sink, saved.d_bias, *d_terms
+        return None, None, *of_scores, *d_operands
 
 
 def blocked_attention(
@@ -229,4 +242,5 @@ def blocked_attention(
 ) -> tuple[Float[Tensor, "batch head query value_width"], Rows]:
     """Return the mixed values and the row masses; differentiable in every tensor."""
     bias = rule.bias if isinstance(rule.bias, Tensor) else None
-    return BlockedAttention.apply(rule, mixer, query, key, rule.sink, bias, *operands)
+    terms = rule.query_terms, rule.key_terms
+    return BlockedAttention.apply(rule, mixer, query, key, rule.sink, bias, *terms, *operands)

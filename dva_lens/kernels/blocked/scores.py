@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block, penalties
+from dva_lens.kernels.by_distance import terms_within
 from dva_lens.kernels.rule import Rule
 
 Query = Float[Tensor, "batch head query width"]
@@ -82,6 +83,8 @@ class Scorer:
             scores.add_(rule.bias)
         if rule.penalty is not None:
             scores.add_(penalties(rule.penalty, block, dtype=scores.dtype, device=scores.device))
+        if rule.query_terms is not None:
+            scores.add_(terms_within(rule, block, dtype=scores.dtype))
         self._hide(scores, block)
         return scores
 

@@ -109,8 +109,9 @@ def check_rule(rule: Rule) -> None:
     Raises
     ------
     TypeError
-        Visibility has no closed form: the rule holds a mask function; or it holds a decay, or
-        another similarity than the exponential; or weights are those of a relu.
+        Visibility has no closed form: the rule holds a mask function; or it holds a decay,
+        terms by distance, or another similarity than the exponential; or weights are those of a
+        relu.
     """
     if rule.normaliser == "relu":
         raise TypeError("The backend 'fused' knows no relu weights; choose the backend 'blocked'.")
@@ -118,6 +119,10 @@ def check_rule(rule: Rule) -> None:
         raise TypeError(
             f"The backend 'fused' knows no {rule.similarity} similarity; choose the backend "
             f"'blocked'."
+        )
+    if rule.query_terms is not None:
+        raise TypeError(
+            "The backend 'fused' knows no terms by distance; choose the backend 'blocked'."
         )
     if rule.decay is not None:
         raise TypeError(

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.by_distance import terms_between
 from dva_lens.kernels.rule import Rule, visible_keys
 from dva_lens.kernels.values import Values, per_query_head
 
@@ -25,6 +26,8 @@ def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     product = product + rule.bias
     if rule.penalty is not None:
         product = product + rule.penalty.between(queries, keys, dtype=product.dtype)
+    if rule.query_terms is not None:
+        product = product + terms_between(rule, queries, keys, dtype=product.dtype)
     return product.masked_fill(~seen, -torch.inf)
 
 

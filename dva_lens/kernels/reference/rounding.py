@@ -163,6 +163,9 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     place = torch.arange(query.shape[2], device=query.device)
     if rule.similarity == "linear":
         size = 1 + size.log().abs()
+    for terms in (rule.query_terms, rule.key_terms):
+        if terms is not None:
+            size = size + terms.abs().amax()
     if rule.decay is not None:
         size = size + rule.decay.between(place, place, dtype=size.dtype).abs()
     sequences = torch.arange(len(query), device=query.device)

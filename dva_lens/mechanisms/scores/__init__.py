@@ -26,6 +26,9 @@ class Scores(Variant, frozen=True):
     trained: ClassVar[bool] = True
     """Whether training moves what queries and keys are made with."""
 
+    own_terms: ClassVar[bool] = False
+    """Whether a layer learns terms of its own, so that no other layer can weigh as it does."""
+
     @property
     def of_tokens(self) -> bool:
         """Return whether queries and keys are linear maps of something about their token."""
@@ -34,6 +37,10 @@ class Scores(Variant, frozen=True):
     def weights(self, shape: Shape, heads: int, linear: LinearCost) -> int:
         """Return the parameters of the queries, or of the keys, of so many heads."""
         return linear(shape.width, heads * shape.qk_dim)
+
+    def terms(self, shape: Shape) -> Any:
+        """Return the module that adds terms by distance to a rule, or None."""
+        del shape
 
     @abstractmethod
     def build(self, shape: Shape, heads: int, linear: LinearFactory) -> Any:
@@ -51,6 +58,10 @@ SCORES = VariantTable(
         "frozen-random": (
             "FrozenRandom",
             "The maps to queries and keys are random and are not trained.",
+        ),
+        "disentangled": (
+            "Disentangled",
+            "Contents are compared with contents and with distances, and distances with contents.",
         ),
         "static-learned": (
             "StaticLearned",

@@ -184,8 +184,10 @@ def _largest_mass(rule: Rule, query: Tensor, key: Tensor) -> float:
 
 
 def _largest_penalty(rule: Rule, rows: int) -> float:
-    """Return what distance takes at most from one of the first rows."""
-    return 0.0 if rule.decay is None else -min(rule.decay.rates) * rows
+    """Return what distance takes at most from one of the first rows, or adds to it."""
+    added = [each for each in (rule.query_terms, rule.key_terms) if each is not None]
+    largest = sum(float(each.detach().abs().max()) for each in added)
+    return largest + (0.0 if rule.decay is None else -min(rule.decay.rates) * rows)
 
 
 def _of_first(rule: Rule, rows: int) -> Rule:
@@ -193,7 +195,12 @@ def _of_first(rule: Rule, rows: int) -> Rule:
     bias, segments = rule.bias, rule.segments
     if isinstance(bias, Tensor):
         bias = bias[:1, :, :rows, :rows]
-    return replace(rule, bias=bias, segments=None if segments is None else segments[:1, :rows])
+    changed: dict[str, Any] = {"bias": bias}
+    for name in ("query_terms", "key_terms"):
+        terms = getattr(rule, name)
+        changed[name] = None if terms is None else terms[:1, :, :rows]
+    changed["segments"] = None if segments is None else segments[:1, :rows]
+    return replace(rule, **changed)
 
 
 def _sizes(
