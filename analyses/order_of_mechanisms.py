@@ -67,7 +67,9 @@ def report(archive: Archive) -> Report:
         facts=facts(material),
         sections=(
             Section(
-                "answer", "Answer", (_answer(orders, material), *_tables(orders, material, sinks))
+                "answer",
+                "Answer",
+                (_answer(orders, material, sinks), *_tables(orders, material, sinks)),
             ),
             Section(
                 "definitions",
@@ -134,10 +136,9 @@ def _ordered(
     return sorted((model for model in numbers if _held(numbers[model])), key=key)
 
 
-def _answer(orders: Mapping[str, Sequence[str]], material: Material) -> Points:
+def _answer(orders: Mapping[str, Sequence[str]], material: Material, sinks: Numbers) -> Points:
     ends = {
         "concentration": ("Most concentrated", "Least concentrated"),
-        "sinks": ("Most heads with a sink", "Fewest heads with a sink"),
         "drain": ("Smallest value at the first key", "Largest value at the first key"),
     }
     said: list[tuple[str, str]] = []
@@ -145,6 +146,17 @@ def _answer(orders: Mapping[str, Sequence[str]], material: Material) -> Points:
         order = list(orders[name])
         said.append((f"{first}:", f"{listed(order[:NAMED])}."))
         said.append((f"{last}:", f"{listed(order[::-1][:NAMED])}."))
+    having = [model for model in orders["sinks"] if over_seeds(sinks[model]).mean[0] > 0]
+    lacking = [model for model in orders["sinks"] if model not in having]
+    if having:
+        said.append(("Most heads with a sink:", f"{listed(having[:NAMED])}."))
+        said.append(
+            ("Without a sink:", f"{listed(lacking)}.")
+            if lacking
+            else ("Fewest heads with a sink:", f"{listed(having[::-1][:NAMED])}.")
+        )
+    else:
+        said.append(("Heads with a sink:", "none in any model."))
     held = {model for order in orders.values() for model in order}
     without = [model for model in material.models if model not in held]
     if without:
