@@ -76,8 +76,9 @@ types: $(VENV)/.installed-dev
 contracts: $(VENV)/.installed-dev
 	PATH="$(BIN):$$PATH" lint-imports
 
+# Three workers on two cores: many tests wait for a browser or a process.
 unit: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 notebooks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks

@@ -59,7 +59,13 @@ KNOWN_ANSWER: dict[str, Any] = {
 FAMILY = (
     "transformer",
     *("embedding-qk", "frozen-random", "static-learned", "random-fixed", "uniform"),
-    *("embedding-qk-hybrid", "random-fixed-hybrid", "uniform-hybrid", "taylor-hybrid"),
+    *(
+        "disentangled",
+        "embedding-qk-hybrid",
+        "random-fixed-hybrid",
+        "uniform-hybrid",
+        "taylor-hybrid",
+    ),
     *("shared-pattern", "wide", "taylor", "decay", "alibi", "window", "routed", "linear", "relu"),
     *("partial", "glu-mixer", "generated-gate", "causal-mean"),
 )

@@ -82,7 +82,7 @@ def test_the_keys_are_listed(page, visit):
 
 
 def test_an_answer_that_takes_long_is_waited_for_and_a_lost_one_is_said(page, visit, tab):
-    visit("/training")
+    visit("/training?layer=0&head=0")
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
     held = []
     page.route(CALLS, lambda route: held.append(route))

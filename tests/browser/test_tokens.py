@@ -185,7 +185,7 @@ def test_another_head_keeps_the_token(page, visit):
 
 def test_a_text_without_edges_says_so(page, visit):
     visit(f"{PAGE}&sequence=3&token=5")
-    page.get_by_text("Edges were kept of sequences 0 to 1").wait_for()
+    page.get_by_text("Edges were kept of sequences 0 to 1").first.wait_for()
     token(page, 5).hover()
     assert page.locator(".looking, .look-table, .chip").count() == 0
     assert token(page, 5).get_attribute("title").startswith("token 5: ")
