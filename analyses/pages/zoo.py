@@ -22,7 +22,8 @@ Made by `dva-lens study run zoo --out runs/zoo` and `python -m dva_lens.analyses
 runs/zoo`: every mechanism of the package that weighs, sees or mixes tokens otherwise than standard
 attention, at equal parameters, with three seeds, on a text and on a task with a known answer.
 Models and trainings are small: this says what these mechanisms do at this size,
-after so many steps, and nothing beyond. `dva-lens list presets` has their sources.
+after so many steps, and nothing beyond. Orders are of means; whether two models differ is said by
+the intervals and the adjusted p of the tables. `dva-lens list presets` has their sources.
 """
 
 
@@ -31,7 +32,7 @@ def page(archive: Archive) -> str:
     found = answer_of_parts(archive, report)
     parts = [INTRODUCTION]
     for section in found.sections:
-        if section.name.startswith("answer"):
+        if section.name.endswith("answer"):
             parts += _section(section)
     return "\n".join(parts)
 
