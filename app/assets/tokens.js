@@ -297,6 +297,7 @@
 
   function gather() {
     words = [...document.querySelectorAll(".shaded .token")];
+    words.forEach((word, at) => word.classList.toggle("sink", text !== null && text.isPinned.has(at)));
   }
 
   const tokenOf = (event) => {

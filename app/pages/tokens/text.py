@@ -1,4 +1,7 @@
-"""The text itself, every token shaded by the chosen statistic while nothing is pointed at."""
+"""The text itself, every token shaded by the chosen statistic while nothing is pointed at.
+
+The patches of an image stand where they are in it, and whatever else there is in a row above.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +14,7 @@ from dva_lens import axes
 from dva_lens.results.display import by_query, displayed_tokens
 from dva_lens.results.schema import BY_QUERY
 from dva_lens.views.characters import visible
+from dva_lens.views.places import Places
 
 from ...catalogue import Measure
 from ...components.attributes import attributes
@@ -30,7 +34,9 @@ def shaded(library: Library, chosen: Selection) -> Any:
     """Return the chosen text, shaded by the chosen statistic in the chosen layer."""
     measure = library.catalogue.measure(chosen.statistic)
     tokens, values = tokens_of(library, chosen)
-    text = shaded_text(tokens, values, measure, chosen.layer)
+    places = Places.of(library.dataset(chosen.run, chosen.text), len(tokens))
+    grid = places if places.image else None
+    text = shaded_text(tokens, values, measure, chosen.layer, grid)
     return [text, _to_live(chosen)] if library.catalogue.models else text
 
 
@@ -71,13 +77,22 @@ def by_token(library: Library, chosen: Selection) -> tuple[Measure, xr.Dataset]:
     return measure, held
 
 
-def shaded_text(tokens: Sequence[str], values: np.ndarray, measure: Measure, layer: int) -> Any:
-    """Return a text, every token shaded by how large its value is; a long text is cut."""
+def shaded_text(
+    tokens: Sequence[str],
+    values: np.ndarray,
+    measure: Measure,
+    layer: int,
+    grid: Places | None = None,
+) -> Any:
+    """Return a text, every token shaded by how large its value is; a long text is cut.
+
+    Of an image, `grid` says where its patches stand.
+    """
     shown = values[:MOST_TOKENS]
     held = shown[np.isfinite(shown)]
     low, high = (float(held.min()), float(held.max())) if held.size else (0.0, 0.0)
     words = [
-        _token(at, token, float(value), (value - low) / ((high - low) or 1.0))
+        _token(at, token, float(value), (value - low) / ((high - low) or 1.0), grid)
         for at, (token, value) in enumerate(zip(tokens, shown, strict=False))
     ]
     cut = (
@@ -95,22 +110,28 @@ def shaded_text(tokens: Sequence[str], values: np.ndarray, measure: Measure, lay
         [
             html.P(
                 words,
-                className="shaded",
+                className="shaded patches" if grid else "shaded",
+                style={"--columns": max(grid.columns, grid.extra)} if grid else {},
                 role="group",
                 tabIndex="0",
-                **attributes(aria_label=f"The text. {KEYS}"),
+                **attributes(aria_label=f"The {'image' if grid else 'text'}. {KEYS}"),
             ),
             html.P(caption, className="caption"),
         ]
     )
 
 
-def _token(at: int, token: str, value: float, share: float) -> html.Span:
+def _token(at: int, token: str, value: float, share: float, grid: Places | None) -> html.Span:
     known = bool(np.isfinite(value))
     style: dict[str, Any] = {"--rest": f"{STRONGEST * share:.0f}%"} if known else {}
+    name = f"token {at}"
+    if grid is not None:
+        above = 1 + int(grid.extra > 0)
+        style |= {"gridRow": int(grid.row[at]) + above, "gridColumn": int(grid.column[at]) + 1}
+        name = f"{name} ({token})"
     return html.Span(
         visible(token),
         className="token",
         style=style,
-        title=f"token {at}: {number(value)}" if known else f"token {at}",
+        title=f"{name}: {number(value)}" if known else name,
     )
