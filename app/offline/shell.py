@@ -96,7 +96,8 @@ def _plain(part: Any, choices: Choices) -> Any:
         return None
     given = vars(part)
     if isinstance(part, dcc.Graph):
-        return html.Div(html.Div(className="plot"), id=_id(part), style=given["style"])
+        plot = html.Div(className="plot")
+        return html.Div(plot, id=_id(part), style=given["style"], className="dash-graph")
     if isinstance(part, dmc.Select):
         return _menu(given, choices)
     changed = copy(part)

@@ -5,12 +5,15 @@ import gzip
 
 import pytest
 from dva_lens.app.offline import export
+from dva_lens.app.page import Panel, single_parts
+from dva_lens.app.pages import PAGES as PAGES_BY_PATH
 from fakes import fake_archive
 from tabs import said, watched
 
 pytestmark = pytest.mark.browser
 
 PAGES = ("index", "heads", "tokens", "values", "compare", "training", "about")
+PAGES_OF = {path.strip("/") or "index": page for path, page in PAGES_BY_PATH.items()}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,10 @@ def test_every_page_is_drawn_without_a_server(page, visit, name):
     assert page.locator(".lost-note").inner_text() == ""
     drawings = page.locator("[id^='{\"drawing\":']:not([hidden])")
     assert page.locator(".plot.js-plotly-plot").count() == drawings.count()
+    panels = [part for part in single_parts(PAGES_OF[name].parts) if isinstance(part, Panel)]
+    heights = {f"{panel.height}px" for panel in panels}
+    for plot in page.locator(".plot.js-plotly-plot:visible").all():
+        assert plot.evaluate("plot => getComputedStyle(plot).height") in heights
     current = page.locator("nav a[aria-current=page]")
     assert current.get_attribute("href").startswith(f"{name}.html?")
 
