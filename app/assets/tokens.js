@@ -297,7 +297,8 @@
 
   function gather() {
     words = [...document.querySelectorAll(".shaded .token")];
-    words.forEach((word, at) => word.classList.toggle("sink", text !== null && text.isPinned.has(at)));
+    document.querySelectorAll(".token.sink").forEach((word) => word.classList.remove("sink"));
+    if (text) text.pinned.forEach(({ at }) => words[at] && words[at].classList.add("sink"));
   }
 
   const tokenOf = (event) => {

@@ -11,6 +11,7 @@ import os
 import pytest
 from dva_lens.app.pages import PAGES
 from fakes import fake_archive
+from tabs import FITS
 
 pytestmark = pytest.mark.browser
 
@@ -33,8 +34,6 @@ COVERING = [
     if path not in WITHOUT_MENUS or menu == "closed"
 ]
 LOOKED_AT = VIEWS if os.environ.get("DVA_LENS_ALL_VIEWS") == "1" else COVERING
-FITS = "() => document.documentElement.scrollWidth <= innerWidth"
-"""Charts follow a change of the width in a moment."""
 NOWHERE = """() => {
     history.pushState({}, "", "/nowhere");
     dispatchEvent(new CustomEvent("_dashprivate_pushstate"));

@@ -3,6 +3,7 @@
 import pytest
 from fake_edges import SINK_LAYER, SPARSE, with_edges, with_sparse_edges
 from fakes import fake_measurement, run_attrs
+from tabs import FITS
 
 from dva_lens.results.writer import write_run
 
@@ -59,5 +60,5 @@ def test_patches_of_an_image_are_pointed_at_where_they_stand_and_its_sink_is_mar
     page.get_by_text("Looks at", exact=True).wait_for()
     page.wait_for_url(f"**token={COLUMNS + 1}&**")
     page.set_viewport_size({"width": 390, "height": 900})
-    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function(FITS)
     page.set_viewport_size({"width": 1400, "height": 1000})

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from materialised import turned, unit
 from small_models import SIZE, random_tokens, sharp, sharp_preset
 from torch.nn.functional import gelu
 
@@ -22,32 +23,17 @@ def attention_only(**chosen):
     return sharp(TWO.config(feedforward=NoFeedforward(), **chosen))
 
 
-def normalised(stream):
-    return stream / (stream.square().mean(-1, keepdim=True) + 1e-5).sqrt()
-
-
 def by_hand(model, layer, stream, *, value=None, weights=None):
     """Return pattern, own value, attended values and the input of a plain softmax attention."""
     block, heads = model.blocks[layer], model.config.heads
-    seen = normalised(stream) * block.ln1.weight
+    seen = unit(stream) * block.ln1.weight
     cut = lambda linear: (seen @ linear.weight.T).unflatten(-1, (heads, -1))  # noqa: E731
     own = cut(block.attn.value) if block.attn.value is not None else None
-    turned = [_turned(cut(each)) for each in (block.attn.query, block.attn.key)]
-    scores = torch.einsum("bqhd,bkhd->bhqk", *turned) / turned[0].shape[-1] ** 0.5
+    rotated = [turned(cut(each)) for each in (block.attn.query, block.attn.key)]
+    scores = torch.einsum("bqhd,bkhd->bhqk", *rotated) / rotated[0].shape[-1] ** 0.5
     future = torch.ones(scores.shape[-2:]).triu(1).bool()
     pattern = torch.softmax(scores.masked_fill(future, -torch.inf), -1)
     return pattern, own, seen
-
-
-def _turned(heads):
-    """Rotate pairs of channels as complex numbers, which is not how the model does it."""
-    half = heads.shape[-1] // 2
-    pairs = torch.complex(heads[..., :half], heads[..., half:])
-    angle = torch.outer(
-        torch.arange(heads.shape[1]).double(), 10000.0 ** (-torch.arange(half).double() / half)
-    )
-    turned = pairs * torch.polar(torch.ones_like(angle), angle)[:, None]
-    return torch.cat([turned.real, turned.imag], -1)
 
 
 def mixed(pattern, value):
@@ -59,7 +45,7 @@ def written(model, layer, attended):
 
 
 def logits(model, stream):
-    return normalised(stream) * model.ln_final.weight @ model.unembed.W_U
+    return unit(stream) * model.ln_final.weight @ model.unembed.W_U
 
 
 def two_layers(model, combine):
@@ -156,9 +142,9 @@ def test_layers_share_keys_and_values():
     start = model.W_E[TOKENS]
     pattern, value, seen = by_hand(model, 0, start)
     middle = start + written(model, 0, mixed(pattern, value))
-    later = normalised(middle) * model.blocks[1].ln1.weight
-    query = _turned((later @ model.blocks[1].attn.query.weight.T).unflatten(-1, (2, -1)))
-    key = _turned((seen @ model.blocks[0].attn.key.weight.T).unflatten(-1, (2, -1)))
+    later = unit(middle) * model.blocks[1].ln1.weight
+    query = turned((later @ model.blocks[1].attn.query.weight.T).unflatten(-1, (2, -1)))
+    key = turned((seen @ model.blocks[0].attn.key.weight.T).unflatten(-1, (2, -1)))
     scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / 4
     pattern = torch.softmax(scores.masked_fill(torch.ones(13, 13).triu(1).bool(), -torch.inf), -1)
     same(model(TOKENS), logits(model, middle + written(model, 1, mixed(pattern, value))))
@@ -224,7 +210,7 @@ def test_a_swiglu_and_a_gelu_network_are_their_formulas():
     model = sharp_preset("transformer")
     _, cache = model.run_with_cache(TOKENS)
     block, middle = model.blocks[1], cache["resid_mid", 1]
-    seen = normalised(middle) * block.ln2.weight
+    seen = unit(middle) * block.ln2.weight
     gate, up = seen @ block.mlp.W_gate, seen @ block.mlp.W_in
     same(cache["mlp_out", 1], (gate * torch.sigmoid(gate) * up) @ block.mlp.W_out)
     model = sharp(preset("gpt2-style", SIZE))

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 PATIENCE = 120_000
 """Milliseconds that a browser on a busy machine gets before it counts as stuck."""
 NOWHERE = "h1:text('There is no such page')"
+FITS = "() => document.documentElement.scrollWidth <= innerWidth"
+"""Whether nothing is cut off; charts follow a change of the width in a moment."""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dva_lens.mechanisms.mixer import TokenMixer
 from dva_lens.mechanisms.shape import Shape
+from dva_lens.mechanisms.texts import first_tokens, starts
 from dva_lens.mechanisms.variant import LinearFactory
 
 
@@ -46,18 +47,11 @@ class CausalMeanModule(nn.Module):
     def forward(self, stream: Stream, segments: Int[Tensor, "batch position"] | None) -> Stream:
         """Return what the layer writes; sums are taken in float32 or wider."""
         place = torch.arange(stream.shape[1], device=stream.device)
-        start = place.new_zeros(1, len(place)) if segments is None else _starts(segments, place)
+        start = place.new_zeros(1, len(place))
+        if segments is not None:
+            start = starts(first_tokens(segments))
         sums = stream.to(torch.promote_types(stream.dtype, torch.float32)).cumsum(1)
         ahead = torch.cat([sums.new_zeros(sums[:, :1].shape), sums[:, :-1]], 1)
         before = ahead.gather(1, start[..., None].expand_as(sums))
         mean = (sums - before) / (place - start + 1)[..., None]
         return mean.to(stream.dtype)
-
-
-def _starts(
-    segments: Int[Tensor, "batch position"], place: Int[Tensor, "position"]
-) -> Int[Tensor, "batch position"]:
-    """Return where the text of each position begins."""
-    changes = segments[:, 1:] != segments[:, :-1]
-    first = torch.cat([changes.new_zeros(len(changes), 1), changes], 1)
-    return torch.where(first, place, 0).cummax(1).values

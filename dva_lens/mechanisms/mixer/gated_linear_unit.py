@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from dva_lens.mechanisms.gated import gated_flops, gated_parameters
 from dva_lens.mechanisms.mixer import TokenMixer
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, LinearFactory
@@ -32,13 +33,12 @@ class GatedLinearUnit(TokenMixer, frozen=True):
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the parameters of one layer."""
         del layer
-        inner = self.inner(shape)
-        return 2 * linear(shape.width, inner) + linear(inner, shape.width)
+        return gated_parameters(shape.width, self.inner(shape), linear)
 
     def flops(self, shape: Shape, layer: int, keys: float) -> float:
         """Return three products, a nonlinearity and a gate."""
         del layer, keys
-        return (6.0 * shape.width + 2) * self.inner(shape)
+        return gated_flops(shape.width, self.inner(shape))
 
     def build(self, shape: Shape, linear: LinearFactory) -> nn.Module:
         """Return the module."""

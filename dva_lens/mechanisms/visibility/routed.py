@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.mechanisms.shape import Shape
+from dva_lens.mechanisms.texts import first_tokens, starts
 from dva_lens.mechanisms.visibility import VisibleKeys
 
 AT_ONCE = 1 << 20
@@ -139,14 +140,10 @@ def _laid_out(
 
     Blocks are counted over the whole sequence and begin anew with every text.
     """
-    length = key.shape[1]
-    first = torch.zeros(key.shape[:2], dtype=torch.bool, device=key.device)
-    first[:, 0] = True
-    if segments is not None:
-        first[:, 1:] = segments[:, 1:] != segments[:, :-1]
-    position = torch.arange(length, device=key.device).expand(len(key), -1)
-    start = torch.where(first, position, 0).cummax(dim=1).values
-    place = (position - start) % size
+    if segments is None:
+        segments = torch.ones(key.shape[:2], dtype=torch.int64, device=key.device)
+    first = first_tokens(segments)
+    place = (torch.arange(key.shape[1], device=key.device) - starts(first)) % size
     return first.cumsum(1), place, (place == 0).cumsum(1) - 1
 
 
