@@ -85,33 +85,46 @@ def _check(model: Decoder) -> None:
             raise ValueError(
                 f"The bound is about weights of attention; layer {layer} does not attend."
             )
-        rule = block.attn.rule(None)
-        other = rule.similarity != "exponential"
-        if rule.decay is not None or other or block.attn.terms is not None:
-            raise ValueError(
-                f"The bound is about exponentials of scores of queries and keys alone; in layer "
-                f"{layer} {'another similarity' if other else 'distance'} takes part."
-            )
-        if rule.normaliser != "softmax" or rule.sink is not None:
-            raise ValueError(
-                f"The bound is about softmax over the keys alone; layer {layer} has "
-                f"{'a sink' if rule.sink is not None else rule.normaliser + ' weights'}."
-            )
-        if block.attn.reads != "stream":
-            raise ValueError(
-                f"The bound is about queries and keys of one stream; those of layer {layer} are "
-                f"read from {block.attn.reads}."
-            )
-        if block.attn.visible is not None:
-            raise ValueError(
-                f"The bound is about rows over all keys of a text; queries of layer {layer} see a "
-                f"part of them."
-            )
-        if block.attn.key is None:
-            raise ValueError(
-                f"Layer {layer} takes its keys from another layer, and the bound needs both "
-                f"weights at one input."
-            )
+        _check_rule(layer, block.attn)
+        _check_maps(layer, block.attn)
+
+
+def _check_rule(layer: int, attention: Any) -> None:
+    rule = attention.rule(None)
+    other = rule.similarity != "exponential"
+    if rule.decay is not None or other or attention.terms is not None:
+        raise ValueError(
+            f"The bound is about exponentials of scores of queries and keys alone; in layer "
+            f"{layer} {'another similarity' if other else 'distance'} takes part."
+        )
+    if rule.normaliser != "softmax" or rule.sink is not None:
+        raise ValueError(
+            f"The bound is about softmax over the keys alone; layer {layer} has "
+            f"{'a sink' if rule.sink is not None else rule.normaliser + ' weights'}."
+        )
+    if attention.visible is not None:
+        raise ValueError(
+            f"The bound is about rows over all keys of a text; queries of layer {layer} see a "
+            f"part of them."
+        )
+
+
+def _check_maps(layer: int, attention: Any) -> None:
+    if attention.reads != "stream":
+        raise ValueError(
+            f"The bound is about queries and keys of one stream; those of layer {layer} are "
+            f"read from {attention.reads}."
+        )
+    if attention.key is None:
+        raise ValueError(
+            f"Layer {layer} takes its keys from another layer, and the bound needs both "
+            f"weights at one input."
+        )
+    if not hasattr(attention.key, "weight"):
+        raise ValueError(
+            f"The bound is about linear maps to queries and keys; those of layer {layer} are "
+            f"looked up in tables."
+        )
 
 
 def _sigmas(

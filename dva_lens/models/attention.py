@@ -98,7 +98,8 @@ class Attention(nn.Module):
             self.key = scores.build(part, shape.kv_heads, linear)
         if config.owns_values(layer):
             self.value = linear(part.width, shape.value_channels)
-        self.out = linear(shape.output_channels, shape.width)
+        written = config.projections.of_output
+        self.out = written.build(shape.output_channels, shape.width, bias=config.biases)
         self.passed = _passed(config)
         self.mix = ValuePath(config, layer)
         rule, visible = config.rule_of(layer), config.visibility_of(layer)
@@ -274,13 +275,17 @@ class Attention(nn.Module):
 def _passed(config: ModelConfig) -> nn.Module | None:
     """Return the output projection of the channels that are not attended, if there are any."""
     unread = config.width - config.channels_read
-    return config.projections.build(unread, config.width, bias=False) if unread else None
+    made = config.projections.of_output
+    return made.build(unread, config.width, bias=False) if unread else None
 
 
 def _per_head(linear: Any, inputs: Input, heads: int) -> Heads:
-    """Return a linear map cut into heads; inputs with a head axis go to their own head."""
+    """Return a map cut into heads; inputs with a head axis go to their own head."""
     if inputs.ndim == 3:
         return linear(inputs).unflatten(-1, (heads, -1))
+    if not hasattr(linear, "weight"):
+        each = linear(inputs).unflatten(-1, (heads, -1))
+        return each.diagonal(dim1=2, dim2=3).mT
     weight = linear.weight.unflatten(0, (heads, -1))
     mapped = torch.einsum("bnhm,hdm->bnhd", inputs, weight)
     return mapped if linear.bias is None else mapped + linear.bias.unflatten(0, (heads, -1))
@@ -293,5 +298,10 @@ def _stacked(
         raise LookupError(
             f"Layer {layer} computes no {what} of its own, so it has no weights for them; they "
             f"come from another layer or from a table, or are zero."
+        )
+    if not hasattr(linear, "weight"):
+        raise LookupError(
+            f"The {what} of layer {layer} are looked up in tables and are no linear map, so there "
+            f"are no weights for them."
         )
     return linear.weight.unflatten(0, (heads, -1)).mT

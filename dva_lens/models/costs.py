@@ -25,20 +25,24 @@ def parameters(config: ModelConfig) -> int:
 
     total = config.vocabulary * config.width * (1 if config.tied else 2)
     total += config.positions.weights(shape) + norm
-    for layer in range(config.layers):
+    return total + sum(_of_layer(config, layer, linear) for layer in range(config.layers))
+
+
+def _of_layer(config: ModelConfig, layer: int, linear: LinearCost) -> int:
+    """Return the parameters of a layer where `linear` counts those of each of its maps."""
+    shape, norm = config.shape, config.norm.weights(config.shape)
+    total = norm
+    axes = [config.mixer_of(layer), config.depth_average]
+    if config.attends(layer):
+        total += _attention_maps(config, layer, linear)
+        axes += [config.rule_of(layer), config.scores_of(layer)]
+        axes += [config.value_form, config.output]
+        if config.owns_keys(layer):
+            axes.append(config.value_source)
+    if config.feedforward.inner(shape):
+        axes.append(config.feedforward)
         total += norm
-        axes = [config.mixer_of(layer), config.depth_average]
-        if config.attends(layer):
-            total += _attention_maps(config, layer, linear)
-            axes += [config.rule_of(layer), config.scores_of(layer)]
-            axes += [config.value_form, config.output]
-            if config.owns_keys(layer):
-                axes.append(config.value_source)
-        if config.feedforward.inner(shape):
-            axes.append(config.feedforward)
-            total += norm
-        total += sum(each.parameters(shape, layer, linear) for each in axes)
-    return total
+    return total + sum(each.parameters(shape, layer, linear) for each in axes)
 
 
 def _attention_maps(config: ModelConfig, layer: int, linear: LinearCost) -> int:
@@ -46,14 +50,15 @@ def _attention_maps(config: ModelConfig, layer: int, linear: LinearCost) -> int:
     shape, scores = config.shape, config.scores_of(layer)
     part = replace(shape, width=config.channels_read)
     unread = shape.width - part.width
-    total = linear(shape.output_channels, shape.width)
+    written = config.projections.of_output
+    total = written.weights(shape.output_channels, shape.width, bias=config.biases)
     if config.owns_pattern(layer):
         total += scores.weights(part, shape.heads, linear)
         total += config.owns_keys(layer) * scores.weights(part, shape.kv_heads, linear)
     if config.owns_values(layer):
         total += linear(part.width, shape.value_channels)
     if unread:
-        total += config.projections.weights(unread, shape.width, bias=False)
+        total += written.weights(unread, shape.width, bias=False)
     return total
 
 
@@ -82,7 +87,17 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
             if config.owns_keys(layer):
                 axes.append(config.value_source)
         total += sum(each.flops(shape, layer, keys) for each in axes)
+        total += _beyond_matrices(config, layer)
     return total
+
+
+def _beyond_matrices(config: ModelConfig, layer: int) -> int:
+    """Return what the maps of a layer take beyond matrices of their sizes, below zero for less."""
+
+    def beyond(inner: int, outer: int) -> int:
+        return config.projections.operations(inner, outer) - 2 * inner * outer
+
+    return _of_layer(config, layer, beyond) - _of_layer(config, layer, lambda *_: 0)
 
 
 def _attention_flops(config: ModelConfig, layer: int, keys: float) -> float:

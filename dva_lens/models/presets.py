@@ -183,6 +183,11 @@ _PRESETS: dict[str, Preset] = {
         "the spectral norm of every linear map is learned",
         _with(projections="sigma-reparam"),
     ),
+    "hashed": Preset(
+        "MemoryFormer, Ding et al. 2024, 2411.12992; two bits, W_O a matrix: ours",
+        "signs of pairs of channels look rows up in the place of linear maps",
+        _with(projections={"kind": "hashed", "bits": 2}),
+    ),
     "token-table": Preset(
         "2606.02780",
         "late layers take values from the token alone",

@@ -217,7 +217,10 @@ class TransformerLensSurface(nn.Module):
         ]
 
     def tl_parameters(self) -> dict[str, Tensor]:
-        """Return the weights under TransformerLens's names; shared heads are repeated."""
+        """Return the weights under TransformerLens's names; shared heads are repeated.
+
+        What is no linear map has none.
+        """
         return dict(self._named_weights())
 
     def _named_weights(self) -> Iterator[tuple[str, Tensor]]:
@@ -227,8 +230,9 @@ class TransformerLensSurface(nn.Module):
             if block.attn is not None:
                 yield from _attention_weights(f"{name}.attn", block.attn)
             if block.mlp is not None:
-                yield f"{name}.mlp.W_in", block.mlp.W_in
-                yield f"{name}.mlp.W_out", block.mlp.W_out
+                if hasattr(block.mlp.up, "weight"):
+                    yield f"{name}.mlp.W_in", block.mlp.W_in
+                    yield f"{name}.mlp.W_out", block.mlp.W_out
                 yield f"{name}.ln2.w", block.ln2.weight
             yield f"{name}.ln1.w", block.ln1.weight
         yield "ln_final.w", self.ln_final.weight
@@ -237,9 +241,9 @@ class TransformerLensSurface(nn.Module):
 def _attention_weights(name: str, attn: Any) -> Iterator[tuple[str, Tensor]]:
     group = attn.heads // attn.kv_heads
     yield f"{name}.W_O", attn.W_O
-    if attn.maps_tokens and attn.query is not None:
+    if attn.maps_tokens and hasattr(attn.query, "weight"):
         yield f"{name}.W_Q", attn.W_Q
-    if attn.maps_tokens and attn.key is not None:
+    if attn.maps_tokens and hasattr(attn.key, "weight"):
         yield f"{name}.W_K", attn.W_K.repeat_interleave(group, dim=0)
-    if attn.value is not None:
+    if hasattr(attn.value, "weight"):
         yield f"{name}.W_V", attn.W_V.repeat_interleave(group, dim=0)

@@ -67,7 +67,7 @@ FAMILY = (
         "taylor-hybrid",
     ),
     *("shared-pattern", "wide", "taylor", "decay", "alibi", "window", "routed", "linear", "relu"),
-    *("partial", "glu-mixer", "generated-gate", "causal-mean"),
+    *("hashed", "partial", "glu-mixer", "generated-gate", "causal-mean"),
 )
 """Standard attention, and what weighs, sees or mixes tokens otherwise."""
 MATCHED = {"by": "parameters", "baseline": "transformer"}

@@ -80,6 +80,7 @@ ADDED = {
     "disentangled": "dd4d9070cf3b5729",
     "linear": "c7c2fbe40e5f07e4",
     "routed": "b7e2e2ad8fc5213e",
+    "hashed": "65b4517597d3a0de",
 }
 
 

@@ -1,7 +1,12 @@
+from itertools import product
+from math import exp
+
 import pytest
 import torch
-from small_models import SIZE, random_tokens
+from materialised import assert_one_formula, second_writing
+from small_models import SIZE, random_tokens, sharp, sharp_preset
 
+from dva_lens.mechanisms.projections.hashed import HashedProjection
 from dva_lens.models.decoder import build
 from dva_lens.models.presets import preset
 
@@ -102,3 +107,73 @@ def test_the_bound_is_reached_by_one_high_logit():
     logits[3] = 3.0
     norm, entropy = logits.norm(), torch.special.entr(logits.softmax(0)).sum()
     torch.testing.assert_close(least_entropy(norm, 7), entropy)
+
+
+def by_softmax_over_corners(made, stream, start=None):
+    """Look up what the likeliest of all corners holds, times its share in a softmax over all."""
+    del start
+    unit = stream / (stream.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    total, row = 0.0, 0
+    for chunk in unit.split(made.bits, dim=-1):
+        width = chunk.shape[-1]
+        corners = torch.tensor([each[::-1] for each in product((-1.0, 1.0), repeat=width)])
+        share = (chunk @ corners.double().T / made.temperature).softmax(-1)
+        table = made.tables[row : row + 2**width]
+        total = total + share.amax(-1, keepdim=True) * table[share.argmax(-1)]
+        row += 2**width
+    shifted = total if made.bias is None else total + made.bias
+    return shifted.unflatten(-1, (2, -1))
+
+
+@pytest.mark.parametrize(("bits", "temperature", "biases"), [(5, 1.0, False), (2, 0.4, True)])
+def test_look_ups_are_their_formula_with_every_gradient(bits, temperature, biases):
+    chosen = {"kind": "hashed", "bits": bits, "temperature": temperature}
+    model = sharp(SIZE.config(projections=chosen, feedforward="none", biases=biases))
+    assert len(model.blocks[0].attn.query.tables) == {5: 6 * 32 + 4, 2: 16 * 4}[bits]
+    tokens = random_tokens()
+    expected = second_writing(
+        model, tokens, made=by_softmax_over_corners, valued=by_softmax_over_corners
+    )
+    assert_one_formula(model, model(tokens), expected)
+
+
+def test_a_look_up_by_hand():
+    """Three channels of root mean square one: a table of four rows, and one of two."""
+    made = HashedProjection(bits=2).build(3, 1, bias=False).double()
+    with torch.no_grad():
+        made.tables.copy_(torch.tensor([[1.0], [10.0], [100.0], [1000.0], [0.5], [7.0]]))
+    size = (3 / (1 + 4 + 4)) ** 0.5
+    one, two = 1 / (1 + exp(-2 * size)), 1 / (1 + exp(-4 * size))
+    found = made(torch.tensor([[1.0, -2.0, 2.0], [-1.0, 2.0, -2.0]]).double())
+    expected = torch.tensor([[10 * one * two + 7 * two], [100 * one * two + 0.5 * two]])
+    torch.testing.assert_close(found, expected.double(), rtol=1e-5, atol=0)
+
+
+def test_look_ups_have_no_weights_and_heads_write_linearly_still():
+    model = sharp_preset("hashed")
+    for name in ("W_Q", "W_K", "W_V", "OV", "QK"):
+        with pytest.raises(LookupError, match="of layer 0 are looked up in tables"):
+            getattr(model, name)
+    for name in ("W_in", "W_out", "W_gate"):
+        with pytest.raises(LookupError, match=f"{name} is looked up in tables"):
+            getattr(model.blocks[1].mlp, name)
+    names = {name.split(".")[-1] for name in model.tl_parameters()}
+    assert names.isdisjoint({"W_Q", "W_K", "W_V", "W_in", "W_out"})
+    _, cache = model.run_with_cache(random_tokens())
+    written = torch.einsum("bqhd,hdm->bqm", cache["z", 1], model.W_O[1])
+    torch.testing.assert_close(cache["attn_out", 1], written, rtol=0, atol=1e-12)
+
+
+def test_heads_with_inputs_of_their_own_look_up_by_them():
+    model, tokens = sharp_preset("hashed"), random_tokens()
+    model.set_use_split_qkv_input(True)
+
+    def other(inputs, hook):
+        return torch.cat([inputs[:, :, :1], inputs[:, :, 1:].flip(1)], dim=2)
+
+    _, before = model.run_with_cache(tokens)
+    with model.hooks(fwd_hooks=[("blocks.1.attn.hook_k_input", other)]):
+        _, after = model.run_with_cache(tokens)
+    one, two = before["k", 1], after["k", 1]
+    torch.testing.assert_close(one[:, :, 0], two[:, :, 0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(one[:, :, 1].flip(1), two[:, :, 1], rtol=0, atol=1e-12)

@@ -53,6 +53,7 @@ def test_random_hugging_face_models_come_over(name):
         ("window", "visibility"),
         ("sigmoid", "rule"),
         ("sigma-reparam", "projections"),
+        ("hashed", "projections"),
         ("dva", "value_form"),
         ("gated", "output"),
         ("denseformer", "depth_average"),

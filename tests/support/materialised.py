@@ -38,20 +38,22 @@ def products(query, key, block=None):
     return torch.einsum("bqhd,bkhd->bhqk", turned(query), turned(key)) / query.shape[-1] ** 0.5
 
 
-def second_writing(model, tokens, *, made=by_map, seen=causal, scored=products, weighed=softmax):
+def second_writing(
+    model, tokens, *, made=by_map, seen=causal, scored=products, weighed=softmax, valued=by_map
+):
     """Return the logits of a model of two heads without feed-forward networks.
 
     `made` makes queries and keys, `seen` says who sees whom before positions turn them, `scored`
-    makes scores and `weighed` weights of them.
+    makes scores and `weighed` weights of them; `valued` makes values.
     """
     start = stream = model.embed.weight[tokens]
     for block in model.blocks:
         read = unit(stream) * block.ln1.weight
         query, key = (made(each, read, start) for each in (block.attn.query, block.attn.key))
         pattern = weighed(scored(query, key, block), seen(query, key))
-        value = by_map(block.attn.value, read)
+        value = valued(block.attn.value, read)
         mixed = torch.einsum("bhqk,bkhd->bqhd", pattern, value).flatten(2)
-        stream = stream + mixed @ block.attn.out.weight.T
+        stream = stream + mixed @ block.attn.out.weight.T + block.attn.b_O
     return unit(stream) * model.ln_final.weight @ model.unembed.W_U
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import silu
 from transformer_lens.hook_points import HookPoint
 
 from dva_lens.mechanisms.feedforward import Feedforward, Hidden
-from dva_lens.mechanisms.feedforward.network import Network
+from dva_lens.mechanisms.feedforward.network import Network, matrix
 from dva_lens.mechanisms.gated import gated_flops, gated_parameters
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.variant import LinearCost, LinearFactory
@@ -70,4 +70,4 @@ class SwiGluModule(Network):
     @property
     def W_gate(self) -> Float[Tensor, "width inner"]:  # noqa: N802
         """Return W_g, input first."""
-        return self.gate.weight.T
+        return matrix(self.gate, "W_gate")

@@ -1,4 +1,4 @@
-"""How the weight of a linear map is parametrised."""
+"""How the weight of a linear map is parametrised, and what may stand in its place."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
@@ -12,13 +12,25 @@ class Projection(Variant, frozen=True):
 
     called: ClassVar[str] = "projection"
 
+    is_matrix: ClassVar[bool] = True
+    """Whether a map is a matrix, which its module then has as a `weight`."""
+
+    @property
+    def of_output(self) -> "Projection":
+        """Return what makes the output projection of attention, which is a matrix in any case."""
+        return self if self.is_matrix else PROJECTIONS["plain"]()
+
     @abstractmethod
     def weights(self, inner: int, outer: int, *, bias: bool) -> int:
         """Return the parameters of one map."""
 
+    def operations(self, inner: int, outer: int) -> int:
+        """Return the forward operations of one map per token."""
+        return 2 * inner * outer
+
     @abstractmethod
     def build(self, inner: int, outer: int, *, bias: bool) -> Any:
-        """Return the module of one map, which has a `weight` (outer, inner) and a `bias`."""
+        """Return the module of one map: a `bias`, and a `weight` (outer, inner) if a matrix."""
 
 
 PROJECTIONS = VariantTable(
@@ -28,6 +40,11 @@ PROJECTIONS = VariantTable(
         "sigma-reparam": (
             "SigmaReparam",
             "The weight is divided by its largest singular value and scaled by a learned number.",
+        ),
+        "hashed": (
+            "HashedProjection",
+            "The signs of the channels, a few at a time, choose rows of tables, which are added "
+            "up.",
         ),
     },
 )
