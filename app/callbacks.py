@@ -14,8 +14,7 @@ from dash.exceptions import PreventUpdate
 from werkzeug.exceptions import BadRequest
 
 from .components.figure import caption_of, table_box
-from .components.markup import is_plain, markup
-from .drawing import drawing_of, figure_of, shapes_of, words_of
+from .drawing import drawing_of, figure_of, markup_of, shapes_of, words_of
 from .inspector import spoken
 from .layout import page_at
 from .library import Library
@@ -58,10 +57,12 @@ def refill(
     earlier, filled = fill.held(before), fill(chosen)
     if earlier is not None and earlier[0] is filled:
         return no_update, no_update
-    was_plain = earlier is not None and is_plain(earlier[0])
-    if is_plain(filled):
-        return markup(filled), no_update if was_plain else None
-    return "", filled
+    write = markup_of(words, library)
+    written = write(chosen)
+    if written is None:
+        return "", filled
+    was_plain = earlier is not None and write(before) is not None
+    return written, no_update if was_plain else None
 
 
 def register(app: Dash, bench: Workbench) -> None:

@@ -16,6 +16,7 @@ from dva_lens.results.schema import ArchiveError
 from dva_lens.views import as_table, bare
 from dva_lens.views.figure import Row
 
+from .components.markup import is_plain, markup
 from .library import Library, NothingToShowError
 from .page import Panel, Words
 from .state import Remembered, Selection
@@ -46,6 +47,11 @@ def figure_of(panel: Panel, library: Library) -> Remembered[Shown]:
 def words_of(words: Words, library: Library) -> Remembered[Any]:
     """Return what fills words of a page as a remembered function of the selection."""
     return library.remembered(filling_function(words))
+
+
+def markup_of(words: Words, library: Library) -> Remembered[str | None]:
+    """Return the markup of words as a remembered function, None where they are components."""
+    return library.remembered(markup_function(words))
 
 
 def shapes_of(panel: Panel, library: Library, chosen: Selection) -> list[dict[str, Any]]:
@@ -89,6 +95,17 @@ def filling_function(words: Words) -> Callable[[Library, Selection], Any]:
             return html.P(str(refusal), className="missing", role="status")
 
     return fill
+
+
+@cache
+def markup_function(words: Words) -> Callable[[Library, Selection], str | None]:
+    """Return what writes the markup of words, always the same function for the same words."""
+
+    def write(library: Library, chosen: Selection) -> str | None:
+        filled = words_of(words, library)(chosen)
+        return markup(filled) if is_plain(filled) else None
+
+    return write
 
 
 @cache

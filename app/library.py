@@ -15,7 +15,7 @@ import xarray as xr
 
 from dva_lens import axes
 from dva_lens.results.archive import Archive
-from dva_lens.results.edges import WITHOUT, edged_sequences, edges
+from dva_lens.results.edges import WITHOUT, edged_sequences, edges_of_head, edges_of_layer
 from dva_lens.results.estimates import estimate, mean_of
 from dva_lens.results.measurement import Measurement
 from dva_lens.results.moments import Moment
@@ -27,6 +27,8 @@ from .catalogue import Catalogue, Measure, catalogue_of
 from .state import EVERY_SPAN, Remembered, Selection
 
 Result = TypeVar("Result")
+LAYERS = 32
+"""Of how many layers edges stay in memory, all heads of each."""
 
 
 class NothingToShowError(LookupError):
@@ -55,6 +57,7 @@ class Library:
         self.dataset = lru_cache(maxsize=64)(self._dataset)
         self.display = lru_cache(maxsize=8)(self._display)
         self.edges = lru_cache(maxsize=256)(self._edges)
+        self._edges_of_layer = lru_cache(maxsize=LAYERS)(self._read_edges)
         self.trainings = lru_cache(maxsize=16)(archive.trainings)
 
     def remembered(self, compute: Callable[["Library", Selection], Result]) -> Remembered[Result]:
@@ -203,7 +206,11 @@ class Library:
         NothingToShowError
             The edges of this text were not kept, or the run was not measured on it.
         """
-        return edges(self.edged(run, text, sequence), layer, head, sequence=sequence)
+        return edges_of_head(self._edges_of_layer(run, text, layer, sequence), head)
+
+    def _read_edges(self, run: str, text: str, layer: int, sequence: int) -> xr.Dataset:
+        """Read where the queries of one display text look in all heads of a layer."""
+        return edges_of_layer(self.edged(run, text, sequence), layer, sequence=sequence)
 
     def edged(self, run: str, text: str, sequence: int) -> xr.Dataset:
         """Return what was measured of a run on a text, where edges of the sequence were kept.

@@ -25,7 +25,7 @@ from .downloads import serve_downloads
 from .guard import HOST, guard
 from .layout import page_at
 from .pages import PAGES
-from .scheme import SCHEME
+from .scheme import ICON, SCHEME
 from .search_index import search_index
 from .workbench import Workbench
 
@@ -56,7 +56,9 @@ _INDEX = (
     <script>"""
     + SCHEME
     + """</script>
-    {%favicon%}
+    """
+    + ICON
+    + """
     {%css%}
   </head>
   <body>

@@ -218,9 +218,9 @@ class Remembered(Generic[Result]):
     def held(self, chosen: Selection) -> tuple[Result] | None:
         """Return the result that holds for a selection, in a tuple, or None; compute nothing."""
         for names in tuple(self._orders):
-            result = self._results.get(tuple((name, getattr(chosen, name)) for name in names))
-            if result is not None:
-                return (result,)
+            read = tuple((name, getattr(chosen, name)) for name in names)
+            if read in self._results:
+                return (self._results[read],)
         return None
 
     @property

@@ -96,7 +96,7 @@ def explored(folder: Path, case: ExplorerCase, chosen: argparse.Namespace) -> Ex
         starts.append(server.seconds)
         begun = server.processor_seconds()
         opened = visits(browser, server, chosen.visits)
-        walked = switches(browser, server, chosen.switches)
+        walked = switches(browser, server, chosen.switches, layers=case.layers, heads=case.heads)
         pointed = hovers(browser, server, chosen.hovers)
     growth = (walked.heap_after - walked.heap_before) * 1000 / chosen.switches
     found = {

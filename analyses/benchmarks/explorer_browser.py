@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Any, final
 
@@ -18,6 +19,8 @@ BUNDLE = ("/_dash-component-suites/", "/assets/")
 WIDTH, HEIGHT = 1280, 900
 QUIET = 300
 MIB = 1 << 20
+KEYS = {(0, 1): "ArrowRight", (0, -1): "ArrowLeft", (1, 0): "ArrowDown", (-1, 0): "ArrowUp"}
+"""The keys that move the chosen head by so many layers and heads."""
 
 
 @final
@@ -97,11 +100,14 @@ def _counting(page: Page, moved: dict[str, list[int]]) -> CDPSession:
     return session
 
 
-def switches(browser: Browser, server: Server, count: int) -> Switches:
-    """Walk from head to head with arrow keys, as often as `count`, after a few to warm up."""
-    context, page = _tab(browser, f"{server.address}/heads?layer=1&head=1", "[data-headgrid] .hm")
+def switches(browser: Browser, server: Server, count: int, *, layers: int, heads: int) -> Switches:
+    """Walk from head to head with arrow keys, as often as `count`, after a few to warm up.
+
+    A head is met again only after all have been: what the server remembers helps nobody before.
+    """
+    context, page = _tab(browser, f"{server.address}/heads?layer=0&head=0", "[data-headgrid] .hm")
     page.locator("[data-headgrid]").focus()
-    keys = _walk(count + 5)
+    keys = _walk(count + 5, layers, heads)
     for _ in range(5):
         _switch(page, next(keys))
     session = context.new_cdp_session(page)
@@ -134,7 +140,7 @@ def hovers(browser: Browser, server: Server, count: int) -> list[float]:
     found = []
     for _ in range(count):
         word = words.nth(draw.randrange(places))
-        word.scroll_into_view_if_needed()
+        word.evaluate("word => word.scrollIntoView({ block: 'center' })")
         page.mouse.move(2, 2)
         page.evaluate("window.hovered = timeHover(), 0")
         word.hover(force=True)
@@ -154,9 +160,16 @@ def _tab(browser: Browser, address: str, drawn: str) -> tuple[Any, Page]:
     return context, page
 
 
-def _walk(count: int) -> Iterator[str]:
-    """Alternate between neighbours along heads and layers, so that every key moves."""
-    return iter(("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp")[at % 4] for at in range(count))
+def _walk(count: int, layers: int, heads: int) -> Iterator[str]:
+    """Go from the first head through all of them, layer by layer, there and back."""
+    places = [
+        (layer, heads - 1 - head if layer % 2 else head)
+        for layer in range(layers)
+        for head in range(heads)
+    ]
+    steps = pairwise(cycle([*places, *places[-2:0:-1]]))
+    for one, other in islice(steps, count):
+        yield KEYS[other[0] - one[0], other[1] - one[1]]
 
 
 def _switch(page: Page, key: str) -> dict[str, float]:

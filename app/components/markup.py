@@ -18,6 +18,8 @@ _NAMES = {"className": "class", "htmlFor": "for"}
 _EMPTY = frozenset({"br", "hr", "img", "input", "wbr"})
 _LIVING = frozenset({"id", "n_clicks", "n_clicks_timestamp", "key"})
 """What only a component can have, which callbacks know."""
+_OF_COMPONENTS = frozenset(vars(html.Div())) - {"children"}
+"""What a component knows of its kind, beside what it was given."""
 
 
 def as_markup(filled: Any) -> Any:
@@ -48,9 +50,10 @@ def is_plain(part: Any) -> bool:
         return all(map(is_plain, part))
     if not isinstance(part, Component):
         return part is None or isinstance(part, str | int | float)
-    if part._namespace != "dash_html_components" or any(hasattr(part, at) for at in _LIVING):
+    given = vars(part)
+    if part._namespace != "dash_html_components" or not _LIVING.isdisjoint(given):
         return False
-    return is_plain(getattr(part, "children", None))
+    return is_plain(given.get("children"))
 
 
 def markup(part: Any) -> str:
@@ -61,8 +64,7 @@ def markup(part: Any) -> str:
         return "".join(map(markup, part))
     if not isinstance(part, Component):
         return text.escape(str(part), quote=False)
-    given = {name: getattr(part, name) for name in part._prop_names if hasattr(part, name)}
-    given |= {name: value for name, value in vars(part).items() if "-" in name}
+    given = {name: value for name, value in vars(part).items() if name not in _OF_COMPONENTS}
     children = given.pop("children", None)
     name = str(part._type).lower()
     opened = f"<{name}{''.join(_attribute(each, value) for each, value in sorted(given.items()))}>"

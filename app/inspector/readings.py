@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 import pandas as pd
 import xarray as xr
+from jaxtyping import Float
 
 from dva_lens import axes
 from dva_lens.reports.findings import measured_on
@@ -67,6 +68,15 @@ class HeadNumber:
     uniform: float
     other: HeadMean
     minus: HeadMean
+
+
+@final
+@dataclass(frozen=True)
+class HeadMeans:
+    """Means of all heads of a run with the ends of their intervals, and what uniform reads."""
+
+    means: Float[np.ndarray, "mean_and_ends layer head"]
+    uniform: Float[np.ndarray, "layer"]
 
 
 def sink_table(library: Library, chosen: Selection) -> pd.DataFrame | None:
@@ -139,7 +149,7 @@ def _measures(library: Library, chosen: Selection) -> list[Measure]:
     return [known[name] for name in names if name in known]
 
 
-def _of_run(library: Library, chosen: Selection) -> Mapping[str, xr.Dataset]:
+def _of_run(library: Library, chosen: Selection) -> Mapping[str, HeadMeans]:
     """Return estimates over (layer, head) of every statistic that the chosen run has."""
     held = library.of_run(chosen.run, chosen.text)
     found = {}
@@ -148,16 +158,23 @@ def _of_run(library: Library, chosen: Selection) -> Mapping[str, xr.Dataset]:
             continue
         spans = spans_of(measure, chosen.span) or "all"
         one = held.estimate(measure.name, (axes.LAYER, axes.HEAD), spans=spans)
-        one = one.isel({axes.MODEL: 0})
         level = held.reference(measure.name, spans=spans)
-        if level is not None:
-            one = one.assign(uniform=mean_of(level, (axes.LAYER,)))
         if measure.name != "dynamism" or bool((one["value"] > 0).any()):
-            found[measure.name] = one
+            found[measure.name] = _head_means(one, level)
     return found
 
 
-def _minus(library: Library, chosen: Selection) -> Mapping[str, xr.Dataset]:
+def _head_means(found: xr.Dataset, level: xr.DataArray | None = None) -> HeadMeans:
+    """Take the numbers of one run out of estimates over (layer, head)."""
+    one = found.isel({axes.MODEL: 0}).transpose(axes.LAYER, axes.HEAD, ...)
+    means = np.stack([one[name].values for name in ("value", "low", "high")])
+    uniform = np.full(means.shape[1], np.nan)
+    if level is not None:
+        uniform[:] = mean_of(level, (axes.LAYER,)).values
+    return HeadMeans(means, uniform)
+
+
+def _minus(library: Library, chosen: Selection) -> Mapping[str, HeadMeans]:
     """Return every head of the chosen run minus the pinned one, paired text by text.
 
     A statistic is left out where the two were not read from the same tokens.
@@ -181,7 +198,7 @@ def _minus(library: Library, chosen: Selection) -> Mapping[str, xr.Dataset]:
         other = other.isel({axes.HEAD: pin.head}, drop=True)
         if _alike(one, other):
             left = one.copy(data=one.values - _aligned(other, one))
-            found[name] = estimate(left, (axes.LAYER, axes.HEAD)).isel({axes.MODEL: 0})
+            found[name] = _head_means(estimate(left, (axes.LAYER, axes.HEAD)))
     return found
 
 
@@ -204,18 +221,12 @@ def _alike(one: xr.DataArray, other: xr.DataArray) -> bool:
     return True
 
 
-def _at(found: xr.Dataset | None, head: Head) -> HeadMean:
-    if found is None:
+def _at(found: HeadMeans | None, head: Head) -> HeadMean:
+    layers, heads = (0, 0) if found is None else found.means.shape[1:]
+    if found is None or head.layer >= layers or head.head >= heads:
         return HeadMean()
-    at = {axes.LAYER: head.layer, axes.HEAD: head.head}
-    if any(place >= found.sizes.get(dim, 0) for dim, place in at.items()):
-        return HeadMean()
-    one = found.isel(at)
-    return HeadMean(*(float(one[name]) for name in ("value", "low", "high")))
+    return HeadMean(*found.means[:, head.layer, head.head].tolist())
 
 
-def _level(found: xr.Dataset | None, layer: int) -> float:
-    if found is None or "uniform" not in found:
-        return float("nan")
-    level = found["uniform"]
-    return float(level.isel({axes.LAYER: layer}) if axes.LAYER in level.dims else level)
+def _level(found: HeadMeans | None, layer: int) -> float:
+    return float("nan") if found is None else float(found.uniform[layer])

@@ -16,7 +16,7 @@ from ..components.markup import markup
 from ..layout import render
 from ..library import Library
 from ..page import Page
-from ..scheme import SCHEME
+from ..scheme import ICON, SCHEME
 from ..state import Selection
 from .choices import IN_THE_BROWSER, Choices
 from .names import CHOICES, OWN, PLOTLY, PROGRAM, SCRIPTS, STYLES, file_of
@@ -44,6 +44,7 @@ def page_file(
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(page.name)} · dva-lens</title>",
             f"<script>{SCHEME}</script>",
+            ICON,
             *(f'<link rel="stylesheet" href="{name}">' for name in styles),
             *(f'<script defer src="{name}"></script>' for name in program),
             "</head>",

@@ -92,24 +92,50 @@ def edges(data: xr.Dataset, layer: int, head: int, *, sequence: int = 0) -> xr.D
     >>> bool((found["key"] <= found["query"]).all())
     True
     """
+    if has_edges(data):
+        check_places(data, layer, head, sequence)
+    return edges_of_head(edges_of_layer(data, layer, sequence=sequence), head)
+
+
+def edges_of_layer(data: xr.Dataset, layer: int, *, sequence: int = 0) -> xr.Dataset:
+    """Read the edges of one text in all heads of a layer, which an archive keeps together.
+
+    `edges_of_head` takes a head out of what this returns, so that going from head to head reads
+    a layer once.
+
+    Raises
+    ------
+    ArchiveError
+        The measurement keeps no edges, or they are damaged.
+    ValueError
+        There is no such layer, or the edges of the sequence were not kept.
+    """
     if not has_edges(data):
         raise ArchiveError(WITHOUT)
-    check_places(data, layer, head, sequence)
-    at = {axes.LAYER: layer, axes.HEAD: head, axes.LISTED: sequence}
-    chosen = data[list(EDGES)].isel(at, drop=True)
+    check_places(data, layer, 0, sequence)
+    chosen = data[list(EDGES)].drop_vars(axes.HEAD, errors="ignore")
+    chosen = chosen.isel({axes.LAYER: layer, axes.LISTED: sequence}, drop=True)
     one = read(chosen, f"the edges of {data.attrs.get('model', 'a model')}")
     length = int(data[axes.LENGTH].values[sequence])
-    queries = int(one[EDGE_REST].notnull().sum())
-    found = {}
+    about = {"model": data.attrs.get("model", ""), "layer": layer, "sequence": sequence}
+    text = (POSITION, data[TOKEN].values[sequence][:length])
+    return xr.Dataset(dict(one.variables), attrs=about).assign({TOKEN: text})
+
+
+def edges_of_head(layer: xr.Dataset, head: int) -> xr.Dataset:
+    """Return where queries look in one head of a layer that `edges_of_layer` read."""
+    found, length = {}, layer.sizes[POSITION]
+    queries = int(layer.variables[EDGE_REST].isel({axes.HEAD: head}).notnull().sum())
     for name, short in NAMES.items():
-        held = one[name]
+        held = layer.variables[name]
+        held = held.isel({axes.HEAD: head}) if axes.HEAD in held.dims else held
         dims = [PLACES.get(str(dim), str(dim)) for dim in held.dims]
         size = length if dims[0] == POSITION else queries
         found[short] = (dims, held.values[:size], held.attrs)
-    found[TOKEN] = (POSITION, data[TOKEN].values[sequence][:length])
-    about = {"model": data.attrs.get("model", ""), "layer": layer, "head": head}
+    found[TOKEN] = layer.variables[TOKEN]
     places = {axes.QUERY: range(queries), POSITION: range(length)}
-    return xr.Dataset(found, places, {**about, "sequence": sequence})
+    at = {"layer": layer.attrs["layer"], "head": head, "sequence": layer.attrs["sequence"]}
+    return xr.Dataset(found, places, {"model": layer.attrs["model"], **at})
 
 
 def check_places(data: xr.Dataset, layer: int, head: int, sequence: int) -> None:

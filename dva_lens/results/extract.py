@@ -81,7 +81,7 @@ def why_nan(parts: Sequence[Measurement], name: str) -> str:
     for part in parts:
         if name not in part.data:
             found[part.label] = "not measured"
-        elif reason := part.data[name].attrs.get("why_not"):
+        elif reason := part.data.variables[name].attrs.get("why_not"):
             found[part.model] = str(reason)
     held = {(part.model, part.seed) for part in parts}
     found |= {

@@ -87,7 +87,7 @@ def sinks(
 
 def strongest(table: pd.DataFrame, model: str) -> Mapping[str, Any] | None:
     """Return the row of a model's strongest sink, or of its largest first-key mass without one."""
-    own = [row for row in table.to_dict("records") if row["model"] == model]
+    own = table.loc[table["model"] == model].to_dict("records")
     found = [row for row in own if row["sink"]]
     first = [row for row in own if row["position"] == 0 and np.isfinite(row["mass"])]
     return next(iter((*found, *first)), None)
@@ -151,7 +151,7 @@ class _Reader:
         """Yield the key but the first that is most often on top in every head that has one."""
         if self.moment == "loss" or "top_key_position" not in own.data:
             return
-        found = keys_elsewhere(self.each.of(name), own, self.moment)
+        found = keys_elsewhere(own, self.each.moment(self.moment))
         before = self._top_before(name)
         for one in found:
             place = {"model": own.model, "seed": own.seed, "layer": one.layer, "head": one.head}

@@ -13,8 +13,7 @@ import numpy as np
 
 from dva_lens import axes
 from dva_lens.results.measurement import Measurement
-from dva_lens.results.moments import Moment, When
-from dva_lens.results.reader import Measurements
+from dva_lens.results.moments import Moment
 from dva_lens.results.shares import documents_of
 from dva_lens.statistics.inference.estimate import profile
 from dva_lens.statistics.sinks import ChosenKey, TopKeys, choosing, chosen_key
@@ -52,23 +51,16 @@ class KeyElsewhere:
         return "first occurrence of a token" if self.position < 0 else f"position {self.position}"
 
 
-def keys_elsewhere(one: Measurements, own: Measurement, moment: When) -> Iterator[KeyElsewhere]:
+def keys_elsewhere(own: Measurement, moment: Moment) -> Iterator[KeyElsewhere]:
     """Yield for every head of one training the key that half of the texts have most often on top.
 
     Its mass is read on the other half of the documents, with its 95 % interval. Heads whose
     other half never has it on top are left out: it receives nothing that is known of.
     """
     names = ("position", "token", "earlier", "mass", "even", "drain")
-    arrays = {
-        name: one.values(TOP + name, moment=moment).isel({axes.MODEL: 0, axes.SEED: 0}, drop=True)
-        for name in names
-    }
-    values = {
-        name: array.transpose(axes.SEQUENCE, axes.LAYER, axes.HEAD).values
-        for name, array in arrays.items()
-    }
-    documents = np.asarray(documents_of(arrays["mass"])).reshape(-1)
-    words = _words(own, one.moment(moment))
+    values = {name: _of_texts(own, moment, TOP + name) for name in names}
+    documents = np.asarray(documents_of(own.data[TOP + "mass"])).reshape(-1)
+    words = _words(own, moment)
     chooses = choosing(documents)
     for layer, head in np.ndindex(*values["mass"].shape[1:]):
         top = TopKeys(*(values[name][:, layer, head] for name in names[:4]))
@@ -101,10 +93,7 @@ def token_at(own: Measurement, moment: Moment, position: int) -> np.ndarray:
     words = _words(own, moment)
     if words is None:
         return np.full(shape, "", dtype=object)
-    places = moment.select(own.data[TOP + "position"])
-    if axes.STEP in places.dims:
-        places = places.isel({axes.STEP: -1})
-    there = places.transpose(axes.SEQUENCE, axes.LAYER, axes.HEAD).values == position
+    there = _of_texts(own, moment, TOP + "position") == position
     anywhere = _most_common(words[there])
     found = np.full(shape, anywhere, dtype=object)
     for layer, head in np.ndindex(*shape):
@@ -115,10 +104,13 @@ def token_at(own: Measurement, moment: Moment, position: int) -> np.ndarray:
 
 
 def _words(own: Measurement, moment: Moment) -> np.ndarray | None:
-    if TEXT not in own.data:
-        return None
-    held = moment.select(own.data[TEXT])
-    if axes.STEP in held.dims:  # at equal loss tokens are those of the last step
+    return _of_texts(own, moment, TEXT) if TEXT in own.data else None
+
+
+def _of_texts(own: Measurement, moment: Moment, name: str) -> np.ndarray:
+    """Return a variable of a training over (sequence, layer, head) at a moment."""
+    held = moment.select(own.data[name])
+    if axes.STEP in held.dims:  # at equal loss keys are those of the last step
         held = held.isel({axes.STEP: -1})
     return held.transpose(axes.SEQUENCE, axes.LAYER, axes.HEAD).values
 

@@ -18,7 +18,7 @@ def folder(tmp_path_factory):
 
 def test_switches_hovers_and_visits_are_timed(browser, address):
     server = Server(address, os.getpid(), 0.0)
-    walked = switches(browser, server, 3)
+    walked = switches(browser, server, 3, layers=3, heads=4)
     assert len(walked.first) == len(walked.all_charts) == 3
     for first, last in zip(walked.first, walked.all_charts, strict=True):
         assert 0 < first <= last < 120_000
