@@ -120,6 +120,11 @@ def _check_maps(layer: int, attention: Any) -> None:
             f"Layer {layer} takes its keys from another layer, and the bound needs both "
             f"weights at one input."
         )
+    if attention.phases is not None:
+        raise ValueError(
+            f"The bound is about linear maps to queries and keys; layer {layer} scales and shifts "
+            f"the phases of theirs."
+        )
     if not hasattr(attention.key, "weight"):
         raise ValueError(
             f"The bound is about linear maps to queries and keys; those of layer {layer} are "

@@ -105,6 +105,7 @@ class Attention(nn.Module):
         rule, visible = config.rule_of(layer), config.visibility_of(layer)
         self.rule, self.visible = rule.build(shape), visible.build(shape)
         self.terms: nn.Module | None = scores.terms(shape)
+        self.phases: nn.Module | None = scores.phases(shape)
         self.features: Callable[[Tensor], Tensor] | None = rule.features()
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
@@ -137,12 +138,10 @@ class Attention(nn.Module):
         key, used, state = self._keys_and_values(inputs, state, copied)
         if self.shares_pattern and copied is None:
             state = state.put(PATTERN, SharedPattern(query, key))
-        rule: Rule = self.rule(state.segments)
-        if self.terms is not None:
-            rule = self.terms(rule, query, key)
-        if self.visible is not None:
-            rule = self.visible(rule, query, key)
+        rule = self._rule_of(state, query, key)
         values = self.mix.formed(query, key, used.value, self._stream(inputs))
+        if self.phases is not None:
+            query, key = self.phases(query, key)
         if self.rotation is not None:
             query = self.hook_rot_q(self.rotation(query))
             key = self.hook_rot_k(self.rotation(key))
@@ -159,6 +158,13 @@ class Attention(nn.Module):
             unread = inputs.whole[..., self.channels_read :]
             written = written + self.hook_passed(self.passed(unread))
         return written, state
+
+    def _rule_of(self, state: CrossLayerState, query: Query, key: Key) -> Rule:
+        """Return the rule for the texts of a batch, with what queries and keys add to it."""
+        rule: Rule = self.rule(state.segments)
+        if self.terms is not None:
+            rule = self.terms(rule, query, key)
+        return rule if self.visible is None else self.visible(rule, query, key)
 
     def _compared(
         self, made: nn.Module | None, inputs: Input, heads: int, state: CrossLayerState

@@ -276,11 +276,12 @@ class ModelConfig(Value, frozen=True):
                 f"Layers share patterns or keys and values, not both: got share_pattern_every="
                 f"{self.share_pattern_every} and share_kv_every={self.share_kv_every}."
             )
-        if self.scores.own_terms:
+        if self.scores.own_terms or self.scores.own_phases:
             raise ValueError(
-                f"Layers that share a pattern cannot have scores with terms that each of them "
-                f"learns, got scores {plain('scores', self.scores)['kind']} with "
-                f"share_pattern_every={self.share_pattern_every}."
+                f"Layers that share a pattern cannot have scores with "
+                f"{'terms' if self.scores.own_terms else 'phases'} that each of them learns, got "
+                f"scores {plain('scores', self.scores)['kind']} with share_pattern_every="
+                f"{self.share_pattern_every}."
             )
         if self.rule.parameters(self.shape, 0, lambda *_: 0):
             raise ValueError(

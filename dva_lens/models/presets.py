@@ -247,6 +247,11 @@ _PRESETS: dict[str, Preset] = {
         "contents and distances are compared in terms of their own",
         _with(scores="disentangled", positions="none"),
     ),
+    "complex": Preset(
+        "ComplexFormer, Shao et al. 2025, 2505.10222 (withdrawn since); scale and start ours",
+        "differences of phase between queries and keys are scaled and shifted",
+        _with(scores="complex"),
+    ),
     "embedding-qk-hybrid": Preset(
         "Xue et al. 2025, 2510.11602",
         "queries and keys of every second layer read the embeddings",

@@ -189,7 +189,19 @@ class TransformerLensSurface(nn.Module):
 
     @property
     def QK(self) -> FactoredMatrix:  # noqa: N802
-        """Return what each head compares; positions and norms are not in it."""
+        """Return what each head compares; positions and norms are not in it.
+
+        Raises
+        ------
+        LookupError
+            A layer has no such weights, or compares phases that it scales and shifts.
+        """
+        for layer, block in enumerate(self.blocks):
+            if block.attn is not None and block.attn.phases is not None:
+                raise LookupError(
+                    f"Layer {layer} scales and shifts phases of queries and keys, so no product "
+                    f"of weights is what its heads compare."
+                )
         return FactoredMatrix(self.W_Q, self.W_K.mT)
 
     def accumulated_bias(

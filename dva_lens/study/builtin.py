@@ -61,6 +61,7 @@ FAMILY = (
     *("embedding-qk", "frozen-random", "static-learned", "random-fixed", "uniform"),
     *(
         "disentangled",
+        "complex",
         "embedding-qk-hybrid",
         "random-fixed-hybrid",
         "uniform-hybrid",

@@ -81,6 +81,7 @@ ADDED = {
     "linear": "c7c2fbe40e5f07e4",
     "routed": "b7e2e2ad8fc5213e",
     "hashed": "65b4517597d3a0de",
+    "complex": "6880b9b99aa308c8",
 }
 
 

@@ -77,6 +77,7 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
         ("uniform", "read from nothing"),
         ("routed", "see a part of them"),
         ("hashed", "looked up in tables"),
+        ("complex", "the phases of theirs"),
     ],
 )
 def test_what_the_theorem_is_not_about_is_refused(name, words):

@@ -38,7 +38,10 @@ REFUSED |= {
 }
 REFUSED |= {
     (other, ("share_pattern_every", 2))
-    for other in (("rule", "learned-sink"), ("share_kv_every", 2), ("scores", "disentangled"))
+    for other in (
+        *(("rule", "learned-sink"), ("share_kv_every", 2)),
+        *(("scores", "disentangled"), ("scores", "complex")),
+    )
 }
 REFUSED |= {
     (("mixer", kind), other)

@@ -1,5 +1,7 @@
 """Every way to make scores against a second writing of the whole model, gradients included."""
 
+from math import cos, sin
+
 import numpy as np
 import pytest
 import torch
@@ -22,8 +24,6 @@ FIXED = ("frozen-random", "random-fixed")
 
 def with_distances(query, key, block):
     """Add the terms of one pair after the other."""
-    if block.attn.terms is None:
-        return products(query, key)
     terms, length = block.attn.terms, query.shape[1]
     added = torch.zeros(len(query), 2, length, length, dtype=query.dtype)
     for i in range(length):
@@ -32,6 +32,27 @@ def with_distances(query, key, block):
             of_query = (query[:, i] * terms.keys[:, back]).sum(-1)
             added[:, :, i, j] = of_query + (terms.queries[:, back] * key[:, j]).sum(-1)
     return (products(query, key) + added / 4) / 3**0.5
+
+
+def with_phases(query, key, block):
+    """Compare complex numbers pair by pair, the difference of their phases taken first."""
+    half, length = query.shape[-1] // 2, query.shape[1]
+    (sizes, angles), (others, away) = (
+        (each.abs(), each.angle())
+        for each in (torch.complex(h[..., :half], h[..., half:]) for h in (query, key))
+    )
+    place = torch.arange(length).double()
+    back = place[:, None] - place
+    turn = back[..., None, None] * 10000.0 ** (-torch.arange(half).double() / half)
+    slope, shift = (
+        each.reshape(-1, half) for each in (block.attn.phases.slope, block.attn.phases.shift)
+    )
+    phase = slope * (angles[:, :, None] - away[:, None]) + shift + turn
+    both = sizes[:, :, None] * others[:, None]
+    return torch.einsum("bqkhc,bqkhc->bhqk", both, phase.cos()) / (2 * half) ** 0.5
+
+
+SCORED = {"disentangled": with_distances, "complex": with_phases}
 
 
 def by_table(made, stream, start):
@@ -44,6 +65,7 @@ SECOND = {
     "dot-product": by_map,
     "frozen-random": by_map,
     "disentangled": by_map,
+    "complex": by_map,
     "embedding-qk": lambda made, stream, start: by_map(made, unit(start), None),
     "static-learned": by_table,
     "random-fixed": by_table,
@@ -55,7 +77,8 @@ SECOND = {
 def test_scores_are_their_formula_with_every_gradient(kind):
     chosen = {"kind": kind, "clip": 4} if kind == "disentangled" else kind
     model = sharp(SIZE.config(scores=chosen, feedforward="none"))
-    expected = second_writing(model, TOKENS, made=SECOND[kind], scored=with_distances)
+    scored = SCORED.get(kind, products)
+    expected = second_writing(model, TOKENS, made=SECOND[kind], scored=scored)
     assert_one_formula(model, model(TOKENS), expected)
 
 
@@ -91,6 +114,54 @@ def test_disentangled_scores_are_those_of_deberta():
         seen = torch.ones(2, 1, 13, 13).tril().bool()
         _, weights = theirs(read, seen, output_attentions=True, rel_embeddings=distances)
     torch.testing.assert_close(cache["pattern", 1], weights, rtol=0, atol=1e-10)
+
+
+def test_complex_scores_start_as_the_rotary_dot_product():
+    plain, other = (
+        build(SIZE.config(scores=kind)).double() for kind in ("dot-product", "complex")
+    )
+    torch.testing.assert_close(other(TOKENS), plain(TOKENS), rtol=0, atol=1e-12)
+
+
+def phases_of(**sizes):
+    return build(SIZE.config(scores="complex", **sizes)).double().blocks[0].attn.phases
+
+
+def test_a_slope_of_two_doubles_what_a_difference_of_phases_says():
+    phases = phases_of(heads=1)
+    with torch.no_grad():
+        phases.slope.fill_(2.0)
+        phases.shift.fill_(0.25)
+    one, other = torch.zeros(2, 1, 1, 1, 32).double()
+    one[..., [0, 16]] = torch.tensor([3 * cos(0.7), 3 * sin(0.7)]).double()
+    other[..., [0, 16]] = torch.tensor([2 * cos(0.3), 2 * sin(0.3)]).double()
+    query, key = phases(one, other)
+    assert (query * key).sum().item() == pytest.approx(6 * cos(2 * (0.7 - 0.3) + 0.25), rel=1e-6)
+
+
+def test_what_has_no_phase_weighs_nothing_and_has_a_finite_gradient():
+    phases = phases_of()
+    for size in (0.0, 1e-200):
+        given = torch.full((1, 3, 2, 16), size, dtype=torch.float64).requires_grad_()
+        query, key = phases(given, given)
+        (query.sum() + key.sum()).backward()
+        assert query.abs().max() <= 2 * size
+        assert given.grad.isfinite().all()
+        assert bool(given.grad.any()) is (size > 0)
+
+
+def test_heads_that_share_a_key_share_its_slopes():
+    phases = phases_of(kv_heads=1)
+    assert (len(phases.slope), len(phases.shift)) == (8, 16)
+
+
+def test_what_complex_scores_cannot_be_part_of_is_refused():
+    with pytest.raises(ValueError, match="Complex scores need an even qk_dim, got 5"):
+        SIZE.config(scores="complex", qk_dim=5, positions="none")
+    with pytest.raises(ValueError, match="scores with phases that each of them learns"):
+        SIZE.config(scores="complex", share_pattern_every=3)
+    with pytest.raises(LookupError, match="Layer 0 scales and shifts phases"):
+        _ = sharp_preset("complex").QK
 
 
 def test_uniform_attention_is_the_running_mean():

@@ -29,6 +29,9 @@ class Scores(Variant, frozen=True):
     own_terms: ClassVar[bool] = False
     """Whether a layer learns terms of its own, so that no other layer can weigh as it does."""
 
+    own_phases: ClassVar[bool] = False
+    """Whether a layer learns how phases are compared, so that no other can weigh as it does."""
+
     @property
     def of_tokens(self) -> bool:
         """Return whether queries and keys are linear maps of something about their token."""
@@ -40,6 +43,10 @@ class Scores(Variant, frozen=True):
 
     def terms(self, shape: Shape) -> Any:
         """Return the module that adds terms by distance to a rule, or None."""
+        del shape
+
+    def phases(self, shape: Shape) -> Any:
+        """Return what queries and keys pass through together ahead of rotation, or None."""
         del shape
 
     @abstractmethod
@@ -58,6 +65,11 @@ SCORES = VariantTable(
         "frozen-random": (
             "FrozenRandom",
             "The maps to queries and keys are random and are not trained.",
+        ),
+        "complex": (
+            "ComplexScores",
+            "Queries and keys are complex vectors, whose differences of phase are scaled and "
+            "shifted.",
         ),
         "disentangled": (
             "Disentangled",
