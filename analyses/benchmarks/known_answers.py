@@ -23,6 +23,8 @@ from torch.nn.functional import cross_entropy
 
 from dva_lens.data.tasks import BigramBackcopy, TaskBatch
 from dva_lens.mechanisms.rule.alibi import Alibi
+from dva_lens.mechanisms.rule.combiner import Combiner
+from dva_lens.mechanisms.rule.landmark import Landmark
 from dva_lens.mechanisms.rule.linear import Linear
 from dva_lens.mechanisms.rule.softmax import Softmax
 from dva_lens.mechanisms.rule.taylor import Taylor
@@ -45,7 +47,7 @@ SIZE = Size(layers=2, width=64, heads=2, vocabulary=64, context=64)
 TASK = BigramBackcopy(vocabulary=64, length=64, batch=16)
 SEQUENCES = 32
 SETTLED = 16
-SUM_TO_ONE = (Softmax, Alibi, Linear, Taylor)
+SUM_TO_ONE = (Softmax, Alibi, Linear, Taylor, Landmark, Combiner)
 NOWHERE: dict[str, Any] = {"layer": -1, "head": -1} | dict.fromkeys(
     ("parked", "parked_at_triggers", "even", "mass", "drain"), float("nan")
 )

@@ -91,11 +91,16 @@ def _check(model: Decoder) -> None:
 
 def _check_rule(layer: int, attention: Any) -> None:
     rule = attention.rule(None)
-    other = rule.similarity != "exponential"
-    if rule.decay is not None or other or attention.terms is not None:
+    beside = {
+        "another similarity": rule.similarity != "exponential",
+        "distance": rule.decay is not None or attention.terms is not None,
+        "the block of a key": attention.past is not None,
+    }
+    taking_part = [name for name, takes in beside.items() if takes]
+    if taking_part:
         raise ValueError(
             f"The bound is about exponentials of scores of queries and keys alone; in layer "
-            f"{layer} {'another similarity' if other else 'distance'} takes part."
+            f"{layer} {taking_part[0]} takes part."
         )
     if rule.normaliser != "softmax" or rule.sink is not None:
         raise ValueError(

@@ -54,6 +54,7 @@ def fits_torch(rule: Rule, length: int) -> bool:
         and rule.softcap is None
         and rule.decay is None
         and rule.query_terms is None
+        and rule.text_blocks is None
         and rule.similarity == "exponential"
         and not isinstance(rule.bias, Tensor)
         and rule.closed

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
+from dva_lens.kernels.text_blocks import TextBlocks
 from dva_lens.kernels.values import Relative, Static, Values
 
 Query = Float[Tensor, "..."]
@@ -54,12 +55,12 @@ def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
 
 def _check_other_keys(query: Query, key: Key, values: Values, rule: Rule) -> None:
     """Refuse what compares places, where queries and keys are not those of one text."""
-    compared = rule.causal or rule.decay is not None
+    compared = rule.causal or rule.decay is not None or rule.text_blocks is not None
     if compared or rule.window is not None or rule.segments is not None:
         raise ValueError(
             f"query and key must agree in positions where a rule compares them (causal, window, "
-            f"segments or decay), got {query.shape[2]} and {key.shape[2]}; pass causal=False, no "
-            f"decay, and a mask function where some keys are hidden."
+            f"segments, decay or blocks), got {query.shape[2]} and {key.shape[2]}; pass "
+            f"causal=False, no decay or blocks, and a mask function where some keys are hidden."
         )
     if not isinstance(values, Static):
         raise TypeError(
@@ -146,8 +147,28 @@ def _check_rule(query: Query, rule: Rule) -> None:
                 f"{name} must be (batch, head, position, distance), beginning with ({batch}, "
                 f"{heads}, {length}), got shape {tuple(terms.shape)}."
             )
+    if rule.text_blocks is not None:
+        _check_text_blocks((batch, heads, length), rule.text_blocks)
     if rule.segments is not None and rule.segments.shape != (batch, length):
         raise ValueError(
             f"segments must be (batch, position) = ({batch}, {length}), got shape "
             f"{tuple(rule.segments.shape)}."
+        )
+
+
+def _check_text_blocks(sizes: tuple[int, int, int], blocks: TextBlocks) -> None:
+    batch, heads, length = sizes
+    wanted = {"number": (batch, length), "keys": sizes, "terms": (*sizes, blocks.terms.shape[-1])}
+    for name, shape in wanted.items():
+        held = getattr(blocks, name)
+        if held is not None and held.shape != shape:
+            raise ValueError(
+                f"text_blocks.{name} must be of shape {shape}, got {tuple(held.shape)}, for "
+                f"{batch} sequences of {length} positions and {heads} heads."
+            )
+    if not 0 <= int(blocks.number.min()) <= int(blocks.number.max()) < blocks.terms.shape[-1]:
+        raise ValueError(
+            f"text_blocks.number must count blocks from 0 to {blocks.terms.shape[-1] - 1}, of "
+            f"which there are terms, got {int(blocks.number.min())} to "
+            f"{int(blocks.number.max())}."
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from dva_lens.axes import MANY_KEYS
 from dva_lens.kernels.by_distance import terms_between
 from dva_lens.kernels.rule import Rule, visible_keys
+from dva_lens.kernels.text_blocks import Pairs
 from dva_lens.kernels.values import per_query_head
 
 Query = Float[Tensor, "batch head query width"]
@@ -56,6 +57,8 @@ def _finished(
 ) -> Some:
     """Return the scores of some queries; -inf where they do not see a key."""
     scores = rule.bent(rule.scale * products)
+    if rule.text_blocks is not None:
+        scores = rule.text_blocks.scores(scores, Pairs(rows, keys))
     if isinstance(rule.bias, Tensor):
         bias = rule.bias if rule.bias.shape[-2] == 1 else rule.bias[..., rows, :]
         scores = scores + (bias if bias.shape[-1] == 1 else bias[..., : len(keys)])

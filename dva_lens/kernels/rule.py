@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.decay import Decay
+from dva_lens.kernels.text_blocks import TextBlocks
 from dva_lens.kernels.visibility import Visibility
 
 Normaliser = Literal["softmax", "sigmoid", "relu"]
@@ -29,7 +30,8 @@ class Rule(Visibility):
     order, or `linear` s itself, which queries and keys of positive features keep above zero. A
     `decay` takes from scores or from weights by the distance of query and key. Where a query and a
     key have `query_terms` and `key_terms` for every distance, from 0 on and the last for all that
-    are further, both are added like a bias.
+    are further, both are added like a bias. `text_blocks` add terms to the scores of a query with
+    the keys of every block of the text but its own, or put terms in the place of their products.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class Rule(Visibility):
     decay: Decay | None = None
     query_terms: Float[Tensor, "batch head query distance"] | None = None
     key_terms: Float[Tensor, "batch head key distance"] | None = None
+    text_blocks: TextBlocks | None = None
     similarity: Similarity = "exponential"
 
     def __post_init__(self) -> None:

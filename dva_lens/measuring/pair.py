@@ -23,6 +23,8 @@ class Pair:
 
     - `dot` is q.k, `scale` what it is multiplied by, `softcap` the bound on the product if there
       is one, `bias` what is added, a penalty by distance included; together they are the `logit`.
+      Where blocks of a text are weighed as wholes, what a query has for the block of the key is in
+      the bias, and the scale is 0 where their product has no say.
     - `weight` is what the rule makes of it among all `visible` keys; `rank` is 1 for the key with
       the largest weight, and `row_mass` what all weights total. `factor` is what distance
       multiplies the normalised weight by, 1 where nothing does; it is in the weight. Under
@@ -151,8 +153,8 @@ def pair(  # noqa: PLR0913  (a pair has a place in a model and one in a text)
 def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str, Any]:
     """Return the numbers between q.k and the logit."""
     dot = float(accurate(query).double() @ accurate(key).double())
-    score = float(rule.bent(torch.tensor(rule.scale * dot, dtype=torch.float64)))
-    bias = rule.bias
+    scale, bias = rule.scale, rule.bias
+    score = float(rule.bent(torch.tensor(scale * dot, dtype=torch.float64)))
     if isinstance(bias, Tensor):
         row, column = (
             min(place, size - 1) for place, size in zip((at, of), bias.shape[-2:], strict=True)
@@ -164,9 +166,13 @@ def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str
         back = min(at - of, rule.query_terms.shape[-1] - 1)
         terms = rule.query_terms[0, 0, at, back] + rule.key_terms[0, 0, of, back]
         bias = float(bias) + float(terms)
+    if rule.text_blocks is not None:
+        term, counts = rule.text_blocks.of_pair(at, of)
+        bias = float(bias) + term
+        scale, score = (scale, score) if counts else (0.0, 0.0)
     return {
         "dot": dot,
-        "scale": rule.scale,
+        "scale": scale,
         "softcap": rule.softcap,
         "similarity": rule.similarity,
         "bias": float(bias),

@@ -13,6 +13,7 @@ from transformer_lens.hook_points import HookPoint
 from dva_lens.kernels.attention import Attend, attend
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Values
+from dva_lens.mechanisms.past_blocks import PlacedHeads
 from dva_lens.mechanisms.value_form.form import Stream
 from dva_lens.mechanisms.variant import LinearFactory
 from dva_lens.models.config import ModelConfig
@@ -106,6 +107,7 @@ class Attention(nn.Module):
         self.rule, self.visible = rule.build(shape), visible.build(shape)
         self.terms: nn.Module | None = scores.terms(shape)
         self.phases: nn.Module | None = scores.phases(shape)
+        self.past: nn.Module | None = rule.past(shape)
         self.features: Callable[[Tensor], Tensor] | None = rule.features()
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
@@ -140,13 +142,7 @@ class Attention(nn.Module):
             state = state.put(PATTERN, SharedPattern(query, key))
         rule = self._rule_of(state, query, key)
         values = self.mix.formed(query, key, used.value, self._stream(inputs))
-        if self.phases is not None:
-            query, key = self.phases(query, key)
-        if self.rotation is not None:
-            query = self.hook_rot_q(self.rotation(query))
-            key = self.hook_rot_k(self.rotation(key))
-        if self.features is not None:
-            query, key = self.features(query), self.features(key)
+        query, key, rule = self._placed(query, key, rule)
         attended = self.mix.hook_z(self._attended(query, key, values, rule, used))
         if self.gate is not None:
             attended, handed_on = self.gate(
@@ -165,6 +161,20 @@ class Attention(nn.Module):
         if self.terms is not None:
             rule = self.terms(rule, query, key)
         return rule if self.visible is None else self.visible(rule, query, key)
+
+    def _placed(self, query: Query, key: Key, rule: Rule) -> tuple[Query, Key, Rule]:
+        """Return queries and keys as kernels compare them, and the rule that goes with them."""
+        if self.phases is not None:
+            query, key = self.phases(query, key)
+        before = query, key
+        if self.rotation is not None:
+            query = self.hook_rot_q(self.rotation(query))
+            key = self.hook_rot_k(self.rotation(key))
+        if self.features is not None:
+            query, key = self.features(query), self.features(key)
+        if self.past is not None:
+            rule = self.past(rule, PlacedHeads(*before, query, key, self.rotation))
+        return query, key, rule
 
     def _compared(
         self, made: nn.Module | None, inputs: Input, heads: int, state: CrossLayerState

@@ -188,6 +188,7 @@ class ModelConfig(Value, frozen=True):
         self._check_shared()
         self._check_operands()
         self._check_terms()
+        self._check_blocks()
         self._check_pattern()
         self._check_standard()
         return self
@@ -265,6 +266,25 @@ class ModelConfig(Value, frozen=True):
             raise ValueError(
                 f"Scores with terms by distance need a rule of whole scores, got scores "
                 f"{plain('scores', self.scores)['kind']} with rule {kind}."
+            )
+
+    def _check_blocks(self) -> None:
+        """Refuse a rule of whole blocks where queries see a part of them, or scores have terms."""
+        if not self.rule.of_blocks:
+            return
+        kinds = {
+            axis: plain(axis, getattr(self, axis))["kind"]
+            for axis in ("rule", "scores", "visibility")
+        }
+        if kinds["visibility"] != "all":
+            raise ValueError(
+                f"A rule of blocks needs queries that see all keys, got rule {kinds['rule']} with "
+                f"visibility {kinds['visibility']}."
+            )
+        if self.scores.own_terms:
+            raise ValueError(
+                f"A rule of blocks needs scores of queries and keys alone, got rule "
+                f"{kinds['rule']} with scores {kinds['scores']}, which have terms by distance."
             )
 
     def _check_pattern(self) -> None:

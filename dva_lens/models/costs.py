@@ -83,7 +83,8 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
         axes = [config.mixer_of(layer), config.depth_average, config.feedforward]
         if config.attends(layer):
             total += visible.choosing(shape, length) + _attention_flops(config, layer, keys)
-            axes += [config.scores_of(layer), config.value_form, config.output]
+            axes += [config.rule_of(layer), config.scores_of(layer)]
+            axes += [config.value_form, config.output]
             if config.owns_keys(layer):
                 axes.append(config.value_source)
         total += sum(each.flops(shape, layer, keys) for each in axes)

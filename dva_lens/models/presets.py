@@ -322,6 +322,16 @@ _PRESETS: dict[str, Preset] = {
         "scores fall with distance; no other positions",
         _with(rule="alibi", positions="none"),
     ),
+    "landmark": Preset(
+        "Mohtashami and Jaggi 2023, 2305.16300; landmarks pooled from keys: ours",
+        "keys of a past block share what its landmark gets",
+        _with(rule="landmark"),
+    ),
+    "combiner": Preset(
+        "Combiner-Fixed, Ren et al. 2021, 2107.05768; pooled ahead of positions: ours",
+        "keys of a past block share its weight alike for all queries",
+        _with(rule="combiner"),
+    ),
     "window": Preset(
         "CLEAR, Liu et al. 2024, 2412.16112, along a text",
         "a query sees the last quarter of the context alone",

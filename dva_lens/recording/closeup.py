@@ -98,6 +98,8 @@ def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
         terms = getattr(weights, name)
         if terms is not None:
             changed[name] = terms[:, chosen]
+    if weights.text_blocks is not None:
+        changed["text_blocks"] = weights.text_blocks.of_heads(chosen)
     if isinstance(weights.bias, Tensor) and weights.bias.shape[1] > 1:
         changed["bias"] = weights.bias[:, chosen]
     return AttentionCall(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dva_lens.kernels.by_distance import terms_between
 from dva_lens.kernels.rule import Rule, visible_keys
+from dva_lens.kernels.text_blocks import Pairs, TextBlocks
 from dva_lens.kernels.values import Static, Values
 from dva_lens.recording.norms import accurate
 from dva_lens.records import RowTile
@@ -102,6 +103,9 @@ def alone(batch: Any, sequence: int) -> Any:
     }
     if mask is not None:
         cut["mask"] = lambda first, query, key: mask(first + sequence, query, key)
+    blocks = getattr(batch, "text_blocks", None)
+    if isinstance(blocks, TextBlocks):
+        cut["text_blocks"] = blocks.cut(slice(sequence, sequence + 1))
     return replace(batch, **cut)
 
 
@@ -137,6 +141,8 @@ def _formed(
         scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
     elif weights.similarity != "exponential":
         scores.copy_(weights.bent(scores))
+    if weights.text_blocks is not None:
+        scores = weights.text_blocks.scores(scores[None], Pairs(queries, keys))[0]
     if isinstance(weights.bias, Tensor) or weights.bias:
         scores += _bias(weights.bias, queries, keys)
     if weights.penalty is not None:

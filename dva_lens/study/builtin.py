@@ -67,7 +67,8 @@ FAMILY = (
         "uniform-hybrid",
         "taylor-hybrid",
     ),
-    *("shared-pattern", "wide", "taylor", "decay", "alibi", "window", "routed", "linear", "relu"),
+    *("shared-pattern", "wide", "taylor", "decay", "alibi", "landmark", "combiner"),
+    *("window", "routed", "linear", "relu"),
     *("hashed", "partial", "glu-mixer", "generated-gate", "causal-mean"),
 )
 """Standard attention, and what weighs, sees or mixes tokens otherwise."""

@@ -82,6 +82,8 @@ ADDED = {
     "routed": "b7e2e2ad8fc5213e",
     "hashed": "65b4517597d3a0de",
     "complex": "6880b9b99aa308c8",
+    "landmark": "c72b1425d87cbb78",
+    "combiner": "379855694472f873",
 }
 
 

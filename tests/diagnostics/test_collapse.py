@@ -72,6 +72,7 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
         ("cla", "another layer"),
         ("alibi", "distance takes part"),
         ("disentangled", "distance takes part"),
+        ("landmark", "the block of a key takes part"),
         ("taylor", "another similarity takes part"),
         ("embedding-qk", "read from embedding"),
         ("uniform", "read from nothing"),

@@ -49,7 +49,16 @@ REFUSED |= {
     for other in CHOICES
     if not mixer.attends and other[0] in ABOUT_ATTENTION
 }
-REFUSED |= {(("scores", "disentangled"), ("rule", rule)) for rule in ("taylor", "linear")}
+REFUSED |= {
+    (("scores", "disentangled"), ("rule", rule))
+    for rule in ("taylor", "linear", "landmark", "combiner")
+}
+REFUSED |= {
+    (("rule", rule), ("visibility", seen))
+    for rule in ("landmark", "combiner")
+    for seen in ("window", "routed")
+}
+REFUSED |= {(("rule", "landmark"), ("share_pattern_every", 2))}
 
 
 VALUE_PATH = (

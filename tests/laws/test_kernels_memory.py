@@ -41,6 +41,8 @@ def test_the_watch_sees_a_square():
         "linear",
         "relu",
         "distances",
+        "blocks",
+        "blocks-keys",
     ],
 )
 def test_training_with_static_values(weights):

@@ -47,7 +47,7 @@ def test_every_recording_leaves_the_model_as_it_was(model, backend):
     [
         *("transformer", "sigmoid", "learned-sink", "dva", "dva-experts", "relative-values"),
         *("static-learned", "uniform", "decay", "alibi", "window", "routed", "disentangled"),
-        "complex",
+        *("complex", "landmark", "combiner"),
     ],
 )
 def test_no_pass_forms_a_pattern(name):

@@ -65,6 +65,8 @@ PARAMETERS = {
     "decay": BASE,
     "alibi": BASE,
     "window": BASE,
+    "landmark": BASE + L * D,
+    "combiner": BASE,
     "routed": BASE,
     "resformer-gqa": BASE - L * D * D,
     "resformer-neutreno": BASE,
@@ -74,6 +76,7 @@ KEYS = (N + 1) / 2
 BASE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D + 6 * D * F + 2 * F)
 BARE_FLOPS = 2 * D * V + L * (8 * D * D + 4 * KEYS * D)
 BRANCH = 2 * D * D + 2 * D
+PAST = 7 / 2  # whole blocks of 4 before a query of 32, on average
 ROUTED_KEYS = 5 / 2 + 4 * (0 + 1 + 6 * 2) / 8
 SWITCHED = 2 * D * 10 * 24 + 4 * KEYS * 24 + (2 * D + 1) * 2 * 4 + 3 * 4 * 24
 UNATTENDED_FLOPS = 2 * D * V + L * (6 * D * F + 2 * F)
@@ -131,6 +134,8 @@ FLOPS = {
     "taylor-hybrid": BASE_FLOPS,
     "decay": BASE_FLOPS,
     "alibi": BASE_FLOPS,
+    "landmark": BASE_FLOPS + L * (4 * D + PAST * (2 * D + H + 4 * (2 * D + H))),
+    "combiner": BASE_FLOPS + L * (2 * D + 2 * D + PAST * (2 * D + 4 * H)),
     "routed": BASE_FLOPS - L * 4 * D * (KEYS - ROUTED_KEYS) + L * (2 * D * (7 / 2) + 2 * D),
     "window": BASE_FLOPS - L * 4 * D * (KEYS - (36 + 24 * 8) / N),
     "resformer-gqa": BASE_FLOPS - L * 2 * D * D + 3 * 3 * D / 2,

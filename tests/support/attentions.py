@@ -7,6 +7,7 @@ import torch
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.interacting import Interacting
 from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.text_blocks import TextBlocks
 from dva_lens.kernels.values import (
     ExpertGated,
     Experts,
@@ -92,6 +93,15 @@ def terms(draw):
     return {name: draw.query(4) for name in ("query_terms", "key_terms")}
 
 
+def blocks(draw, **terms):
+    number = (4 * torch.arange(draw.length) // draw.length).expand(draw.batch, -1)
+    return TextBlocks(number, draw.query(4), **terms)
+
+
+def own_keys(draw):
+    return {"keys": draw(draw.batch, draw.heads, draw.length)}
+
+
 RULES: dict[str, Callable[[Draws], Rule]] = {
     "causal": lambda draw: rule(),
     "bidirectional": lambda draw: rule(causal=False),
@@ -124,6 +134,17 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "distances-sink-packed": lambda draw: rule(
         **terms(draw), sink=draw(draw.heads), segments=packed(draw), window=9
     ),
+    "blocks": lambda draw: rule(text_blocks=blocks(draw)),
+    "blocks-softcap-both-ways": lambda draw: rule(
+        text_blocks=blocks(draw), softcap=2.0, causal=False, segments=right_padded(draw)
+    ),
+    "blocks-keys": lambda draw: rule(text_blocks=blocks(draw, **own_keys(draw))),
+    "blocks-keys-sink-packed": lambda draw: rule(
+        text_blocks=blocks(draw, **own_keys(draw)),
+        sink=draw(draw.heads),
+        segments=packed(draw),
+        bias=draw(draw.batch, 1, 1, draw.length),
+    ),
     "relu": lambda draw: rule(normaliser="relu"),
     "relu-packed": lambda draw: rule(normaliser="relu", segments=packed(draw), bias=0.2),
     "relu-decay": lambda draw: rule(
@@ -133,7 +154,7 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
 }
 
-_OTHER = ("decay", "taylor", "linear", "relu", "distances")
+_OTHER = ("decay", "taylor", "linear", "relu", "distances", "blocks")
 FUSED_RULES = {name: made for name, made in RULES.items() if not name.startswith(_OTHER)}
 """Those that the fused kernels take."""
 

@@ -41,6 +41,7 @@ class LayerParts:
     competes: bool
     fades: bool
     counts: bool
+    shares: bool
     sources: tuple[str, ...]
 
     @classmethod
@@ -53,6 +54,7 @@ class LayerParts:
             competes=call.weights.normaliser == "softmax",
             fades=call.weights.fade is not None,
             counts=call.weights.normaliser == "relu",
+            shares=call.weights.text_blocks is not None,
             sources=tuple(sources),
         )
 
@@ -115,18 +117,8 @@ class ModelParts:
                 f"{self.model} weighs every key by itself{self._elsewhere(lambda e: e.competes)}; "
                 f"presets that have them: {having(competes)}."
             )
-        if isinstance(what, RemoveSink) and what.by == "mask" and one.fades:
-            raise TypeError(
-                f"Hiding a key changes the weights of layer {what.layer} of {self.model} by what "
-                f"they were before distance took from them, which is not kept; take its value "
-                f"away instead: by='value'."
-            )
-        if isinstance(what, RemoveSink) and what.by == "mask" and one.counts:
-            raise TypeError(
-                f"The weights of layer {what.layer} of {self.model} are divided by how many keys "
-                f"a query sees, so hiding one changes all of them; take its value away instead: "
-                f"by='value'."
-            )
+        if isinstance(what, RemoveSink) and what.by == "mask":
+            self._check_hiding(what, one)
         return (what.layer,)
 
     def _check_layer(self, layer: int) -> None:
@@ -145,6 +137,26 @@ class ModelParts:
             raise ValueError(
                 f"head must be below {one.heads}, the heads of layer {what.layer} of "
                 f"{self.model}, got {what.head}."
+            )
+
+    def _check_hiding(self, what: RemoveSink, one: LayerParts) -> None:
+        """Refuse to hide a key where the weights of the others would not merely grow alike."""
+        layer = f"layer {what.layer} of {self.model}"
+        instead = "take its value away instead: by='value'."
+        if one.fades:
+            raise TypeError(
+                f"Hiding a key changes the weights of {layer} by what they were before distance "
+                f"took from them, which is not kept; {instead}"
+            )
+        if one.counts:
+            raise TypeError(
+                f"The weights of {layer} are divided by how many keys a query sees, so hiding one "
+                f"changes all of them; {instead}"
+            )
+        if one.shares:
+            raise TypeError(
+                f"Keys of a past block share its weight in {layer}, so hiding one changes what "
+                f"the others of its block get; {instead}"
             )
 
     def _with_first(self, what: DropValueResidual | SwapFirstValues) -> tuple[int, ...]:

@@ -51,15 +51,10 @@ def block_scores(
 
     That is tanh of the capped products, or the products whose similarity is no exponential.
     """
-    scores = query[block.by_query] @ key[block.by_key].mT
-    scores *= rule.scale
-    bent = None
-    if rule.softcap is not None:
-        bent = scores.div_(rule.softcap).tanh_()
-        scores = bent * rule.softcap
-    elif rule.similarity != "exponential":
-        bent = scores
-        scores = rule.bent(bent)
+    products = query[block.by_query] @ key[block.by_key].mT
+    scores, bent = _bent(products.mul_(rule.scale), rule)
+    if rule.text_blocks is not None:
+        scores = rule.text_blocks.scores(scores, block)
     if isinstance(rule.bias, Tensor):
         scores += of_block(rule.bias, block)
     elif rule.bias != 0.0:
@@ -72,6 +67,16 @@ def block_scores(
     if unseen is not None:
         scores.masked_fill_(unseen, -torch.inf)
     return scores, bent
+
+
+def _bent(products: BlockScores, rule: Rule) -> tuple[BlockScores, BlockScores | None]:
+    """Return scaled products as the normaliser is to see them, and what their slope needs."""
+    if rule.softcap is not None:
+        bent = products.div_(rule.softcap).tanh_()
+        return bent * rule.softcap, bent
+    if rule.similarity != "exponential":
+        return rule.bent(products), products
+    return products, None
 
 
 def normaliser(
@@ -119,6 +124,7 @@ class _Saved:
     d_key: Key
     d_bias: Float[Tensor, "#batch #head #query #key"] | None
     d_terms: tuple[Tensor, Tensor] | None
+    d_blocks: tuple[Tensor, Tensor | None] | None
 
     def pattern(self, block: QueryBlock) -> tuple[BlockScores, BlockScores | None]:
         scores, bent = block_scores(self.query, self.key, block, self.rule)
@@ -147,12 +153,21 @@ class _Saved:
             target += grad.sum_to_size(target.shape)
         if self.d_terms is not None:
             spread_terms(grad, block, *self.d_terms)
+        if self.rule.text_blocks is not None and self.d_blocks is not None:
+            grad = self.rule.text_blocks.spread(grad, block, *self.d_blocks)
         if bent is not None:
             capped = self.rule.softcap is not None
             grad *= 1 - bent.square() if capped else similarity_slope(bent, self.rule.similarity)
         grad *= self.rule.scale
         self.d_query[block.by_query] += grad @ self.key[block.by_key]
         self.d_key[block.by_key] += grad.mT @ self.query[block.by_query]
+
+
+def _zeros(like: Query, shapes: tuple[torch.Size | None, torch.Size | None]) -> Any:
+    """Return memory for the gradients of two tensors, of which the second may be absent."""
+    if shapes[0] is None:
+        return None
+    return tuple(None if each is None else like.new_zeros(each) for each in shapes)
 
 
 class BlockedAttention(torch.autograd.Function):
@@ -172,6 +187,8 @@ class BlockedAttention(torch.autograd.Function):
         bias: Float[Tensor, "#batch #head #query #key"] | None,
         query_terms: Float[Tensor, "batch head query distance"] | None,
         key_terms: Float[Tensor, "batch head key distance"] | None,
+        block_terms: Float[Tensor, "batch head query block"] | None,
+        block_keys: Float[Tensor, "batch head key"] | None,
         *operands: Tensor,
     ) -> tuple[Float[Tensor, "batch head query value_width"], Rows]:
         """Return the output and the row masses."""
@@ -191,9 +208,11 @@ class BlockedAttention(torch.autograd.Function):
                 pattern *= faded
             row_mass[block.by_query] = pattern.sum(dim=-1)
             mixer.mix(pattern, operands, block, out[block.by_query])
-        ctx.rule, ctx.mixer, ctx.terms = rule, mixer, None
-        if query_terms is not None and key_terms is not None:
-            ctx.terms = query_terms.shape, key_terms.shape
+        ctx.rule, ctx.mixer = rule, mixer
+        ctx.terms, ctx.blocks = (
+            tuple(None if each is None else each.shape for each in pair)
+            for pair in ((query_terms, key_terms), (block_terms, block_keys))
+        )
         ctx.save_for_backward(query, key, sink, bias, out, row_mass, log_sum_exp, *operands)
         return out, row_mass
 
@@ -214,7 +233,8 @@ class BlockedAttention(torch.autograd.Function):
             d_query=torch.zeros_like(query),
             d_key=torch.zeros_like(key),
             d_bias=torch.zeros_like(bias) if ctx.needs_input_grad[5] else None,
-            d_terms=ctx.terms and tuple(query.new_zeros(each) for each in ctx.terms),
+            d_terms=_zeros(query, ctx.terms),
+            d_blocks=_zeros(query, ctx.blocks),
         )
         pairs = ctx.mixer.pairs(operands)
         for block in tiles(ctx.rule, query, key, rows=ctx.mixer.rows, pairs=pairs):
@@ -232,9 +252,9 @@ class BlockedAttention(torch.autograd.Function):
         if sink is not None:
             share = torch.exp(sink[:, None] - log_sum_exp)
             d_sink = -(share * saved.inner).sum(dim=(0, 2))
-        d_terms = saved.d_terms or (None, None)
-        of_scores = saved.d_query, saved.d_key, d_sink, saved.d_bias, *d_terms
-        return None, None, *of_scores, *d_operands
+        of_scores = saved.d_query, saved.d_key, d_sink, saved.d_bias
+        of_terms = *(saved.d_terms or (None, None)), *(saved.d_blocks or (None, None))
+        return None, None, *of_scores, *of_terms, *d_operands
 
 
 def blocked_attention(
@@ -242,5 +262,7 @@ def blocked_attention(
 ) -> tuple[Float[Tensor, "batch head query value_width"], Rows]:
     """Return the mixed values and the row masses; differentiable in every tensor."""
     bias = rule.bias if isinstance(rule.bias, Tensor) else None
-    terms = rule.query_terms, rule.key_terms
+    blocks = rule.text_blocks
+    of_blocks = (None, None) if blocks is None else (blocks.terms, blocks.keys)
+    terms = rule.query_terms, rule.key_terms, *of_blocks
     return BlockedAttention.apply(rule, mixer, query, key, rule.sink, bias, *terms, *operands)

@@ -77,6 +77,8 @@ class Scorer:
             scores.div_(rule.softcap).tanh_().mul_(rule.softcap)
         elif rule.similarity != "exponential":
             scores.copy_(rule.bent(scores))
+        if rule.text_blocks is not None:
+            scores.copy_(rule.text_blocks.scores(scores, block))
         if isinstance(rule.bias, Tensor):
             scores.add_(of_block(rule.bias, block)).clamp_(min=nowhere(scores.dtype))
         elif rule.bias != 0.0:

@@ -110,8 +110,8 @@ def check_rule(rule: Rule) -> None:
     ------
     TypeError
         Visibility has no closed form: the rule holds a mask function; or it holds a decay,
-        terms by distance, or another similarity than the exponential; or weights are those of a
-        relu.
+        terms by distance or of blocks of a text, or another similarity than the exponential; or
+        weights are those of a relu.
     """
     if rule.normaliser == "relu":
         raise TypeError("The backend 'fused' knows no relu weights; choose the backend 'blocked'.")
@@ -123,6 +123,10 @@ def check_rule(rule: Rule) -> None:
     if rule.query_terms is not None:
         raise TypeError(
             "The backend 'fused' knows no terms by distance; choose the backend 'blocked'."
+        )
+    if rule.text_blocks is not None:
+        raise TypeError(
+            "The backend 'fused' knows no terms of blocks of a text; choose the backend 'blocked'."
         )
     if rule.decay is not None:
         raise TypeError(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dva_lens.kernels.by_distance import terms_between
 from dva_lens.kernels.rule import Rule, visible_keys
+from dva_lens.kernels.text_blocks import Pairs
 from dva_lens.kernels.values import Values, per_query_head
 
 Query = Float[Tensor, "batch head query width"]
@@ -23,6 +24,8 @@ def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     queries, keys = (torch.arange(each.shape[2], device=query.device) for each in (query, key))
     sequences = torch.arange(len(query), device=query.device)
     seen = rule.visible(queries, keys, sequences)
+    if rule.text_blocks is not None:
+        product = rule.text_blocks.scores(product, Pairs(queries, keys))
     product = product + rule.bias
     if rule.penalty is not None:
         product = product + rule.penalty.between(queries, keys, dtype=product.dtype)

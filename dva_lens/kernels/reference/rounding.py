@@ -163,9 +163,7 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     place = torch.arange(query.shape[2], device=query.device)
     if rule.similarity == "linear":
         size = 1 + size.log().abs()
-    for terms in (rule.query_terms, rule.key_terms):
-        if terms is not None:
-            size = size + terms.abs().amax()
+    size = size + _largest_terms(rule)
     if rule.decay is not None:
         size = size + rule.decay.between(place, place, dtype=size.dtype).abs()
     sequences = torch.arange(len(query), device=query.device)
@@ -184,6 +182,13 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
         pattern = size.masked_fill(scores == -torch.inf, 0.0) / visible_keys(scores)
         stunit = torch.full_like(largest, 2 * (query.shape[-1] + STEPS) + query.shape[2])
     return _Weighed(pattern, largest, log_sum_exp, unit * stunit, unit)
+
+
+def _largest_terms(rule: Rule) -> float:
+    """Return what terms by distance and of blocks of a text add to a score at most."""
+    by_distance = [each for each in (rule.query_terms, rule.key_terms) if each is not None]
+    found = sum((float(each.abs().amax()) for each in by_distance), 0.0)
+    return found if rule.text_blocks is None else found + rule.text_blocks.largest()
 
 
 def _norm_error(values: Values, sizes: PairSizes, losses: PairSizes, unit: float) -> Pattern:

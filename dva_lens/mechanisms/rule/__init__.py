@@ -13,9 +13,16 @@ class AttentionRule(Variant, frozen=True):
 
     called: ClassVar[str] = "rule"
 
+    of_blocks: ClassVar[bool] = False
+    """Whether past keys are weighed by the blocks they are in, all of which a query must see."""
+
     def features(self) -> Any:
         """Return the map that queries and keys pass through after their positions, or None."""
         return None
+
+    def past(self, shape: Shape) -> Any:
+        """Return the module that gives past blocks their weight, or None."""
+        del shape
 
     @abstractmethod
     def build(self, shape: Shape) -> Any:
@@ -54,6 +61,14 @@ RULES = VariantTable(
         "alibi": (
             "Alibi",
             "Scores fall in proportion to distance, by a slope per head that is not trained.",
+        ),
+        "landmark": (
+            "Landmark",
+            "Keys of a past block share the weight that a query gives the block's landmark.",
+        ),
+        "combiner": (
+            "Combiner",
+            "Keys of a past block share its weight in a way that is the same for all queries.",
         ),
     },
 )

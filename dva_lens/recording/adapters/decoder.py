@@ -187,6 +187,7 @@ def _largest_penalty(rule: Rule, rows: int) -> float:
     """Return what distance takes at most from one of the first rows, or adds to it."""
     added = [each for each in (rule.query_terms, rule.key_terms) if each is not None]
     largest = sum(float(each.detach().abs().max()) for each in added)
+    largest += 0.0 if rule.text_blocks is None else rule.text_blocks.largest()
     return largest + (0.0 if rule.decay is None else -min(rule.decay.rates) * rows)
 
 
@@ -199,6 +200,8 @@ def _of_first(rule: Rule, rows: int) -> Rule:
     for name in ("query_terms", "key_terms"):
         terms = getattr(rule, name)
         changed[name] = None if terms is None else terms[:1, :, :rows]
+    if rule.text_blocks is not None:
+        changed["text_blocks"] = rule.text_blocks.cut(slice(0, 1), slice(0, rows))
     changed["segments"] = None if segments is None else segments[:1, :rows]
     return replace(rule, **changed)
 

@@ -53,6 +53,7 @@ def test_a_preset_is_said_to_have_what_a_pass_shows(name):
         ("dva-value-mlp", SwapValues(layer=0, part="query"), r"nothing to swap; presets .* dva"),
         ("decay", RemoveSink(layer=0, head=0), r"distance took from them.* by='value'\."),
         ("relu", RemoveSink(layer=0, head=0), r"how many keys a query sees.* by='value'\."),
+        ("combiner", RemoveSink(layer=0, head=0), r"others of its block get.* by='value'\."),
         ("sigmoid", Temperature(layer=0, head=0, temperature=2.0), r"presets that have them"),
     ],
 )
