@@ -79,6 +79,9 @@ class Attention(nn.Module):
     passed: nn.Module | None
     rule: nn.Module
     visible: nn.Module | None
+    terms: nn.Module | None
+    phases: nn.Module | None
+    past: nn.Module | None
     rotation: nn.Module | None
     gate: nn.Module | None
 
@@ -105,9 +108,8 @@ class Attention(nn.Module):
         self.mix = ValuePath(config, layer)
         rule, visible = config.rule_of(layer), config.visibility_of(layer)
         self.rule, self.visible = rule.build(shape), visible.build(shape)
-        self.terms: nn.Module | None = scores.terms(shape)
-        self.phases: nn.Module | None = scores.phases(shape)
-        self.past: nn.Module | None = rule.past(shape)
+        self.terms, self.phases = scores.terms(shape), scores.phases(shape)
+        self.past = rule.past(shape)
         self.features: Callable[[Tensor], Tensor] | None = rule.features()
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
