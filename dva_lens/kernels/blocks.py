@@ -93,14 +93,18 @@ def _narrowed(segments: Int[Tensor, "batch position"], queries: slice, keys: sli
     low = torch.where(mine > 0, mine, torch.iinfo(mine.dtype).max).amin(dim=1, keepdim=True)
     high = mine.amax(dim=1, keepdim=True)
     theirs = segments[:, keys]
-    return _from_first_to_last(((theirs >= low) & (theirs <= high)).any(dim=0), keys.start)
+    return _from_first_to_last(of_any_row((theirs >= low) & (theirs <= high)), keys.start)
 
 
 def _unmasked(visibility: Visibility, block: QueryBlock, device: torch.device) -> slice:
     """Return the keys of a block from the first to the last that its mask does not hide."""
     seen = _seen(visibility, block, device).flatten(0, 2)
-    by_any = seen.view(torch.uint8).amax(dim=0)  # many times faster than any() over rows
-    return _from_first_to_last(by_any, block.keys.start)
+    return _from_first_to_last(of_any_row(seen), block.keys.start)
+
+
+def of_any_row(pairs: Bool[Tensor, "row key"]) -> Shaped[Tensor, "key"]:
+    """Return 1 for every key that any row holds, many times faster than any() over rows."""
+    return pairs.view(torch.uint8).amax(dim=0)
 
 
 def _from_first_to_last(wanted: Shaped[Tensor, "key"], start: int) -> slice:
@@ -219,8 +223,8 @@ def _counted(
     for block in among:
         if block.clear:
             seen = _seen(visibility, block, device)[:, 0]
-            visible[block.batch, block.queries] = seen.sum(dim=-1)
-            viewers[block.batch, block.keys] += seen.sum(dim=-2)
+            visible[block.batch, block.queries] = seen.sum(dim=-1, dtype=torch.int32).long()
+            viewers[block.batch, block.keys] += seen.sum(dim=-2, dtype=torch.int32)
     return visible, viewers
 
 

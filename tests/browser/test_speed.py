@@ -7,6 +7,7 @@ import pytest
 from dva_lens.analyses.benchmarks.explorer_browser import hovers, switches, visits
 from dva_lens.analyses.benchmarks.explorer_server import Server
 from fakes import fake_archive
+from tabs import asked
 
 pytestmark = pytest.mark.browser
 
@@ -53,6 +54,18 @@ def test_marks_move_without_a_drawing_and_stand_where_a_drawing_puts_them(page, 
     drawn = page.evaluate(place, plot)
     for side in ("x", "y", "width", "height"):
         assert abs(moved[side] - drawn[side]) < 0.6
+
+
+def test_another_head_is_one_call_and_nothing_else(page, visit):
+    visit("/heads?run=transformer-0&layer=1&head=1")
+    page.locator("[data-headgrid]").focus()
+    page.wait_for_load_state("networkidle")
+    with asked(page) as calls:
+        for key, name in (("ArrowRight", "Layer 1, head 2"), ("ArrowDown", "Layer 2, head 2")):
+            page.keyboard.press(key)
+            page.get_by_role("heading", name=name, exact=True).wait_for()
+        page.wait_for_load_state("networkidle")
+    assert [method for method, _ in calls] == ["POST", "POST"], calls
 
 
 def test_words_that_are_filled_again_keep_focus_and_what_is_open(page, visit):

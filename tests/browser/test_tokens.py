@@ -128,6 +128,27 @@ def test_arrow_keys_walk_through_the_text(page, visit):
     page.wait_for_url("**token=0**")
 
 
+@pytest.mark.parametrize("key", ["End", "Home"])
+def test_a_token_that_is_walked_to_stands_clear_of_the_frame_and_the_bar(page, visit, key):
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 820, "height": 330})
+    try:
+        visit(PAGE)
+        ready(page)
+        token(page, LONG // 2).click()
+        page.locator(".shaded").focus()
+        page.keyboard.press(key)
+        page.wait_for_url(f"**token={LONG - 1 if key == 'End' else 0}**")
+        covered = page.evaluate("""() => {
+            const box = document.querySelector(".token.locked").getBoundingClientRect();
+            const at = (x, y) => document.elementFromPoint(x, y)?.closest(".shaded");
+            return ![box.top + 1, box.bottom - 1].every((y) => at(box.left + 2, y));
+        }""")
+        assert not covered
+    finally:
+        page.set_viewport_size(wide)
+
+
 def test_a_pinned_key_is_a_chip_that_tells_what_each_token_gives_it(page, visit, pattern):
     visit(PAGE)
     chip = page.locator(".chip")

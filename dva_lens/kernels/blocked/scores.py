@@ -12,7 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dva_lens.kernels.blocks import QueryBlock, blocks, cuts, hidden, of_block, penalties
+from dva_lens.kernels.blocks import (
+    QueryBlock,
+    blocks,
+    cuts,
+    hidden,
+    of_any_row,
+    of_block,
+    penalties,
+)
 from dva_lens.kernels.by_distance import terms_within
 from dva_lens.kernels.rule import Rule
 
@@ -118,7 +126,7 @@ class Scorer:
     def _narrow(self, unseen: Tensor | None) -> tuple[int, Tensor | None]:
         if unseen is None:
             return 0, None
-        some = unseen.flatten(0, -2).any(dim=0).nonzero()
+        some = of_any_row(unseen.flatten(0, -2)).nonzero()
         if len(some) == 0:
             return 0, None
         first, last = int(some[0]), int(some[-1])
