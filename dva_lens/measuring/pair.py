@@ -161,7 +161,7 @@ def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str
         )
         bias = float(bias[0, 0, row, column])
     if rule.penalty is not None:
-        bias = float(bias) + rule.penalty.rates[0] * abs(at - of)
+        bias = float(bias) + rule.penalty.penalty(at, of)
     if rule.query_terms is not None and rule.key_terms is not None:
         back = min(at - of, rule.query_terms.shape[-1] - 1)
         terms = rule.query_terms[0, 0, at, back] + rule.key_terms[0, 0, of, back]
@@ -177,7 +177,7 @@ def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str
         "similarity": rule.similarity,
         "bias": float(bias),
         "logit": score + float(bias),
-        "factor": 1.0 if rule.fade is None else math.exp(rule.fade.rates[0] * abs(at - of)),
+        "factor": 1.0 if rule.fade is None else math.exp(rule.fade.penalty(at, of)),
     }
 
 

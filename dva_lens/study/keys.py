@@ -18,6 +18,8 @@ _ADDED_SINCE = {
     "attended_width": 0,
 }
 """Keys of a model that training version 1 did not have, each with what all models were then."""
+_OPTIONS_SINCE = {"rule": {"columns": 0}, "visibility": {"columns": 0}}
+"""Options of variants that came after the variants, each with what it was before, by axis."""
 
 
 def canonical(value: object) -> str:
@@ -59,11 +61,20 @@ def train_key(
 
 
 def _as_first_said(config: Mapping[str, Any]) -> dict[str, Any]:
+    config = {name: _without(value, _OPTIONS_SINCE.get(name)) for name, value in config.items()}
     return {
         _FIRST_NAMES.get(name, name): value
         for name, value in config.items()
         if name not in _ADDED_SINCE or value != _ADDED_SINCE[name]
     }
+
+
+def _without(value: Any, since: Mapping[str, Any] | None) -> Any:
+    """Return a variant without the options that say what it was before there were any."""
+    if since is None:
+        return value
+    added = {name for name, usual in since.items() if value.get(name) == usual}
+    return {name: option for name, option in value.items() if name not in added}
 
 
 def measure_key(

@@ -57,6 +57,16 @@ def test_a_training_keeps_its_name_when_models_get_another_axis():
     assert before == now != other
 
 
+@pytest.mark.parametrize(("axis", "kind"), [("rule", "decay"), ("visibility", "window")])
+def test_a_training_keeps_its_name_when_a_variant_gets_another_option(axis, kind):
+    about = {"recipe": {"steps": 2}, "data": "d", "tokenizer": "t", "seed": 0}
+    before, now, other = (
+        train_key({axis: {"kind": kind} | more}, **about)
+        for more in ({}, {"columns": 0}, {"columns": 8})
+    )
+    assert before == now != other
+
+
 @pytest.mark.parametrize(
     ("name", "key"),
     [

@@ -85,8 +85,8 @@ def rule(**settings):
     return Rule(scale=SCALE, **settings)
 
 
-def decay(draw, of):
-    return Decay(tuple(-0.2 / 3**head for head in range(draw.heads)), of)
+def decay(draw, of, columns=0):
+    return Decay(tuple(-0.2 / 3**head for head in range(draw.heads)), of, columns)
 
 
 def terms(draw):
@@ -125,8 +125,8 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
         similarity="linear", sink=draw(draw.heads), segments=packed(draw), window=9
     ),
     "decay": lambda draw: rule(decay=decay(draw, "weights")),
-    "decay-sink-padded": lambda draw: rule(
-        decay=decay(draw, "weights"), sink=draw(draw.heads), segments=left_padded(draw)
+    "decay-grid-sink-padded": lambda draw: rule(
+        decay=decay(draw, "weights", 5), sink=draw(draw.heads), segments=left_padded(draw)
     ),
     "decay-sigmoid": lambda draw: rule(normaliser="sigmoid", decay=decay(draw, "weights")),
     "decay-of-scores": lambda draw: rule(decay=decay(draw, "scores"), causal=False),

@@ -57,11 +57,11 @@ def second_writing(
     return unit(stream) * model.ln_final.weight @ model.unembed.W_U
 
 
-def assert_one_formula(model, found, expected):
-    """Compare two writings of the logits, and their gradients for every weight."""
+def assert_one_formula(model, found, expected, weights=None):
+    """Compare two writings of the logits, and their gradients for every weight, or for some."""
     given = torch.randn(found.shape, generator=torch.Generator().manual_seed(3)).double()
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
-    weights = list(model.parameters())
+    weights = list(model.parameters() if weights is None else weights)
     ours = torch.autograd.grad((found * given).sum(), weights)
     theirs = torch.autograd.grad((expected * given).sum(), weights)
     for one, two in zip(ours, theirs, strict=True):
