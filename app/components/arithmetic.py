@@ -26,7 +26,9 @@ def arithmetic(found: Mapping[str, Any]) -> list[Any]:
 
 def _steps(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "q·k", number(found["dot"]), ""
-    yield "scale", number(found["scale"]), "the product is multiplied by it"
+    counts = "the product is multiplied by it"
+    whole = "past blocks are weighed as wholes, whatever the product"
+    yield "scale", number(found["scale"]), counts if found["scale"] else whole
     if found["softcap"] is not None:
         yield "bound", number(found["softcap"]), "the product is softly kept below it"
     if found["similarity"] != "exponential":

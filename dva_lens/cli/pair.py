@@ -67,6 +67,8 @@ def said(found: "Pair") -> list[str]:
     capped = "" if found.softcap is None else f", softly bounded by {found.softcap:g}"
     if found.similarity != "exponential":
         capped = ", as log(1 + s + s²/2)" if found.similarity == "taylor" else ", as log(s)"
+    if found.scale == 0:
+        capped = " as past blocks are weighed as wholes"
     written = (
         "What it writes is not known: the output projection was not found."
         if found.written_norm is None

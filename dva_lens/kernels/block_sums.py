@@ -53,12 +53,13 @@ class BlockSums(torch.autograd.Function):
         """Form the scores again and push the gradients through them."""
         query, held, found = ctx.saved_tensors
         d_query, d_held = torch.zeros_like(query), torch.zeros_like(held)
-        for block, rows in _parts(query, held, ctx.first):
-            some, keys = query[:, :, rows], held[:, :, block]
-            shares = (ctx.scale * some @ keys.mT).sub_(found[:, :, rows, block, None]).exp_()
-            shares *= ctx.scale * grad[:, :, rows, block, None]
-            d_query[:, :, rows] += shares @ keys
-            d_held[:, :, block] += shares.mT @ some
+        with torch.autocast(query.device.type, enabled=False):
+            for block, rows in _parts(query, held, ctx.first):
+                some, keys = query[:, :, rows], held[:, :, block]
+                shares = (ctx.scale * some @ keys.mT).sub_(found[:, :, rows, block, None]).exp_()
+                shares *= ctx.scale * grad[:, :, rows, block, None]
+                d_query[:, :, rows] += shares @ keys
+                d_held[:, :, block] += shares.mT @ some
         return d_query, d_held, None, None
 
 

@@ -24,3 +24,11 @@ def test_a_step_is_shown_where_a_model_takes_it(preset, steps):
     assert shown[0] == "q·k"
     assert {"logit", "weight", "rank"} <= {*shown}
     json.dumps(found)
+
+
+def test_a_product_without_a_say_is_said():
+    found = pair(tiny("combiner"), IDS, layer=1, head=0, query=9, key=2).to_dict()
+    _, table = arithmetic(found)
+    said = [row.children[2].children for row in table.children.children]
+    assert found["scale"] == 0
+    assert said[1] == "past blocks are weighed as wholes, whatever the product"

@@ -106,3 +106,15 @@ def test_padding_has_no_branch():
     values = Separable(draw.query(3), draw.key(3))
     found = attend(draw.query(), draw.key(), values, Rule(scale=1.0, segments=segments))
     assert found[0, 0, 2:].abs().sum() == 0
+
+
+@pytest.mark.parametrize("weights", ["softcap", "distances", "blocks-keys"])
+def test_autocast_has_no_say_in_gradients(weights):
+    found = []
+    for on in (False, True):
+        draw = Draws((1, 2, 1), dtype=torch.float32, grad=True)
+        out = attend(*attention(draw, "static", weights))
+        with torch.autocast("cpu", torch.bfloat16, enabled=on):
+            out.backward(torch.linspace(-1, 1, out.numel()).view_as(out))
+        found.append([each.grad for each in draw.drawn])
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))

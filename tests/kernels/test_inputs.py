@@ -6,6 +6,7 @@ from attentions import Draws
 
 from dva_lens.kernels.inputs import check
 from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.text_blocks import TextBlocks
 from dva_lens.kernels.values import Relative, Static
 
 
@@ -19,7 +20,12 @@ def moved(value, *, place=None, moves=(1, 2, 3, 6)):
     return Relative(value, place.expand(1, 1, 6), torch.zeros(moves))
 
 
+def in_blocks(terms):
+    return TextBlocks(torch.arange(6)[None] // 2, terms)
+
+
 def test_shapes_that_fit_pass():
+    check(*drawn(), Rule(scale=1.0, text_blocks=in_blocks(torch.zeros(1, 2, 6, 3))))
     check(*drawn(), Rule(scale=1.0, sink=torch.zeros(2)))
     query, key, values = drawn()
     check(query, key, moved(values.value), Rule(scale=1.0))
@@ -46,6 +52,14 @@ def test_shapes_that_fit_pass():
             "values.place must count from 0 to 5; form the values of some positions with",
         ),
         (lambda q, k, v: (q, k, v, {"sink": torch.zeros(3)}), "one logit per query head"),
+        (
+            lambda q, k, v: (q, k, v, {"text_blocks": in_blocks(torch.zeros(1, 2, 5, 3))}),
+            r"text_blocks.terms must be of shape \(1, 2, 6, 3\), got \(1, 2, 5, 3\)",
+        ),
+        (
+            lambda q, k, v: (q, k, v, {"text_blocks": in_blocks(torch.zeros(1, 2, 6, 2))}),
+            "text_blocks.number must count blocks from 0 to 1, .* got 0 to 2",
+        ),
         (
             lambda q, k, v: (q, k, v, {"segments": torch.ones(1, 5, dtype=torch.long)}),
             r"segments must be \(batch, position\) = \(1, 6\), got shape \(1, 5\)",

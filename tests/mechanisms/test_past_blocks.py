@@ -9,6 +9,10 @@ from small_models import SIZE, random_tokens, sharp
 
 import dva_lens as lens
 from dva_lens.kernels.block_sums import block_sums
+from dva_lens.kernels.fused.guards import check_rule
+from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.text_blocks import TextBlocks
+from dva_lens.models.size import Size
 from dva_lens.recording import record
 
 TOKENS = random_tokens()
@@ -173,6 +177,42 @@ def test_sums_of_blocks_are_their_formula_with_every_gradient(monkeypatch):
     )
     for one, two in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, two)
+
+
+def test_sums_of_blocks_are_formed_in_full_precision_whatever_autocast_says():
+    draw = torch.Generator().manual_seed(0)
+    found = []
+    query, held = (
+        torch.randn(*shape, generator=draw) for shape in ((1, 1, 9, 4), (1, 1, 2, 4, 4))
+    )
+    for on in (False, True):
+        given = [each.clone().requires_grad_() for each in (query, held)]
+        with torch.autocast("cpu", torch.bfloat16, enabled=on):
+            sums = block_sums(*given, 0.7, [4, 8])
+            sums.sum().backward()
+        found.append([sums, *(each.grad for each in given)])
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_groups_of_heads_have_the_blocks_of_their_keys(kind):
+    size = Size(layers=1, width=32, heads=4, vocabulary=41, context=32)
+    model = sharp(size.config(rule=kind, kv_heads=2))
+    wide = sharp(size.config(rule=kind))
+    held = dict(model.state_dict())
+    for name in held:
+        if name.endswith(("attn.key.weight", "attn.value.weight")):
+            held[name] = held[name].unflatten(0, (2, -1))[[0, 0, 1, 1]].flatten(0, 1)
+        if name.endswith("past.queries"):
+            held[name] = held[name][[0, 0, 1, 1]]
+    wide.load_state_dict(held)
+    torch.testing.assert_close(model(TOKENS), wide(TOKENS), rtol=0, atol=1e-12)
+
+
+def test_the_fused_backend_refuses_blocks_by_name():
+    blocks = TextBlocks(torch.zeros(1, 3, dtype=torch.int64), torch.zeros(1, 1, 3, 1))
+    with pytest.raises(TypeError, match="'fused' knows no terms of blocks of a text; choose"):
+        check_rule(Rule(1.0, text_blocks=blocks))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,6 +8,7 @@ from rounding import pattern_limits, sums, within
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.reference import attention as reference
 from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.text_blocks import TextBlocks
 from dva_lens.kernels.values import Pairwise, Static
 from dva_lens.recording import tiles
 from dva_lens.recording.layout import Layout
@@ -27,6 +28,8 @@ def tensors(seed=0):
     return query, key, torch.randn(2, 2, LENGTH, WIDTH)
 
 
+IN_BLOCKS = (PLACE // 6).expand(2, -1)
+FOR_BLOCKS = torch.linspace(-2, 2, 2 * 4 * LENGTH * 4).reshape(2, 4, LENGTH, 4)
 RULES = {
     "plain": Rule(0.5),
     "window": Rule(0.5, window=5),
@@ -39,6 +42,10 @@ RULES = {
     "decay": Rule(0.5, decay=Decay((-0.3, -0.1, -0.03, 0.0))),
     "decay of scores": Rule(0.5, decay=Decay((-0.3, -0.1, -0.03, 0.0), "scores")),
     "bias": Rule(0.5, bias=torch.linspace(-1, 1, LENGTH * LENGTH).reshape(1, 1, LENGTH, LENGTH)),
+    "blocks": Rule(0.5, text_blocks=TextBlocks(IN_BLOCKS, FOR_BLOCKS)),
+    "blocks with keys": Rule(
+        0.5, text_blocks=TextBlocks(IN_BLOCKS, FOR_BLOCKS, FOR_BLOCKS[..., 0])
+    ),
     "padding": Rule(0.5, segments=(torch.arange(LENGTH) < torch.tensor([[LENGTH], [13]])).long()),
 }
 

@@ -134,6 +134,27 @@ class _Saved:
             return rectified(scores)[0], bent
         return normalised(scores, self.log_sum_exp[block.by_query]), bent
 
+    def pull(
+        self,
+        mixer: Mixer,
+        operands: Sequence[Tensor],
+        grad: Float[Tensor, "batch head query value_width"],
+        grad_mass: Rows,
+        *,
+        into: Sequence[Tensor],
+    ) -> None:
+        """Recompute each block and push the gradients of outputs and row masses through it."""
+        pairs = mixer.pairs(operands)
+        for block in tiles(self.rule, self.query, self.key, rows=mixer.rows, pairs=pairs):
+            pattern, bent = self.pattern(block)
+            faded = factors(block, self.rule, pattern)
+            weights = pattern if faded is None else pattern * faded
+            d_pattern = mixer.pull(weights, operands, block, grad=grad[block.by_query], grads=into)
+            d_pattern += grad_mass[block.by_query][..., None]
+            if faded is not None:
+                d_pattern *= faded
+            self.push(block, pattern, bent, d_pattern)
+
     def push(
         self,
         block: QueryBlock,
@@ -221,7 +242,7 @@ class BlockedAttention(torch.autograd.Function):
     def backward(  # type: ignore[override]  (torch knows how many gradients there are)
         ctx: Any, grad: Float[Tensor, "batch head query value_width"], grad_mass: Rows
     ) -> tuple[Tensor | None, ...]:
-        """Recompute each block and push the gradients through it."""
+        """Return the gradients, in full precision whatever autocast says."""
         query, key, sink, bias, out, row_mass, log_sum_exp, *operands = ctx.saved_tensors
         d_operands = [torch.zeros_like(each) for each in operands]
         saved = _Saved(
@@ -236,18 +257,8 @@ class BlockedAttention(torch.autograd.Function):
             d_terms=_zeros(query, ctx.terms),
             d_blocks=_zeros(query, ctx.blocks),
         )
-        pairs = ctx.mixer.pairs(operands)
-        for block in tiles(ctx.rule, query, key, rows=ctx.mixer.rows, pairs=pairs):
-            pattern, bent = saved.pattern(block)
-            faded = factors(block, ctx.rule, pattern)
-            weights = pattern if faded is None else pattern * faded
-            d_pattern = ctx.mixer.pull(
-                weights, operands, block, grad=grad[block.by_query], grads=d_operands
-            )
-            d_pattern += grad_mass[block.by_query][..., None]
-            if faded is not None:
-                d_pattern *= faded
-            saved.push(block, pattern, bent, d_pattern)
+        with torch.autocast(query.device.type, enabled=False):
+            saved.pull(ctx.mixer, operands, grad, grad_mass, into=d_operands)
         d_sink = None
         if sink is not None:
             share = torch.exp(sink[:, None] - log_sum_exp)
