@@ -15,6 +15,7 @@ from dva_lens.writing import write_text
 
 from .jobs import TEXT_FILE, LiveJob, Task
 from .sentences import failure, progress_of, without_places
+from .tasks import forget_layers
 from .worker import COMMAND, Worker
 
 LONGEST = 600.0
@@ -86,6 +87,7 @@ class Runner:
                     f"Another run is in progress ({self._job.task.title}), and one model runs at "
                     f"a time; wait for it, or cancel it."
                 )
+            forget_layers(place)
             job = LiveJob(1 if self._job is None else self._job.number + 1, task)
             folder = place / str(job.number)
             folder.mkdir()

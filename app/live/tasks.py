@@ -14,6 +14,10 @@ SEQUENCES = 8
 EFFECTS = "effects.json"
 PAIR = "pair.json"
 TILES = "tiles.json"
+LAYERS = "layers"
+"""The folder beside those of jobs for queries and keys of layers whose patterns were looked at."""
+LAYER_BYTES = 2 << 30
+"""What that folder holds at most before another job begins; the oldest goes first."""
 CELLS_ALONG = 128
 """Cells along each side of a pattern: what is sent does not grow with the text."""
 
@@ -111,6 +115,7 @@ class Looking:
             *(f"--{name}={value}" for name, value in self.place.items()),
             f"--text={folder / TEXT_FILE}",
             "--whole",
+            f"--keep={folder.parent / LAYERS}",
             f"--out={folder / PAIR}",
             "--",
             self.model.place,
@@ -157,7 +162,19 @@ class Tiling:
             f"--resolution={CELLS_ALONG}",
             f"--text={folder / TEXT_FILE}",
             "--whole",
+            f"--keep={folder.parent / LAYERS}",
             f"--out={folder / TILES}",
             "--",
             self.model.place,
         ]
+
+
+def forget_layers(place: Path, most: int = LAYER_BYTES) -> None:
+    """Delete the oldest of the layers that are kept beside jobs, down to so many bytes."""
+    files = sorted((place / LAYERS).glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
+    total = sum(file.stat().st_size for file in files)
+    for file in files:
+        if total <= most:
+            return
+        total -= file.stat().st_size
+        file.unlink()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dva_lens.cli.keeping import KeepOption, head_at_hand
 from dva_lens.cli.opening import (
     DeviceOption,
     DtypeOption,
@@ -14,7 +15,6 @@ from dva_lens.cli.opening import (
     SequenceOption,
     TextFileOption,
     WholeOption,
-    opened_model,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def pair(  # noqa: PLR0913 - one argument per option
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     revision: RevisionOption = None,
+    keep: KeepOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all numbers as JSON instead of sentences.")
     ] = False,
@@ -48,12 +49,14 @@ def pair(  # noqa: PLR0913 - one argument per option
     What is in the JSON is documented in dva_lens.measuring.pair.Pair.
     """
     from dva_lens.data.corpus import open_corpus
-    from dva_lens.measuring.pair import pair as look
+    from dva_lens.measuring.pair import pair_of
     from dva_lens.writing import write_text
 
-    opened = opened_model(model, device=device, dtype=dtype, revision=revision)
-    place = {"layer": layer, "head": head, "query": query, "key": key, "sequence": sequence}
-    found = look(opened, open_corpus(text, whole=whole), **place)
+    corpus = open_corpus(text, whole=whole)
+    given = {"device": device, "dtype": dtype, "revision": revision}
+    place = {"layer": layer, "head": head, "sequence": sequence}
+    heads = head_at_hand(model, corpus, keep=keep, values=True, **place, **given)
+    found = pair_of(heads, query=query, key=key, sequence=sequence)
     document = json.dumps(found.to_dict(), indent=None if as_json else 2, ensure_ascii=False)
     for line in [document] if as_json else said(found):
         typer.echo(line)

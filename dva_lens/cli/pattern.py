@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dva_lens.cli.keeping import KeepOption, head_at_hand
 from dva_lens.cli.opening import (
     DeviceOption,
     DtypeOption,
@@ -15,7 +16,6 @@ from dva_lens.cli.opening import (
     SequenceOption,
     TextFileOption,
     WholeOption,
-    opened_model,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def pattern(  # noqa: PLR0913 - one argument per option
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     revision: RevisionOption = None,
+    keep: KeepOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Write all tiles and tokens as JSON to this file.")
     ] = None,
@@ -53,23 +54,16 @@ def pattern(  # noqa: PLR0913 - one argument per option
     dva_lens.pattern_tiles.
     """
     from dva_lens.data.corpus import open_corpus
-    from dva_lens.measuring.closeup import pattern_tiles
+    from dva_lens.measuring.closeup import tiles_of
     from dva_lens.writing import write_text
 
     rows, columns = span_of(queries, "--queries"), span_of(keys, "--keys")
     corpus = open_corpus(text, whole=whole)
-    opened = opened_model(model, device=device, dtype=dtype, revision=revision)
-    found = pattern_tiles(
-        opened,
-        corpus,
-        layer=layer,
-        heads=[head],
-        queries=rows,
-        keys=columns,
-        resolution=(resolution, resolution),
-        sequence=sequence,
-        tell=_tell,
-    )
+    given = {"device": device, "dtype": dtype, "revision": revision}
+    place = {"layer": layer, "head": head, "sequence": sequence}
+    heads = head_at_hand(model, corpus, keep=keep, **place, **given)
+    size = (resolution, resolution)
+    found = tiles_of(heads, queries=rows, keys=columns, resolution=size, tell=_tell)
     for line in said(found):
         typer.echo(line)
     if out is not None:

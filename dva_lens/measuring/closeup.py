@@ -1,6 +1,7 @@
 """Weights of one attention of a model, for whoever wants to see them: edges, and tiles."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from dva_lens import axes
 from dva_lens.kernels.blocked.edges import top_edges as edges_of
 from dva_lens.kernels.blocked.tiles import PatternTiles, tiles
 from dva_lens.measuring.inputs import InputOptions
-from dva_lens.measuring.prepare import Prepared, prepare_tokens
-from dva_lens.recording.closeup import attention_call, of_heads
+from dva_lens.measuring.kept_layers import HeadsAtHand, keep_heads
+from dva_lens.measuring.prepare import prepare_tokens
+from dva_lens.recording.closeup import attention_and_output, of_heads
 from dva_lens.recording.recorder import AttentionCall
 
 WEIGHT = {"units": "1", "long_name": "Attention weight"}
@@ -51,14 +53,14 @@ def top_edges(  # noqa: PLR0913  (where to look, and how much to keep)
     >>> bool((edges["query"] >= edges["key"]).all())
     True
     """
-    found, call, listed = _attention(model, text_or_tokens, layer, heads, tokenizer)
-    edges = edges_of(call.query, call.key, call.weights, count=count, threshold=threshold)
-    every = torch.as_tensor(listed, device=edges.head.device)
+    found = heads_at_hand(model, text_or_tokens, layer=layer, heads=heads, tokenizer=tokenizer)
+    edges = edges_of(found.query, found.key, found.rule, count=count, threshold=threshold)
+    every = torch.as_tensor(found.heads, device=edges.head.device)
     coordinates = {axes.HEAD: every[edges.head], axes.QUERY: edges.query, axes.KEY: edges.key}
     return xr.Dataset(
         {"weight": ("edge", edges.weight.cpu().numpy(), WEIGHT)},
         {name: ("edge", each.cpu().numpy()) for name, each in coordinates.items()},
-        _attrs(found, layer) | {"count": count, "threshold": threshold},
+        {"model": found.name, "layer": layer, "count": count, "threshold": threshold},
     )
 
 
@@ -104,8 +106,83 @@ def pattern_tiles(  # noqa: PLR0913  (a rectangle has two sides)
     >>> tiles["mean"].sizes["query"], tiles["mean"].sizes["key"]
     (4, 4)
     """
-    found, call, listed = _attention(model, text_or_tokens, layer, heads, tokenizer, sequence)
-    cut = _cut(call, queries, keys, resolution, tell)
+    found = heads_at_hand(
+        model, text_or_tokens, layer=layer, heads=heads, sequence=sequence, tokenizer=tokenizer
+    )
+    return tiles_of(found, queries=queries, keys=keys, resolution=resolution, tell=tell)
+
+
+def heads_at_hand(  # noqa: PLR0913  (which model, text and heads, and where to keep them)
+    model: Any,
+    text_or_tokens: Any,
+    *,
+    layer: int,
+    heads: Sequence[int] | None = None,
+    sequence: int | None = None,
+    tokenizer: Any = None,
+    keep: Path | None = None,
+) -> HeadsAtHand:
+    """Return what heads of a layer attend with over one of the sequences that were passed.
+
+    All heads, where none are named.
+
+    With `keep`, all heads of the layer are written to this file, where their rule is plain.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer, head or sequence.
+    TypeError
+        The layer hands over a pattern and not its queries and keys.
+    """
+    found = prepare_tokens(model, text_or_tokens, InputOptions(tokenizer=tokenizer))
+    count = len(found.sequences)
+    if sequence is None and count != 1:
+        raise ValueError(
+            f"A closer look is at one sequence, got {count}; pass one text that the model has "
+            f"room for."
+        )
+    if sequence is not None and not 0 <= sequence < count:
+        raise ValueError(f"sequence must be one of 0 to {count - 1}, got {sequence}.")
+    call, gram = attention_and_output(found.adapter, found.sequences.tokens(sequence or 0), layer)
+    every, words = range(call.query.shape[1]), found.words(sequence or 0)
+
+    def at_hand(some: AttentionCall, listed: Sequence[int]) -> HeadsAtHand:
+        return HeadsAtHand(
+            name=found.adapter.name,
+            layer=layer,
+            heads=listed,
+            words=words,
+            query=some.query,
+            key=some.key,
+            rule=some.weights,
+            values=call.values,
+            gram=gram,
+            among=len(every),
+        )
+
+    if keep is not None:
+        keep_heads(keep, at_hand(call, every))
+    listed = every if heads is None else heads
+    return at_hand(of_heads(call, listed), listed)
+
+
+def tiles_of(
+    found: HeadsAtHand,
+    *,
+    queries: slice = slice(None),
+    keys: slice = slice(None),
+    resolution: tuple[int, int] = (64, 64),
+    tell: Tell | None = None,
+) -> xr.Dataset:
+    """Return the tiles of heads at hand, as `pattern_tiles` does.
+
+    Raises
+    ------
+    ValueError
+        A slice is empty or has steps.
+    """
+    cut = _cut(found, queries, keys, resolution, tell)
     dims = (axes.HEAD, axes.QUERY, axes.KEY)
     weights = {"lowest": cut.lowest, "mean": cut.mean, "highest": cut.highest}
     rows, columns = cut.query_edges.cpu().numpy(), cut.key_edges.cpu().numpy()
@@ -115,19 +192,19 @@ def pattern_tiles(  # noqa: PLR0913  (a rectangle has two sides)
             "seen": (dims[1:], cut.seen[0].cpu().numpy(), {"long_name": "Pairs in the tile"}),
         },
         {
-            axes.HEAD: list(listed),
+            axes.HEAD: list(found.heads),
             axes.QUERY: rows[:-1],
             axes.KEY: columns[:-1],
             "query_stop": (axes.QUERY, rows[1:]),
             "key_stop": (axes.KEY, columns[1:]),
-            "token": ("position", found.words(sequence or 0)),
+            "token": ("position", list(found.words)),
         },
-        _attrs(found, layer),
+        {"model": found.name, "layer": found.layer},
     )
 
 
 def _cut(
-    call: AttentionCall,
+    found: HeadsAtHand,
     queries: slice,
     keys: slice,
     resolution: tuple[int, int],
@@ -136,12 +213,12 @@ def _cut(
     """Return tiles, in bands of whole rows of them where somebody follows."""
     bands = [(queries, resolution[0])]
     if tell is not None:
-        bands = _bands(queries, call.query.shape[2], resolution[0]) or bands
+        bands = _bands(queries, found.query.shape[2], resolution[0]) or bands
     parts = []
     for rows, most in bands:
         size = (most, resolution[1])
         parts.append(
-            tiles(call.query, call.key, call.weights, queries=rows, keys=keys, resolution=size)
+            tiles(found.query, found.key, found.rule, queries=rows, keys=keys, resolution=size)
         )
         if tell is not None:
             tell(len(parts), len(bands))
@@ -173,30 +250,3 @@ def _bands(queries: slice, length: int, most: int) -> list[tuple[slice, int]]:
     ]
     rest = start + size * whole
     return [*found, (slice(rest, stop), 1)] if rest < stop else found
-
-
-def _attention(
-    model: Any,
-    data: Any,
-    layer: int,
-    heads: Sequence[int] | None,
-    tokenizer: Any,
-    sequence: int | None = None,
-) -> tuple[Prepared, AttentionCall, Sequence[int]]:
-    """Return what a layer attends with over one of the sequences that were passed."""
-    found = prepare_tokens(model, data, InputOptions(tokenizer=tokenizer))
-    count = len(found.sequences)
-    if sequence is None and count != 1:
-        raise ValueError(
-            f"A closer look is at one sequence, got {count}; pass one text that the model has "
-            f"room for."
-        )
-    if sequence is not None and not 0 <= sequence < count:
-        raise ValueError(f"sequence must be one of 0 to {count - 1}, got {sequence}.")
-    call = attention_call(found.adapter, found.sequences.tokens(sequence or 0), layer)
-    listed = range(call.query.shape[1]) if heads is None else heads
-    return found, of_heads(call, listed), listed
-
-
-def _attrs(found: Prepared, layer: int) -> dict[str, Any]:
-    return {"model": found.adapter.name, "layer": layer}

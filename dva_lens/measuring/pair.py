@@ -9,9 +9,8 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.measuring.inputs import InputOptions
-from dva_lens.measuring.prepare import prepare_tokens
-from dva_lens.recording.closeup import attention_and_output, of_heads
+from dva_lens.measuring.closeup import heads_at_hand
+from dva_lens.measuring.kept_layers import HeadsAtHand
 from dva_lens.recording.norms import accurate
 from dva_lens.recording.tiles import rows_of
 
@@ -101,42 +100,59 @@ def pair(  # noqa: PLR0913  (a pair has a place in a model and one in a text)
     >>> 0 < found.weight <= found.row_mass
     True
     """
-    found = prepare_tokens(model, text_or_tokens, InputOptions(tokenizer=tokenizer))
-    _check(sequence, len(found.sequences), "sequence")
-    tokens = found.sequences.tokens(sequence)
+    found = heads_at_hand(
+        model,
+        text_or_tokens,
+        layer=layer,
+        heads=[head],
+        sequence=sequence,
+        tokenizer=tokenizer,
+    )
+    return pair_of(found, query=query, key=key, sequence=sequence)
+
+
+@torch.no_grad()
+def pair_of(found: HeadsAtHand, *, query: int, key: int, sequence: int = 0) -> Pair:
+    """Return what a query makes of one key in the one head at hand, as `pair` does.
+
+    Raises
+    ------
+    ValueError
+        There is no such position, the query does not see the key, or values are not at hand.
+    """
+    if found.values is None:
+        raise ValueError(f"The values of layer {found.layer} of {found.name} were not kept.")
+    (head,) = found.heads
     for name, place in (("query", query), ("key", key)):
-        _check(place, len(tokens), name)
-    call, gram = attention_and_output(found.adapter, tokens, layer)
-    one = of_heads(call, [head])
-    rows, columns = torch.tensor([query]), torch.arange(len(tokens))
-    rows, columns = rows.to(call.query.device), columns.to(call.query.device)
-    weights, seen = rows_of(one.query, one.key, one.weights, rows, columns)
+        _check(place, len(found.words), name)
+    rows, columns = torch.tensor([query]), torch.arange(len(found.words))
+    rows, columns = rows.to(found.query.device), columns.to(found.query.device)
+    weights, seen = rows_of(found.query, found.key, found.rule, rows, columns)
     if not bool(seen[0, key]):
         raise ValueError(
-            f"Query {query} does not see key {key} in layer {layer}; a query of this layer sees "
-            f"{int(seen.sum())} keys, such as key {int(seen[0].nonzero()[-1])}."
+            f"Query {query} does not see key {key} in layer {found.layer}; a query of this layer "
+            f"sees {int(seen.sum())} keys, such as key {int(seen[0].nonzero()[-1])}."
         )
-    steps = _steps(one.query[0, 0, query], one.key[0, 0, key], one.weights, query, key)
-    row = weights[0, 0].double()
-    values = accurate(call.values.pairs(rows, columns, call.query.shape[1])[0, head, 0]).double()
+    steps = _steps(found.query[0, 0, query], found.key[0, 0, key], found.rule, query, key)
+    row, at = weights[0, 0].double(), found.place(head)
+    values = accurate(found.values.pairs(rows, columns, found.among)[0, at, 0]).double()
     value, mixed = values[key], row @ values
     written = output = share = None
-    if gram is not None:
-        inner = gram[head].double()
+    if found.gram is not None:
+        inner = found.gram[at].double()
         power = float(mixed @ inner @ mixed)
         written = float(row[key]) * math.sqrt(max(float(value @ inner @ value), 0.0))
         output = math.sqrt(max(power, 0.0))
         share = float(row[key] * (value @ inner @ mixed)) / power if power > 0 else None
-    words = found.words(sequence)
     return Pair(
-        model=found.adapter.name,
-        layer=layer,
+        model=found.name,
+        layer=found.layer,
         head=head,
         sequence=sequence,
         query=query,
         key=key,
-        query_token=words[query],
-        key_token=words[key],
+        query_token=found.words[query],
+        key_token=found.words[key],
         **steps,
         weight=float(row[key]),
         visible=int(seen.sum()),
@@ -146,7 +162,7 @@ def pair(  # noqa: PLR0913  (a pair has a place in a model and one in a text)
         written_norm=written,
         output_norm=output,
         share=share,
-        static=isinstance(call.values, Static),
+        static=isinstance(found.values, Static),
     )
 
 

@@ -42,3 +42,13 @@ def test_a_key_that_is_not_seen_is_named(refused, place):
 )
 def test_places_are_read_as_they_are_spoken(rank, said):
     assert _place(rank) == said
+
+
+def test_a_pair_of_a_kept_layer_needs_no_model(call, place, tmp_path, monkeypatch):
+    words = ("--text", place / "notes.txt", "--keep", tmp_path, "--json", "--layer", 1)
+    at = ("--query", 9, "--key", 2)
+    first = call("pair", place / "own", *words, *at)
+    monkeypatch.setattr("dva_lens.cli.keeping.opened_model", None)
+    assert call("pair", place / "own", *words, *at).stdout == first.stdout
+    other = call("pair", place / "own", *words, "--head", 1, *at)
+    assert json.loads(other.stdout)["head"] == 1

@@ -39,3 +39,17 @@ def test_positions_that_are_none_are_named(refused, place, span):
 def test_a_sequence_that_is_not_there_is_named(refused, place):
     words = ("--layer", 0, "--sequence", 7, "--text", place / "notes.txt")
     assert "sequence must be one of 0 to" in refused("pattern", place / "own", *words)
+
+
+def test_another_look_at_a_kept_layer_opens_no_model(call, place, tmp_path, monkeypatch):
+    words = ("--text", place / "notes.txt", "--keep", tmp_path / "layers")
+    outs = [tmp_path / name for name in ("first.json", "second.json")]
+    assert call("pattern", place / "own", *AT, *words, "--out", outs[0]).exit_code == 0
+    opened = []
+    monkeypatch.setattr("dva_lens.cli.keeping.opened_model", lambda *_, **__: opened.append(1))
+    again = call("pattern", place / "own", *AT, *words, "--out", outs[1])
+    assert again.exit_code == 0, again.stderr
+    assert outs[0].read_text() == outs[1].read_text()
+    other = ("--layer", 0, "--text", place / "notes.txt", "--keep", tmp_path / "layers")
+    assert call("pattern", place / "own", *other).exit_code != 0
+    assert opened == [1]
