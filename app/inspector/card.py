@@ -13,15 +13,19 @@ from ..head import NO_HEAD, Head
 from ..library import Library, NothingToShowError
 from ..page import Words
 from ..state import MODES, Selection
+from ..unattended import IN_BRIEF, unattended
 from .readings import HeadNumber, lines, sink_of
 from .strongest import edges_of, strongest
-from .verdict import verdict, verdict_words
+from .verdict import no_verdict, verdict, verdict_words
 
 
 def inspect(library: Library, chosen: Selection) -> html.Div:
     """Return all that the inspector says of the chosen head, and of the pinned one beside it."""
     own, pin = chosen.at_hand, chosen.pinned
     row, edges = sink_of(library, chosen, own), edges_of(library, chosen)
+    if why := unattended(library, own.run, chosen.text):
+        beside = [] if pin is None else [_pinned(library, chosen, pin)]
+        return html.Div([_title(library, own, pin), no_verdict(why), *beside])
     key = -1 if row is None or edges is None else _place(row, edges["token"].values)
     found = lines(library, chosen)
     parts: list[Any] = [
@@ -53,6 +57,8 @@ def spoken(library: Library, chosen: Selection) -> str:
 
 def _verdict(library: Library, chosen: Selection) -> str:
     try:
+        if unattended(library, chosen.run, chosen.text):
+            return IN_BRIEF
         return verdict_words(sink_of(library, chosen, chosen.at_hand))
     except (NothingToShowError, ArchiveError):
         return "not measured on this text"
@@ -95,12 +101,13 @@ def _place(row: Any, tokens: Any) -> int:
 
 
 def _pinned(library: Library, chosen: Selection, pin: Head) -> html.Div:
-    row = sink_of(library, chosen, pin)
+    why = unattended(library, pin.run, chosen.text)
+    row = None if why else sink_of(library, chosen, pin)
     place: dict[str, Any] = {"run": pin.run, "layer": pin.layer, "head": pin.head}
     said_of_swap = "Choose the pinned head and pin this one"
     swap = _action("Swap", said_of_swap, pin=str(chosen.at_hand), **place)
     free = _action("Unpin", f"Unpin {pin.name} of {pin.run}", pin=NO_HEAD)
-    said = verdict_words(row)
+    said = IN_BRIEF if why else verdict_words(row)
     mass = f", {number(row['mass'])}" if row is not None else ""
     drained = f"; value {row['drained']}" if row is not None else ""
     return html.Div(

@@ -16,8 +16,7 @@ from ..components.numbers import interval, number
 def verdict(row: Mapping[str, Any] | None) -> html.Div:
     """Return the card of a head; `row` is its row among the sinks, None where not measured."""
     if row is None:
-        said = "What heads give the first key was not measured here."
-        return html.Div(html.P(said, className="caption"), className="verdict-card")
+        return no_verdict("What heads give the first key was not measured here.")
     word = "sink" if row["sink"] else "no sink here"
     where = key_words(row)
     head = [
@@ -41,6 +40,11 @@ def verdict(row: Mapping[str, Any] | None) -> html.Div:
         ],
         className="verdict-card",
     )
+
+
+def no_verdict(why: str) -> html.Div:
+    """Return the card of a head of which nothing can be said, and why."""
+    return html.Div(html.P(why, className="caption"), className="verdict-card")
 
 
 def verdict_words(row: Mapping[str, Any] | None) -> str:

@@ -58,6 +58,21 @@ def test_every_page_and_part_is_drawn(unattended, model):
         assert fill(name, unattended, chosen) is not None
 
 
+def test_the_inspector_and_the_map_say_that_nothing_attends(unattended):
+    said = f"Nothing attends in causal-mean-0: {NO_ATTENTION}."
+    chosen = Selection.from_query("run=causal-mean-0", unattended.catalogue)
+    inspected = json.dumps(fill("inspector", unattended, chosen), cls=PlotlyJSONEncoder)
+    assert said in inspected
+    assert "no sink" not in inspected
+    assert "nothing attends in this model" in json.dumps(
+        fill("inspector-bar", unattended, chosen), cls=PlotlyJSONEncoder
+    )
+    for name in ("head-map", "head-scatter", "head-spans"):
+        assert show(name, unattended, chosen).missing == said
+    other = chosen.but(run="transformer-0")
+    assert show("head-map", unattended, other).missing == ""
+
+
 def test_a_report_shows_what_there_is_and_why_there_is_no_more(studied, tmp_path):
     out = tmp_path / "report.html"
     page = write_report(studied, out).read_text("utf-8")

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from fakes import fake_archive
+from fakes import WITHOUT, fake_archive
 from tabs import asked, said
 
 pytestmark = pytest.mark.browser
@@ -15,7 +15,8 @@ BOX = ".inspector"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inspected")
-    return fake_archive(folder, ("transformer", "resformer-identity"), 1, edges=True)
+    models = ("transformer", "resformer-identity", "causal-mean")
+    return fake_archive(folder, models, 1, edges=True)
 
 
 def shown(page, name):
@@ -96,3 +97,17 @@ def test_where_it_is_narrow_a_bar_opens_it_and_escape_closes_it(page, visit):
     width = page.evaluate("document.documentElement.scrollWidth")
     page.set_viewport_size(wide)
     assert (hidden, opened, width) == (True, "true", 390)
+
+
+def test_a_model_without_attention_says_so_once_and_draws_no_empty_map(page, visit):
+    visit("/heads?run=causal-mean-0")
+    said_once = f"Nothing attends in causal-mean-0: {WITHOUT}."
+    page.locator(f"{BOX} .verdict-card", has_text=said_once).wait_for()
+    head_map = page.locator(".missing[id*='head-map']")
+    head_map.wait_for()
+    assert head_map.text_content() == said_once
+    assert page.locator("[id*='head-map'] .nsewdrag:visible").count() == 0
+    assert page.get_by_text("no sink here").count() == 0
+    visit("/heads?run=transformer-0&layer=2&head=1&pin=causal-mean-0.L0H0")
+    page.locator(".pinned-card", has_text="Nothing attends in this model.").wait_for()
+    page.locator("[id*='head-map'] .nsewdrag:visible").first.wait_for()

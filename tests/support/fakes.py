@@ -18,6 +18,7 @@ from dva_lens.statistics.table import STATISTICS
 
 MODELS = ("transformer", "resformer-identity", "dva", "dva-separable")
 STEPS = (0, 10, 40, 160)
+WITHOUT = "the layer has no attention; it has causal-mean in its place"
 WORDS = ("the", " list", " of", " a", " function", "\n", " returns", ".", " value", " object")
 
 Draw = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
@@ -113,7 +114,9 @@ def fake_archive(
         for seed in range(seeds):
             heads = 1 if model.startswith("dva") else 4
             main = fake_measurement(model, seed, heads=heads, steps=STEPS, keep_queries=True)
-            if edges:
+            if model == "causal-mean":
+                main = without_attention(main)
+            elif edges:
                 main = with_edges(main)
             if edges and model.startswith("dva"):
                 main = with_key_values(main, static=(0,))
@@ -133,6 +136,16 @@ def fake_archive(
             rows.append({"key": key, **attrs})
     write_catalogue(folder, {"schema": SCHEMA_VERSION, "runs": rows})
     return folder
+
+
+def without_attention(data: xr.Dataset) -> xr.Dataset:
+    """Return a measurement in which heads have no numbers, and the reason."""
+    data = data.copy()
+    for name, values in data.data_vars.items():
+        if {axes.HEAD, axes.KV_HEAD} & {*values.dims} and values.dtype.kind == "f":
+            data[name] = values.copy(data=np.full(values.shape, np.nan, values.dtype))
+            data[name].attrs = values.attrs | {"why_not": WITHOUT}
+    return data
 
 
 def fake_training(model: str = "transformer", seed: int = 0, steps: int = 160) -> xr.Dataset:

@@ -16,6 +16,7 @@ from ...catalogue import Measure
 from ...head import Head
 from ...library import Library, NothingToShowError
 from ...state import EVERY_SPAN, Selection
+from ...unattended import unattended
 
 _MARK: dict[str, Any] = {"color": theme.PALETTE[2], "width": 3}
 _PINNED = {**_MARK, "dash": "dot"}
@@ -102,7 +103,7 @@ def of_run(library: Library, chosen: Selection) -> tuple[Measure, Measurements]:
     Raises
     ------
     NothingToShowError
-        The statistic is not one number per head, or the run does not hold it.
+        The statistic is not one number per head, the run does not hold it, or nothing attends.
     """
     measure = library.catalogue.measure(chosen.statistic)
     held = library.of_run(chosen.run, chosen.text)
@@ -111,6 +112,8 @@ def of_run(library: Library, chosen: Selection) -> tuple[Measure, Measurements]:
             f"{measure.long_name} is one number per {measure.at}, so heads do not differ in it; "
             f"choose another statistic."
         )
+    if why := unattended(library, chosen.run, chosen.text):
+        raise NothingToShowError(why)
     if measure.name not in held.statistics:
         raise NothingToShowError(f"{chosen.run} does not hold {measure.long_name.lower()}.")
     return measure, held
