@@ -64,7 +64,10 @@ checkpoints: $(VENV)/.installed
 explore: $(VENV)/.installed
 	$(BIN)/dva-lens explore $(OUT)
 
-test: lint types contracts unit notebooks
+# Types and notebooks use one core each, so they run side by side.
+test: lint contracts
+	$(MAKE) --jobs 2 types notebooks
+	$(MAKE) unit
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
