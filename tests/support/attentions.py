@@ -134,12 +134,10 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "distances-sink-packed": lambda draw: rule(
         **terms(draw), sink=draw(draw.heads), segments=packed(draw), window=9
     ),
-    "blocks": lambda draw: rule(text_blocks=blocks(draw)),
-    "blocks-softcap-both-ways": lambda draw: rule(
+    "blocks": lambda draw: rule(
         text_blocks=blocks(draw), softcap=2.0, causal=False, segments=right_padded(draw)
     ),
-    "blocks-keys": lambda draw: rule(text_blocks=blocks(draw, **own_keys(draw))),
-    "blocks-keys-sink-packed": lambda draw: rule(
+    "blocks-keys": lambda draw: rule(
         text_blocks=blocks(draw, **own_keys(draw)),
         sink=draw(draw.heads),
         segments=packed(draw),
