@@ -1,4 +1,4 @@
-"""What presets cost is told of the presets that were asked for."""
+"""What presets cost is printed for the presets that were asked for."""
 
 import json
 
