@@ -8,7 +8,7 @@ are, and a token that is pointed at until it is shown. The browser stamps events
 Processor time of server and browser stands beside every time on the wall, because on a machine
 that others use the wall measures them too; `--check` is for an idle one.
 
-    python -m dva_lens.analyses.benchmarks.bench_explorer [--check] [--out F.json] [--cases 4x4]
+    python -m dva_lens.analyses.benchmarks.bench_explorer [--cases 4x4 24x16 24x16x16384] [--check]
 """
 
 import argparse
@@ -34,6 +34,8 @@ BOUNDS: Mapping[str, float] = {
     "growth of the page per 1,000 switches [MiB]": 16.0,
 }
 """The most that the median of each may be."""
+LONG = 16_384
+"""Tokens of the longest text, which takes minutes to measure."""
 INSTALLED = ("dash", "plotly", "dash-mantine-components", "playwright")
 
 
@@ -50,10 +52,15 @@ class ExplorerCase:
     @property
     def name(self) -> str:
         """What `--cases` calls it."""
-        return f"{self.layers}x{self.heads}"
+        heads = f"{self.layers}x{self.heads}"
+        return heads if self.length < LONG else f"{heads}x{self.length}"
 
 
-CASES = (ExplorerCase(4, 4, 128, 4), ExplorerCase(24, 16, 1024, 2))
+CASES = (
+    ExplorerCase(4, 4, 128, 4),
+    ExplorerCase(24, 16, 1024, 2),
+    ExplorerCase(24, 16, LONG, 1),
+)
 
 
 @final

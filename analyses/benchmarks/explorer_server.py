@@ -33,7 +33,8 @@ def make_archive(folder: Path, *, layers: int, heads: int, length: int, models: 
 
     What the explorer does depends on how many numbers there are, not on what they say.
     """
-    rows = np.random.default_rng(0).integers(0, VOCABULARY, (4 if length < 512 else 2, length))
+    count = 4 if length < 512 else 2 if length < 4096 else 1
+    rows = np.random.default_rng(0).integers(0, VOCABULARY, (count, length))
     for seed in range(models):
         torch.manual_seed(seed)
         data = measure(_model(layers, heads, length), rows, keep="query")
