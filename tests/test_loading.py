@@ -145,10 +145,11 @@ def test_a_missing_weight_is_named(folder):
         lens.load(folder)
 
 
-def test_a_weight_of_the_wrong_shape_is_refused(folder):
+def test_a_weight_of_the_wrong_shape_is_refused_in_one_sentence(folder, capfd):
     _spoil(folder, lambda weights: weights.update({"model.norm.weight": torch.ones(5)}))
-    with pytest.raises(ValueError, match="do not fit LlamaForCausalLM"):
+    with pytest.raises(ValueError, match=r"do not fit LlamaForCausalLM: by its config\.json"):
         lens.load(folder)
+    assert "MISMATCH" not in capfd.readouterr().err
 
 
 def test_a_weight_that_is_not_a_number_is_named(folder):

@@ -1,5 +1,7 @@
 """Opening a folder as transformers writes it: weights in safetensors, all of them, and no code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from transformers.utils import logging
 
 from dva_lens.models.foreign_files import (
     CONFIG,
@@ -78,7 +81,8 @@ def _class_of(config: PreTrainedConfig, folder: Path) -> type[PreTrainedModel]:
 def _whole(
     folder: Path, architecture: type[PreTrainedModel], placement: Placement
 ) -> PreTrainedModel:
-    with blaming(folder, f"holds weights that do not fit {architecture.__name__}"):
+    said = f"holds weights that do not fit {architecture.__name__}"
+    with blaming(folder, said), _without_reports():
         loaded: Any = architecture.from_pretrained(
             folder,
             local_files_only=True,
@@ -90,8 +94,8 @@ def _whole(
     model, info = loaded
     for key, held, due in sorted(info["mismatched_keys"])[:1]:
         raise ValueError(
-            f"{str(folder)!r} holds weights that do not fit {architecture.__name__}: {key!r} must "
-            f"have shape {tuple(due)}, got {tuple(held)}."
+            f"{str(folder)!r} {said}: by its {CONFIG}, {key!r} must have shape {tuple(due)}, got "
+            f"{tuple(held)}."
         )
     if info["missing_keys"]:
         keys = sorted(info["missing_keys"])
@@ -103,6 +107,17 @@ def _whole(
         if not bool(torch.isfinite(weight).all()):
             raise ValueError(f"Weight {key!r} of {str(folder)!r} holds NaN or infinity.")
     return model
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """Keep the library from printing what of the weights does not fit: it is said here."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def tokenizer_of(folder: Path) -> Any:
