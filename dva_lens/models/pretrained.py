@@ -18,6 +18,8 @@ from transformers.utils import logging
 
 from dva_lens.models.foreign_files import (
     CONFIG,
+    INDEX,
+    WEIGHTS,
     blaming,
     check_amount,
     check_regular,
@@ -100,13 +102,17 @@ def _whole(
     if info["missing_keys"]:
         keys = sorted(info["missing_keys"])
         raise ValueError(
-            f"{str(folder)!r} lacks {len(keys)} weights of {architecture.__name__}, such as "
-            f"{keys[0]!r}; they would have been random."
+            f"{str(folder)!r} ({_weight_file(folder)}) lacks {len(keys)} weights of "
+            f"{architecture.__name__}, such as {keys[0]!r}; they would have been random."
         )
     for key, weight in model.named_parameters():
         if not bool(torch.isfinite(weight).all()):
             raise ValueError(f"Weight {key!r} of {str(folder)!r} holds NaN or infinity.")
     return model
+
+
+def _weight_file(folder: Path) -> str:
+    return WEIGHTS if (folder / WEIGHTS).exists() else INDEX
 
 
 @contextmanager

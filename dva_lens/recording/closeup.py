@@ -16,21 +16,6 @@ from dva_lens.recording.recorder import AttentionCall
 from dva_lens.sites import SUMMARY, WRITTEN
 
 
-def attention_call(
-    adapter: Adapter, tokens: Int[np.ndarray, "position"], layer: int
-) -> AttentionCall:
-    """Run a model over one sequence and return what one of its layers attended with.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer.
-    TypeError
-        If the layer hands over a pattern and not its queries and keys.
-    """
-    return attention_and_output(adapter, tokens, layer)[0]
-
-
 @torch.no_grad()
 def attention_and_output(
     adapter: Adapter, tokens: Int[np.ndarray, "position"], layer: int

@@ -188,6 +188,11 @@ def _check_texts(attrs: Mapping[str, Any], group: str) -> None:
                 f"{group} must have a list of names of texts for its attribute {key!r}, got "
                 f"{shown(cast('object', names))}; it was changed or damaged since it was written."
             )
+    if not texts_of(attrs):
+        raise ArchiveError(
+            f"{group} names no text for its attribute {TEXTS!r} that the run was measured on; it "
+            f"was changed or damaged since it was written."
+        )
 
 
 def is_text_name(name: object) -> bool:

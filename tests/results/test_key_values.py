@@ -7,7 +7,7 @@ from own_models import tiny
 
 import dva_lens as lens
 from dva_lens.measuring import measure
-from dva_lens.measuring.closeup import _attention
+from dva_lens.measuring.closeup import heads_at_hand
 from dva_lens.results.archive import open_archive
 from dva_lens.results.key_values import STATIC, has_key_values
 from dva_lens.results.schema import ArchiveError
@@ -31,9 +31,9 @@ def test_values_are_those_that_the_model_makes(model, data, sequence):
     ids = IDS[sequence]
     found = lens.key_values(data, LAYER, 0, sequence=sequence)
     assert found.sizes["query"] == found.sizes["position"] == len(ids)
-    _, call, _ = _attention(model, ids, LAYER, None, None)
+    values = heads_at_hand(model, ids, layer=LAYER).values
     place = torch.arange(len(ids))
-    pairs = call.values.pairs(place, place, 1)[0, 0].detach().numpy()
+    pairs = values.pairs(place, place, 1)[0, 0].detach().numpy()
     for kept in range(2):
         key = int(found["key"][kept])
         norm = np.linalg.norm(pairs[key:, key], axis=-1)

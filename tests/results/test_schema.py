@@ -67,6 +67,7 @@ def test_data_without_a_schema_is_refused(data):
         ({"loss": "low"}, "/runs/x must have a number or null for its attribute 'loss'"),
         ({"order": None}, "/runs/x must have a whole number for its attribute 'order', got noth"),
         ({"texts": "held-out"}, "/runs/x must have a list of names of texts .* got 'held-out'"),
+        ({"texts": []}, "/runs/x names no text for its attribute 'texts'"),
         ({"texts": ["../.."]}, "/runs/x must have a list of names of texts"),
         ({"texts": ["training"]}, "/runs/x must have a list of names of texts"),
     ],

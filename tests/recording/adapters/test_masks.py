@@ -8,7 +8,7 @@ import transformers as tf
 
 from dva_lens.recording.adapters import adapter_of
 from dva_lens.recording.adapters.masks import model_mask
-from dva_lens.recording.closeup import attention_call
+from dva_lens.recording.closeup import attention_and_output
 from dva_lens.recording.record import attach, record
 from dva_lens.sites import SUMMARY, TILES
 from dva_lens.statistics.extended.reader import StatisticReader
@@ -195,7 +195,7 @@ def test_tiles_and_a_closer_look_know_the_mask():
     np.testing.assert_allclose(
         whole.layers[0].tiles["gini"][1], alone.layers[0].tiles["gini"][0], atol=1e-6
     )
-    call = attention_call(adapter_of(model), ids[1], 0)
+    call, _ = attention_and_output(adapter_of(model), ids[1], 0)
     assert call.weights.mask is not None
     assert call.weights.causal
 
