@@ -126,6 +126,10 @@ class WholeBlocks:
         found = entries.flatten(2).gather(2, index[:, None].expand(-1, entries.shape[1], -1))
         return found.masked_fill(outside[:, None], 0.0)
 
+    def none_weighed(self, rule: Rule, query: Query) -> Rule:
+        """Return the rule for texts without a whole block: one of blocks all the same."""
+        return self.weighed(rule, query.new_zeros(len(query), query.shape[2], query.shape[1], 0))
+
     def weighed(
         self,
         rule: Rule,

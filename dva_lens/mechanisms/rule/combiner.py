@@ -71,7 +71,7 @@ class CombinerModule(nn.Module):
         """Return the rule with a term for every query and past block, and one for every key."""
         blocks = WholeBlocks.of(rule.segments, heads.key, self.size)
         if not blocks.count:
-            return rule
+            return blocks.none_weighed(rule, heads.turned_query)
         with torch.autocast(heads.key.device.type, enabled=False):
             full, scale = heads.in_full(), rule.scale
             query, key = (

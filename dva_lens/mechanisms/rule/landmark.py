@@ -83,7 +83,7 @@ class LandmarkModule(nn.Module):
         """Return the rule with a term for every query and past block."""
         blocks = WholeBlocks.of(rule.segments, heads.key, self.size)
         if not blocks.count:
-            return rule
+            return blocks.none_weighed(rule, heads.turned_query)
         with torch.autocast(heads.key.device.type, enabled=False):
             full, scale = heads.in_full(), rule.scale
             held, queries = blocks.held(full.key), self.queries.to(full.key.dtype)

@@ -63,6 +63,14 @@ def test_a_model_without_it_is_one_sentence(name, what, said):
     assert str(refusal.value).count(". ") == 0
 
 
+@pytest.mark.parametrize("name", ["landmark", "combiner"])
+def test_shared_blocks_are_seen_on_texts_that_fill_none(name):
+    """A first batch of short texts must not open the way to a mask over long ones."""
+    texts = [*tokens_of([3] * 9), *tokens_of([23] * 2)]
+    with pytest.raises(TypeError, match="what the others of its block get"):
+        lens.intervene(tiny(name, context=32), texts, RemoveSink(layer=0, head=0))
+
+
 def test_models_of_transformers_have_no_value_residual():
     model = family("llama")
     ids = np.random.default_rng(0).integers(3, 61, (2, 12))
