@@ -35,12 +35,29 @@ def head_at_hand(  # noqa: PLR0913  (a head has a place in a model and one in a 
 ) -> "HeadsAtHand":
     """Return a head as it was kept, if it was, with its `values` where these are asked for."""
     from dva_lens.measuring.closeup import heads_at_hand
-    from dva_lens.measuring.kept_layers import file_of, kept_head
+    from dva_lens.measuring.kept_layers import kept_head
 
     given: dict[str, Any] = {"device": device, "dtype": dtype, "revision": revision}
     place: dict[str, Any] = {"layer": layer, "sequence": sequence}
-    file = None if keep is None else file_of(keep, model, corpus.sha256, **given, **place)
-    found = None if file is None else kept_head(file, head, device=device)
+
+    def file() -> Path | None:
+        return None if keep is None else _file(keep, model, corpus.sha256, **given, **place)
+
+    kept = file()
+    found = None if kept is None else kept_head(kept, head, device=device)
     if found is not None and not (values and found.values is None):
         return found
-    return heads_at_hand(opened_model(model, **given), corpus, **place, heads=[head], keep=file)
+    opened = opened_model(model, **given)  # which may fetch the files that `file` is named after
+    return heads_at_hand(opened, corpus, **place, heads=[head], keep=file())
+
+
+def _file(keep: Path, model: str, text: str, **chosen: Any) -> Path | None:
+    """Return where a layer is kept, None while the files of its model are not on this disk."""
+    from dva_lens.loading import path_of
+    from dva_lens.measuring.kept_layers import file_of
+
+    try:
+        place = path_of(model, chosen["revision"])
+    except FileNotFoundError:
+        return None
+    return file_of(keep, place, text, **chosen)

@@ -50,14 +50,14 @@ class HeadsAtHand:
         return 0 if self.among == 1 else head
 
 
-def file_of(folder: Path, model: str, text: str, **chosen: Any) -> Path:
+def file_of(folder: Path, model: Path, text: str, **chosen: Any) -> Path:
     """Return the file in which a layer of a model over a text is kept.
 
-    Its name changes with all that the numbers depend on: the hash of the `text`, what is `chosen`,
-    and the files of the model, where that is a folder or a file.
+    Its name changes with what the numbers depend on: the hash of the `text`, what is `chosen`,
+    and the files at the place of the `model`, a folder or a file.
     """
     said = json.dumps(chosen, sort_keys=True, default=str)
-    parts = "\0".join((model, *_stamps(Path(model)), text, said))
+    parts = "\0".join((str(model), *_stamps(model), text, said))
     return folder / f"{hashlib.sha256(parts.encode()).hexdigest()[:32]}.safetensors"
 
 

@@ -3,6 +3,7 @@ import json
 import pytest
 
 import dva_lens as lens
+from dva_lens.cli.keeping import _file
 from dva_lens.cli.pair import _place
 
 AT = ("--layer", 1, "--head", 1, "--query", 5, "--key", 2)
@@ -52,3 +53,19 @@ def test_a_pair_of_a_kept_layer_needs_no_model(call, place, tmp_path, monkeypatc
     assert call("pair", place / "own", *words, *at).stdout == first.stdout
     other = call("pair", place / "own", *words, "--head", 1, *at)
     assert json.loads(other.stdout)["head"] == 1
+
+
+def test_a_kept_layer_is_that_of_the_files_a_name_stands_for(tmp_path, monkeypatch):
+    """A name on the hub stands for another folder once its branch has moved."""
+    files = []
+    for commit in ("1f", "2f"):
+        monkeypatch.setattr(
+            "dva_lens.loading.snapshot_download", lambda *_, to=commit, **__: tmp_path / to
+        )
+        folder = tmp_path / commit
+        folder.mkdir()
+        for name in ("config.json", "model.safetensors"):
+            (folder / name).write_text("{}")
+        files.append(_file(tmp_path, "someone/model", "text", revision=None))
+    assert None not in files
+    assert files[0] != files[1]

@@ -99,11 +99,11 @@ def test_a_file_is_named_after_all_that_its_numbers_depend_on(tmp_path):
     weights = tmp_path / "model" / "model.safetensors"
     weights.parent.mkdir()
     weights.write_bytes(b"one")
-    given = {"folder": tmp_path, "model": str(weights.parent), "text": "1f", "layer": 1}
+    given = {"folder": tmp_path, "model": weights.parent, "text": "1f", "layer": 1}
     first = file_of(**given)
     assert first == file_of(**given)
     names = {first, *(file_of(**given | each) for each in ({"text": "2f"}, {"layer": 2}))}
-    names.add(file_of(**given | {"model": "gpt2"}))
+    names.add(file_of(**given | {"model": tmp_path}))
     weights.write_bytes(b"other")
     names.add(file_of(**given))
     assert len(names) == 5
