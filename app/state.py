@@ -196,7 +196,7 @@ class Remembered(Generic[Result]):
     def __init__(self, compute: Callable[[Selection], Result], most: int = 256) -> None:
         self.compute = compute
         self._most = most
-        self._results: dict[tuple[tuple[str, Any], ...], Result] = {}
+        self._results: dict[tuple[tuple[str, Any], ...], tuple[Result]] = {}
         self._lock = Lock()
         self._orders: dict[tuple[str, ...], None] = {}
 
@@ -212,15 +212,16 @@ class Remembered(Generic[Result]):
             while len(self._results) >= self._most:
                 del self._results[next(iter(self._results))]
             self._orders[tuple(name for name, _ in read)] = None
-            self._results[read] = result
+            self._results[read] = (result,)
         return result
 
     def held(self, chosen: Selection) -> tuple[Result] | None:
         """Return the result that holds for a selection, in a tuple, or None; compute nothing."""
         for names in tuple(self._orders):
             read = tuple((name, getattr(chosen, name)) for name in names)
-            if read in self._results:
-                return (self._results[read],)
+            found = self._results.get(read)
+            if found is not None:
+                return found
         return None
 
     @property

@@ -1,5 +1,6 @@
 """Weights of one attention of a model, for whoever wants to see them: edges, and tiles."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,8 @@ def heads_at_hand(  # noqa: PLR0913  (which model, text and heads, and where to 
 
     All heads, where none are named.
 
-    With `keep`, all heads of the layer are written to this file, where their rule is plain.
+    With `keep`, all heads of the layer are written to this file, where their rule is plain; where
+    that fails, a warning says so.
 
     Raises
     ------
@@ -162,7 +164,10 @@ def heads_at_hand(  # noqa: PLR0913  (which model, text and heads, and where to 
         )
 
     if keep is not None:
-        keep_heads(keep, at_hand(call, every))
+        try:
+            keep_heads(keep, at_hand(call, every))
+        except OSError as error:  # the look itself needs no file
+            warnings.warn(f"Layer {layer} was not kept for another look: {error}", stacklevel=2)
     listed = every if heads is None else heads
     return at_hand(of_heads(call, listed), listed)
 

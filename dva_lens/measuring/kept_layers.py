@@ -5,8 +5,9 @@ So another part of a pattern needs no model: at great length the model takes lon
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, final
 
@@ -17,11 +18,14 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values
+from dva_lens.models.foreign_files import WANTED
 from dva_lens.writing import write_whole
 
 PLAIN = ("scale", "causal", "window", "softcap", "normaliser", "similarity")
 """What is kept of a rule; one that says more, such as a mask, is not kept."""
 ABOUT = "about"
+PROGRAMS = ("dva-lens", "torch", "transformers")
+"""What computes the numbers: of another version of any of these, nothing kept is read."""
 
 
 @final
@@ -57,7 +61,8 @@ def file_of(folder: Path, model: Path, text: str, **chosen: Any) -> Path:
     and the files at the place of the `model`, a folder or a file.
     """
     said = json.dumps(chosen, sort_keys=True, default=str)
-    parts = "\0".join((str(model), *_stamps(model), text, said))
+    programs = (f"{name} {version(name)}" for name in PROGRAMS)
+    parts = "\0".join((str(model), *_stamps(model), text, said, *programs))
     return folder / f"{hashlib.sha256(parts.encode()).hexdigest()[:32]}.safetensors"
 
 
@@ -97,21 +102,26 @@ def kept_head(path: Path, head: int, *, device: str | None = None) -> HeadsAtHan
     try:
         with safe_open(path, framework="pt", device=device or "cpu") as file:
             about = json.loads(file.metadata()[ABOUT])
-            parts = _of_head(file, head)
-            rule = Rule(**about["rule"])
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError):
+            name, layer, words, rule = (about[key] for key in ("name", "layer", "words", "rule"))
+            rule = Rule(**rule)
+            parts = {each: file.get_slice(each) for each in file.keys()}  # noqa: SIM118
+            heads = parts["query"].get_shape()[0]
+            read = _of_head(parts, head, heads) if 0 <= head < heads else {}
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError):
         return None
-    value = parts.get("value")
+    if not read:
+        raise ValueError(f"heads must be some of 0 to {heads - 1}, got {[head]}.")
+    value = read.get("value")
     return HeadsAtHand(
-        name=about["name"],
-        layer=about["layer"],
+        name=name,
+        layer=layer,
         heads=[head],
-        words=about["words"],
-        query=parts["query"][None],
-        key=parts["key"][None],
+        words=words,
+        query=read["query"][None],
+        key=read["key"][None],
         rule=rule,
         values=None if value is None else Static(value[None]),
-        gram=parts.get("gram"),
+        gram=read.get("gram"),
         among=1,
     )
 
@@ -123,19 +133,16 @@ def is_plain(rule: Rule) -> bool:
     return all(not isinstance(value, Tensor) and value == default for value, default in given)
 
 
-def _of_head(file: Any, head: int) -> dict[str, Tensor]:
+def _of_head(parts: Mapping[str, Any], head: int, heads: int) -> dict[str, Tensor]:
     """Read what is kept of one head, from the group of heads that it belongs to."""
-    parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-    heads = parts["query"].get_shape()[0]
-    if not 0 <= head < heads:
-        raise ValueError(f"heads must be some of 0 to {heads - 1}, got {[head]}.")
     places = {name: head * part.get_shape()[0] // heads for name, part in parts.items()}
     return {name: part[places[name] : places[name] + 1] for name, part in parts.items()}
 
 
 def _stamps(place: Path) -> Iterator[str]:
     """Yield name, size and time of the files of a model that is a folder or a file."""
-    files = sorted(place.iterdir()) if place.is_dir() else [place] if place.is_file() else []
-    for each in files:
-        state = each.stat()
-        yield f"{each.name} {state.st_size} {state.st_mtime_ns}"
+    held = {file for pattern in WANTED for file in place.glob(pattern)}
+    for each in [place, *sorted(held)]:
+        if each.is_file():
+            state = each.stat()
+            yield f"{each.name} {state.st_size} {state.st_mtime_ns}"

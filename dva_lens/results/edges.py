@@ -123,7 +123,15 @@ def edges_of_layer(data: xr.Dataset, layer: int, *, sequence: int = 0) -> xr.Dat
 
 
 def edges_of_head(layer: xr.Dataset, head: int) -> xr.Dataset:
-    """Return where queries look in one head of a layer that `edges_of_layer` read."""
+    """Return where queries look in one head of a layer that `edges_of_layer` read.
+
+    Raises
+    ------
+    ValueError
+        There is no such head.
+    """
+    if not 0 <= head < layer.sizes[axes.HEAD]:
+        raise ValueError(f"head must be one of 0 to {layer.sizes[axes.HEAD] - 1}, got {head}.")
     found, length = {}, layer.sizes[POSITION]
     queries = int(layer.variables[EDGE_REST].isel({axes.HEAD: head}).notnull().sum())
     for name, short in NAMES.items():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from small_models import random_tokens, sharp_preset
 
 from dva_lens.kernels.rule import Rule
@@ -93,6 +94,20 @@ def test_what_cannot_be_read_counts_as_nothing(model, tmp_path):
     for damaged in (b"", whole[: len(whole) // 2], b"\xff" * len(whole)):
         file.write_bytes(damaged)
         assert kept_head(file, 0) is None
+
+
+@pytest.mark.parametrize("about", [{}, {"about": "{}"}, {"about": '{"name": "m", "rule": {}}'}])
+def test_a_file_of_another_making_counts_as_nothing(about, tmp_path):
+    file = tmp_path / "one.safetensors"
+    save_file({"query": torch.zeros(2, 4, 3)}, file, about)
+    assert kept_head(file, 0) is None
+
+
+def test_a_layer_that_cannot_be_kept_is_looked_at_all_the_same(model, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.warns(UserWarning, match="Layer 1 was not kept for another look"):
+        found = heads_at_hand(model, TOKENS, layer=1, keep=tmp_path / "taken" / "x.safetensors")
+    assert found.query.shape[2] == len(TOKENS)
 
 
 def test_a_file_is_named_after_all_that_its_numbers_depend_on(tmp_path):
