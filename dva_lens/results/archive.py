@@ -31,6 +31,7 @@ from dva_lens.results.schema import (
     TOKEN,
     TRAINING,
     ArchiveError,
+    check_described,
     former_names,
     texts_of,
 )
@@ -283,6 +284,7 @@ class Archive:
                     self._name(run, text),
                     but=(BY_QUERY, *EDGES, *KEY_VALUES),
                 )
+                check_described(data, self._name(run, text))
             except ArchiveError as error:
                 lost.append(str(error))
                 continue

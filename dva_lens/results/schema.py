@@ -216,16 +216,29 @@ def check_measurement(measurement: xr.Dataset, group: str) -> None:
         raise ArchiveError(
             f"{group} holds no statistic: none of its variables has the attribute 'at'."
         )
+    check_described(measurement, group)
     for name in names:
         _check_statistic(measurement[name], f"{group}/{name}")
     if any(measurement[name].attrs["at"] == "query" for name in names):
         _check_rows(measurement, group)
 
 
+def check_described(measurement: xr.Dataset, group: str) -> None:
+    """Refuse a measurement with a statistic that does not say what it is.
+
+    Raises
+    ------
+    ArchiveError
+        An attribute that every statistic has is missing.
+    """
+    for name in statistics_of(measurement):
+        attrs = measurement.variables[name].attrs
+        missing = [each for each in STATISTIC_ATTRS if each not in attrs]
+        if missing:
+            raise ArchiveError(f"{name} of {group} lacks the attributes {', '.join(missing)}.")
+
+
 def _check_statistic(variable: xr.DataArray, where: str) -> None:
-    missing = [name for name in STATISTIC_ATTRS if name not in variable.attrs]
-    if missing:
-        raise ArchiveError(f"{where} lacks the attributes {', '.join(missing)}.")
     place = variable.attrs["at"]
     if place not in DIMENSIONS:
         raise ArchiveError(f"{where} is at {place!r}; a statistic is at {', '.join(DIMENSIONS)}.")

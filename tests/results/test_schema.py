@@ -1,6 +1,9 @@
-import pytest
-from fakes import fake_measurement, run_attrs
+import json
 
+import pytest
+from fakes import fake_archive, fake_measurement, run_attrs
+
+from dva_lens.results.archive import open_archive
 from dva_lens.results.schema import (
     ArchiveError,
     check_measurement,
@@ -27,7 +30,7 @@ def test_a_measurement_passes(data):
 
 def test_a_statistic_that_does_not_say_what_it_is_is_refused(data):
     del data["entropy"].attrs["units"]
-    with pytest.raises(ArchiveError, match="/here/entropy lacks the attributes units"):
+    with pytest.raises(ArchiveError, match="entropy of /here lacks the attributes units"):
         check_measurement(data, "/here")
 
 
@@ -78,3 +81,16 @@ def test_a_run_says_what_it_is_in_the_right_types(change, message):
     check_run({**attrs, "loss": None, "parameters": 1.5}, "/runs/x")
     with pytest.raises(ArchiveError, match=message):
         check_run({**attrs, **change}, "/runs/x")
+
+
+def test_a_statistic_that_does_not_say_what_it_is_leaves_its_run_out(tmp_path):
+    archive = open_archive(fake_archive(tmp_path, ("transformer", "dva"), seeds=1))
+    run = archive.runs[0]
+    about = run.group / "held-out" / "entropy" / "zarr.json"
+    said = json.loads(about.read_text())
+    del said["attributes"]["formula"]
+    about.write_text(json.dumps(said))
+    measured = open_archive(tmp_path).on("held-out")
+    assert [part.label for part in measured.parts] == ["dva-0"]
+    assert "entropy of /runs/" in measured.left_out[0]
+    assert "lacks the attributes formula" in measured.left_out[0]
