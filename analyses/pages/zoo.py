@@ -24,6 +24,10 @@ attention, at equal parameters, with three seeds, on a text and on a task with a
 Models and trainings are small: this says what these mechanisms do at this size,
 after so many steps, and nothing beyond. Orders are of means; whether two models differ is said by
 the intervals and the adjusted p of the tables. `dva-lens list presets` has their sources.
+
+Uniform attention is a yardstick and not what every mechanism gives on equal scores. `landmark` and
+`combiner` weigh a past block as one key, and `decay` and `alibi` take from distant keys, so that
+their entropy lies below it before anything is learned.
 """
 
 
