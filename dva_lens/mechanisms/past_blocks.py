@@ -27,14 +27,15 @@ def size_of(block: int, shape: Shape) -> int:
     return block or max(1, shape.context // PARTS)
 
 
-def mean_past(size: int, keys: float) -> float:
-    """Return how many whole blocks lie before a query on average, of a text seen in full.
-
-    `keys` is how many keys a query sees on average.
-    """
-    length = round(2 * keys - 1)
+def mean_past(size: int, length: int) -> float:
+    """Return how many whole blocks lie before a query of a text on average."""
     whole, rest = divmod(length, size)
     return (size * whole * (whole - 1) / 2 + rest * whole) / length
+
+
+def length_of(keys: float) -> int:
+    """Return how long a text is whose queries, which see all before them, see so many keys."""
+    return round(2 * keys - 1)
 
 
 @final
@@ -109,6 +110,11 @@ class WholeBlocks:
         return self._at((self.last[..., None] + back).clamp(min=0).flatten(1), heads).unflatten(
             1, (self.count, self.size)
         )
+
+    def turned_keys(self, heads: PlacedHeads) -> Held:
+        """Return keys by block as positions turn them, each for all query heads that read it."""
+        group = heads.query.shape[2] // heads.key.shape[2]
+        return self.held(heads.turned_key).repeat_interleave(group, dim=3)
 
     def standing(self, vectors: Standing, rotation: Callable[[Tensor], Tensor] | None) -> Standing:
         """Return vectors of blocks as positions turn them, each at the last of its block."""

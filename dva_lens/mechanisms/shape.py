@@ -24,6 +24,17 @@ class Shape:
     value_parts: int
     output_parts: int
 
+    def check_halves(self, called: str) -> None:
+        """Refuse queries and keys that cannot be halved into pairs of channels.
+
+        Raises
+        ------
+        ValueError
+            The width of queries and keys within a head is odd.
+        """
+        if self.qk_dim % 2:
+            raise ValueError(f"{called} need an even qk_dim, got {self.qk_dim}.")
+
     @property
     def value_channels(self) -> int:
         """Return how many numbers the static values of a token hold, over all key-value heads."""

@@ -34,8 +34,7 @@ class Rotary(Positions, frozen=True):
         ValueError
             The width of queries and keys within a head is odd.
         """
-        if shape.qk_dim % 2:
-            raise ValueError(f"Rotary positions need an even qk_dim, got {shape.qk_dim}.")
+        shape.check_halves("Rotary positions")
 
     def weights(self, shape: Shape) -> int:
         """Return the parameters of the model's positions."""

@@ -7,7 +7,14 @@ from pydantic import Field
 from torch import nn
 
 from dva_lens.kernels.rule import Rule
-from dva_lens.mechanisms.past_blocks import PlacedHeads, WholeBlocks, gates, mean_past, size_of
+from dva_lens.mechanisms.past_blocks import (
+    PlacedHeads,
+    WholeBlocks,
+    gates,
+    length_of,
+    mean_past,
+    size_of,
+)
 from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.rule.softmax import SoftmaxModule
 from dva_lens.mechanisms.shape import Shape
@@ -47,7 +54,7 @@ class Combiner(AttentionRule, frozen=True):
         size = size_of(self.block, shape)
         pooled = (shape.heads + shape.kv_heads) * shape.qk_dim
         shares = 2.0 * shape.heads * shape.qk_dim
-        past = mean_past(size, keys) * (2 * shape.qk_dim + size)
+        past = mean_past(size, length_of(keys)) * (2 * shape.qk_dim + size)
         return pooled + shares + shape.heads * past
 
     def build(self, shape: Shape) -> nn.Module:
@@ -78,8 +85,7 @@ class CombinerModule(nn.Module):
                 blocks.standing(blocks.held(each).amax(dim=2), full.rotation)
                 for each in (full.query, full.key)
             )
-            group = full.query.shape[2] // full.key.shape[2]
-            keys = blocks.held(full.turned_key).repeat_interleave(group, dim=3)
+            keys = blocks.turned_keys(full)
             shares = scale * torch.einsum("bkhd,bkphd->bhkp", query, keys)
             return blocks.weighed(
                 rule,

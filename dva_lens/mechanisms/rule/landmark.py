@@ -8,7 +8,14 @@ from torch import nn
 
 from dva_lens.kernels.block_sums import block_sums
 from dva_lens.kernels.rule import Rule
-from dva_lens.mechanisms.past_blocks import PlacedHeads, WholeBlocks, gates, mean_past, size_of
+from dva_lens.mechanisms.past_blocks import (
+    PlacedHeads,
+    WholeBlocks,
+    gates,
+    length_of,
+    mean_past,
+    size_of,
+)
 from dva_lens.mechanisms.rule import AttentionRule
 from dva_lens.mechanisms.rule.softmax import SoftmaxModule
 from dva_lens.mechanisms.shape import Shape
@@ -57,7 +64,10 @@ class Landmark(AttentionRule, frozen=True):
         size = size_of(self.block, shape)
         pair = size * (2.0 * shape.qk_dim + 1)
         each = 2 * shape.qk_dim + 1 + pair
-        return 4.0 * shape.kv_heads * shape.qk_dim + shape.heads * mean_past(size, keys) * each
+        return (
+            4.0 * shape.kv_heads * shape.qk_dim
+            + shape.heads * mean_past(size, length_of(keys)) * each
+        )
 
     def build(self, shape: Shape) -> nn.Module:
         """Return the module that makes the rule within a block."""
@@ -90,8 +100,7 @@ class LandmarkModule(nn.Module):
             shares = scale * torch.einsum("bkphd,hd->bkph", held, queries)
             pooled = torch.einsum("bkph,bkphd->bkhd", shares.softmax(dim=2), held)
             landmarks = blocks.standing(pooled, full.rotation)
-            group = full.query.shape[2] // full.key.shape[2]
-            keys = blocks.held(full.turned_key).repeat_interleave(group, dim=3)
+            keys = blocks.turned_keys(full)
             sums = block_sums(
                 full.turned_query.transpose(1, 2),
                 keys.permute(0, 3, 1, 2, 4),

@@ -47,8 +47,7 @@ class ComplexScores(Scores, frozen=True):
         ValueError
             The width of queries and keys within a head is odd.
         """
-        if shape.qk_dim % 2:
-            raise ValueError(f"Complex scores need an even qk_dim, got {shape.qk_dim}.")
+        shape.check_halves("Complex scores")
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:
         """Return the slopes of the keys and the shifts of the queries."""

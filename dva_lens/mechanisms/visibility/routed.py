@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dva_lens.kernels.rule import Rule
+from dva_lens.mechanisms.past_blocks import mean_past, size_of
 from dva_lens.mechanisms.shape import Shape
 from dva_lens.mechanisms.texts import first_tokens, starts
 from dva_lens.mechanisms.visibility import VisibleKeys
@@ -40,7 +41,7 @@ class RoutedKeys(VisibleKeys, frozen=True):
 
     def within(self, shape: Shape) -> int:
         """Return how many tokens a block holds."""
-        return self.block or max(1, shape.context // 8)
+        return size_of(self.block, shape)
 
     def keys(self, shape: Shape, length: int) -> float:
         """Return the mean over queries of what is there of their own block, and of the others."""
@@ -54,9 +55,7 @@ class RoutedKeys(VisibleKeys, frozen=True):
     def choosing(self, shape: Shape, length: int) -> float:
         """Return the sums over blocks, and the products with the blocks of the past."""
         size, channels = self.within(shape), shape.kv_heads * shape.qk_dim
-        whole, rest = divmod(length, size)
-        past = (size * whole * (whole - 1) / 2 + rest * whole) / length
-        return channels * (2 * past + 1) + shape.heads * shape.qk_dim
+        return channels * (2 * mean_past(size, length) + 1) + shape.heads * shape.qk_dim
 
     def build(self, shape: Shape) -> nn.Module:
         """Return the module that narrows a rule."""
