@@ -1,6 +1,8 @@
 """A head at hand for a closer look: from the folder of kept layers, or from its model."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,11 +31,15 @@ def head_at_hand(  # noqa: PLR0913  (a head has a place in a model and one in a 
     sequence: int,
     keep: Path | None,
     values: bool = False,
+    positions: Mapping[str, int] = MappingProxyType({}),
     device: str | None,
     dtype: Dtype | None,
     revision: str | None,
 ) -> "HeadsAtHand":
-    """Return a head as it was kept, if it was, with its `values` where these are asked for."""
+    """Return a head as it was kept, if it was, with its `values` where these are asked for.
+
+    A model runs for no `positions` that the sequence lacks.
+    """
     from dva_lens.measuring.closeup import heads_at_hand
     from dva_lens.measuring.kept_layers import kept_head
 
@@ -48,7 +54,8 @@ def head_at_hand(  # noqa: PLR0913  (a head has a place in a model and one in a 
     if found is not None and not (values and found.values is None):
         return found
     opened = opened_model(model, **given)  # which may fetch the files that `file` is named after
-    return heads_at_hand(opened, corpus, **place, heads=[head], keep=file())
+    looked_at: dict[str, Any] = {**place, "heads": [head], "positions": positions}
+    return heads_at_hand(opened, corpus, **looked_at, keep=file())
 
 
 def _file(keep: Path, model: str, text: str, **chosen: Any) -> Path | None:

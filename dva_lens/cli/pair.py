@@ -55,8 +55,9 @@ def pair(  # noqa: PLR0913 - one argument per option
     corpus = open_corpus(text, whole=whole)
     given = {"device": device, "dtype": dtype, "revision": revision}
     place = {"layer": layer, "head": head, "sequence": sequence}
-    heads = head_at_hand(model, corpus, keep=keep, values=True, **place, **given)
-    found = pair_of(heads, query=query, key=key, sequence=sequence)
+    pair = {"query": query, "key": key}
+    heads = head_at_hand(model, corpus, keep=keep, values=True, positions=pair, **place, **given)
+    found = pair_of(heads, **pair, sequence=sequence)
     document = json.dumps(found.to_dict(), indent=None if as_json else 2, ensure_ascii=False)
     for line in [document] if as_json else said(found):
         typer.echo(line)

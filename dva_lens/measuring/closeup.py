@@ -1,8 +1,9 @@
 """Weights of one attention of a model, for whoever wants to see them: edges, and tiles."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -120,20 +121,21 @@ def heads_at_hand(  # noqa: PLR0913  (which model, text and heads, and where to 
     layer: int,
     heads: Sequence[int] | None = None,
     sequence: int | None = None,
+    positions: Mapping[str, int] = MappingProxyType({}),
     tokenizer: Any = None,
     keep: Path | None = None,
 ) -> HeadsAtHand:
     """Return what heads of a layer attend with over one of the sequences that were passed.
 
-    All heads, where none are named.
-
-    With `keep`, all heads of the layer are written to this file, where their rule is plain; where
-    that fails, a warning says so.
+    All heads, where none are named. `positions`, by what they are called, are those that will be
+    looked at: the model does not run for one that the sequence lacks. With `keep`, all heads of
+    the layer are written to this file, where their rule is plain; where that fails, a warning says
+    so.
 
     Raises
     ------
     ValueError
-        There is no such layer, head or sequence.
+        There is no such layer, head, sequence or position.
     TypeError
         The layer hands over a pattern and not its queries and keys.
     """
@@ -144,9 +146,11 @@ def heads_at_hand(  # noqa: PLR0913  (which model, text and heads, and where to 
             f"A closer look is at one sequence, got {count}; pass one text that the model has "
             f"room for."
         )
-    if sequence is not None and not 0 <= sequence < count:
-        raise ValueError(f"sequence must be one of 0 to {count - 1}, got {sequence}.")
-    call, gram = attention_and_output(found.adapter, found.sequences.tokens(sequence or 0), layer)
+    check_place(sequence or 0, count, "sequence")
+    tokens = found.sequences.tokens(sequence or 0)
+    for name, place in positions.items():
+        check_place(place, len(tokens), name)
+    call, gram = attention_and_output(found.adapter, tokens, layer)
     every, words = range(call.query.shape[1]), found.words(sequence or 0)
 
     def at_hand(some: AttentionCall, listed: Sequence[int]) -> HeadsAtHand:
@@ -170,6 +174,18 @@ def heads_at_hand(  # noqa: PLR0913  (which model, text and heads, and where to 
             warnings.warn(f"Layer {layer} was not kept for another look: {error}", stacklevel=2)
     listed = every if heads is None else heads
     return at_hand(of_heads(call, listed), listed)
+
+
+def check_place(place: int, count: int, name: str) -> None:
+    """Refuse a place that is not one of so many.
+
+    Raises
+    ------
+    ValueError
+        It is not; the message calls it `name`.
+    """
+    if not 0 <= place < count:
+        raise ValueError(f"{name} must be one of 0 to {count - 1}, got {place}.")
 
 
 def tiles_of(

@@ -19,6 +19,7 @@ from torch import Tensor
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static, Values
 from dva_lens.models.foreign_files import WANTED
+from dva_lens.recording.closeup import check_heads
 from dva_lens.writing import write_whole
 
 PLAIN = ("scale", "causal", "window", "softcap", "normaliser", "similarity")
@@ -109,8 +110,7 @@ def kept_head(path: Path, head: int, *, device: str | None = None) -> HeadsAtHan
             read = _of_head(parts, head, heads) if 0 <= head < heads else {}
     except (SafetensorError, OSError, LookupError, TypeError, ValueError):
         return None
-    if not read:
-        raise ValueError(f"heads must be some of 0 to {heads - 1}, got {[head]}.")
+    check_heads([head], heads)
     value = read.get("value")
     return HeadsAtHand(
         name=name,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.values import Static
-from dva_lens.measuring.closeup import heads_at_hand
+from dva_lens.measuring.closeup import check_place, heads_at_hand
 from dva_lens.measuring.kept_layers import HeadsAtHand
 from dva_lens.recording.norms import accurate
 from dva_lens.recording.tiles import rows_of
@@ -106,6 +106,7 @@ def pair(  # noqa: PLR0913  (a pair has a place in a model and one in a text)
         layer=layer,
         heads=[head],
         sequence=sequence,
+        positions={"query": query, "key": key},
         tokenizer=tokenizer,
     )
     return pair_of(found, query=query, key=key, sequence=sequence)
@@ -124,7 +125,7 @@ def pair_of(found: HeadsAtHand, *, query: int, key: int, sequence: int = 0) -> P
         raise ValueError(f"The values of layer {found.layer} of {found.name} were not kept.")
     (head,) = found.heads
     for name, place in (("query", query), ("key", key)):
-        _check(place, len(found.words), name)
+        check_place(place, len(found.words), name)
     rows, columns = torch.tensor([query]), torch.arange(len(found.words))
     rows, columns = rows.to(found.query.device), columns.to(found.query.device)
     weights, seen = rows_of(found.query, found.key, found.rule, rows, columns)
@@ -195,8 +196,3 @@ def _steps(query: Tensor, key: Tensor, rule: Rule, at: int, of: int) -> dict[str
         "logit": score + float(bias),
         "factor": 1.0 if rule.fade is None else math.exp(rule.fade.penalty(at, of)),
     }
-
-
-def _check(place: int, count: int, name: str) -> None:
-    if not 0 <= place < count:
-        raise ValueError(f"{name} must be one of 0 to {count - 1}, got {place}.")

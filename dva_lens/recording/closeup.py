@@ -68,9 +68,7 @@ def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
         If there is no such head, or none is named.
     """
     most = call.query.shape[1]
-    outside = [head for head in heads if not 0 <= head < most]
-    if outside or not heads:
-        raise ValueError(f"heads must be some of 0 to {most - 1}, got {list(heads)}.")
+    check_heads(heads, most)
     chosen = torch.as_tensor(heads, device=call.query.device)
     group = chosen // (most // call.key.shape[1])
     weights, changed = call.weights, {}
@@ -90,3 +88,15 @@ def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
     return AttentionCall(
         call.query[:, chosen], call.key[:, group], call.values, replace(weights, **changed)
     )
+
+
+def check_heads(heads: Sequence[int], most: int) -> None:
+    """Refuse heads that a layer of so many lacks, and to name none.
+
+    Raises
+    ------
+    ValueError
+        If there is no such head, or none is named.
+    """
+    if not heads or any(not 0 <= head < most for head in heads):
+        raise ValueError(f"heads must be some of 0 to {most - 1}, got {list(heads)}.")

@@ -92,8 +92,6 @@ def edges(data: xr.Dataset, layer: int, head: int, *, sequence: int = 0) -> xr.D
     >>> bool((found["key"] <= found["query"]).all())
     True
     """
-    if has_edges(data):
-        check_places(data, layer, head, sequence)
     return edges_of_head(edges_of_layer(data, layer, sequence=sequence), head)
 
 

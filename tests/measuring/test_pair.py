@@ -108,3 +108,13 @@ def test_what_distance_takes_is_a_part_of_the_steps(name):
     slope = 2.0 ** (-8 * 3 / 4) if name == "alibi" else 0.0
     assert found.bias == pytest.approx(-3 * slope)
     assert found.factor == pytest.approx((1 - 2.0**-4) ** 3 if name == "decay" else 1.0)
+
+
+def test_a_model_does_not_run_for_a_position_that_is_not_there(llama, monkeypatch):
+    ran = []
+    monkeypatch.setattr(
+        "dva_lens.measuring.closeup.attention_and_output", lambda *_: ran.append("it")
+    )
+    with pytest.raises(ValueError, match="query must be one of 0 to 12, got 13"):
+        lens.pair(llama, IDS, **AT | {"query": 13})
+    assert not ran
