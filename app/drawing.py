@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, final
 
-from dash import html
-
 from dva_lens.results.schema import ArchiveError
 from dva_lens.views import as_table, bare
 from dva_lens.views.figure import Row
 
+from .components.elements import html
 from .components.markup import is_plain, markup
 from .library import Library, NothingToShowError
 from .page import Panel, Words

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from dash import dcc, html
+from dash import dcc
 
 from .components.attributes import attributes
 from .components.controls import control
+from .components.elements import html
 from .components.figure import figure_card
 from .components.frame import not_found, nothing_yet
 from .components.inspector_box import inspector_box

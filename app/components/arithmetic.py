@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dash import html
-
+from .elements import html
 from .numbers import number
 from .words import token_name
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import dcc
 
 from dva_lens.views import CONFIG
 from dva_lens.views.figure import names_in_legend
@@ -12,6 +12,7 @@ from ..drawing import Shown
 from ..page import Panel
 from ..state import Selection
 from .attributes import attributes
+from .elements import html
 from .links import numbers_link
 from .markup import as_markup
 from .table import table_of

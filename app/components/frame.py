@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import dcc
 
 from ..catalogue import Catalogue
 from .attributes import attributes
+from .elements import html
 
 _THEME: Any = {
     "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",

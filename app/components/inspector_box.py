@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from dash import html
-
 from .attributes import attributes
+from .elements import html
 from .markup import place_of
 
 

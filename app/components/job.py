@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from dash import html
-
 from ..live import LiveJob
 from .attributes import attributes
+from .elements import html
 
 
 def state(job: LiveJob | None, refusal: str = "") -> Any:

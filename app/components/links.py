@@ -7,10 +7,9 @@ something else is chosen; the browser completes its address with what is shown.
 from typing import Any
 from urllib.parse import urlencode
 
-from dash import html
-
 from ..state import Selection
 from .attributes import attributes
+from .elements import html
 
 
 def choice_link(

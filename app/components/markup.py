@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from dash import html
 from dash.development.base_component import Component
 
 from .attributes import attributes
+from .elements import html
 
 _NAMES = {"className": "class", "htmlFor": "for"}
 _EMPTY = frozenset({"br", "hr", "img", "input", "wbr"})

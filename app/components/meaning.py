@@ -1,7 +1,5 @@
 """What a statistic means: one sentence in view, its definition one click away."""
 
-from dash import html
-
 from dva_lens.reports.formulas import formula
 
 from ..catalogue import Measure
@@ -9,6 +7,7 @@ from ..library import Library
 from ..page import Words
 from ..state import Selection
 from .attributes import attributes
+from .elements import html
 
 
 def meaning(measure: Measure) -> html.Div:

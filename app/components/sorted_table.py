@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from dash import html
-
 from .attributes import attributes
+from .elements import html
 from .links import numbers_link
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dash import html
-
 from dva_lens.views.figure import Row
 
 from .attributes import attributes
+from .elements import html
 from .numbers import number
 
 _MOST_ROWS = 500

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from dash import html
-
 from dva_lens.results.schema import ArchiveError
 
+from ..components.elements import html
 from ..components.links import choice_link
 from ..components.numbers import interval, number, signed
 from ..describe import run_words

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from dash import html
 
 from dva_lens import axes
 from dva_lens.results.edges import pinned_keys
 from dva_lens.views.characters import LINE_BREAK, visible
 
+from ..components.elements import html
 from ..components.links import choice_link
 from ..components.numbers import number
 from ..library import Library, NothingToShowError

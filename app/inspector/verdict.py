@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from dash import html
 
 from dva_lens.reports.sentences import key_words
 from dva_lens.statistics.sinks import sink_bar
 
 from ..components.attributes import attributes
+from ..components.elements import html
 from ..components.numbers import interval, number
 
 

@@ -14,6 +14,7 @@ SCRIPTS = (
     "lens.js",
     "markup.js",
     "tables.js",
+    "looked_text.js",
     "tokens.js",
     "brush.js",
     "scrubber.js",

@@ -7,10 +7,11 @@ from html import escape
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import dcc
 from dash.development.base_component import Component
 
 from ..components.attributes import attributes
+from ..components.elements import html
 from ..components.frame import brand
 from ..components.markup import markup
 from ..layout import render

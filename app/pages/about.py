@@ -8,8 +8,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-from dash import html
-
 from dva_lens.reports.material import Material
 from dva_lens.reports.page import DataTable, Text
 from dva_lens.reports.sections.methods import LIMITS, section
@@ -19,6 +17,7 @@ from dva_lens.statistics.sinks import DEFINITION, DRAIN_DEFINITION
 from dva_lens.views.figure import Row
 
 from ..catalogue import Choice
+from ..components.elements import html
 from ..components.meaning import meaning
 from ..components.table import table_of
 from ..describe import model_words

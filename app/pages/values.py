@@ -6,7 +6,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 import xarray as xr
-from dash import html
 
 from dva_lens import axes, views
 from dva_lens.results.key_values import STATIC, has_key_values
@@ -14,6 +13,7 @@ from dva_lens.results.reader import Measurements
 from dva_lens.views import words
 
 from ..catalogue import Catalogue, Measure
+from ..components.elements import html
 from ..components.meaning import meaning
 from ..library import Library, NothingToShowError
 from ..page import Page, Panel, Words

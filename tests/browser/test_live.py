@@ -2,11 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 from dva_lens.app.pages.live import names
+from fake_edges import fake_pattern
 from fake_live import fake_live, leave
 from fakes import fake_archive
-from tabs import said, served
+from tabs import asked, said, served
 
 pytestmark = pytest.mark.browser
 
@@ -106,6 +108,73 @@ def test_a_text_stands_beside_the_one_before_it_and_a_link_leads_to_both(page, v
         assert (other["y"] >= one["y"] + one["height"]) == is_stacked
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.set_viewport_size(wide)
+
+
+LIT = """([side, direction]) => [...document.querySelectorAll(".beside .shaded")[side]
+    .querySelectorAll(".token")].map((word, at) => [at, word.style.getPropertyValue(direction)])
+    .filter(([, share]) => share).map(([at]) => at)"""
+"""Which tokens of one of two texts are coloured in a direction."""
+
+
+LAYER, HEAD, KEPT = 2, 1, 16
+ONLY = 9
+"""The one token that differs between the two texts."""
+
+
+@pytest.fixture
+def two(page, visit):
+    """Two texts of the archive side by side, which differ in one token."""
+    place = f"run=transformer-0&text=held-out&layer={LAYER}&head={HEAD}"
+    visit(f"/live?{place}&beside=1 of held-out, transformer-0")
+    texts = page.locator(".beside .shaded")
+    texts.nth(1).wait_for()
+    page.wait_for_load_state("networkidle")
+    page.evaluate(
+        """only => document.querySelectorAll(".beside .shaded").forEach((text, side) =>
+            text.querySelectorAll(".token").forEach((word, at) => {
+                word.textContent = at === only ? `only ${side}` : `word ${at}`; }))""",
+        ONLY,
+    )
+    return texts
+
+
+def edges_of(pattern, token):
+    """Return the tokens that one looks at and those that look at it, of the edges kept."""
+    largest = np.argsort(-pattern, axis=-1, kind="stable")[:, :KEPT]
+    kept = np.zeros(pattern.shape, dtype=bool)
+    np.put_along_axis(kept, largest, True, -1)
+    kept &= pattern > 0
+    return [np.flatnonzero(each).tolist() for each in (kept[token], kept[:, token])]
+
+
+def test_a_token_of_two_texts_shows_in_both_where_it_looks(page, two):
+    length = two.first.locator(".token").count()
+    with asked(page) as calls:
+        two.nth(1).locator(".token").nth(20).hover()
+        page.locator(".beside .looking .token.pointed").nth(1).wait_for()
+        lit = [[page.evaluate(LIT, [side, to]) for to in ("--out", "--in")] for side in (0, 1)]
+    assert calls == []
+    for side in (0, 1):
+        assert lit[side] == edges_of(fake_pattern(LAYER, HEAD, side, length), 20)
+        told = page.locator(".beside-said").nth(side).text_content()
+        assert told.startswith("Token 20 word 20: looks at token ")
+
+
+def test_a_token_of_two_texts_is_locked_and_walked_from(page, two):
+    told = page.locator(".beside-said")
+    two.nth(1).locator(".token").nth(ONLY).click()
+    assert told.first.text_content() == "This text has no such token."
+    assert told.nth(1).text_content().startswith(f"Token {ONLY} only 1: looks at token ")
+    two.first.locator(".token").nth(20).hover()  # what is locked stays
+    assert page.locator(".beside .token.locked").count() == 1
+    for key, at in (("Home", 0), ("ArrowRight", 1)):
+        two.first.press(key)
+        page.wait_for_url(f"**token={at}**")
+    assert page.locator(".beside .token.locked").count() == 2
+    assert (said(page)["layer"], said(page)["head"]) == (str(LAYER), str(HEAD))
+    two.first.press("Escape")
+    page.wait_for_url("**token=none**")
+    assert page.locator(".beside .token.locked, .beside .token.lit").count() == 0
 
 
 def test_a_change_is_chosen_made_and_shown_token_by_token(page, visit):

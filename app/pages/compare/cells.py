@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from dash import html
 
 from dva_lens import axes
 from dva_lens.results.differences import differences
@@ -12,6 +11,7 @@ from dva_lens.statistics.inference.compare import outdone, word_of
 from dva_lens.views.figure import Row
 from dva_lens.views.words import p_value, plain
 
+from ...components.elements import html
 from ...components.links import choice_link
 from ...components.numbers import interval, signed
 from ...components.sorted_table import SortedColumn, sorted_table

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from dash import html
 
 from dva_lens.results.compare import Comparisons
 from dva_lens.statistics.inference.compare import Comparison
@@ -12,6 +11,7 @@ from dva_lens.statistics.inference.estimate import Estimate
 
 from ...catalogue import Catalogue
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.links import choice_link, numbers_link
 from ...components.numbers import interval, signed
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from dash import html
-
+from ...components.elements import html
 from ...components.meaning import MEANING
 from ...components.numbers import number
 from ...library import Library

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dash import html
-
 from ...catalogue import Measure
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.links import choice_link
 from ...components.numbers import number, ranked
 from ...state import Selection

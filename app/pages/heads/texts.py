@@ -6,13 +6,13 @@ The most alone would be picked cherries: texts are taken from equal parts of the
 from typing import Any
 
 import numpy as np
-from dash import html
 
 from dva_lens import axes
 from dva_lens.results.shares import documents_of
 from dva_lens.views.characters import visible
 from dva_lens.views.figure import Row
 
+from ...components.elements import html
 from ...components.links import choice_link, numbers_link
 from ...components.numbers import ranked
 from ...library import Library, NothingToShowError, spans_of

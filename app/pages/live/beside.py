@@ -1,4 +1,8 @@
-"""Two texts side by side: what one head does with each, on one scale, and its statistics."""
+"""Two texts side by side: what one head does with each, on one scale, and its statistics.
+
+A token that is pointed at shows where it looks and who looks at it, and so does the same token of
+the other text, where they agree from the beginning or from the end (`assets/beside.js`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +10,17 @@ from typing import Any, final
 
 import numpy as np
 import xarray as xr
-from dash import html
 
 from dva_lens import axes
 from dva_lens.results.display import by_query, displayed_tokens
+from dva_lens.results.edges import pinned_keys
 from dva_lens.results.schema import BY_QUERY
 from dva_lens.views.characters import visible
 
 from ...catalogue import Measure
 from ...components.attributes import attributes
+from ...components.edges import held_edges
+from ...components.elements import html
 from ...components.links import choice_link
 from ...components.numbers import number, signed
 from ...library import Library, NothingToShowError
@@ -27,6 +33,11 @@ STRONGEST = 62
 MOST_TOKENS = 4096
 OFFERED = 8
 KEYS = "Arrow keys choose another head for both."
+POINT = (
+    "Point at a token for where it looks and who looks at it, here and in the other text, where "
+    "that has it too; a click locks it."
+)
+WALK = "Arrow keys walk through the tokens, Escape frees the one that is locked."
 _FIRST = (
     "Run a text, change it, and run it again with the same model: both are shown here, the same "
     "head in each."
@@ -36,12 +47,13 @@ _FIRST = (
 @final
 @dataclass(frozen=True)
 class _Side:
-    """One of two texts: its tokens, a number at each, and the statistics of the chosen head."""
+    """One of two texts: its tokens, a number at each, and what the chosen head does with them."""
 
     shown: ShownText
     tokens: list[str]
     values: np.ndarray
     numbers: dict[str, float]
+    edges: html.Div | None = None
 
 
 def beside(library: Library, chosen: Selection) -> Any:
@@ -67,6 +79,8 @@ def beside(library: Library, chosen: Selection) -> Any:
         f"Layer {chosen.layer}, head {chosen.head}: {measure.long_name.lower()} of every query, "
         f"from {number(low)} (faint) to {number(high)}{unit} (strong) in both. {KEYS}"
     )
+    if any(side.edges is not None for side in sides):
+        about = f"{about} {POINT}"
     label = attributes(data_headmove="", aria_label=f"Two texts side by side. {KEYS}")
     return html.Div(
         [
@@ -106,7 +120,18 @@ def _side(library: Library, shown: ShownText, measure: Measure, chosen: Selectio
     at = {axes.LAYER: chosen.layer, axes.HEAD: chosen.head}
     tokens = displayed_tokens(held, shown.sequence)[:MOST_TOKENS]
     numbers = _numbers(library, shown, at)
-    return _Side(shown, tokens, values.isel(at).values.astype(float)[:MOST_TOKENS], numbers)
+    shades = values.isel(at).values.astype(float)[:MOST_TOKENS]
+    return _Side(shown, tokens, shades, numbers, _edges(library, shown, chosen))
+
+
+def _edges(library: Library, shown: ShownText, chosen: Selection) -> html.Div | None:
+    """Return the edges of the chosen head on a text for the browser, None where none were kept."""
+    place = shown.run, shown.text, chosen.layer, chosen.head, shown.sequence
+    try:
+        found = library.edges(*place)
+    except NothingToShowError:
+        return None
+    return held_edges(found, pinned_keys(found), most=MOST_TOKENS)
 
 
 def _numbers(library: Library, shown: ShownText, at: dict[str, int]) -> dict[str, float]:
@@ -138,11 +163,18 @@ def _column(side: _Side, low: float, high: float) -> html.Div:
     ]
     shown = side.shown
     place = {"run": shown.run, "text": shown.text, "sequence": shown.sequence, "token": "none"}
-    said = attributes(aria_label=f"The text of {shown.title}")
+    kept = side.edges is not None
+    said = attributes(aria_label=f"The text of {shown.title}. {WALK if kept else ''}".strip())
     return html.Div(
         [
             html.H3(choice_link(shown.title, path="/tokens", **place)),
             html.P(words, className="shaded", tabIndex="0", role="group", **said),
+            html.P(
+                "" if kept else "Where its tokens look was not kept.",
+                className="caption beside-said",
+                role="status",
+            ),
+            side.edges,
         ]
     )
 

@@ -9,11 +9,12 @@ import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import dcc
 from pydantic_core import PydanticUndefined
 
 from dva_lens.diagnostics.interventions.values import INTERVENTIONS, NAME, OneOf, intervention_of
 
+from ...components.elements import html
 from ...library import Library, NothingToShowError
 from ...state import NO_TOKEN, Selection
 from . import names

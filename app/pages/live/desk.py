@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from dash import dcc, html
+from dash import dcc
 
 from dva_lens.data.documents import SEPARATOR
 
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...library import Library, NothingToShowError
 from ...live.texts import LONGEST
 from ...state import Selection

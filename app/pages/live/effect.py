@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dash import html
-
 from dva_lens.views.characters import visible
 
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.numbers import interval, number, signed
 
 CHANGED = {"intervention": "The change", "control": "Its control", "difference": "Difference"}

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dash import dcc, html
+from dash import dcc
 
+from ...components.elements import html
 from ...library import Library, NothingToShowError
 from ...state import NO_TOKEN, Selection
 from . import names

@@ -3,13 +3,13 @@
 from typing import Any
 
 import xarray as xr
-from dash import html
 
 from dva_lens import axes
 from dva_lens.results.display import displayed_tokens
 from dva_lens.views.characters import LINE_BREAK, PIECE, visible
 
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...library import Library, NothingToShowError
 from ...live.texts import LONGEST, text_of
 from ...state import Selection

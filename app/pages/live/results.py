@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from dash import html
 
 from dva_lens.results.sinks import MASS
 from dva_lens.views.characters import LINE_BREAK, visible
 from dva_lens.views.words import number as counted
 
 from ...components.arithmetic import arithmetic
+from ...components.elements import html
 from ...components.links import choice_link
 from ...library import Library
 from ...live.results import (

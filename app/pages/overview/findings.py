@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from dash import html
-
 from dva_lens.reports.findings import (
     Finding,
     Findings,
@@ -16,6 +14,7 @@ from dva_lens.results.edges import edged_sequences
 from dva_lens.views.figure import Row
 from dva_lens.views.words import plain
 
+from ...components.elements import html
 from ...components.links import choice_link
 from ...inspector.readings import sink_table
 from ...library import Library

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from dash import html
 
 from dva_lens.views import theme
 
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.links import choice_link, numbers_link
 from ...components.numbers import interval, number
 from .headline import HeadlineRow, Number

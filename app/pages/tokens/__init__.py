@@ -3,11 +3,11 @@
 from typing import Any
 
 import plotly.graph_objects as go
-from dash import html
 
 from dva_lens import views
 
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.meaning import MEANING
 from ...library import Library, NothingToShowError
 from ...page import Card, Page, Panel, Words

@@ -8,12 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from dash import dcc, html
+from dash import dcc
 
 from dva_lens.views import CONFIG, theme
 from dva_lens.views.words import number as counted
 
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.numbers import number
 from ...components.words import token_name
 from ...live.tasks import CELLS_ALONG

@@ -1,30 +1,23 @@
-"""Where every token of the text looks in the chosen head, handed to the browser as it was kept.
+"""Where every token of the text looks in the chosen head, drawn by `assets/tokens.js`."""
 
-The browser draws it (`assets/tokens.js`): a pointer that moves over the text asks the server for
-nothing. Numbers travel as they are in the archive, so that what it shows is exact.
-"""
-
-import base64
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from dash import html
 
 from dva_lens import axes
 from dva_lens.results.edges import POSITION, PinnedKey, pinned_keys
 from dva_lens.views.figure import Row
 
 from ...components.attributes import attributes
+from ...components.edges import held_edges
+from ...components.elements import html
 from ...components.links import numbers_link
 from ...components.numbers import number
 from ...components.words import token_name
 from ...library import Library, NothingToShowError
 from ...state import Selection
 from .text import MOST_TOKENS
-
-_FLOATS = ("weight", "share", "rest", "rest_by_key")
 
 
 def look(library: Library, chosen: Selection) -> Any:
@@ -44,7 +37,7 @@ def look(library: Library, chosen: Selection) -> Any:
             html.P(_hint(chosen, cut), className="caption look-hint"),
             html.Div([*map(_chip, pinned), _none(pinned)], className="chips"),
             html.P("", className="missing look-note", role="status"),
-            html.Div(hidden=True, **attributes(data_edges=payload(found, pinned))),
+            held_edges(found, pinned, most=MOST_TOKENS),
         ]
     )
 
@@ -65,26 +58,6 @@ def rows(library: Library, chosen: Selection) -> list[Row]:
         }
         for query, rank in np.argwhere(key >= 0)
     ]
-
-
-def payload(found: xr.Dataset, pinned: tuple[PinnedKey, ...]) -> str:
-    """Return the edges of one head and text as the browser reads them: base64 of plain arrays."""
-    few = found.isel({axes.QUERY: slice(0, MOST_TOKENS)})
-    whole: dict[str, Any] = {
-        "queries": few.sizes[axes.QUERY],
-        "ranks": few.sizes[axes.RANK],
-        "tokens": min(MOST_TOKENS, found.sizes[POSITION]),
-        "pinned": [{"at": key.position, "mass": key.mass} for key in pinned],
-    }
-    for name in _FLOATS:
-        whole[name] = _encoded(few[name].values.astype("<f4"))
-    for name in ("key", "visible"):
-        whole[name] = _encoded(few[name].values.astype("<i4"))
-    return json.dumps(whole)
-
-
-def _encoded(array: np.ndarray) -> str:
-    return base64.b64encode(array.tobytes()).decode()
 
 
 def _found(library: Library, chosen: Selection) -> xr.Dataset:

@@ -7,7 +7,7 @@ arithmetic.
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, no_update
 from werkzeug.exceptions import BadRequest
 
 from dva_lens import axes
@@ -16,6 +16,7 @@ from dva_lens.results.display import displayed_tokens
 from ...area import WHOLE, Area, area_named, area_of
 from ...components.arithmetic import arithmetic
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.job import state
 from ...library import Library, NothingToShowError
 from ...live import BusyError, LiveJob

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from dash import html
 
 from dva_lens import axes
 from dva_lens.results.display import by_query, displayed_tokens
@@ -18,6 +17,7 @@ from dva_lens.views.places import Places
 
 from ...catalogue import Measure
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.links import choice_link
 from ...components.numbers import number
 from ...library import Library, NothingToShowError

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from dash import html
 
 from dva_lens.results.onsets import onset_over_seeds, sink_onsets
 from dva_lens.results.sinks import MASS
@@ -12,6 +11,7 @@ from dva_lens.views.words import number as counted
 from dva_lens.views.words import plain
 
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...components.links import choice_link, numbers_link
 from ...library import Library, NothingToShowError
 from ...state import Selection

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
-from dash import html
 
 from dva_lens import axes, views
 from dva_lens.results.estimates import mean_of
@@ -19,6 +18,7 @@ from dva_lens.results.sinks import MASS
 
 from ...catalogue import Measure
 from ...components.attributes import attributes
+from ...components.elements import html
 from ...library import Library, NothingToShowError, spans_of
 from ...state import Selection
 
