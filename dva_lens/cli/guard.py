@@ -1,9 +1,14 @@
-"""What the command line does with errors: one sentence, an exit code, a traceback on request."""
+"""What the command line does with errors: one sentence, an exit code, a traceback on request.
+
+Warnings are said in one sentence too, without the line of the program that they came from.
+"""
 
 import errno
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn, final
 
 import typer
@@ -40,7 +45,8 @@ class Guarded(TyperGroup):
             modules, rest = split_imports(word for word in words if word != DEBUG)
             for module in modules:
                 request(module)
-            code = super().main(rest, **options)
+            with warnings_said(debug=debug):
+                code = super().main(rest, **options)
         except UsageError as error:
             _say(_usage(error))
             sys.exit(WRONG_USAGE)
@@ -58,6 +64,19 @@ class Guarded(TyperGroup):
         if code == INTERRUPTED:
             _interrupted()
         sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def warnings_said(*, debug: bool) -> Iterator[None]:
+    """Say warnings as errors are said; with `debug` as Python shows them."""
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.showwarning = _warn
+        yield
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    _say(f"Warning: {shortened(' '.join(str(message).split()))}")
 
 
 def refuse_empty(words: Sequence[str]) -> None:

@@ -85,7 +85,8 @@ def check_finite(found: Summary, query: Query, key: Key, values: Values) -> None
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(
                 f"{name} holds NaN or infinite numbers, so no weight or output of this "
-                f"attention means anything; look at the layers before it."
+                f"attention means anything; look at what comes before it: layers, embedding, and "
+                f"the norms and positions of the configuration."
             )
     raise ValueError(
         "The scores or values of this attention overflow float32; scale queries, keys or values "

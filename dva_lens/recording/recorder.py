@@ -257,9 +257,12 @@ class Recorder:
         if self.listener is not None:
             self.listener(layer, call)
         ran, given = self._choose(call), (call.query, call.key, call.values, call.weights)
-        if self._wants_moments(call):
-            return with_moments(ran, *given)
-        return *BACKENDS[ran](*given), None
+        try:
+            if self._wants_moments(call):
+                return with_moments(ran, *given)
+            return *BACKENDS[ran](*given), None
+        except ValueError as error:
+            raise ValueError(f"Layer {layer}: {error}") from error
 
     def _choose(self, call: AttentionCall) -> str:
         """Choose for what a call holds, and keep the names of all that ran in this pass."""

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import typer
 
@@ -36,6 +38,10 @@ def program(error):
         raise error
 
     @app.command()
+    def warn():
+        warnings.warn("Layer 3 was\n not kept.", stacklevel=1)
+
+    @app.command()
     def other():
         pass
 
@@ -51,6 +57,16 @@ def test_errors_become_exit_codes(capsys, error, code):
     assert left.value.code == code
     if code == 130:
         assert "the same command continues" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_sentence_without_its_line(capfd):
+    with pytest.raises(SystemExit) as left:
+        program(None)(["warn"])
+    assert left.value.code == 0
+    assert capfd.readouterr().err == "Warning: Layer 3 was not kept.\n"
+    with pytest.warns(UserWarning, match="Layer 3"), pytest.raises(SystemExit):
+        program(None)(["warn", "--debug"])
 
 
 @pytest.mark.parametrize(

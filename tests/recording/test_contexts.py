@@ -87,3 +87,11 @@ def test_weights_without_numbers_are_refused(build):
     model = build().to("meta")
     with pytest.raises(ValueError, match="is on the meta device, which holds shapes alone"):
         measured(model)
+
+
+def test_numbers_that_are_not_finite_are_said_of_their_layer():
+    model = family("llama")
+    with torch.no_grad():
+        model.model.layers[1].self_attn.k_proj.weight[3, 2] = torch.nan
+    with pytest.raises(ValueError, match=r"^Layer 1: key holds NaN or infinite .* configuration"):
+        measured(model)
