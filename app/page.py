@@ -11,7 +11,7 @@ from typing import Any, Literal, final
 import plotly.graph_objects as go
 from dash import Dash
 
-from dva_lens.views.figure import Row
+from dva_lens.views.figure import Drawing, Row
 
 from .catalogue import Catalogue, Offer
 from .library import Library
@@ -38,7 +38,7 @@ class Panel:
 
     name: str
     label: str
-    draw: Callable[[Library, Selection], go.Figure]
+    draw: Callable[[Library, Selection], go.Figure | Drawing]
     height: int = 380
     mark: Callable[[Library, Selection], list[dict[str, Any]]] | None = None
     click: Click = ""

@@ -18,8 +18,8 @@ _NAMES = {"className": "class", "htmlFor": "for"}
 _EMPTY = frozenset({"br", "hr", "img", "input", "wbr"})
 _LIVING = frozenset({"id", "n_clicks", "n_clicks_timestamp", "key"})
 """What only a component can have, which callbacks know."""
-_OF_COMPONENTS = frozenset(vars(html.Div())) - {"children"}
-"""What a component knows of its kind, beside what it was given."""
+_OF_COMPONENTS = frozenset(vars(html.Div()))
+"""What a component knows of its kind, and what it holds, beside its attributes."""
 
 
 def as_markup(filled: Any) -> Any:
@@ -58,17 +58,26 @@ def is_plain(part: Any) -> bool:
 
 def markup(part: Any) -> str:
     """Return components of HTML, and text between them, as markup; all text is escaped."""
-    if part is None:
-        return ""
-    if isinstance(part, list | tuple):
-        return "".join(map(markup, part))
-    if not isinstance(part, Component):
-        return text.escape(str(part), quote=False)
-    given = {name: value for name, value in vars(part).items() if name not in _OF_COMPONENTS}
-    children = given.pop("children", None)
-    name = str(part._type).lower()
-    opened = f"<{name}{''.join(_attribute(each, value) for each, value in sorted(given.items()))}>"
-    return opened if name in _EMPTY else f"{opened}{markup(children)}</{name}>"
+    written: list[str] = []
+    _write(part, written)
+    return "".join(written)
+
+
+def _write(part: Any, written: list[str]) -> None:
+    if isinstance(part, str):
+        written.append(text.escape(part, quote=False))
+    elif isinstance(part, list | tuple):
+        for each in part:
+            _write(each, written)
+    elif isinstance(part, Component):
+        name = part._type.lower()
+        given = sorted(each for each in vars(part).items() if each[0] not in _OF_COMPONENTS)
+        written.append(f"<{name}{''.join(_attribute(*each) for each in given)}>")
+        if name not in _EMPTY:
+            _write(getattr(part, "children", None), written)
+            written.append(f"</{name}>")
+    elif part is not None:
+        written.append(text.escape(str(part), quote=False))
 
 
 def _attribute(name: str, value: Any) -> str:

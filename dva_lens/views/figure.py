@@ -1,15 +1,19 @@
 """A figure that knows its caption and its numbers, and never offers to upload them."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, final
 
+import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
 
 from dva_lens.views import theme
 
 Row = dict[str, Any]
+Drawing = dict[str, Any]
 _LINE = 105
 _WITHOUT_LEGEND = ("heatmap",)
 
@@ -49,6 +53,53 @@ def compose(
 
     A page that sets title and caption itself takes them from there (`bare`).
     """
+    return Figure(_composed(traces, title, caption, rows=rows, layout=layout))
+
+
+def drawing(
+    traces: Iterable[Mapping[str, Any]],
+    *,
+    title: str,
+    caption: str,
+    rows: Sequence[Row],
+    layout: Mapping[str, Any],
+) -> Drawing:
+    """Return what `compose` makes as plain dictionaries and lists, ten times faster.
+
+    Plotly checks nothing here: it is for figures that are drawn at every step of a reader, and
+    whose tests let Plotly check them.
+    """
+    made = _composed(map(_listed, traces), title, caption, rows=rows, layout=layout)
+    made["layout"]["template"] = _template(made["layout"]["template"])
+    return made
+
+
+@cache
+def _template(name: str) -> Drawing:
+    return pio.templates[name].to_plotly_json()
+
+
+def _listed(part: Any) -> Any:
+    """Return a part of a trace with lists for arrays, where what is no number is None."""
+    if isinstance(part, Mapping):
+        return {name: _listed(value) for name, value in part.items()}
+    if not isinstance(part, np.ndarray):
+        return part
+    if part.ndim > 1:
+        return [_listed(row) for row in part]
+    if part.dtype.kind == "f":
+        return [value if math.isfinite(value) else None for value in part.tolist()]
+    return part.tolist()
+
+
+def _composed(
+    traces: Iterable[Mapping[str, Any]],
+    title: str,
+    caption: str,
+    *,
+    rows: Sequence[Row],
+    layout: Mapping[str, Any],
+) -> Drawing:
     lines = textwrap.wrap(caption, _LINE)
     subtitle = "<br>".join(theme.escape(line) for line in lines)
     shape = theme.layout(**layout)
@@ -68,27 +119,27 @@ def compose(
     for name in [key for key in shape if key.startswith("yaxis")]:
         shape[name] = {**shape[name], "showspikes": False}
     shape["meta"] = {"title": title, "caption": caption, "rows": list(rows)}
-    return Figure({"data": list(traces), "layout": shape})
+    return {"data": list(traces), "layout": shape}
 
 
-def bare(figure: go.Figure) -> tuple[dict[str, Any], str, str]:
+def bare(figure: go.Figure | Drawing) -> tuple[Drawing, str, str]:
     """Split a figure into its plain drawing, its title and its caption, for pages that set type.
 
     The drawing is a dictionary without title, room for it, or numbers that are not drawn.
     """
-    drawing = figure.to_dict()
-    shape = drawing["layout"]
+    held = figure.to_dict() if isinstance(figure, go.Figure) else figure
+    shape = {**held["layout"]}
     meta = shape.pop("meta", None) or {}
     shape.pop("title", None)
-    shape["margin"] = {**shape.get("margin", {}), "t": 44 if names_in_legend(drawing) else 16}
-    return drawing, str(meta.get("title", "")), str(meta.get("caption", ""))
+    shape["margin"] = {**shape.get("margin", {}), "t": 44 if names_in_legend(held) else 16}
+    return {**held, "layout": shape}, str(meta.get("title", "")), str(meta.get("caption", ""))
 
 
-def names_in_legend(drawing: Mapping[str, Any]) -> int:
+def names_in_legend(drawn: Mapping[str, Any]) -> int:
     """Return how many names the legend of a drawing lists; a single one is not listed unasked."""
     named = [
         trace
-        for trace in drawing["data"]
+        for trace in drawn["data"]
         if trace.get("showlegend", True) and trace["type"] not in _WITHOUT_LEGEND
     ]
     asked = any(trace.get("showlegend") for trace in named)

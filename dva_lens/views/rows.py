@@ -5,10 +5,10 @@ from typing import Any
 import plotly.graph_objects as go
 import xarray as xr
 
-from dva_lens.views.figure import Row
+from dva_lens.views.figure import Drawing, Row
 
 
-def as_table(shown: go.Figure | xr.Dataset | xr.DataArray) -> list[Row]:
+def as_table(shown: go.Figure | Drawing | xr.Dataset | xr.DataArray) -> list[Row]:
     """Return what a figure shows, or what labelled data hold, as rows with named columns.
 
     Raises
@@ -24,16 +24,17 @@ def as_table(shown: go.Figure | xr.Dataset | xr.DataArray) -> list[Row]:
     ['model', 'layer', 'value', 'low', 'high']
     """
     if isinstance(shown, go.Figure):
-        return _rows_of_figure(shown)
+        layout: Any = shown.layout
+        return _rows_of(layout.meta)
+    if isinstance(shown, dict):
+        return _rows_of(shown["layout"].get("meta"))
     if isinstance(shown, xr.DataArray):
         shown = shown.to_dataset(name=shown.name or "value")
     frame = shown.to_dataframe().reset_index()
     return [{str(name): _plain(value) for name, value in row.items()} for row in _records(frame)]
 
 
-def _rows_of_figure(figure: go.Figure) -> list[Row]:
-    layout: Any = figure.layout
-    meta = layout.meta
+def _rows_of(meta: Any) -> list[Row]:
     if not isinstance(meta, dict) or "rows" not in meta:
         raise ValueError(
             "This figure carries no numbers in `layout.meta`; pass a figure of `dva_lens.views`, "

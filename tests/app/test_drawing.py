@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from dva_lens.app.drawing import figure_of, words_of, wrap_titles
 from dva_lens.app.library import Library, NothingToShowError
@@ -72,6 +73,13 @@ def test_a_head_profile_is_of_that_head(library, chosen):
     row = next(row for row in shown.rows if row["visible_keys"] == "16-31")
     np.testing.assert_allclose(row["value"], value, rtol=1e-6)
     assert row["low"] < row["value"] < row["high"]
+
+
+@pytest.mark.parametrize("name", ["entropy", "top_key_drain"])
+def test_a_head_profile_is_one_that_plotly_takes(library, chosen, name):
+    shown = show("head-spans", library, chosen.but(layer=2, head=3, statistic=name))
+    assert go.Figure(shown.drawing).data
+    assert not shown.missing
 
 
 def test_long_titles_of_axes_wrap():

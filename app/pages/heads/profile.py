@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import xarray as xr
 
 from dva_lens import axes
@@ -13,7 +12,7 @@ from dva_lens.results.reader import Measurements
 from dva_lens.results.shares import documents_of
 from dva_lens.views import lines, theme, words
 from dva_lens.views.conditions import Condition, conditions
-from dva_lens.views.figure import compose
+from dva_lens.views.figure import Drawing, drawing
 from dva_lens.views.lines import Line
 
 from ...catalogue import Measure
@@ -23,7 +22,7 @@ from ...state import Selection
 from .figures import of_run
 
 
-def head_profile(library: Library, chosen: Selection) -> go.Figure:
+def head_profile(library: Library, chosen: Selection) -> Drawing:
     """Draw the chosen statistic of the chosen head, before the other heads of its layer."""
     measure, held = of_run(library, chosen)
     (condition,) = conditions(held, measure.name)
@@ -36,7 +35,7 @@ def head_profile(library: Library, chosen: Selection) -> go.Figure:
 
 def _by_span(
     condition: Condition, found: xr.Dataset, measure: Measure, chosen: Selection
-) -> go.Figure:
+) -> Drawing:
     layer = found.sel({axes.LAYER: chosen.layer})
     spans = layer[axes.SPAN].values
     x, labels = 2.0**spans, [axes.span_label(int(span)) for span in spans]
@@ -49,7 +48,7 @@ def _by_span(
     caption = words.estimand([condition], [line.reading]) + words.dotted(
         bool(dotted), measure.why_no_reference
     )
-    return compose(
+    return drawing(
         _without_legend([*faint, *dotted, *_named(lines.draw(line), chosen)]),
         title=f"{measure.long_name} by visible keys",
         caption=_faint_words(len(rest)) + caption,
@@ -64,7 +63,7 @@ def _by_span(
 
 def _by_text(
     condition: Condition, held: Measurements, measure: Measure, chosen: Selection
-) -> go.Figure:
+) -> Drawing:
     found = held.values(measure.name).isel({axes.MODEL: 0, axes.SEED: 0})
     found = found.sel({axes.LAYER: chosen.layer, axes.HEAD: chosen.head})
     values, documents = found.values, [str(name) for name in documents_of(found)]
@@ -92,7 +91,7 @@ def _by_text(
     }
     dotted = [] if level is None else [lines.dotted(ends, [level] * 2)]
     numbers = words.shown(float(mean.value), float(mean.low), float(mean.high))
-    return compose(
+    return drawing(
         _without_legend([*dotted, across, marks]),
         title=f"{measure.long_name}, text by text",
         caption=(
