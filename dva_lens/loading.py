@@ -6,7 +6,7 @@ code of their own are refused. A model is loaded whole or not at all.
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from huggingface_hub import snapshot_download
@@ -20,19 +20,20 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from torch import nn
-from transformers import PreTrainedModel
 
-from dva_lens.models.bridge import is_bridge
 from dva_lens.models.checkpoint import load_checkpoint
 from dva_lens.models.decoder import Decoder
 from dva_lens.models.foreign_files import CONFIG, WANTED, read_config
-from dva_lens.models.gguf_copy import copied
 from dva_lens.models.gguf_header import is_gguf
+from dva_lens.models.kinds import is_bridge, is_pretrained
 from dva_lens.models.placing import Placement, room_for
-from dva_lens.models.pretrained import open_pretrained
-from dva_lens.models.seeing import attend
 
-Model = Decoder | PreTrainedModel | nn.Module
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    Model = Decoder | PreTrainedModel | nn.Module
+else:
+    Model = Decoder | nn.Module
 
 
 def load(
@@ -93,7 +94,7 @@ def load(
     >>> model = load("gpt2", device="cuda", dtype="bfloat16")  # doctest: +SKIP
     """
     placement = Placement(device, dtype, device_map)
-    if isinstance(what, Decoder | PreTrainedModel) or is_bridge(what):
+    if isinstance(what, Decoder) or is_pretrained(what) or is_bridge(what):
         _refuse_beside(what, device_map=device_map, revision=revision)
         model = what
     elif isinstance(what, str | Path):
@@ -105,6 +106,8 @@ def load(
         )
     placement.put(model)
     if attention is not None:
+        from dva_lens.models.seeing import attend
+
         attend(model, attention)
     return model.eval()
 
@@ -209,6 +212,8 @@ def _fetched(name: str, revision: str | None, *, fetch: bool) -> Path:
 
 
 def _from_gguf(file: Path, placement: Placement) -> Model:
+    from dva_lens.models.gguf_copy import copied
+
     model: Any = _from_folder(copied(file), placement)
     model.config._name_or_path = model.name_or_path = file.stem
     unread = model.config.gguf["unread"]
@@ -231,4 +236,6 @@ def _from_folder(folder: Path, placement: Placement) -> Model:
         own: Any = checkpoint.model
         own.tokenizer, own.name_or_path = checkpoint.tokenizer, folder.resolve().name
         return own
+    from dva_lens.models.pretrained import open_pretrained
+
     return open_pretrained(folder, config, placement)

@@ -44,6 +44,13 @@ def test_reading_starts_without_what_takes_long_to_import(module):
     assert run(f"import sys, {module}; print({slow} & set(sys.modules))") == "set()"
 
 
+def test_models_of_this_package_need_no_models_of_transformers():
+    for module in ("dva_lens.study.runner", "dva_lens.measuring", "dva_lens.loading"):
+        assert run(
+            f"import sys, {module}; print('transformers.modeling_utils' in sys.modules)"
+        ) == ("False")
+
+
 def test_an_unknown_name_says_what_there_is():
     with pytest.raises(AttributeError, match=r"no attribute 'mesure'; it offers .*measure"):
         _ = dva_lens.mesure

@@ -23,4 +23,6 @@ def _load() -> None:
     """Import what opens, runs and looks into models."""
     import dva_lens.diagnostics.interventions
     import dva_lens.loading
-    import dva_lens.measuring.closeup  # noqa: F401 - loaded now, so that nobody waits for it later
+    import dva_lens.measuring.closeup
+    import dva_lens.models.pretrained
+    import dva_lens.recording.adapters.pretrained  # noqa: F401 - now, so that nobody waits later

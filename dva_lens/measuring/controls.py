@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from transformers import PreTrainedModel
 
 from dva_lens.data.evaluation import TEXTS, EvaluationText
 from dva_lens.measuring.inputs import InputOptions
@@ -20,6 +19,7 @@ from dva_lens.measuring.measure import measure
 from dva_lens.measuring.prepare import prepare_tokens
 from dva_lens.measuring.sequences import Sequences
 from dva_lens.models.decoder import Decoder, build
+from dva_lens.models.kinds import is_pretrained
 
 RANDOM_INIT = "random-init"
 CONTROLS: tuple[str, ...] = (*(name for name in TEXTS if name != "text"), RANDOM_INIT)
@@ -93,7 +93,7 @@ def reinitialised(model: Any, seed: int) -> Any:
     weight = next(model.parameters())
     if isinstance(model, Decoder):
         fresh: Any = build(model.config, seed)
-    elif isinstance(model, PreTrainedModel):
+    elif is_pretrained(model):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             fresh = type(model)(copy.deepcopy(model.config))

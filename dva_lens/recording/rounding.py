@@ -1,11 +1,11 @@
 """The unit of rounding of what a model computes with: its numbers, or how it stores matrices."""
 
+import inspect
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dva_lens.recording.adapters.projection import is_stored_otherwise
 from dva_lens.recording.attention_rows import MATMUL_ROUNDING
 
 
@@ -27,9 +27,17 @@ def rounding_of_stored(model: nn.Module) -> float:
     One that rounds what it is given, as dynamic quantisation to eight bits does, makes of a sum
     something else than of its terms, and of a text something else beside others than alone.
     """
-    stored = {type(each): each for each in model.modules() if is_stored_otherwise(each)}
+    stored = {type(each): each for each in model.modules() if _is_stored_otherwise(each)}
     like = next((each for each in model.parameters() if each.is_floating_point()), torch.empty(0))
     return max((_of_stored(each, like) for each in stored.values()), default=0.0)
+
+
+def _is_stored_otherwise(module: nn.Module) -> bool:
+    """Say whether a module multiplies by a matrix that is stored in integers, or packed."""
+    weight = getattr(module, "weight", None)
+    if isinstance(weight, Tensor):
+        return hasattr(module, "in_features") and not weight.is_floating_point()
+    return hasattr(module, "in_features") and inspect.ismethod(weight)  # it unpacks them
 
 
 @torch.no_grad()

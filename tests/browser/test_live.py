@@ -156,15 +156,15 @@ def test_a_token_of_two_texts_shows_in_both_where_it_looks(page, two):
     assert calls == []
     for side in (0, 1):
         assert lit[side] == edges_of(fake_pattern(LAYER, HEAD, side, length), 20)
-        told = page.locator(".beside-said").nth(side).text_content()
-        assert told.startswith("Token 20 word 20: looks at token ")
+        spoken = page.locator(".beside-said").nth(side).text_content()
+        assert spoken.startswith("Token 20 word 20: looks at token ")
 
 
 def test_a_token_of_two_texts_is_locked_and_walked_from(page, two):
-    told = page.locator(".beside-said")
+    spoken = page.locator(".beside-said")
     two.nth(1).locator(".token").nth(ONLY).click()
-    assert told.first.text_content() == "This text has no such token."
-    assert told.nth(1).text_content().startswith(f"Token {ONLY} only 1: looks at token ")
+    assert spoken.first.text_content() == "This text has no such token."
+    assert spoken.nth(1).text_content().startswith(f"Token {ONLY} only 1: looks at token ")
     two.first.locator(".token").nth(20).hover()  # what is locked stays
     assert page.locator(".beside .token.locked").count() == 1
     for key, at in (("Home", 0), ("ArrowRight", 1)):

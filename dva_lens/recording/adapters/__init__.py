@@ -1,16 +1,12 @@
 """How each kind of model is recorded: this package's own, transformers', TransformerLens's."""
 
 from torch import nn
-from transformers import PreTrainedModel
 
-from dva_lens.models.bridge import is_bridge
 from dva_lens.models.decoder import Decoder
+from dva_lens.models.kinds import is_bridge, is_pretrained
 from dva_lens.recording.adapters.adapter import Adapter, SourceBatch
 from dva_lens.recording.adapters.bridge import BridgeAdapter
 from dva_lens.recording.adapters.decoder import DecoderAdapter
-from dva_lens.recording.adapters.encoder_decoder import PartAdapter
-from dva_lens.recording.adapters.huggingface import HuggingFaceAdapter
-from dva_lens.recording.adapters.parts import known_part, parts_of, towers
 
 __all__ = ["Adapter", "SourceBatch", "adapter_of", "parts_of"]
 
@@ -30,8 +26,10 @@ def adapter_of(model: object, part: str | None = None) -> Adapter:
     """
     model = _unwrapped(model)
     _refuse_meta(model)
-    if isinstance(model, PreTrainedModel) and towers(model):
-        return PartAdapter(model, known_part(model, part))
+    if is_pretrained(model) and (part is None or parts_of(model)):
+        from dva_lens.recording.adapters.pretrained import pretrained_adapter
+
+        return pretrained_adapter(model, part)
     if part is not None:
         raise ValueError(
             f"{type(model).__name__} is one stack of layers and has no part {part!r}; leave part "
@@ -39,14 +37,21 @@ def adapter_of(model: object, part: str | None = None) -> Adapter:
         )
     if isinstance(model, Decoder):
         return DecoderAdapter(model)
-    if isinstance(model, PreTrainedModel):
-        return HuggingFaceAdapter(model)
     if is_bridge(model):
         return BridgeAdapter(model)
     raise TypeError(
         f"A {type(model).__name__} cannot be recorded; pass a model of this package, or a "
         f"transformers PreTrainedModel (`dva_lens.load` returns either)."
     )
+
+
+def parts_of(model: object) -> tuple[str, ...]:
+    """Return the names of the parts of a model, none where it is one stack of layers."""
+    if not is_pretrained(model):
+        return ()
+    from dva_lens.recording.adapters.pretrained import in_parts
+
+    return in_parts(model)
 
 
 def _unwrapped(model: object) -> object:

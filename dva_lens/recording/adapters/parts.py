@@ -53,11 +53,6 @@ PARTS: Mapping[str, ModelPart] = MappingProxyType(
 )
 
 
-def parts_of(model: object) -> tuple[str, ...]:
-    """Return the names of the parts of a model, none where it is one stack of layers."""
-    return tuple(PARTS) if isinstance(model, PreTrainedModel) and towers(model) else ()
-
-
 def towers(model: PreTrainedModel) -> tuple[nn.Module, nn.Module] | None:
     """Return the encoder and the decoder of a model, or None where it does not have both."""
     if not getattr(model.config, "is_encoder_decoder", False):

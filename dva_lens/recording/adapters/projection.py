@@ -4,7 +4,6 @@ Which module is W_O is found out while the model runs: the one that takes what t
 returned. Nothing goes by names.
 """
 
-import inspect
 from dataclasses import dataclass
 from typing import final
 
@@ -50,14 +49,6 @@ def _version(tensor: Tensor) -> int:
 def is_projection(module: nn.Module) -> bool:
     """Say whether a module multiplies by a matrix, be it stored plainly or in some other form."""
     return isinstance(module, nn.Linear | Conv1D) or hasattr(module, "in_features")
-
-
-def is_stored_otherwise(module: nn.Module) -> bool:
-    """Say whether a module multiplies by a matrix that is stored in integers, or packed."""
-    weight = getattr(module, "weight", None)
-    if isinstance(weight, Tensor):
-        return hasattr(module, "in_features") and not weight.is_floating_point()
-    return hasattr(module, "in_features") and inspect.ismethod(weight)  # it unpacks them
 
 
 @torch.no_grad()
