@@ -5,7 +5,7 @@ what changed, and nothing for the rest. Browsers can send anything here, so name
 and every value is checked; what no page of the explorer would send is answered 400.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
@@ -95,7 +95,8 @@ def register(app: Dash, bench: Workbench) -> None:
         library = bench.library
         page, before = _drawn(library, drawn)
         chosen = page.fit(_selection(library, query), library.catalogue)
-        panels = [_panel(part["id"]["panel"]) for part in ctx.outputs_list[0]]
+        known = parts_by_name()
+        panels = [_panel(known, part["id"]["panel"]) for part in ctx.outputs_list[0]]
         is_open = [bool(count % 2) for count in map(_count, clicks)]
         was_open = drawn.get("open") or [False] * len(panels)
         if len(is_open) != len(panels):
@@ -111,7 +112,7 @@ def register(app: Dash, bench: Workbench) -> None:
             for panel, part, now, then in zip(panels, parts, is_open, was_open, strict=True)
         ]
         words = [
-            refill(_words(part["id"]["words"]), library, before, chosen)
+            refill(_words(known, part["id"]["words"]), library, before, chosen)
             for part in ctx.outputs_list[8]
         ]
         said = (page.announce or spoken)(library, chosen)
@@ -171,15 +172,15 @@ def _text(value: Any) -> str:
     return value or ""
 
 
-def _panel(name: Any) -> Panel:
-    found = parts_by_name().get(name) if isinstance(name, str) else None
+def _panel(known: Mapping[str, Panel | Words], name: Any) -> Panel:
+    found = known.get(name) if isinstance(name, str) else None
     if not isinstance(found, Panel):
         raise BadRequest("There is no such figure.")
     return found
 
 
-def _words(name: Any) -> Words:
-    found = parts_by_name().get(name) if isinstance(name, str) else None
+def _words(known: Mapping[str, Panel | Words], name: Any) -> Words:
+    found = known.get(name) if isinstance(name, str) else None
     if not isinstance(found, Words):
         raise BadRequest("There are no such words.")
     return found

@@ -70,9 +70,9 @@ def _write(part: Any, written: list[str]) -> None:
         for each in part:
             _write(each, written)
     elif isinstance(part, Component):
-        name = part._type.lower()
-        given = sorted(each for each in vars(part).items() if each[0] not in _OF_COMPONENTS)
-        written.append(f"<{name}{''.join(_attribute(*each) for each in given)}>")
+        name, held = part._type.lower(), vars(part)
+        given = sorted(held.keys() - _OF_COMPONENTS)
+        written.append(f"<{name}{''.join([_attribute(each, held[each]) for each in given])}>")
         if name not in _EMPTY:
             _write(getattr(part, "children", None), written)
             written.append(f"</{name}>")

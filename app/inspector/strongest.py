@@ -37,9 +37,14 @@ def strongest_edges(found: xr.Dataset) -> list[tuple[int, int, float]]:
     query = np.arange(len(key))[:, None]
     held = (key >= 0) & (key != query) & ~np.isin(key, left_out)
     held &= (found["visible"].values >= axes.MANY_KEYS)[:, None]
-    places = np.argwhere(held)
-    largest = np.argsort(-weight[held], kind="stable")[:LISTED]
-    return [(int(at), int(key[at, rank]), float(weight[at, rank])) for at, rank in places[largest]]
+    places = np.flatnonzero(held)
+    weights = weight.ravel()[places]
+    if len(weights) > LISTED:  # a text has hundreds of thousands, and few are sorted
+        few = np.flatnonzero(weights >= np.partition(weights, -LISTED)[-LISTED])
+        places, weights = places[few], weights[few]
+    largest = places[np.argsort(-weights, kind="stable")[:LISTED]]
+    found_at = zip(*np.unravel_index(largest, held.shape), strict=True)
+    return [(int(at), int(key[at, rank]), float(weight[at, rank])) for at, rank in found_at]
 
 
 def strongest(found: xr.Dataset | None) -> Any:
@@ -49,12 +54,12 @@ def strongest(found: xr.Dataset | None) -> Any:
     listed = strongest_edges(found)
     if not listed:
         return html.P("No edge stands out beside the pinned keys.", className="caption")
-    tokens = [str(token) for token in found["token"].values]
+    tokens = found["token"].values
     return html.Ul([_edge(tokens, *edge) for edge in listed], className="edges")
 
 
-def _edge(tokens: list[str], query: int, key: int, weight: float) -> html.Li:
-    ends = (short(tokens[query]), short(tokens[key]))
+def _edge(tokens: np.ndarray, query: int, key: int, weight: float) -> html.Li:
+    ends = (short(str(tokens[query])), short(str(tokens[key])))
     link = choice_link(
         [_token(ends[0]), " → ", _token(ends[1])],
         path="/tokens",

@@ -131,17 +131,23 @@ def edges_of_head(layer: xr.Dataset, head: int) -> xr.Dataset:
     if not 0 <= head < layer.sizes[axes.HEAD]:
         raise ValueError(f"head must be one of 0 to {layer.sizes[axes.HEAD] - 1}, got {head}.")
     found, length = {}, layer.sizes[POSITION]
-    queries = int(layer.variables[EDGE_REST].isel({axes.HEAD: head}).notnull().sum())
+    queries = int(np.isfinite(_in_head(layer.variables[EDGE_REST], head)).sum())
     for name, short in NAMES.items():
         held = layer.variables[name]
-        held = held.isel({axes.HEAD: head}) if axes.HEAD in held.dims else held
-        dims = [PLACES.get(str(dim), str(dim)) for dim in held.dims]
+        dims = [PLACES.get(str(dim), str(dim)) for dim in held.dims if dim != axes.HEAD]
         size = length if dims[0] == POSITION else queries
-        found[short] = (dims, held.values[:size], held.attrs)
+        found[short] = (dims, _in_head(held, head)[:size], held.attrs)
     found[TOKEN] = layer.variables[TOKEN]
     places = {axes.QUERY: range(queries), POSITION: range(length)}
     at = {"layer": layer.attrs["layer"], "head": head, "sequence": layer.attrs["sequence"]}
     return xr.Dataset(found, places, {"model": layer.attrs["model"], **at})
+
+
+def _in_head(held: xr.Variable, head: int) -> np.ndarray:
+    """Return the values of one head; those that all heads share as they are."""
+    if axes.HEAD not in held.dims:
+        return held.values
+    return np.take(held.values, head, axis=held.get_axis_num(axes.HEAD))
 
 
 def check_places(data: xr.Dataset, layer: int, head: int, sequence: int) -> None:

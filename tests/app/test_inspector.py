@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from dva_lens.app.callbacks import refill
 from dva_lens.app.head import NO_HEAD, Head, head_named
 from dva_lens.app.inspector.readings import lines, sink_of
-from dva_lens.app.inspector.strongest import edges_of, strongest_edges
+from dva_lens.app.inspector.strongest import LISTED, edges_of, strongest_edges
 from dva_lens.app.layout import page_at
 from dva_lens.app.library import Library
 from dva_lens.app.pages import PAGES
@@ -13,7 +14,9 @@ from explorer import PARTS, fill
 from fake_live import written
 
 import dva_lens as lens
+from dva_lens.axes import MANY_KEYS
 from dva_lens.results.archive import open_archive
+from dva_lens.results.edges import pinned_keys
 from dva_lens.results.estimates import estimate
 from dva_lens.results.reader import Measurements
 
@@ -114,3 +117,24 @@ def test_another_head_estimates_nothing(folder, chosen, monkeypatch):
     monkeypatch.delattr(Measurements, "estimate")
     other = before.but(layer=3, head=1)
     assert "L3H1" in written(refill(PARTS["inspector"], library, before, other))
+
+
+def test_the_strongest_edges_are_the_first_of_all_of_them_sorted():
+    rng = np.random.default_rng(0)
+    key = np.where(rng.random((40, 6)) < 0.8, rng.integers(0, 40, (40, 6)), -1)
+    found = xr.Dataset(
+        {
+            "key": (("query", "rank"), key),
+            "weight": (("query", "rank"), rng.integers(1, 9, (40, 6)) / 8),  # many are equal
+            "visible": ("query", np.arange(1, 41)),
+            "rest_by_key": ("position", np.zeros(40)),
+            "token": ("position", np.array([f"t{at}" for at in range(40)], dtype=object)),
+        }
+    )
+    pinned = {each.position for each in pinned_keys(found)}
+    every = [
+        (query, int(key[query, rank]), float(found["weight"][query, rank]))
+        for query, rank in np.ndindex(key.shape)
+        if query + 1 >= MANY_KEYS and key[query, rank] not in {-1, query, *pinned}
+    ]
+    assert strongest_edges(found) == sorted(every, key=lambda edge: -edge[2])[:LISTED]
