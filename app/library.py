@@ -29,6 +29,8 @@ from .state import EVERY_SPAN, Remembered, Selection
 Result = TypeVar("Result")
 LAYERS = 32
 """Of how many layers edges stay in memory, all heads of each."""
+CACHED = 1024
+"""How many results of a function stay in memory that pages compute of a library."""
 
 
 class NothingToShowError(LookupError):
@@ -48,6 +50,7 @@ class Library:
         self.archive = archive
         self.catalogue: Catalogue = catalogue_of(archive, models, why_no_live=why_no_live)
         self._remembered: dict[object, Remembered[Any]] = {}
+        self._cached: dict[object, Callable[..., Any]] = {}
         self.on = lru_cache(maxsize=16)(self._on)
         self.of_run = lru_cache(maxsize=256)(self._of_run)
         self.history = lru_cache(maxsize=16)(self._history)
@@ -65,6 +68,12 @@ class Library:
         if compute not in self._remembered:
             self._remembered[compute] = Remembered(partial(compute, self))
         return self._remembered[compute]
+
+    def cached(self, compute: Callable[..., Result]) -> Callable[..., Result]:
+        """Return `compute` of this library; its last results stay as long as the library does."""
+        if compute not in self._cached:
+            self._cached[compute] = lru_cache(maxsize=CACHED)(partial(compute, self))
+        return self._cached[compute]
 
     def as_measured(self, text: str) -> Measurements:
         """Return the measurements of all runs on a text, as results read them.

@@ -1,7 +1,5 @@
 """What there is to say of a run in which no layer attends."""
 
-from functools import lru_cache
-
 from dva_lens.results.compare import why_unattended
 
 from .library import Library
@@ -9,7 +7,6 @@ from .library import Library
 IN_BRIEF = "nothing attends in this model"
 
 
-@lru_cache(maxsize=256)
 def unattended(library: Library, run: str, text: str) -> str:
     """Return why nothing attends in a run, as a sentence; nothing where a layer does.
 
@@ -18,5 +15,9 @@ def unattended(library: Library, run: str, text: str) -> str:
     NothingToShowError
         The run was not measured on the text.
     """
+    return library.cached(_why)(run, text)
+
+
+def _why(library: Library, run: str, text: str) -> str:
     reason = why_unattended(library.of_run(run, text), run)
     return f"Nothing attends in {run}: {reason}." if reason else ""

@@ -1,12 +1,17 @@
 """Numbers that pages show are the archive's own, read once."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import xarray as xr
 from dva_lens.app.catalogue import catalogue_of
 from dva_lens.app.downloads import numbers_of
 from dva_lens.app.library import Library, NothingToShowError
-from dva_lens.app.state import EVERY_SPAN
+from dva_lens.app.pages.heads.ranking import ranks
+from dva_lens.app.state import EVERY_SPAN, Selection
+from dva_lens.app.unattended import unattended
 from explorer import PARTS, show
 from fakes import fake_archive, fake_measurement
 
@@ -144,3 +149,16 @@ def test_another_head_on_tokens_opens_the_archive_no_more(folder, monkeypatch):
     library.edges("transformer-0", "held-out", 0, 0, 0)
     monkeypatch.delattr(type(library.archive), "dataset")
     assert library.edges("transformer-0", "held-out", 1, 2, 0).attrs["head"] == 2
+
+
+def test_a_library_that_nobody_holds_is_let_go(folder):
+    library = Library(open_archive(folder))
+    chosen = Selection.from_query("", library.catalogue)
+    measure = library.catalogue.measure(chosen.statistic)
+    assert ranks(library, chosen, measure)
+    assert ranks(library, chosen, measure) is ranks(library, chosen, measure)
+    assert unattended(library, chosen.run, chosen.text) == ""
+    held = weakref.ref(library)
+    del library
+    gc.collect()
+    assert held() is None

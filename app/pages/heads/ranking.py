@@ -1,7 +1,6 @@
 """Where a head stands among all heads of its model."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -38,10 +37,9 @@ class Rank:
 
 def ranks(library: Library, chosen: Selection, measure: Measure) -> tuple[Rank, ...]:
     """Return all heads of the chosen run that have a value, the largest first."""
-    return _ranks(library, chosen.run, chosen.text, chosen.span, measure.name)
+    return library.cached(_ranks)(chosen.run, chosen.text, chosen.span, measure.name)
 
 
-@lru_cache(maxsize=1024)
 def _ranks(library: Library, run: str, text: str, span: int, measure: str) -> tuple[Rank, ...]:
     found = library.by_head(run, text, measure, span)
     if found is None:
