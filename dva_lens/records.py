@@ -25,6 +25,7 @@ from dva_lens.sites import (
 )
 
 Fact = str | int | float | bool
+MAY_BE_NEGATIVE = "heads compose their weights, some of which may be negative"
 
 
 @final
@@ -84,7 +85,8 @@ class LayerRecord:
     """What was recorded in one layer; sites that were not asked for, or do not apply, are None.
 
     `why_not` maps the name of such a site to the reason. `tiles` and `geometry` hold the numbers,
-    by the name of their statistic, that were gathered while the model ran.
+    by the name of their statistic, that were gathered while the model ran. With `signed`, heads
+    compose their weights, some of which may be negative.
     """
 
     summary: AttentionSummary | None = None
@@ -97,6 +99,7 @@ class LayerRecord:
     edges: AttentionEdges | None = None
     geometry: Mapping[str, np.ndarray] | None = None
     why_not: Mapping[str, str] = field(default_factory=dict[str, str])
+    signed: bool = False
 
     def at(self, site: Site[Found]) -> Found:
         """Return what was recorded at a site.

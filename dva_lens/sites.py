@@ -39,6 +39,9 @@ class AttentionSummary:
     - `received`: weight a key receives, summed over its queries; `viewers`: queries that see it.
     - `late_received`: the part of it from queries that see at least `axes.MANY_KEYS` keys.
     - `visible`: keys that a query sees, itself included.
+    - `absolute_mass`: sum of |p|, the row mass where no weight is negative.
+
+    Heads may compose weights, some of which are then negative: their entropies are NaN.
     """
 
     log_sum_exp: PerQuery
@@ -50,6 +53,7 @@ class AttentionSummary:
     previous_mass: PerQuery
     distance: PerQuery
     row_mass: PerQuery
+    absolute_mass: PerQuery
     rest_mass: PerQuery
     rest_entropy: PerQuery
     rest_distance: PerQuery

@@ -59,7 +59,8 @@ def expects_sink(config: ModelConfig) -> bool:
 
     A gate on values that depends on the query alone is a gate after attention. Scores that are
     not trained, or that no token has a say in, cannot be taught to park where there is nothing to
-    do, and in a window most queries do not see the start token.
+    do, in a window most queries do not see the start token, and heads that compose their weights
+    may let them total nothing.
     """
     if not any(_can_park(config, layer) for layer in range(config.layers)):
         return False
@@ -74,7 +75,8 @@ def _can_park(config: ModelConfig, layer: int) -> bool:
     if not config.attends(layer):
         return False
     scores, rule = config.scores_of(layer), config.rule_of(layer)
-    if isinstance(config.visibility_of(layer), WindowedKeys):
+    free = config.composition_of(layer).composes
+    if free or isinstance(config.visibility_of(layer), WindowedKeys):
         return False
     return scores.trained and scores.of_tokens and isinstance(rule, SUM_TO_ONE)
 

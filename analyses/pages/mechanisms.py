@@ -17,6 +17,7 @@ TITLES = {
     "scores": "Scores: what queries and keys are read from",
     "rule": "Rule: how scores become attention weights",
     "visibility": "Visibility: which keys a query sees",
+    "composition": "Composition: what heads make of each other's scores and weights",
     "projections": "Projections: how linear maps are parametrised",
     "value_source": "Value source: where the static value of a key comes from",
     "value_form": "Value form: whether a value depends on the query",
@@ -39,7 +40,8 @@ bfloat16. *Ours* says what the source leaves open and how it was decided here.
 No formula of Dynamic Value Attention (2512.22212) is public beyond its abstract: that a value is
 decided for each query, that one head suffices, that the feed-forward network can go. The value
 forms that name it are ours, and no result with one is a reproduction. *Pair* says whether a value
-depends on the pair of query and key, or what it collapses into.
+depends on the pair of query and key, or what it collapses into; of heads that are composed,
+whether each pair chooses the heads that deliver its value.
 
 What a mechanism came to in a trained model is data as well: `python -m
 dva_lens.analyses.value_path CHECKPOINT` tells for every layer in which shares its values come from
@@ -67,7 +69,7 @@ def changed(config: ModelConfig) -> tuple[str, str, str]:
 
 def axis(name: str) -> Iterator[str]:
     """Yield the rows of one axis."""
-    paired = name == "value_form"
+    paired = name in ("value_form", "composition")
     yield HEAD.format(first=name.replace("_", " "), pair="pair | " if paired else "")
     yield RULE + "---|" * paired
     for kind, variant in AXES[name].items():

@@ -93,6 +93,8 @@ def section(entry: Statistic) -> str:
     ]  # fmt: skip
     if {SUMMARY, TILES} & set(entry.needs):
         facts.insert(-2, f"- **Weights that do not total one**: {entry.row_mass}")
+        composed = "read with their signs" if entry.signed else "no number, with that reason"
+        facts.insert(-2, f"- **Weights that heads compose, some of them negative**: {composed}")
     if entry.first_row == "dropped":
         facts.insert(1, "- **First rows**: left out where it is not defined")
     if entry.pitfalls:

@@ -95,6 +95,7 @@ def _check_rule(layer: int, attention: Any) -> None:
         "another similarity": rule.similarity != "exponential",
         "distance": rule.decay is not None or attention.terms is not None,
         "the block of a key": attention.past is not None,
+        "what other heads think": attention.composed is not None,
     }
     taking_part = [name for name, takes in beside.items() if takes]
     if taking_part:

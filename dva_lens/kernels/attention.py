@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dva_lens.kernels.blocked.attention import blocked_attention
+from dva_lens.kernels.blocked.composed import composed_attention
 from dva_lens.kernels.blocked.forms import as_heads, mixer_of, operands_of
 from dva_lens.kernels.blocked.mixers import Mixer, StaticMixer
 from dva_lens.kernels.fused.gradients import attend_pairwise, runs
@@ -26,13 +27,16 @@ def attend(query: Query, key: Key, values: Values, rule: Rule) -> Output:
 
     Softmax over causal or all keys, with or without a sink, is torch's fused attention; every
     other rule, and every value that depends on the pair, runs in blocks that are recomputed for
-    the gradients. GELU(a_i + b_j) on a GPU with Triton runs in the fused kernels.
+    the gradients, and so do heads that are composed. GELU(a_i + b_j) on a GPU with Triton runs in
+    the fused kernels.
 
     Raises
     ------
     TypeError
-        No kernel mixes values of this type.
+        No kernel mixes values of this type, with this rule.
     """
+    if rule.composition is not None:
+        return _composed(query, key, values, rule)
     if isinstance(values, Pairwise) and runs(query, values, rule):
         return attend_pairwise(query, key, values, rule)
     if not isinstance(values, CollapsingValues):
@@ -55,6 +59,7 @@ def fits_torch(rule: Rule, length: int) -> bool:
         and rule.decay is None
         and rule.query_terms is None
         and rule.text_blocks is None
+        and rule.composition is None
         and rule.similarity == "exponential"
         and not isinstance(rule.bias, Tensor)
         and rule.closed
@@ -105,6 +110,20 @@ def _with_sink(
     value = F.pad(F.pad(value, (0, 1), value=1.0), (0, 0, 1, 0))
     mixed = torch_attention(query, key, value, rule)[:, :, 1:]
     return mixed[..., :-1], mixed[..., -1]
+
+
+def _composed(query: Query, key: Key, values: Values, rule: Rule) -> Output:
+    """Compose all heads of a few rows at a time, in at least float32 whatever autocast says."""
+    if not isinstance(values, CollapsingValues):
+        raise TypeError(
+            f"Heads that compose their weights mix values of keys, got values of type "
+            f"{type(values).__name__}, which depend on the pair."
+        )
+    dtype, wide = query.dtype, torch.promote_types(query.dtype, torch.float32)
+    with torch.autocast(query.device.type, enabled=False):
+        query, key, value = (each.to(wide) for each in (query, key, values.static))
+        mixed, row_mass = composed_attention(query, key, value, rule)
+    return values.finish(mixed.to(dtype), row_mass.to(dtype))
 
 
 def _number(bias: float | Tensor) -> float:

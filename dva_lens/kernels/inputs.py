@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.composition import Composition, HeadMaps
 from dva_lens.kernels.rule import Rule
 from dva_lens.kernels.summary import Summary
 from dva_lens.kernels.text_blocks import TextBlocks
@@ -56,11 +57,13 @@ def check(query: Query, key: Key, values: Values, rule: Rule) -> None:
 def _check_other_keys(query: Query, key: Key, values: Values, rule: Rule) -> None:
     """Refuse what compares places, where queries and keys are not those of one text."""
     compared = rule.causal or rule.decay is not None or rule.text_blocks is not None
+    compared = compared or rule.composition is not None
     if compared or rule.window is not None or rule.segments is not None:
         raise ValueError(
             f"query and key must agree in positions where a rule compares them (causal, window, "
-            f"segments, decay or blocks), got {query.shape[2]} and {key.shape[2]}; pass "
-            f"causal=False, no decay or blocks, and a mask function where some keys are hidden."
+            f"segments, decay, blocks or composed heads), got {query.shape[2]} and "
+            f"{key.shape[2]}; pass causal=False, none of the others, and a mask function where "
+            f"some keys are hidden."
         )
     if not isinstance(values, Static):
         raise TypeError(
@@ -70,15 +73,18 @@ def _check_other_keys(query: Query, key: Key, values: Values, rule: Rule) -> Non
         )
 
 
-def check_finite(found: Summary, query: Query, key: Key, values: Values) -> None:
+def check_finite(found: Summary, query: Query, key: Key, values: Values, rule: Rule) -> None:
     """Refuse a summary that is not finite, naming the input that is to blame.
+
+    Weights that heads compose have no entropy, whatever goes in.
 
     Raises
     ------
     ValueError
         An input is not finite, or the scores or values overflow.
     """
-    sums = torch.stack([found.row_mass, found.entropy, found.value_norm, found.output_norm])
+    entropy = found.entropy if rule.after is None else found.absolute_mass
+    sums = torch.stack([found.row_mass, entropy, found.value_norm, found.output_norm])
     if math.isfinite(sums.sum()) or bool(torch.isfinite(sums).all()):  # the sum alone may overflow
         return
     for name, tensor in {"query": query, "key": key, **_tensors(values)}.items():
@@ -150,6 +156,8 @@ def _check_rule(query: Query, rule: Rule) -> None:
             )
     if rule.text_blocks is not None:
         _check_text_blocks((batch, heads, length), rule.text_blocks)
+    if rule.composition is not None:
+        _check_composition((batch, heads, length), rule.composition)
     if rule.segments is not None and rule.segments.shape != (batch, length):
         raise ValueError(
             f"segments must be (batch, position) = ({batch}, {length}), got shape "
@@ -173,3 +181,21 @@ def _check_text_blocks(sizes: tuple[int, int, int], blocks: TextBlocks) -> None:
             f"which there are terms, got {int(blocks.number.min())} to "
             f"{int(blocks.number.max())}."
         )
+
+
+def _check_composition(sizes: tuple[int, int, int], composition: Composition) -> None:
+    batch, heads, length = sizes
+    for side in ("before", "after"):
+        maps: HeadMaps | None = getattr(composition, side)
+        for name, held in () if maps is None else maps.tensors():
+            shape, found = (batch, length, heads), tuple(held.shape)
+            if name == "shared":
+                shape = (heads, heads)
+            elif not name.endswith("gate"):
+                shape, found = (*shape[:2], "rank", heads), (*found[:2], "rank", *found[3:])
+            if found != shape:
+                raise ValueError(
+                    f"composition.{side}.{name} must be of shape {shape}, got "
+                    f"{tuple(held.shape)}, for {batch} sequences of {length} positions and "
+                    f"{heads} heads."
+                )

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.composition import Composition, HeadMaps
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.text_blocks import TextBlocks
 from dva_lens.kernels.visibility import Visibility
@@ -31,14 +32,16 @@ class Rule(Visibility):
     `decay` takes from scores or from weights by the distance of query and key. Where a query and a
     key have `query_terms` and `key_terms` for every distance, from 0 on and the last for all that
     are further, both are added like a bias. `text_blocks` add terms to the scores of a query with
-    the keys of every block of the text but its own, or put terms in the place of their products.
+    the keys of every block of the text but its own, or put terms in the place of their products. A
+    `composition` maps the products of all heads ahead of bias and normaliser, and their weights
+    after all else.
 
     Raises
     ------
     ValueError
         The normaliser or the similarity is unknown, other weights than those of a softmax are
-        given a sink or a similarity, another similarity than the exponential is given a softcap,
-        or `window` is below 1.
+        given a sink or a similarity, another similarity than the exponential is given a softcap
+        or a composition, or `window` is below 1.
     """
 
     scale: float
@@ -51,6 +54,7 @@ class Rule(Visibility):
     key_terms: Float[Tensor, "batch head key distance"] | None = None
     text_blocks: TextBlocks | None = None
     similarity: Similarity = "exponential"
+    composition: Composition | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,6 +80,11 @@ class Rule(Visibility):
                 f"{self.similarity!r}."
             )
         plain = self.normaliser == "softmax" and self.softcap is None
+        if self.similarity != "exponential" and self.composition is not None:
+            raise ValueError(
+                f"Heads compose products, which another similarity than the exponential bends "
+                f"first, got similarity={self.similarity!r}."
+            )
         if self.similarity != "exponential" and not plain:
             raise ValueError(
                 f"Only a softmax without a softcap takes another similarity than the exponential, "
@@ -103,6 +112,16 @@ class Rule(Visibility):
     def fade(self) -> Decay | None:
         """What distance takes from weights: the logarithms of factors."""
         return self.decay if self.decay is not None and self.decay.of == "weights" else None
+
+    @property
+    def before(self) -> HeadMaps | None:
+        """What heads make of each other's products."""
+        return None if self.composition is None else self.composition.before
+
+    @property
+    def after(self) -> HeadMaps | None:
+        """What heads make of each other's weights, which then may be negative."""
+        return None if self.composition is None else self.composition.after
 
     @property
     def may_sum_to_less(self) -> bool:

@@ -20,7 +20,8 @@ class Summary:
     """The fields of `records.AttentionSummary`, on the device and in the dtype they came in.
 
     A query that sees no key has weights that sum to zero: its entropy, masses and norms are 0,
-    and its log-sum-exp is -inf or, where there is a sink, the sink.
+    and its log-sum-exp is -inf or, where there is a sink, the sink. Weights that heads compose may
+    be negative; their entropies are NaN.
     """
 
     log_sum_exp: PerQuery
@@ -32,6 +33,7 @@ class Summary:
     previous_mass: PerQuery
     distance: PerQuery
     row_mass: PerQuery
+    absolute_mass: PerQuery
     rest_mass: PerQuery
     rest_entropy: PerQuery
     rest_distance: PerQuery

@@ -9,9 +9,9 @@ import xarray as xr
 from jaxtyping import Int
 
 from dva_lens import axes
-from dva_lens.records import LayerRecord, Record
+from dva_lens.records import MAY_BE_NEGATIVE, LayerRecord, Record
 from dva_lens.results.schema import BESIDE, BY_QUERY, DIMENSIONS, REFERENCE
-from dva_lens.sites import LOSS, AttentionEdges, Site
+from dva_lens.sites import LOSS, SUMMARY, AttentionEdges, Site
 from dva_lens.statistics.spans import reference_by_span, rows_by_span, span_means
 from dva_lens.statistics.statistic import SharedRecord, Statistic
 
@@ -154,6 +154,8 @@ def missing(statistic: Statistic, layer: LayerRecord, record: Record) -> str | N
         absent = record.loss is None if site == LOSS else getattr(layer, site.name) is None
         if absent:
             return layer.why_not.get(site.name, _default_reason(site))
+    if layer.signed and SUMMARY in statistic.needs and not statistic.signed:
+        return MAY_BE_NEGATIVE
     return None
 
 

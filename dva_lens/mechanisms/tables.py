@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dva_lens.mechanisms.composition import COMPOSITIONS
 from dva_lens.mechanisms.depth_average import DEPTH_AVERAGES
 from dva_lens.mechanisms.feedforward import FEEDFORWARDS
 from dva_lens.mechanisms.mixer import MIXERS
@@ -24,6 +25,7 @@ AXES: dict[str, VariantTable[Any]] = {
     "scores": SCORES,
     "rule": RULES,
     "visibility": VISIBILITIES,
+    "composition": COMPOSITIONS,
     "projections": PROJECTIONS,
     "value_source": VALUE_SOURCES,
     "value_form": VALUE_FORMS,

@@ -82,6 +82,7 @@ class Attention(nn.Module):
     terms: nn.Module | None
     phases: nn.Module | None
     past: nn.Module | None
+    composed: nn.Module | None
     rotation: nn.Module | None
     gate: nn.Module | None
 
@@ -109,7 +110,7 @@ class Attention(nn.Module):
         rule, visible = config.rule_of(layer), config.visibility_of(layer)
         self.rule, self.visible = rule.build(shape), visible.build(shape)
         self.terms, self.phases = scores.terms(shape), scores.phases(shape)
-        self.past = rule.past(shape)
+        self.past, self.composed = rule.past(shape), _composed(config, layer, linear)
         self.features: Callable[[Tensor], Tensor] | None = rule.features()
         self.rotation = config.positions.rotation(shape)
         self.gate = config.output.build(shape, layer, linear)
@@ -145,6 +146,8 @@ class Attention(nn.Module):
         rule = self._rule_of(state, query, key)
         values = self.mix.formed(query, key, used.value, self._stream(inputs))
         query, key, rule = self._placed(query, key, rule)
+        if self.composed is not None:
+            rule = self.composed(rule, inputs.whole)
         attended = self.mix.hook_z(self._attended(query, key, values, rule, used))
         if self.gate is not None:
             attended, handed_on = self.gate(
@@ -295,6 +298,11 @@ def _passed(config: ModelConfig) -> nn.Module | None:
     unread = config.width - config.channels_read
     made = config.projections.of_output
     return made.build(unread, config.width, bias=False) if unread else None
+
+
+def _composed(config: ModelConfig, layer: int, linear: LinearFactory) -> nn.Module | None:
+    """Return what composes the heads of a layer, if anything does."""
+    return config.composition_of(layer).build(config.shape, linear)
 
 
 def _per_head(linear: Any, inputs: Input, heads: int) -> Heads:

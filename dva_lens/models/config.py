@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, final
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from dva_lens.mechanisms.composition import HeadComposition
 from dva_lens.mechanisms.depth_average import DepthAverage
 from dva_lens.mechanisms.feedforward import Feedforward
 from dva_lens.mechanisms.mixer import TokenMixer
@@ -49,11 +50,11 @@ class ModelConfig(Value, frozen=True):
     they stand for. Only every `share_kv_every`-th layer computes keys and values, the others use
     those of the layer before; only every `share_pattern_every`-th layer computes queries and keys,
     the others weigh as the layer before. `standard_layers` keep attention with dot-product scores
-    under softmax over all keys, whatever `mixer`, `scores`, `rule` and `visibility` the others
-    have. Queries, keys and values read the first `attended_width` channels of the normalised
-    stream, 0 for all; the others go to the output projection unattended. Linear maps start normal
-    with deviation `init_std`; those that write to the stream are divided by sqrt(2 layers) if
-    `init_by_depth`.
+    under softmax over all keys by heads of their own, whatever `mixer`, `scores`, `rule`,
+    `visibility` and `composition` the others have. Queries, keys and values read the first
+    `attended_width` channels of the normalised stream, 0 for all; the others go to the output
+    projection unattended. Linear maps start normal with deviation `init_std`; those that write to
+    the stream are divided by sqrt(2 layers) if `init_by_depth`.
 
     Raises
     ------
@@ -93,6 +94,7 @@ class ModelConfig(Value, frozen=True):
     scores: Annotated[Scores, _of("scores")] = _usual("scores", "dot-product")
     rule: Annotated[AttentionRule, _of("rule")] = _usual("rule", "softmax")
     visibility: Annotated[VisibleKeys, _of("visibility")] = _usual("visibility", "all")
+    composition: Annotated[HeadComposition, _of("composition")] = _usual("composition", "none")
     projections: Annotated[Projection, _of("projections")] = _usual("projections", "plain")
     value_source: Annotated[ValueSource, _of("value_source")] = _usual("value_source", "own")
     value_form: Annotated[ValueForm, _of("value_form")] = _usual("value_form", "static")
@@ -156,6 +158,11 @@ class ModelConfig(Value, frozen=True):
         """Return which keys the queries of a layer see."""
         return AXES["visibility"]["all"]() if layer in self.standard_layers else self.visibility
 
+    def composition_of(self, layer: int) -> HeadComposition:
+        """Return what the heads of a layer make of each other's scores and weights."""
+        standard = layer in self.standard_layers
+        return AXES["composition"]["none"]() if standard else self.composition
+
     def owns_values(self, layer: int) -> bool:
         """Say whether the layer has a value projection."""
         owned = self.attends(layer) and self.owns_keys(layer)
@@ -189,6 +196,7 @@ class ModelConfig(Value, frozen=True):
         self._check_operands()
         self._check_terms()
         self._check_blocks()
+        self._check_composition()
         self._check_pattern()
         self._check_standard()
         return self
@@ -220,6 +228,7 @@ class ModelConfig(Value, frozen=True):
             "scores",
             "rule",
             "visibility",
+            "composition",
             "value_source",
             "share_kv_every",
             "share_pattern_every",
@@ -287,6 +296,32 @@ class ModelConfig(Value, frozen=True):
                 f"{kinds['rule']} with scores {kinds['scores']}, which have terms by distance."
             )
 
+    def _check_composition(self) -> None:
+        """Refuse heads that compose what a rule, a form or a pattern leaves to one of them."""
+        if not self.composition.composes:
+            return
+        kinds = {
+            axis: plain(axis, getattr(self, axis))["kind"]
+            for axis in ("composition", "rule", "value_form")
+        }
+        if kinds["rule"] in ("taylor", "linear") or self.rule.of_blocks:
+            raise ValueError(
+                f"Heads compose scores that the rule takes as they are, got composition "
+                f"{kinds['composition']} with rule {kinds['rule']}."
+            )
+        if not self.value_form.of_key:
+            raise ValueError(
+                f"Heads that compose their weights, which may be negative, need values of keys "
+                f"alone, got composition {kinds['composition']} with value_form "
+                f"{kinds['value_form']}."
+            )
+        if self.share_pattern_every > 1:
+            raise ValueError(
+                f"Layers that share a pattern cannot have heads that each of them composes, got "
+                f"composition {kinds['composition']} with share_pattern_every="
+                f"{self.share_pattern_every}."
+            )
+
     def _check_pattern(self) -> None:
         """Refuse to copy a pattern whose rule or whose keys belong to one layer."""
         if self.share_pattern_every == 1:
@@ -321,12 +356,12 @@ class ModelConfig(Value, frozen=True):
                 f"{list(listed)}."
             )
         here = {"mixer": self.mixer_of, "scores": self.scores_of, "rule": self.rule_of}
-        here["visibility"] = self.visibility_of
+        here |= {"visibility": self.visibility_of, "composition": self.composition_of}
         plainly = all(of(listed[0]) == getattr(self, name) for name, of in here.items())
         if plainly or len(listed) == self.layers:
             raise ValueError(
-                "standard_layers need other layers whose mixer, scores, rule or visibility "
-                "are not standard; leave them out where all layers are alike."
+                "standard_layers need other layers whose mixer, scores, rule, visibility or "
+                "composition are not standard; leave them out where all layers are alike."
             )
         every = max(self.share_kv_every, self.share_pattern_every)
         first = {layer: layer - layer % every for layer in range(self.layers)}

@@ -36,7 +36,7 @@ def _of_layer(config: ModelConfig, layer: int, linear: LinearCost) -> int:
     if config.attends(layer):
         total += _attention_maps(config, layer, linear)
         axes += [config.rule_of(layer), config.scores_of(layer)]
-        axes += [config.value_form, config.output]
+        axes += [config.composition_of(layer), config.value_form, config.output]
         if config.owns_keys(layer):
             axes.append(config.value_source)
     if config.feedforward.inner(shape):
@@ -84,7 +84,7 @@ def flops_per_token(config: ModelConfig, length: int | None = None) -> float:
         if config.attends(layer):
             total += visible.choosing(shape, length) + _attention_flops(config, layer, keys)
             axes += [config.rule_of(layer), config.scores_of(layer)]
-            axes += [config.value_form, config.output]
+            axes += [config.composition_of(layer), config.value_form, config.output]
             if config.owns_keys(layer):
                 axes.append(config.value_source)
         total += sum(each.flops(shape, layer, keys) for each in axes)
@@ -127,7 +127,7 @@ def kv_bytes_per_token(config: ModelConfig, bytes_per_number: int = BFLOAT16_BYT
         if config.owns_keys(layer):
             numbers += shape.kv_heads * shape.qk_dim * _compares_tokens(config, layer)
             static = shape.value_channels * config.value_source.caches(shape, layer)
-        numbers += config.value_form.kept(shape, static)
+        numbers += config.value_form.kept(shape, static) + config.composition_of(layer).kept(shape)
     return numbers * bytes_per_number
 
 

@@ -35,6 +35,7 @@ BOTH = {
     "scores": "dot-product",
     "rule": "softmax",
     "visibility": "all",
+    "composition": "none",
     "projections": "plain",
     "value_source": "own",
     "value_form": "static",

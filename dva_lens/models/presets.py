@@ -332,6 +332,16 @@ _PRESETS: dict[str, Preset] = {
         "keys of a past block share its weight alike for all queries",
         _with(rule="combiner"),
     ),
+    "talking-heads": Preset(
+        "Shazeer et al. 2020, 2003.02436; maps start as the identity: ours",
+        "maps over heads ahead of the softmax and behind it",
+        _with(composition="talking-heads"),
+    ),
+    "dcformer": Preset(
+        "DCFormer, Xiao et al. 2024, 2405.08553, without norms of queries and keys: ours",
+        "each pair composes its heads' scores and weights",
+        _with(composition="dynamic"),
+    ),
     "window": Preset(
         "CLEAR, Liu et al. 2024, 2412.16112, along a text",
         "a query sees the last quarter of the context alone",

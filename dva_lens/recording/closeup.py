@@ -66,9 +66,13 @@ def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
     ------
     ValueError
         If there is no such head, or none is named.
+    TypeError
+        If heads compose their weights, and not all of them are named in their order.
     """
     most = call.query.shape[1]
     check_heads(heads, most)
+    if call.weights.composition is not None:
+        return _of_all(call, heads)
     chosen = torch.as_tensor(heads, device=call.query.device)
     group = chosen // (most // call.key.shape[1])
     weights, changed = call.weights, {}
@@ -88,6 +92,17 @@ def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
     return AttentionCall(
         call.query[:, chosen], call.key[:, group], call.values, replace(weights, **changed)
     )
+
+
+def _of_all(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
+    """Return the attention as it is, of heads of which none attends alone."""
+    most = call.query.shape[1]
+    if list(heads) != list(range(most)):
+        raise TypeError(
+            f"The heads of this layer compose their weights, so that none attends alone; ask for "
+            f"all {most} of them, got {list(heads)}."
+        )
+    return call
 
 
 def check_heads(heads: Sequence[int], most: int) -> None:

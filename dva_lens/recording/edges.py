@@ -3,7 +3,8 @@
 A query keeps its largest weights, and beside each the share of the output that comes through it:
 a_ij <W_O v_ij, W_O o_i> / |W_O o_i|^2, the signed projection share, which totals one over all
 keys. What a query gives to other keys and what a key gets from edges that are not kept stand
-beside them, so that nothing is lost in silence: kept and not kept total the row mass.
+beside them, so that nothing is lost in silence: kept and not kept total the row mass. A weight
+below zero, which heads that compose their weights may give, is never kept.
 
 `edges_of_rows` is the specification: whole rows, sorted, in float64. `edges_of_call` computes the
 same from queries and keys, with the output that the layer computed anyway; of values that depend
@@ -82,7 +83,7 @@ def _of_rows(tile: RowTile, rows: int, count: int) -> AttentionEdges:
     key = np.argsort(-weights, axis=-1, kind="stable")[..., :count]
     weight = np.take_along_axis(weights, key, -1)
     rest = weights.copy()
-    np.put_along_axis(rest, key, 0.0, -1)
+    np.put_along_axis(rest, key, np.minimum(weight, 0.0), -1)
     share = np.full_like(weight, np.nan)
     if tile.gram is not None:
         values = tile.values.astype(np.float64)
@@ -117,7 +118,7 @@ def edges_of_call(
     for rows in keys[: kept.queries].split(ROWS):
         weights, seen = rows_of(query, key, rule, rows, keys)
         weight, place = weights.topk(kept.ranks, dim=-1)
-        rest = weights.scatter(-1, place, 0.0)
+        rest = weights.scatter(-1, place, weight.clamp(max=0.0))
         unkept += rest.sum(dim=1, dtype=torch.float64)
         received += weights.sum(dim=1, dtype=torch.float64)
         share = torch.full_like(weight, torch.nan)

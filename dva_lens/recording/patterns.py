@@ -117,6 +117,7 @@ def summary_of(
         previous_mass=masked(previous),
         distance=masked((weights * (place[:, None] - place)).sum(-1)),
         row_mass=masked(weights.sum(-1)),
+        absolute_mass=masked(weights.sum(-1)),
         rest_mass=masked(weights[..., 1:].sum(-1)),
         rest_entropy=masked(-(weights * np.log(safe))[..., 1:].sum(-1)),
         rest_distance=masked((weights * (place[:, None] - place))[..., 1:].sum(-1)),

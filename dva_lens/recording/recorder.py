@@ -28,7 +28,7 @@ from dva_lens.recording.norms import (
     written_norms,
 )
 from dva_lens.recording.tiles import alone, row_tiles
-from dva_lens.records import Fact, LayerRecord, PassReader, RowTile
+from dva_lens.records import MAY_BE_NEGATIVE, Fact, LayerRecord, PassReader, RowTile
 from dva_lens.sites import (
     DYNAMICS,
     EDGES,
@@ -203,7 +203,7 @@ class Recorder:
         if VALUES in self.sites:
             mean = None if found is None else found.mean
             kept["values"] = value_norms(call.values, mean=mean, lengths=lengths)
-        if DYNAMICS in self.sites:
+        if self._of_one_sign(layer, call.weights) and DYNAMICS in self.sites:
             kept["dynamics"] = _dynamics(call, summary, found)
         if MIX in self.sites and sources is not None:
             kept["mix"] = value_mix(sources, lengths)
@@ -212,6 +212,15 @@ class Recorder:
         if gram is not None:
             self.written_through(gram)
         return out
+
+    def _of_one_sign(self, layer: int, rule: Rule) -> bool:
+        """Say whether no weight is negative; where one may be, keep that and say why not."""
+        if rule.after is None:
+            return True
+        self._layers[layer]["signed"] = True
+        for site in (DYNAMICS, TILES):
+            self.skip(layer, site, MAY_BE_NEGATIVE)
+        return False
 
     def _without_padding(self, rule: Rule) -> Rule:
         """Hide padding, unless the rule does; keys of another text come with a mask of theirs."""
@@ -241,7 +250,7 @@ class Recorder:
                 lengths=self.lengths,
                 keys=self.key_lengths,
             )
-        if TILES in self.sites and self.reader is not None:
+        if TILES in self.sites and self.reader is not None and not kept.get("signed"):
             kept["tiles"] = self.reader.tiles(self._tiles(call, gram))
         if self.plan is not None and self._keeps_edges:
             given = (call.query, call.key, call.values, call.weights)
@@ -383,7 +392,7 @@ class Recorder:
         return self._layers.setdefault(layer, {})
 
     def _check_rows(self, summary: Summary, weights: Rule) -> None:
-        if weights.normaliser != "softmax":
+        if weights.normaliser != "softmax" or weights.after is not None:
             return
         total = summary.row_mass
         if weights.sink is not None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dva_lens.kernels.by_distance import terms_between
 from dva_lens.kernels.rule import Rule, visible_keys
-from dva_lens.kernels.text_blocks import Pairs, TextBlocks
+from dva_lens.kernels.text_blocks import Pairs
 from dva_lens.kernels.values import Static, Values
 from dva_lens.recording.norms import accurate
 from dva_lens.records import RowTile
@@ -103,9 +103,10 @@ def alone(batch: Any, sequence: int) -> Any:
     }
     if mask is not None:
         cut["mask"] = lambda first, query, key: mask(first + sequence, query, key)
-    blocks = getattr(batch, "text_blocks", None)
-    if isinstance(blocks, TextBlocks):
-        cut["text_blocks"] = blocks.cut(slice(sequence, sequence + 1))
+    for name in ("text_blocks", "composition"):
+        held = getattr(batch, name, None)
+        if held is not None:
+            cut[name] = held.cut(slice(sequence, sequence + 1))
     return replace(batch, **cut)
 
 
@@ -141,6 +142,22 @@ def _formed(
         scores.div_(weights.softcap).tanh_().mul_(weights.softcap)
     elif weights.similarity != "exponential":
         scores.copy_(weights.bent(scores))
+    found = _weights(
+        _finished(scores, weights, queries, keys).masked_fill_(~seen, -torch.inf), weights
+    )
+    if weights.fade is not None:
+        found *= weights.fade.between(queries, keys, dtype=found.dtype).exp()
+    if weights.after is None:
+        return found
+    return weights.after.of(found[None], Pairs(queries, keys))[0]
+
+
+def _finished(
+    scores: Float[Tensor, "head row key"], weights: Rule, queries: Tensor, keys: Tensor
+) -> Float[Tensor, "head row key"]:
+    """Return scores of bent products, which may be overwritten."""
+    if weights.before is not None:
+        scores = weights.before.of(scores[None], Pairs(queries, keys))[0]
     if weights.text_blocks is not None:
         scores = weights.text_blocks.scores(scores[None], Pairs(queries, keys))[0]
     if isinstance(weights.bias, Tensor) or weights.bias:
@@ -149,10 +166,7 @@ def _formed(
         scores += weights.penalty.between(queries, keys, dtype=scores.dtype)
     if weights.query_terms is not None:
         scores += terms_between(weights, queries, keys, dtype=scores.dtype)[0]
-    found = _weights(scores.masked_fill_(~seen, -torch.inf), weights)
-    if weights.fade is not None:
-        found *= weights.fade.between(queries, keys, dtype=found.dtype).exp()
-    return found
+    return scores
 
 
 def _weights(scores: Float[Tensor, "head row key"], weights: Rule) -> Tensor:

@@ -93,7 +93,8 @@ class Statistic:
     `one_text` the statistic compares places of queries with places of keys, which means nothing
     in cross-attention.
 
-    `labels` share the version of the statistic.
+    `labels` share the version of the statistic. Where heads compose their weights, some of which
+    may be negative, only statistics that are `signed` mean anything.
     """
 
     name: str
@@ -117,3 +118,4 @@ class Statistic:
     pitfalls: str = ""
     labels: Labels | None = None
     one_text: bool = False
+    signed: bool = False

@@ -25,6 +25,7 @@ from dva_lens.statistics.extended.norms import (
     NORM_ENTROPY,
     NORM_ENTROPY_CENTRED,
 )
+from dva_lens.statistics.extended.signed import ABSOLUTE_MASS, SIGNED_MASS
 from dva_lens.statistics.extended.similarity import UNIFORM_SIMILARITY
 from dva_lens.statistics.extended.triad import TRIAD_AGREEMENT
 from dva_lens.statistics.primary.drains import VALUE_DRAIN, WRITTEN_VALUE_DRAIN
@@ -69,6 +70,8 @@ _STATISTICS: dict[str, Statistic] = {
     "top_mass": TOP_MASS,
     "entropy_floor": ENTROPY_FLOOR,
     "virtual_mass": VIRTUAL_MASS,
+    "signed_mass": SIGNED_MASS,
+    "absolute_mass": ABSOLUTE_MASS,
     "distance": DISTANCE,
     "sink_free_distance": SINK_FREE_DISTANCE,
     "previous_score": PREVIOUS_SCORE,

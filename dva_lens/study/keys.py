@@ -13,6 +13,7 @@ _ADDED_SINCE = {
     "mixer": {"kind": "attention"},
     "scores": {"kind": "dot-product"},
     "visibility": {"kind": "all"},
+    "composition": {"kind": "none"},
     "share_pattern_every": 1,
     "standard_layers": [],
     "attended_width": 0,

@@ -84,6 +84,8 @@ ADDED = {
     "complex": "6880b9b99aa308c8",
     "landmark": "c72b1425d87cbb78",
     "combiner": "379855694472f873",
+    "talking-heads": "1e3c5404437cd379",
+    "dcformer": "faad6b0a5e45639b",
 }
 
 

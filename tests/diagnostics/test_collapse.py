@@ -73,6 +73,7 @@ def test_shifts_of_queries_and_keys_are_weights_of_a_constant():
         ("alibi", "distance takes part"),
         ("disentangled", "distance takes part"),
         ("landmark", "the block of a key takes part"),
+        ("talking-heads", "what other heads think takes part"),
         ("taylor", "another similarity takes part"),
         ("embedding-qk", "read from embedding"),
         ("uniform", "read from nothing"),

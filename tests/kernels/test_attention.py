@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from attentions import FORMS, LAYOUTS, RULES, Draws, attention
+from attentions import FORMS, LAYOUTS, TAKEN, Draws, attention
 from rounding import limits, sums, widened, within
 
 from dva_lens.kernels.attention import attend
@@ -38,8 +38,7 @@ def compare(draw, form, weights):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-@pytest.mark.parametrize("weights", RULES)
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("form", "weights"), TAKEN)
 def test_output_and_every_gradient_are_the_references(form, weights, layout, seed):
     length = 33 if layout[0] > 1 else 7
     compare(Draws(layout, length, grad=True, seed=seed), form, weights)

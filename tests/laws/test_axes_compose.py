@@ -25,7 +25,7 @@ CHOICES = [
     if type(getattr(BASE, axis)) is not variant
 ] + [("kv_heads", 1), ("share_kv_every", 2), ("share_pattern_every", 2), ("attended_width", 6)]
 ABOUT_ATTENTION = {
-    *("scores", "rule", "visibility", "value_source", "value_form", "output"),
+    *("scores", "rule", "visibility", "composition", "value_source", "value_form", "output"),
     *("share_kv_every", "share_pattern_every", "attended_width"),
 }
 PAIRS = [(one, two) for one, two in combinations(CHOICES, 2) if one[0] != two[0]]
@@ -59,6 +59,19 @@ REFUSED |= {
     for seen in ("window", "routed")
 }
 REFUSED |= {(("rule", "landmark"), ("share_pattern_every", 2))}
+REFUSED |= {
+    pair
+    for composed in (("composition", "talking-heads"), ("composition", "dynamic"))
+    for pair in (
+        *((("rule", rule), composed) for rule in ("taylor", "linear", "landmark", "combiner")),
+        *(
+            (composed, ("value_form", form))
+            for form, made in VALUE_FORMS.items()
+            if not made.of_key
+        ),
+        (composed, ("share_pattern_every", 2)),
+    )
+}
 
 
 VALUE_PATH = (

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from attentions import FORMS, LAYOUTS, LENGTHS, RULES, Draws, attention
+from attentions import FORMS, LAYOUTS, LENGTHS, RULES, TAKEN, Draws, attention
 from rounding import agree, widened
 
 from dva_lens.kernels.attention import attend
@@ -57,8 +57,7 @@ def test_half_inputs_lose_digits_in_the_output_alone(backend, dtype, form, seed)
     agree(found, numbers(BACKENDS["reference"](*widened(inputs))), inputs)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("weights", RULES)
+@pytest.mark.parametrize(("form", "weights"), TAKEN)
 def test_exact_changes_no_bit(form, weights):
     inputs = attention(Draws((2, 4, 2), 45, dtype=torch.float32), form, weights)
     assert torch.equal(BACKENDS["exact"](*inputs)[0], attend(*inputs))

@@ -43,6 +43,7 @@ def test_the_watch_sees_a_square():
         "distances",
         "blocks",
         "blocks-keys",
+        "composed",
     ],
 )
 def test_training_with_static_values(weights):

@@ -74,10 +74,10 @@ def test_every_variant_can_be_asked_for_by_name(axis, kind):
             {"standard_layers": (1, 3), "scores": "uniform"},
             r"standard_layers must rise from 0 on and stay below 3, got \[1, 3\]",
         ),
-        ({"standard_layers": (1,)}, "need other layers whose mixer, scores, rule or vis"),
+        ({"standard_layers": (1,)}, "need other layers whose mixer, scores, rule, vis"),
         (
             {"standard_layers": (0, 1, 2), "rule": "sigmoid"},
-            "need other layers whose mixer, scores, rule or vis",
+            "need other layers whose mixer, scores, rule, vis",
         ),
         (
             {"standard_layers": (1,), "rule": "sigmoid", "share_kv_every": 2},

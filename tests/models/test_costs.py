@@ -65,6 +65,8 @@ PARAMETERS = {
     "decay": BASE,
     "alibi": BASE,
     "window": BASE,
+    "talking-heads": BASE + L * 2 * H * H,
+    "dcformer": BASE + L * (20 * H * D + 64 * H * H + 2 * H * H),
     "landmark": BASE + L * D,
     "combiner": BASE,
     "routed": BASE,
@@ -134,6 +136,9 @@ FLOPS = {
     "taylor-hybrid": BASE_FLOPS,
     "decay": BASE_FLOPS,
     "alibi": BASE_FLOPS,
+    "talking-heads": BASE_FLOPS + L * KEYS * 4 * H * H,
+    "dcformer": BASE_FLOPS
+    + L * ((2 * D + 1) * 20 * H + 128 * H * H + KEYS * 2 * (2 * H * H + 2 * 10 * H)),
     "landmark": BASE_FLOPS + L * (4 * D + PAST * (2 * D + H + 4 * (2 * D + H))),
     "combiner": BASE_FLOPS + L * (2 * D + 2 * D + PAST * (2 * D + 4 * H)),
     "routed": BASE_FLOPS - L * 4 * D * (KEYS - ROUTED_KEYS) + L * (2 * D * (7 / 2) + 2 * D),
@@ -144,6 +149,7 @@ FLOPS = {
 }
 FULL_CACHE = 2 * 2 * D * L
 CACHE = {
+    "dcformer": FULL_CACHE + 2 * L * 10 * H,
     "gqa": FULL_CACHE / 2,
     "mqa": FULL_CACHE / 4,
     "cla": FULL_CACHE / 2,

@@ -64,8 +64,9 @@ def check(found, sequence, pattern, share, queries):
     rows = pattern[:, :queries]
     count = min(COUNT, rows.shape[-1])
     key, weight = (getattr(found, name)[sequence][:, :queries] for name in ("key", "weight"))
-    limit = sums(LENGTH, 1.0, torch.float64)
-    due = -np.sort(-rows, axis=-1)[..., :count]
+    size = np.abs(rows).sum(-1).max() if (rows < 0).any() else 1.0
+    limit = sums(LENGTH, size, torch.float64)
+    due = np.maximum(-np.sort(-rows, axis=-1)[..., :count], 0.0)
     within(weight[..., :count], due, limit)
     listed = key >= 0
     assert (listed == (weight > 0)).all()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from dva_lens.kernels.composition import Composition, HeadMaps, TokenMaps
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.interacting import Interacting
 from dva_lens.kernels.rule import Rule
@@ -102,6 +103,19 @@ def own_keys(draw):
     return {"keys": draw(draw.batch, draw.heads, draw.length)}
 
 
+def token_maps(draw):
+    size = (draw.batch, draw.length, 2, draw.heads)
+    read, write, gate = draw(*size), draw(*size), draw(draw.batch, draw.length, draw.heads)
+    return TokenMaps(read, write, gate)
+
+
+def head_maps(draw, *, shared=True, dynamic=True):
+    return HeadMaps(
+        draw(draw.heads, draw.heads) if shared else None,
+        *((token_maps(draw), token_maps(draw)) if dynamic else ()),
+    )
+
+
 RULES: dict[str, Callable[[Draws], Rule]] = {
     "causal": lambda draw: rule(),
     "bidirectional": lambda draw: rule(causal=False),
@@ -143,6 +157,18 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
         segments=packed(draw),
         bias=draw(draw.batch, 1, 1, draw.length),
     ),
+    "composed": lambda draw: rule(
+        composition=Composition(head_maps(draw), head_maps(draw, shared=False))
+    ),
+    "composed-scores-packed": lambda draw: rule(
+        composition=Composition(head_maps(draw)), segments=packed(draw), window=9
+    ),
+    "composed-weights-sink-padded": lambda draw: rule(
+        composition=Composition(after=head_maps(draw, dynamic=False)),
+        sink=draw(draw.heads),
+        segments=left_padded(draw),
+        bias=draw(draw.batch, 1, 1, draw.length),
+    ),
     "relu": lambda draw: rule(normaliser="relu"),
     "relu-packed": lambda draw: rule(normaliser="relu", segments=packed(draw), bias=0.2),
     "relu-decay": lambda draw: rule(
@@ -152,7 +178,7 @@ RULES: dict[str, Callable[[Draws], Rule]] = {
     "sigmoid-packed": lambda draw: rule(normaliser="sigmoid", segments=packed(draw)),
 }
 
-_OTHER = ("decay", "taylor", "linear", "relu", "distances", "blocks")
+_OTHER = ("decay", "taylor", "linear", "relu", "distances", "blocks", "composed")
 FUSED_RULES = {name: made for name, made in RULES.items() if not name.startswith(_OTHER)}
 """Those that the fused kernels take."""
 
@@ -173,3 +199,13 @@ def strong_sink(draw, width, strength):
     key[:, :, 0] = 0.0
     key[:, :, 0, 0] = strength / SCALE
     return query, key
+
+
+PAIR_FORMS = ("relative", "pairwise", "interacting", "pair-gate", "experts")
+TAKEN = [
+    (form, weights)
+    for form in FORMS
+    for weights in RULES
+    if form not in PAIR_FORMS or not weights.startswith("composed")
+]
+"""Heads that compose their weights mix values of keys alone."""

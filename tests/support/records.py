@@ -163,7 +163,7 @@ def _power_and_mean(pattern, pairs):
     power = (pattern * (pairs**2).sum(-1)).sum((-1, -2))
     received = pattern.sum(2)[..., None]
     total = np.einsum("shqk,shqkd->shkd", pattern, pairs)
-    return power, np.divide(total, received, out=np.zeros(total.shape), where=received > 0)
+    return power, np.divide(total, received, out=np.zeros(total.shape), where=received != 0)
 
 
 def _summary(pieces, pattern, pairs):
@@ -173,6 +173,7 @@ def _summary(pieces, pattern, pairs):
     gap = np.arange(positions)[:, None] - np.arange(positions)[None, :]
     logs = np.log(np.where(pattern > 0, pattern, 1.0))
     output = np.einsum("shqk,shqkd->shqd", pattern, pairs)
+    among = np.where(seen[:, None], pattern, -np.inf)
     previous = np.concatenate(
         [np.zeros((*pattern.shape[:2], 1)), np.diagonal(pattern, -1, 2, 3)], axis=-1
     )
@@ -184,12 +185,13 @@ def _summary(pieces, pattern, pairs):
         log_sum_exp=masked(np.zeros(pattern.shape[:3])),
         entropy=masked(-(pattern * logs).sum(-1)),
         square_sum=masked((pattern**2).sum(-1)),
-        largest=masked(pattern.max(-1)),
+        largest=masked(np.where(seen.any(-1)[:, None], among.max(-1), 0.0)),
         first_mass=masked(pattern[..., 0]),
         self_mass=masked(np.diagonal(pattern, 0, 2, 3)),
         previous_mass=masked(previous),
         distance=masked((pattern * gap).sum(-1)),
         row_mass=masked(pattern.sum(-1)),
+        absolute_mass=masked(np.abs(pattern).sum(-1)),
         rest_mass=masked(pattern[..., 1:].sum(-1)),
         rest_entropy=masked(-(pattern * logs)[..., 1:].sum(-1)),
         rest_distance=masked((pattern * gap)[..., 1:].sum(-1)),

@@ -42,6 +42,7 @@ class LayerParts:
     fades: bool
     counts: bool
     shares: bool
+    composes: bool
     sources: tuple[str, ...]
 
     @classmethod
@@ -51,10 +52,11 @@ class LayerParts:
             heads=call.query.shape[1],
             by_query=not isinstance(call.values, Static),
             query_operands=type(call.values).of_query,
-            competes=call.weights.normaliser == "softmax",
+            competes=call.weights.normaliser == "softmax" and call.weights.composition is None,
             fades=call.weights.fade is not None,
             counts=call.weights.normaliser == "relu",
             shares=call.weights.text_blocks is not None,
+            composes=call.weights.composition is not None,
             sources=tuple(sources),
         )
 
@@ -110,6 +112,12 @@ class ModelParts:
                 f"The values of layer {what.layer} of {self.model} are made of nothing that is "
                 f"the query's, so there is nothing to swap{elsewhere}; presets whose values are: "
                 f"{having(made_of_query)}."
+            )
+        if isinstance(what, Temperature | RemoveSink) and one.composes:
+            raise TypeError(
+                f"The heads of layer {what.layer} of {self.model} compose their weights, some of "
+                f"which may be negative, so that those of one alone cannot be changed; drop a "
+                f"head instead."
             )
         if isinstance(what, Temperature) and not one.competes:
             raise TypeError(
@@ -200,7 +208,7 @@ def mixes_first(config: ModelConfig) -> bool:
 
 def competes(config: ModelConfig) -> bool:
     """Say whether keys compete for the weight of a query."""
-    return not isinstance(config.rule, Sigmoid | Relu)
+    return not isinstance(config.rule, Sigmoid | Relu) and not config.composition.composes
 
 
 def depends_on_query(config: ModelConfig) -> bool:

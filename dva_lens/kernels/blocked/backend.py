@@ -58,5 +58,5 @@ def observed(
     """
     check(query, key, values, rule)
     output, found = observe(query, key, values, rule, output=output, observer=observer)
-    check_finite(found, query, key, values)
+    check_finite(found, query, key, values, rule)
     return output, found

@@ -85,8 +85,14 @@ def moments(query: Query, key: Key, values: Values, rule: Rule) -> Moments:
     Raises
     ------
     TypeError
-        No moments are known for values of this type.
+        No moments are known for values of this type, or heads compose weights, which may be
+        negative, and values depend on the query.
     """
+    if rule.after is not None and not isinstance(values, Static):
+        raise TypeError(
+            f"Heads compose their weights, some of which may be negative, so no mean over queries "
+            f"is known for values of type {type(values).__name__}."
+        )
     wide = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.to(wide), key.to(wide)

@@ -11,7 +11,8 @@ from torch.nn.functional import logsigmoid
 
 from dva_lens.kernels.blocked.scores import Memory, Scorer, nowhere, tiles
 from dva_lens.kernels.blocked.threads import Action, Turns, share
-from dva_lens.kernels.blocks import QueryBlock, penalties
+from dva_lens.kernels.blocks import QueryBlock, hidden, penalties
+from dva_lens.kernels.composition import HeadMaps
 from dva_lens.kernels.decay import Decay
 from dva_lens.kernels.rule import Rule, visible_keys
 
@@ -29,7 +30,8 @@ class BlockPattern:
     Per row: the largest weight; log-sum-exp of the scores, a sink included, or 0 where the row
     sees nothing; and what the weights come to as a share of that sum. Under sigmoid and relu, only
     the first of them. Where weights fade with distance, `scores` hold the logarithm of the factor
-    too, and under sigmoid that of the weight, as they always do under relu.
+    too, and under sigmoid that of the weight, as they always do under relu. Where heads compose
+    their weights, `weights` and the largest are what comes of it, and all else is a head's own.
     """
 
     block: QueryBlock
@@ -78,7 +80,23 @@ def look_at_blocks(
 def block_pattern(
     scores: OfBlock, block: QueryBlock, rule: Rule, *, memory: Memory
 ) -> BlockPattern:
-    """Turn scores into weights in the memory given."""
+    """Turn scores into weights in the memory given, and compose those of all heads."""
+    part = _of_heads(scores, block, rule, memory=memory)
+    return part if rule.after is None else _composed(part, rule, rule.after)
+
+
+def _composed(part: BlockPattern, rule: Rule, maps: HeadMaps) -> BlockPattern:
+    """Let all heads compose their weights; the largest is one of a key that is seen, if any is."""
+    weights = part.weights.copy_(maps.of(part.weights, part.block))
+    unseen = hidden(rule, part.block, weights.device)
+    if unseen is None:
+        return replace(part, largest=weights.amax(dim=-1))
+    largest = weights.masked_fill(unseen, -torch.inf).amax(dim=-1)
+    return replace(part, largest=largest.masked_fill(largest == -torch.inf, 0.0))
+
+
+def _of_heads(scores: OfBlock, block: QueryBlock, rule: Rule, *, memory: Memory) -> BlockPattern:
+    """Turn the scores of each head into its weights in the memory given."""
     weights = memory[: scores.numel()].view_as(scores)
     if rule.normaliser == "sigmoid":
         largest = torch.sigmoid(scores, out=weights).amax(dim=-1)

@@ -33,12 +33,15 @@ class RowNumbers:
     key and the sum of the rest, and the same for weights times scores (under sigmoid: times log
     weights); the place of the rest, counted from the last query of the block; the norm of the
     weights; the weights on the query itself and on the key before; and the sizes that were mixed.
+    Weights that heads compose may be negative: they have no entropy, and their absolute values
+    are added up too.
     """
 
     def __init__(self, query: Query, keys: int, rule: Rule) -> None:
         self.rule = rule
         self._nothing = _of_nothing(query, rule)
         self._seen = query.new_zeros(len(SEEN), *query.shape[:3])
+        self._absolute = None if rule.after is None else query.new_zeros(query.shape[:3])
         self._last = query.new_zeros(query.shape[2])
         places = torch.arange(max(query.shape[2], keys), device=query.device)
         self._positions = places.to(query.dtype)
@@ -65,6 +68,8 @@ class RowNumbers:
         ]
         kept = self._seen[(slice(None), *block.by_query)]
         kept[:-1] = torch.stack(seen)
+        if self._absolute is not None:
+            self._absolute[block.by_query] = weights.abs().sum(dim=-1)
         if block.heads.start == 0:
             self._last[block.queries] = block.queries.stop - 1
         return kept[-1]
@@ -84,6 +89,8 @@ class RowNumbers:
         if self.rule.normaliser == "softmax":
             entropy += share * log_sum
             rest_entropy += rest * log_sum
+        if self._absolute is not None:
+            entropy, rest_entropy = (torch.full_like(first, torch.nan) for _ in range(2))
         places = self._positions[: len(self._last)]
         rest_distance = (places - self._last) * rest - seen["rest_offset"]
         return {
@@ -96,6 +103,7 @@ class RowNumbers:
             "previous_mass": seen["previous"],
             "distance": rest_distance + first * places,
             "row_mass": self.row_mass,
+            "absolute_mass": self.row_mass if self._absolute is None else self._absolute,
             "value_norm": seen["sizes"],
             "rest_mass": rest,
             "rest_entropy": rest_entropy,

@@ -43,11 +43,13 @@ def tiles(rule: Rule, query: Query, key: Key, *, threaded: bool = False) -> Iter
     """Cut an attention into blocks whose scores fit in a cache; groups of heads stay whole.
 
     Blocks that are `threaded` are for one thread each, and so are smaller. All heads of the same
-    queries come one after the other, those that see the most keys first.
+    queries come one after the other, those that see the most keys first; at once, where heads
+    compose what each of them makes.
     """
     entries = ENTRIES_OF_A_THREAD if threaded else ENTRIES_AT_ONCE
     batch, heads, length, _ = query.shape
-    keys, group = key.shape[2], heads // key.shape[1]
+    keys = key.shape[2]
+    group = heads // key.shape[1] if rule.composition is None else heads
     rows = min(length, max(FEWEST_ROWS, min(ROWS, entries // (group * keys))))
     at_once = max(1, entries // (rows * keys * heads))
     whole = [slice(0, heads)]
@@ -85,8 +87,15 @@ class Scorer:
             scores.div_(rule.softcap).tanh_().mul_(rule.softcap)
         elif rule.similarity != "exponential":
             scores.copy_(rule.bent(scores))
+        if rule.before is not None:
+            scores.copy_(rule.before.of(scores, block))
         if rule.text_blocks is not None:
             scores.copy_(rule.text_blocks.scores(scores, block))
+        self._add(scores, block)
+        return scores
+
+    def _add(self, scores: OfBlock, block: QueryBlock) -> None:
+        rule = self.rule
         if isinstance(rule.bias, Tensor):
             scores.add_(of_block(rule.bias, block)).clamp_(min=nowhere(scores.dtype))
         elif rule.bias != 0.0:
@@ -96,7 +105,6 @@ class Scorer:
         if rule.query_terms is not None:
             scores.add_(terms_within(rule, block, dtype=scores.dtype))
         self._hide(scores, block)
-        return scores
 
     def _hide(self, scores: OfBlock, block: QueryBlock) -> None:
         if not self.rule.closed:

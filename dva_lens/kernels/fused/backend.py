@@ -48,11 +48,12 @@ def fused(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Output, S
     mass, late = received(query, key, rows["log_sum_exp"], rule, visible=visible)
     summary = Summary(
         **rows,
+        absolute_mass=rows["row_mass"],
         output_norm=torch.linalg.vector_norm(output, dim=-1, dtype=torch.float32),
         received=mass,
         late_received=late,
         visible=visible,
         viewers=viewers,
     )
-    check_finite(summary, query, key, values)
+    check_finite(summary, query, key, values, rule)
     return output, summary

@@ -111,7 +111,7 @@ def check_rule(rule: Rule) -> None:
     TypeError
         Visibility has no closed form: the rule holds a mask function; or it holds a decay,
         terms by distance or of blocks of a text, or another similarity than the exponential; or
-        weights are those of a relu.
+        weights are those of a relu, or composed by all heads.
     """
     if rule.normaliser == "relu":
         raise TypeError("The backend 'fused' knows no relu weights; choose the backend 'blocked'.")
@@ -127,6 +127,11 @@ def check_rule(rule: Rule) -> None:
     if rule.text_blocks is not None:
         raise TypeError(
             "The backend 'fused' knows no terms of blocks of a text; choose the backend 'blocked'."
+        )
+    if rule.composition is not None:
+        raise TypeError(
+            "The backend 'fused' knows no heads that compose scores or weights; choose the "
+            "backend 'blocked'."
         )
     if rule.decay is not None:
         raise TypeError(

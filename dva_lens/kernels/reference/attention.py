@@ -24,6 +24,8 @@ def scores(query: Query, key: Key, rule: Rule) -> Pattern:
     queries, keys = (torch.arange(each.shape[2], device=query.device) for each in (query, key))
     sequences = torch.arange(len(query), device=query.device)
     seen = rule.visible(queries, keys, sequences)
+    if rule.before is not None:
+        product = rule.before.of(product, Pairs(queries, keys))
     if rule.text_blocks is not None:
         product = rule.text_blocks.scores(product, Pairs(queries, keys))
     product = product + rule.bias
@@ -48,7 +50,7 @@ def pattern(query: Query, key: Key, rule: Rule) -> Pattern:
 
 
 def normalised(scores: Pattern, rule: Rule) -> Pattern:
-    """Return the weights that scores become."""
+    """Return the weights that scores become, those of all heads composed."""
     if rule.normaliser == "sigmoid":
         weights = torch.sigmoid(scores)
     elif rule.normaliser == "relu":
@@ -56,10 +58,10 @@ def normalised(scores: Pattern, rule: Rule) -> Pattern:
     else:
         normaliser = log_normaliser(scores, rule)[..., None]
         weights = torch.exp(scores - normaliser.masked_fill(normaliser == -torch.inf, 0.0))
-    if rule.fade is None:
-        return weights
     queries, keys = (torch.arange(each, device=scores.device) for each in scores.shape[-2:])
-    return weights * rule.fade.between(queries, keys, dtype=scores.dtype).exp()
+    if rule.fade is not None:
+        weights = weights * rule.fade.between(queries, keys, dtype=scores.dtype).exp()
+    return weights if rule.after is None else rule.after.of(weights, Pairs(queries, keys))
 
 
 def attend(

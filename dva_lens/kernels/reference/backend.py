@@ -1,7 +1,7 @@
 """The backend that forms the whole pattern, in float64: what the other backends answer to."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dva_lens.axes import MANY_KEYS
@@ -48,16 +48,17 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
     many = seen.sum(dim=-1) >= MANY_KEYS
     summary = Summary(
         log_sum_exp=_log_sum_exp(logits, rule),
-        entropy=torch.special.entr(pattern).sum(dim=-1),
+        entropy=_entropy(pattern, rule),
         square_sum=pattern.square().sum(dim=-1),
-        largest=pattern.amax(dim=-1),
+        largest=_largest(pattern, seen),
         first_mass=pattern[..., 0],
         self_mass=_diagonal(pattern, 0),
         previous_mass=_diagonal(pattern, 1),
         distance=(pattern * gap).sum(dim=-1),
         row_mass=pattern.sum(dim=-1),
+        absolute_mass=pattern.abs().sum(dim=-1),
         rest_mass=pattern[..., 1:].sum(dim=-1),
-        rest_entropy=torch.special.entr(pattern[..., 1:]).sum(dim=-1),
+        rest_entropy=_entropy(pattern[..., 1:], rule),
         rest_distance=(pattern * gap)[..., 1:].sum(dim=-1),
         value_norm=(pattern * pairs.norm(dim=-1)).sum(dim=-1),
         output_norm=output.norm(dim=-1),
@@ -66,13 +67,28 @@ def materialised(query: Query, key: Key, values: Values, rule: Rule) -> tuple[Ou
         visible=seen.sum(dim=-1),
         viewers=seen.sum(dim=-2),
     )
-    check_finite(summary, query, key, values)
+    check_finite(summary, query, key, values, rule)
     return output.to(dtype), summary
 
 
 def _log_sum_exp(logits: Pattern, rule: Rule) -> Float[Tensor, "batch head query"]:
     found = reference.log_normaliser(logits, rule)
     return torch.full_like(found, torch.nan) if rule.normaliser != "softmax" else found
+
+
+def _entropy(pattern: Pattern, rule: Rule) -> Float[Tensor, "batch head query"]:
+    """Return -sum p log p; NaN where heads compose weights, which may be negative."""
+    if rule.after is not None:
+        return pattern.new_full(pattern.shape[:-1], torch.nan)
+    return torch.special.entr(pattern).sum(dim=-1)
+
+
+def _largest(
+    pattern: Pattern, seen: Bool[Tensor, "batch query key"]
+) -> Float[Tensor, "batch head query"]:
+    """Return the largest weight on a key that is seen, 0 where none is."""
+    found = pattern.masked_fill(~seen[:, None], -torch.inf).amax(dim=-1)
+    return found.masked_fill(found == -torch.inf, 0.0)
 
 
 def _diagonal(pattern: Pattern, back: int) -> Float[Tensor, "batch head query"]:

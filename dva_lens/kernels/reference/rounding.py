@@ -9,16 +9,18 @@ sizes are formed in full, in float64, so keep the inputs small.
 Source: N. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 3.1-3.5.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dva_lens.kernels.composition import HeadMaps
 from dva_lens.kernels.reference import attention as reference
 from dva_lens.kernels.reference.sizes import STEPS, of_keys, of_queries, value_sizes
 from dva_lens.kernels.rule import Rule, visible_keys
+from dva_lens.kernels.text_blocks import Pairs
 from dva_lens.kernels.values import Pairwise, Relative, Separable, Values, per_query_head
 
 Query = Float[Tensor, "batch head query width"]
@@ -37,8 +39,8 @@ STEEPEST, MOST_BENT = 1.13, 0.8
 class _Weighed:
     """A pattern in float64, how large its scores are, and what rounding leaves of its digits.
 
-    Weights of a relu may be small because products cancel; theirs are the largest that they could
-    be.
+    Weights of a relu, and those that heads compose, may be small because products cancel; theirs
+    are the largest that they could be.
     """
 
     pattern: Pattern
@@ -75,7 +77,7 @@ def limits(
     length = query.shape[2]
     place = torch.arange(length, device=query.device)
     gap = (place[:, None] - place).abs() + 2 * min(BLOCK, length)
-    entropy = torch.special.entr(p).sum(dim=-1, keepdim=True)
+    entropy = torch.special.entr(p).clamp(min=0.0).sum(dim=-1, keepdim=True)
     logarithm = (summed * (1 + weighed.scores + weighed.log_sum_exp.abs() + entropy))[..., 0]
     relative = summed * p
     rest, rest_entropy = (each[..., 1:].sum(dim=-1) for each in (p, torch.special.entr(p)))
@@ -101,6 +103,7 @@ def limits(
         ),
         "distance": (relative * gap).sum(dim=-1),
         "row_mass": relative.sum(dim=-1),
+        "absolute_mass": relative.sum(dim=-1),
         "rest_mass": relative[..., 1:].sum(dim=-1),
         "rest_entropy": rest_logarithm,
         "rest_distance": (relative * gap)[..., 1:].sum(dim=-1),
@@ -157,15 +160,8 @@ def gradient_limits(
 
 def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed:
     unit = torch.finfo(torch.promote_types(dtype, torch.float32)).eps / 2
-    size = abs(rule.scale) * query.abs() @ per_query_head(key, query.shape[1]).abs().mT
-    bias = torch.as_tensor(rule.bias, dtype=torch.float64).abs()
-    size = size + bias.masked_fill(bias == torch.inf, 0.0)
     place = torch.arange(query.shape[2], device=query.device)
-    if rule.similarity == "linear":
-        size = 1 + size.log().abs()
-    size = size + _largest_terms(rule)
-    if rule.decay is not None:
-        size = size + rule.decay.between(place, place, dtype=size.dtype).abs()
+    size = _score_sizes(query, key, rule)
     sequences = torch.arange(len(query), device=query.device)
     largest = size.masked_fill(~rule.visible(place, place, sequences), 0.0).amax(
         dim=-1, keepdim=True
@@ -173,15 +169,43 @@ def _weighed(query: Query, key: Key, rule: Rule, dtype: torch.dtype) -> _Weighed
     if rule.sink is not None:
         largest = torch.maximum(largest, rule.sink.double().abs()[:, None, None])
     stunit = 2 * (query.shape[-1] + STEPS) * largest + query.shape[2] + STEPS
+    if rule.before is not None:
+        stunit = stunit + 2 * _steps_of(rule.before, query.shape[1]) * largest
     scores, log_sum_exp = reference.scores(query, key, rule), torch.zeros_like(largest)
     if rule.normaliser == "softmax":
         log_sum_exp = reference.log_normaliser(scores, rule)[..., None]
         log_sum_exp = log_sum_exp.masked_fill(log_sum_exp == -torch.inf, 0.0)
-    pattern = reference.normalised(scores, rule)
+    pattern = reference.normalised(scores, replace(rule, composition=None))
     if rule.normaliser == "relu":
         pattern = size.masked_fill(scores == -torch.inf, 0.0) / visible_keys(scores)
         stunit = torch.full_like(largest, 2 * (query.shape[-1] + STEPS) + query.shape[2])
+    if rule.after is not None:
+        stunit = stunit.amax(dim=1, keepdim=True) + _steps_of(rule.after, query.shape[1])
+        stunit = stunit.expand_as(largest)
+        pattern = rule.after.absolute().of(pattern, Pairs(place, place))
     return _Weighed(pattern, largest, log_sum_exp, unit * stunit, unit)
+
+
+def _score_sizes(query: Query, key: Key, rule: Rule) -> Pattern:
+    """Return the sum of the absolute values of all that is added up to each score."""
+    place = torch.arange(query.shape[2], device=query.device)
+    size = abs(rule.scale) * query.abs() @ per_query_head(key, query.shape[1]).abs().mT
+    if rule.before is not None:
+        size = rule.before.absolute().of(size, Pairs(place, place))
+    bias = torch.as_tensor(rule.bias, dtype=torch.float64).abs()
+    size = size + bias.masked_fill(bias == torch.inf, 0.0)
+    if rule.similarity == "linear":
+        size = 1 + size.log().abs()
+    size = size + _largest_terms(rule)
+    if rule.decay is not None:
+        size = size + rule.decay.between(place, place, dtype=size.dtype).abs()
+    return size
+
+
+def _steps_of(maps: HeadMaps, heads: int) -> int:
+    """Return how many operations make one entry of all heads' entries."""
+    sums = (heads if "gate" in name else each.shape[-2] + heads for name, each in maps.tensors())
+    return STEPS + sum(sums)
 
 
 def _largest_terms(rule: Rule) -> float:

@@ -25,6 +25,9 @@ class ValueForm(Variant, frozen=True):
     paired: ClassVar[bool] = False
     """Whether v_ij depends on the pair in a way that no change before or after undoes."""
 
+    of_key: ClassVar[bool] = False
+    """Whether v_ij is a value of the key alone, the same for every query."""
+
     pairing: ClassVar[str] = ""
     """What v_ij depends on, and what it collapses into: the place of the form on the ladder."""
 

@@ -23,6 +23,7 @@ class StaticValue(ValueForm, frozen=True):
 
     formula: ClassVar[str] = "v_ij = v_j"
     source: ClassVar[str] = "Vaswani et al. 2017 (1706.03762)"
+    of_key: ClassVar[bool] = True
     pairing: ClassVar[str] = "no"
 
     def build(self, shape: Shape) -> nn.Module:

@@ -27,6 +27,7 @@ class ValueMlp(ValueForm, frozen=True):
     formula: ClassVar[str] = "v_ij = φ(B v_j + b)"
     source: ClassVar[str] = "control"
     ours: ClassVar[str] = FORM_OURS
+    of_key: ClassVar[bool] = True
     pairing: ClassVar[str] = "no: a value of the key alone"
 
     def parameters(self, shape: Shape, layer: int, linear: LinearCost) -> int:

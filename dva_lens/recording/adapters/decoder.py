@@ -11,7 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dva_lens.kernels.attention import Attend
+from dva_lens.kernels.composition import HeadMaps
 from dva_lens.kernels.rule import Rule
+from dva_lens.kernels.text_blocks import Pairs
 from dva_lens.kernels.values import Static, Values, per_query_head
 from dva_lens.mechanisms.tables import plain
 from dva_lens.models.decoder import Decoder
@@ -167,7 +169,10 @@ def _compared(
         sizes * _largest_mass(rule, query, key),
         seen[positions],
         rule.scale,
-        more + float(torch.as_tensor(rule.bias).abs().max()) + _largest_penalty(rule, rows),
+        more
+        + float(torch.as_tensor(rule.bias).abs().max())
+        + _largest_penalty(rule, rows)
+        + _largest_composed(rule, query, key),
     )
     theirs = own(query.to(wide), key.to(wide), values, rule)[0][:, positions]
     ours = out[0][:, positions]
@@ -175,12 +180,34 @@ def _compared(
 
 
 def _largest_mass(rule: Rule, query: Tensor, key: Tensor) -> float:
-    """Return what the weights of a row may total at most."""
+    """Return what the absolute weights of a row may total at most."""
+    if rule.after is not None:
+        own = _largest_mass(replace(rule, composition=None), query, key)
+        return own * _growth(rule.after, query)
     if rule.normaliser == "relu":
         largest = query.norm(dim=-1).max() * key.norm(dim=-1).max()
         bias = torch.as_tensor(rule.bias).abs().max()
         return max(1.0, float(abs(rule.scale) * largest + bias))
     return float(query.shape[2]) if rule.normaliser == "sigmoid" else 1.0
+
+
+def _largest_composed(rule: Rule, query: Tensor, key: Tensor) -> float:
+    """Return what heads make at most of the products of all of them."""
+    if rule.before is None:
+        return 0.0
+    largest = query.norm(dim=-1).max() * key.norm(dim=-1).max()
+    return float(abs(rule.scale) * largest) * _growth(rule.before, query)
+
+
+def _growth(maps: HeadMaps, query: Tensor) -> float:
+    """Return how many times larger entries of heads may become, and how often they are rounded.
+
+    Compared with what rounds them otherwise, every head that goes in rounds them a few times.
+    """
+    places = torch.arange(query.shape[2], device=query.device)
+    ones = torch.ones_like(query[..., :1]).expand(-1, -1, -1, len(places))
+    sums = maps.absolute().of(ones, Pairs(places, places))
+    return query.shape[1] * float(sums.max())
 
 
 def _largest_penalty(rule: Rule, rows: int) -> float:
@@ -202,6 +229,8 @@ def _of_first(rule: Rule, rows: int) -> Rule:
         changed[name] = None if terms is None else terms[:1, :, :rows]
     if rule.text_blocks is not None:
         changed["text_blocks"] = rule.text_blocks.cut(slice(0, 1), slice(0, rows))
+    if rule.composition is not None:
+        changed["composition"] = rule.composition.cut(slice(0, 1), slice(0, rows))
     changed["segments"] = None if segments is None else segments[:1, :rows]
     return replace(rule, **changed)
 

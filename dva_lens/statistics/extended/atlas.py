@@ -169,6 +169,7 @@ STRONGEST_OTHER_SINK = Statistic(
     source="Gu et al. 2024 (arXiv 2410.10781), importance of every position",
     at="head",
     needs=(SUMMARY,),
+    signed=True,
     compute=strongest_other_sink,
     bounds=UNIT,
     reference=_uniform_others,

@@ -128,6 +128,7 @@ LARGEST_WEIGHT = Statistic(
     source="Berger-Parker index of the attention weights",
     at="query",
     needs=(SUMMARY,),
+    signed=True,
     compute=largest_weight,
     bounds=UNIT,
     reference=lambda visible: 1.0 / visible_counts(visible),

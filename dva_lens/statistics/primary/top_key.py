@@ -144,6 +144,7 @@ TOP_KEY_MASS = Statistic(
     source="Gu et al. 2024 (arXiv 2410.10781), importance of every position, largest of a text",
     at="head",
     needs=(SUMMARY,),
+    signed=True,
     compute=top_key_mass,
     bounds=UNIT,
     reference=uniform_top_key,

@@ -24,7 +24,7 @@ def test_a_sink_is_expected_where_nothing_else_can_be_done():
     expected = {n for n in PRESETS if known_answers.expects_sink(preset(n, known_answers.SIZE))}
     free = {"sigmoid", "relu", "softmax-off-by-one", "learned-sink", "decay"}
     unmoved = {"frozen-random", "static-learned", "random-fixed", "uniform"}
-    rest = {"gated", "dva-query-gate", "switch-head", "window"}
+    rest = {"gated", "dva-query-gate", "switch-head", "window", "talking-heads", "dcformer"}
     without = {"glu-mixer", "generated-gate", "causal-mean"}
     assert set(PRESETS) - expected == free | unmoved | rest | without
 

@@ -54,6 +54,11 @@ def test_a_preset_is_said_to_have_what_a_pass_shows(name):
         ("decay", RemoveSink(layer=0, head=0), r"distance took from them.* by='value'\."),
         ("relu", RemoveSink(layer=0, head=0), r"how many keys a query sees.* by='value'\."),
         ("combiner", RemoveSink(layer=0, head=0), r"others of its block get.* by='value'\."),
+        (
+            "dcformer",
+            RemoveSink(layer=0, head=0),
+            r"compose their weights.* drop a head instead\.",
+        ),
         ("sigmoid", Temperature(layer=0, head=0, temperature=2.0), r"presets that have them"),
     ],
 )
