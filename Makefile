@@ -5,7 +5,7 @@ OUT ?= runs/quick
 DEMO ?= runs/demo
 CHECKPOINTS ?= runs/checkpoints
 
-.PHONY: help study explore demo checkpoints test lint types contracts unit notebooks real-notebook coverage planted torture \
+.PHONY: help study explore demo checkpoints test lint types contracts unit unit-arrays unit-others notebooks real-notebook coverage planted torture \
 	fuzz pages known-answers docs picture clean
 
 help:
@@ -86,7 +86,12 @@ PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 ARRAYS := $(addprefix tests/,kernels mechanisms models recording statistics training diagnostics)
 
 unit: $(VENV)/.installed-dev
+	$(MAKE) --keep-going unit-arrays unit-others
+
+unit-arrays:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) --jaxtyping-packages=dva_lens,beartype.beartype $(ARRAYS)
+
+unit-others:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) $(addprefix --ignore=,$(ARRAYS))
 
 notebooks: $(VENV)/.installed-dev
