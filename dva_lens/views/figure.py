@@ -53,25 +53,19 @@ def compose(
 
     A page that sets title and caption itself takes them from there (`bare`).
     """
-    return Figure(_composed(traces, title, caption, rows=rows, layout=layout))
+    return Figure(drawing(traces, title=title, caption=caption, rows=rows, layout=layout))
 
 
-def drawing(
-    traces: Iterable[Mapping[str, Any]],
-    *,
-    title: str,
-    caption: str,
-    rows: Sequence[Row],
-    layout: Mapping[str, Any],
-) -> Drawing:
-    """Return what `compose` makes as plain dictionaries and lists, ten times faster.
+def plain(drawn: Drawing) -> Drawing:
+    """Return a drawing as a browser takes it, without the time that Plotly's checks cost.
 
-    Plotly checks nothing here: it is for figures that are drawn at every step of a reader, and
-    whose tests let Plotly check them.
+    It is for figures that are drawn at every step of a reader, and whose tests let Plotly check
+    them. Arrays become lists, and the template's name becomes the template.
     """
-    made = _composed(map(_listed, traces), title, caption, rows=rows, layout=layout)
-    made["layout"]["template"] = _template(made["layout"]["template"])
-    return made
+    layout = drawn["layout"]
+    template = _template(layout["template"])
+    traces = [_listed(trace) for trace in drawn["data"]]
+    return {"data": traces, "layout": {**layout, "template": template}}
 
 
 @cache
@@ -92,14 +86,15 @@ def _listed(part: Any) -> Any:
     return part.tolist()
 
 
-def _composed(
+def drawing(
     traces: Iterable[Mapping[str, Any]],
+    *,
     title: str,
     caption: str,
-    *,
     rows: Sequence[Row],
     layout: Mapping[str, Any],
 ) -> Drawing:
+    """Return what `compose` hands to Plotly, of which `plain` makes what a browser takes."""
     lines = textwrap.wrap(caption, _LINE)
     subtitle = "<br>".join(theme.escape(line) for line in lines)
     shape = theme.layout(**layout)

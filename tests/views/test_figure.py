@@ -6,7 +6,7 @@ import numpy as np
 from plotly.utils import PlotlyJSONEncoder
 
 from dva_lens.views import as_table, bare
-from dva_lens.views.figure import compose, drawing
+from dva_lens.views.figure import compose, drawing, plain
 
 GIVEN = {
     "title": "A & B",
@@ -30,21 +30,21 @@ def in_full(figure):
 
 
 def test_plain_dictionaries_are_what_plotly_makes_of_them():
-    plain = drawing([LINE], **GIVEN)
-    (line,) = plain["data"]
+    found = plain(drawing([LINE], **GIVEN))
+    (line,) = found["data"]
     assert (line["x"], line["y"], line["marker"]["size"]) == (
         [0, 1, 2],
         [0.5, None, None],
         [1, 2, 3],
     )
-    checked = compose(plain["data"], **GIVEN)
-    assert in_full(plain) == in_full(checked)
-    assert as_table(plain) == as_table(checked) == GIVEN["rows"]
-    assert bare(plain)[1:] == bare(checked)[1:]
+    checked = compose(found["data"], **GIVEN)
+    assert in_full(found) == in_full(checked)
+    assert as_table(found) == as_table(checked) == GIVEN["rows"]
+    assert bare(found)[1:] == bare(checked)[1:]
 
 
 def test_a_drawing_is_split_without_a_change():
-    plain = drawing([LINE], **GIVEN)
-    before = in_full(plain)
-    bare(plain)
-    assert in_full(plain) == before
+    found = plain(drawing([LINE], **GIVEN))
+    before = in_full(found)
+    bare(found)
+    assert in_full(found) == before

@@ -12,7 +12,7 @@ from dva_lens.results.reader import Measurements
 from dva_lens.results.shares import documents_of
 from dva_lens.views import lines, theme, words
 from dva_lens.views.conditions import Condition, conditions
-from dva_lens.views.figure import Drawing, drawing
+from dva_lens.views.figure import Drawing, drawing, plain
 from dva_lens.views.lines import Line
 
 from ...catalogue import Measure
@@ -27,10 +27,9 @@ def head_profile(library: Library, chosen: Selection) -> Drawing:
     measure, held = of_run(library, chosen)
     (condition,) = conditions(held, measure.name)
     if not measure.spans:
-        return _by_text(condition, held, measure, chosen)
-    return _by_span(
-        condition, library.by_span(chosen.run, chosen.text, measure.name), measure, chosen
-    )
+        return plain(_by_text(condition, held, measure, chosen))
+    found = library.by_span(chosen.run, chosen.text, measure.name)
+    return plain(_by_span(condition, found, measure, chosen))
 
 
 def _by_span(
